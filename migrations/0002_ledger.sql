@@ -1,0 +1,112 @@
+-- Up Migration
+
+-- The double-entry ledger. The service's role can read all of it and write none of it:
+-- `ledger_post` is the only way in, and the triggers refuse the rest even to the owner.
+
+create type ledger_account_kind as enum ('asset', 'liability', 'revenue', 'expense', 'equity');
+
+-- A domain is checked when a value enters, not at every update of a row that holds one.
+create domain currency_code as text collate "C" check (value ~ '^[A-Z]{3}$');
+
+create table ledger_accounts (
+  account_id bigint generated always as identity primary key,
+  balance_minor bigint not null default 0,
+  version bigint not null default 0,
+  -- The lowest balance in the account's normal direction; null: no limit.
+  floor_minor bigint,
+  created_at timestamptz not null default clock_timestamp(),
+  updated_at timestamptz not null default clock_timestamp(),
+  kind ledger_account_kind not null,
+  currency currency_code not null,
+  code text collate "C" not null check (length(code) between 1 and 400),
+  owner_id text collate "C" check (length(owner_id) between 1 and 255),
+  constraint ledger_accounts_code_currency_key unique (code, currency),
+  -- The floor once more, for whoever writes past the function.
+  constraint ledger_accounts_floor_check check (
+    floor_minor is null
+    or case when kind in ('asset', 'expense') then balance_minor else -balance_minor end >= floor_minor
+  )
+-- Room for the new version of a hot row on its own page, so that no index is touched by a posting.
+) with (fillfactor = 50);
+
+create index ledger_accounts_owner_index on ledger_accounts (owner_id) where owner_id is not null;
+
+create table ledger_transactions (
+  transaction_id bigint generated always as identity primary key with (fillfactor = 100),
+  created_at timestamptz not null,
+  -- When it happened, where that differs from when it was written; null: at created_at.
+  effective_at timestamptz,
+  reverses_transaction_id bigint references ledger_transactions,
+  source text collate "C" not null check (length(source) between 1 and 400),
+  description text check (length(description) between 1 and 500),
+  constraint ledger_transactions_source_key unique (source)
+);
+
+create unique index ledger_transactions_reverses_key
+  on ledger_transactions (reverses_transaction_id) where reverses_transaction_id is not null;
+create index ledger_transactions_effective_at_index
+  on ledger_transactions (effective_at) where effective_at is not null;
+
+-- An entry is named by its account and that account's version after it. Its transaction and its
+-- account are checked by the statement trigger below, in one pass for the whole batch: row-level
+-- foreign keys on this table cost a third of the posting rate.
+create table ledger_entries (
+  account_id bigint not null,
+  account_version bigint not null check (account_version > 0),
+  transaction_id bigint not null,
+  -- Debit positive, credit negative.
+  amount_minor bigint not null check (amount_minor <> 0),
+  balance_after_minor bigint not null,
+  primary key (account_id, account_version)
+);
+
+create index ledger_entries_transaction_id_index on ledger_entries (transaction_id) with (fillfactor = 100);
+
+create function ledger_refuse_change() returns trigger
+language plpgsql as $$
+begin
+  raise exception 'ledger history cannot be changed: % of % refused; correct it with a reversal', tg_op, tg_table_name
+    using errcode = 'PL002';
+end
+$$;
+
+create trigger ledger_entries_append_only before update or delete or truncate on ledger_entries
+  for each statement execute function ledger_refuse_change();
+create trigger ledger_transactions_append_only before update or delete or truncate on ledger_transactions
+  for each statement execute function ledger_refuse_change();
+create trigger ledger_accounts_kept before delete or truncate on ledger_accounts
+  for each statement execute function ledger_refuse_change();
+
+create function ledger_check_entries() returns trigger
+language plpgsql
+-- The new rows are few and the tables are large: always look up by key, whatever the statistics say.
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+declare
+  v_faulty record;
+begin
+  select e.transaction_id, e.currency, e.difference_minor, e.unknown_accounts, t.transaction_id is null as is_unknown
+    into v_faulty
+    from (
+      select n.transaction_id, a.currency, sum(n.amount_minor) as difference_minor,
+             count(*) - count(a.account_id) as unknown_accounts
+        from new_entries n
+        left join ledger_accounts a on a.account_id = n.account_id
+       group by n.transaction_id, a.currency
+    ) e
+    left join ledger_transactions t on t.transaction_id = e.transaction_id
+   where e.difference_minor <> 0 or e.unknown_accounts > 0 or t.transaction_id is null
+   limit 1;
+  if found then
+    raise exception 'unbalanced ledger transaction %', v_faulty.transaction_id
+      using errcode = 'PL003',
+            detail = format('its entries in %s sum to %s; entries of unknown accounts: %s; transaction row missing: %s',
+              coalesce(v_faulty.currency, '?'), v_faulty.difference_minor, v_faulty.unknown_accounts, v_faulty.is_unknown);
+  end if;
+  return null;
+end
+$$;
+
+create trigger ledger_entries_balanced after insert on ledger_entries
+  referencing new table as new_entries
+  for each statement execute function ledger_check_entries();

@@ -1,0 +1,245 @@
+-- Up Migration
+
+create type payment_order_status as enum
+  ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'SUCCESS', 'FAILED', 'CANCELED');
+create type risk_decision as enum ('pass', 'review', 'reject');
+
+-- One checkout. Its id is the client's and is the idempotency key for ever.
+create table payment_events (
+  checkout_id text primary key check (length(checkout_id) between 1 and 255),
+  buyer_info jsonb not null,
+  seller_info jsonb,
+  credit_card_info jsonb not null,
+  is_payment_done boolean not null default false,
+  -- Orders that are not SUCCESS yet; at 0 the payment is done. Counted down by one update, so that
+  -- two processes that settle the last two orders at once cannot both miss the end.
+  unfinished_order_count integer not null check (unfinished_order_count >= 0),
+  request_fingerprint bytea not null check (length(request_fingerprint) = 32),
+  risk_decision risk_decision not null,
+  risk_reasons text[] not null default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint payment_events_done_check check (is_payment_done = (unfinished_order_count = 0))
+);
+
+create index payment_events_done_index on payment_events (is_payment_done, created_at);
+
+create table payment_orders (
+  payment_order_id text primary key check (length(payment_order_id) between 1 and 255),
+  checkout_id text not null references payment_events on delete restrict,
+  -- Its place in the checkout as the client sent it.
+  position smallint not null,
+  buyer_account text not null check (length(buyer_account) between 1 and 255),
+  seller_account text not null check (length(seller_account) between 1 and 255),
+  amount_minor bigint not null check (amount_minor > 0),
+  currency currency_code not null,
+  status payment_order_status not null,
+  -- Why it is in this state, who moved it there and with which attempt: copied into the history by the trigger below.
+  status_cause text not null check (length(status_cause) between 1 and 64),
+  status_actor text not null check (length(status_actor) between 1 and 255),
+  attempt_id text check (length(attempt_id) between 1 and 64),
+  psp_token text check (length(psp_token) between 1 and 255),
+  psp_nonce text check (length(psp_nonce) between 1 and 255),
+  wallet_updated boolean not null default false,
+  ledger_updated boolean not null default false,
+  retry_count integer not null default 0 check (retry_count >= 0),
+  last_retry_at timestamptz,
+  next_retry_at timestamptz,
+  error_code text check (length(error_code) <= 64),
+  error_message text check (length(error_message) <= 500),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint payment_orders_books_check check (
+    (status = 'SUCCESS') = ledger_updated and ledger_updated = wallet_updated
+  )
+) with (fillfactor = 70);
+
+create index payment_orders_checkout_index on payment_orders (checkout_id);
+create index payment_orders_status_index on payment_orders (status, created_at) where status <> 'SUCCESS';
+create index payment_orders_created_index on payment_orders (created_at, payment_order_id);
+create index payment_orders_seller_index on payment_orders (seller_account, created_at);
+create index payment_orders_buyer_index on payment_orders (buyer_account, created_at);
+
+-- The state machine: what is not here cannot happen.
+create table payment_order_allowed_transitions (
+  from_status payment_order_status,
+  to_status payment_order_status not null,
+  unique nulls not distinct (from_status, to_status)
+);
+
+insert into payment_order_allowed_transitions (from_status, to_status) values
+  (null, 'NOT_STARTED'),
+  (null, 'PENDING'),
+  (null, 'CANCELED'),
+  ('NOT_STARTED', 'EXECUTING'),
+  ('NOT_STARTED', 'CANCELED'),
+  ('EXECUTING', 'SUCCESS'),
+  ('EXECUTING', 'FAILED'),
+  ('EXECUTING', 'PENDING'),
+  ('EXECUTING', 'UNKNOWN'),
+  ('EXECUTING', 'RETRY_SCHEDULED'),
+  ('PENDING', 'EXECUTING'),
+  ('PENDING', 'SUCCESS'),
+  ('PENDING', 'FAILED'),
+  ('PENDING', 'UNKNOWN'),
+  ('PENDING', 'CANCELED'),
+  ('UNKNOWN', 'SUCCESS'),
+  ('UNKNOWN', 'FAILED'),
+  ('UNKNOWN', 'PENDING'),
+  ('UNKNOWN', 'RETRY_SCHEDULED'),
+  ('RETRY_SCHEDULED', 'EXECUTING'),
+  ('RETRY_SCHEDULED', 'FAILED'),
+  ('RETRY_SCHEDULED', 'CANCELED'),
+  ('FAILED', 'EXECUTING');
+
+create table payment_order_transitions (
+  transition_number bigint generated always as identity primary key,
+  payment_order_id text not null,
+  from_status payment_order_status,
+  to_status payment_order_status not null,
+  cause text not null,
+  actor text not null,
+  attempt_id text,
+  occurred_at timestamptz not null default clock_timestamp()
+);
+
+create index payment_order_transitions_order_index on payment_order_transitions (payment_order_id, transition_number);
+
+create trigger payment_order_transitions_append_only before update or delete or truncate on payment_order_transitions
+  for each statement execute function refuse_history_change();
+
+-- Writes the history of a set of changes, and one event for each, after checking every one of them.
+-- Runs as the owner: the service's role may read the history, but only a change of state writes it.
+create function record_payment_order_transitions(
+  p_order_ids text[], p_from payment_order_status[], p_to payment_order_status[],
+  p_causes text[], p_actors text[], p_attempt_ids text[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+  v_refused record;
+begin
+  select c.order_id, c.from_status, c.to_status
+    into v_refused
+    from unnest(p_order_ids, p_from, p_to) as c (order_id, from_status, to_status)
+   where not exists (
+     select 1 from payment_order_allowed_transitions a
+      where a.from_status is not distinct from c.from_status and a.to_status = c.to_status
+   )
+   limit 1;
+  if found then
+    raise exception 'payment order % may not go from % to %', v_refused.order_id,
+      coalesce(v_refused.from_status::text, 'nothing'), v_refused.to_status
+      using errcode = 'PL005';
+  end if;
+
+  insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
+  select c.order_id, c.from_status, c.to_status, c.cause, c.actor, c.attempt_id
+    from unnest(p_order_ids, p_from, p_to, p_causes, p_actors, p_attempt_ids)
+         as c (order_id, from_status, to_status, cause, actor, attempt_id);
+
+  insert into events (type, subject_id)
+  select 'payment_order.' || case c.to_status
+           when 'NOT_STARTED' then 'created'
+           when 'SUCCESS' then 'succeeded'
+           else lower(c.to_status::text)
+         end,
+         c.order_id
+    from unnest(p_order_ids, p_to) as c (order_id, to_status);
+end
+$$;
+
+create function payment_orders_after_insert() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+  perform record_payment_order_transitions(
+      array_agg(n.payment_order_id), array_agg(null::payment_order_status), array_agg(n.status),
+      array_agg(n.status_cause), array_agg(n.status_actor), array_agg(n.attempt_id))
+     from new_orders n
+   having count(*) > 0;
+  return null;
+end
+$$;
+
+create function payment_orders_after_update() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+  perform record_payment_order_transitions(
+      array_agg(n.payment_order_id), array_agg(o.status), array_agg(n.status),
+      array_agg(n.status_cause), array_agg(n.status_actor), array_agg(n.attempt_id))
+     from old_orders o
+     join new_orders n on n.payment_order_id = o.payment_order_id
+    where n.status <> o.status
+   having count(*) > 0;
+  return null;
+end
+$$;
+
+create trigger payment_orders_inserted after insert on payment_orders
+  referencing new table as new_orders
+  for each statement execute function payment_orders_after_insert();
+create trigger payment_orders_updated after update on payment_orders
+  referencing old table as old_orders new table as new_orders
+  for each statement execute function payment_orders_after_update();
+
+-- One logical charge at one PSP; its key there is made before the call and kept for ever.
+create type payment_attempt_status as enum
+  ('executing', 'pending', 'unknown', 'succeeded', 'declined', 'not_sent', 'canceled');
+
+create table payment_attempts (
+  attempt_id text primary key check (length(attempt_id) between 1 and 64),
+  checkout_id text not null references payment_events on delete restrict,
+  -- Null: the attempt covers every order of the checkout.
+  payment_order_id text references payment_orders on delete restrict,
+  attempt_number integer not null check (attempt_number > 0),
+  psp text not null check (length(psp) between 1 and 64),
+  psp_key text not null unique check (length(psp_key) between 1 and 255),
+  psp_reference text check (length(psp_reference) between 1 and 255),
+  amount_minor bigint not null check (amount_minor > 0),
+  currency currency_code not null,
+  status payment_attempt_status not null default 'executing',
+  inquiry_count integer not null default 0 check (inquiry_count >= 0),
+  failure_class text check (length(failure_class) between 1 and 64),
+  failure_code text check (length(failure_code) between 1 and 64),
+  failure_message text check (length(failure_message) <= 500),
+  next_action jsonb,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+
+-- While one attempt is open no other may start, whatever the code believes.
+create unique index payment_attempts_one_open_per_order on payment_attempts (payment_order_id)
+  where status in ('executing', 'pending', 'unknown');
+create unique index payment_attempts_one_success_per_order on payment_attempts (payment_order_id)
+  where status = 'succeeded';
+create index payment_attempts_order_index on payment_attempts (payment_order_id, attempt_number);
+create index payment_attempts_reference_index on payment_attempts (psp_reference) where psp_reference is not null;
+
+-- What a buyer has spent on a day (UTC); the row is the lock under which the daily limit is decided.
+create table risk_buyer_days (
+  buyer_account text not null,
+  currency currency_code not null,
+  day date not null,
+  amount_minor bigint not null check (amount_minor >= 0),
+  primary key (buyer_account, currency, day)
+);
+
+create table risk_block_list (
+  kind text not null check (kind in ('buyer_account', 'buyer_email', 'seller_account')),
+  value text not null check (length(value) between 1 and 255),
+  reason text not null check (length(reason) between 1 and 500),
+  created_at timestamptz not null default now(),
+  primary key (kind, value)
+);
+
+grant select, insert on payment_events, payment_orders, payment_attempts to pacioli_service;
+grant update (is_payment_done, unfinished_order_count, updated_at) on payment_events to pacioli_service;
+grant update (
+  status, status_cause, status_actor, attempt_id, psp_token, psp_nonce, wallet_updated, ledger_updated,
+  retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
+) on payment_orders to pacioli_service;
+grant update (psp_reference, status, inquiry_count, failure_class, failure_code, failure_message, next_action, updated_at)
+  on payment_attempts to pacioli_service;
+grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
+grant select, insert, update on risk_buyer_days to pacioli_service;
+grant select, insert, delete on risk_block_list to pacioli_service;
+revoke execute on all functions in schema public from public;

@@ -1,0 +1,51 @@
+/** Faults that can be asked for by token (`tok_fault_<name>`) or for the next charges (`POST /_simulator/faults`). */
+export const FAULT_NAMES = [
+  "timeout_before_charge",
+  "timeout_after_charge",
+  "500_before",
+  "500_after_charge",
+  "disconnect_before_charge",
+  "disconnect_after_charge",
+  "429",
+  "html",
+  "truncated",
+  "once_500",
+  "once_processing_error",
+  "slow",
+] as const;
+
+export type FaultName = (typeof FAULT_NAMES)[number];
+
+/** What happens to the answer on its way back, whatever it says. */
+export type Transport = "normal" | "hang" | "disconnect" | "truncate" | "slow";
+
+/** Which transport a fault uses once the charge is stored. */
+export function transportOf(fault: FaultName | undefined): Transport {
+  switch (fault) {
+    case "timeout_before_charge":
+    case "timeout_after_charge":
+      return "hang";
+    case "disconnect_before_charge":
+    case "disconnect_after_charge":
+      return "disconnect";
+    case "truncated":
+      return "truncate";
+    case "slow":
+      return "slow";
+    case "500_before":
+    case "500_after_charge":
+    case "429":
+    case "html":
+    case "once_500":
+    case "once_processing_error":
+    case undefined:
+      return "normal";
+  }
+}
+
+/** Whether the fault strikes before the request begins to execute: nothing is charged and nothing is stored. */
+export function strikesFirst(fault: FaultName): boolean {
+  return (
+    fault === "timeout_before_charge" || fault === "disconnect_before_charge" || fault === "429" || fault === "html"
+  );
+}

@@ -1,0 +1,164 @@
+import type { Decline } from "./cards.ts";
+
+/*
+ * What is stored, in a shorter form than what is shown (render.ts). Amounts are JSON integers of minor units, as on
+ * Stripe's wire: they have at most eight digits, so a JavaScript number is exact.
+ */
+
+export type IntentStatus =
+  | "requires_payment_method"
+  | "requires_confirmation"
+  | "requires_action"
+  | "requires_capture"
+  | "canceled"
+  | "succeeded";
+
+export type Metadata = Readonly<Record<string, string>>;
+
+/** A failed charge attempt, kept on the intent until the next one. */
+export interface PaymentFailure {
+  charge: string;
+  payment_method: string;
+  card: string;
+  decline: Decline;
+}
+
+export interface IntentRecord {
+  id: string;
+  /** 1 at creation, one more at each change. */
+  version: number;
+  created: number;
+  secret: string;
+  amount: number;
+  currency: string;
+  status: IntentStatus;
+  capture_method: "automatic" | "automatic_async" | "manual";
+  confirmation_method: "automatic" | "manual";
+  metadata: Metadata;
+  /** Automatic payment methods, or the explicit list. */
+  methods: { allow_redirects: "always" | "never" } | readonly string[];
+  payment_method?: string;
+  card?: string;
+  attempts?: number;
+  return_url?: string;
+  /** Parameters given back as they came: description, receipt_email, shipping, … */
+  extra?: Readonly<Record<string, unknown>>;
+  amount_received?: number;
+  latest_charge?: string;
+  failure?: PaymentFailure;
+  canceled_at?: number;
+  cancellation_reason?: string;
+}
+
+export interface ChargeRecord {
+  id: string;
+  payment_intent: string;
+  created: number;
+  amount: number;
+  amount_captured: number;
+  amount_refunded: number;
+  currency: string;
+  status: "succeeded" | "failed";
+  captured: boolean;
+  payment_method: string;
+  card: string;
+  metadata: Metadata;
+  extra?: Readonly<Record<string, unknown>>;
+  decline?: Decline;
+}
+
+export interface PaymentMethodRecord {
+  id: string;
+  created: number;
+  card: string;
+  metadata: Metadata;
+}
+
+export const EVENT_TYPES = [
+  "payment_intent.created",
+  "payment_intent.succeeded",
+  "payment_intent.payment_failed",
+  "payment_intent.requires_action",
+  "payment_intent.canceled",
+  "payment_intent.amount_capturable_updated",
+  "charge.succeeded",
+  "charge.failed",
+  "charge.captured",
+] as const;
+
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** One event, taken out of its request's row. */
+export interface EventRecord {
+  id: string;
+  type: EventType;
+  created: number;
+  pending_webhooks: number;
+  request_id: string;
+  idempotency_key: string | null;
+  object: { intent: IntentRecord } | { charge: ChargeRecord };
+}
+
+export interface EffectRecord {
+  kind: "charge_succeeded" | "charge_captured";
+  payment_intent: string;
+  charge: string;
+  amount_minor: number;
+  currency: string;
+  card: string;
+  metadata: Metadata;
+  created_ms: number;
+}
+
+export interface EndpointRecord {
+  id: string;
+  created: number;
+  url: string;
+  secret: string;
+  enabled_events: readonly string[];
+  description: string | null;
+  metadata: Metadata;
+  api_version: string | null;
+  status: "enabled" | "disabled";
+  /** Registered from the environment at start. */
+  from_environment: boolean;
+}
+
+/** An answer in its stored form: with the objects of its request it always renders to the same bytes. */
+export type Answer =
+  | { kind: "intent"; expand?: readonly string[] }
+  | { kind: "declined" }
+  | { kind: "body"; body: unknown };
+
+/** What a request leaves behind: its answer, and the objects as they were after it. */
+export interface RequestRecord {
+  created: number;
+  answer: Answer;
+  intent?: IntentRecord;
+  charge?: ChargeRecord;
+  /** Endpoints each event goes to, in the order of the events; absent when there are none. */
+  pending_webhooks?: readonly number[];
+}
+
+export interface RequestRow {
+  /** The stem of the ids of its events. */
+  id: string;
+  key: string | null;
+  fingerprint: string | null;
+  request_id: string;
+  status: number;
+  types: readonly EventType[];
+  record: RequestRecord;
+}
+
+/** Everything one request changes; written in one transaction with its stored answer. */
+export interface Writes {
+  intent?: IntentRecord;
+  charge?: ChargeRecord;
+  /** In the order they happened. */
+  events?: readonly EventType[];
+  effect?: EffectRecord;
+  once_fault?: string;
+  payment_method?: PaymentMethodRecord;
+  endpoint?: EndpointRecord;
+}

@@ -1,0 +1,130 @@
+import { listAllEvents, retrieveEvent } from "./event-lists.ts";
+import type { FormMap } from "./form.ts";
+import type { Faults } from "./faults.ts";
+import { intentIdOfCharge } from "./ids.ts";
+import type { Idempotency, KeyedRequest, Reply } from "./idempotency.ts";
+import { listAllCharges, listPaymentIntents, retrievePaymentIntent, searchPaymentIntents } from "./lists.ts";
+import { cancelIntent, captureIntent, confirmIntent, createIntent } from "./payment-intents.ts";
+import { createPaymentMethod, retrievePaymentMethod } from "./payment-methods.ts";
+import type { Plan, RequestFacts } from "./plan.ts";
+import { findCharge } from "./queries.ts";
+import { renderCharge, renderEndpoint } from "./render.ts";
+import type { Store } from "./store.ts";
+import { missingObject, StripeError } from "./stripe-error.ts";
+import { createEndpoint, type WebhookEndpoints } from "./webhook-endpoints.ts";
+
+export interface StripeParts {
+  store: Store;
+  faults: Faults;
+  endpoints: WebhookEndpoints;
+  idempotency: Idempotency;
+}
+
+/** A request to the Stripe API, decoded. */
+export interface StripeRequest extends KeyedRequest {
+  method: string;
+  /** Path parts after `/v1/`. */
+  path: readonly string[];
+  params: FormMap;
+}
+
+const INTENT_ACTIONS = new Map([["confirm", confirmIntent], ["capture", captureIntent], ["cancel", cancelIntent]]);
+
+function ok(body: unknown): Reply {
+  return { status: 200, body: JSON.stringify(body), transport: "normal" };
+}
+
+function unknownUrl(request: StripeRequest): StripeError {
+  return new StripeError(
+    404, "invalid_request_error",
+    `Unrecognized request URL (${request.method}: /v1/${request.path.join("/")}). The simulator does not know it.`,
+  );
+}
+
+async function charge(parts: StripeParts, id: string): Promise<Reply> {
+  const found = await findCharge(parts.store.reads, id);
+  if (found === null || found.payment_intent !== intentIdOfCharge(id)) throw missingObject("charge", id, "charge", 404);
+  return ok(renderCharge(found));
+}
+
+function endpoint(parts: StripeParts, id: string): Reply {
+  const found = parts.endpoints.get(id);
+  if (found === undefined) throw missingObject("webhook endpoint", id, "id", 404);
+  return ok(renderEndpoint(found, false));
+}
+
+async function read(parts: StripeParts, request: StripeRequest): Promise<Reply> {
+  const [collection, id, extra] = request.path;
+  const { store } = parts;
+  if (extra !== undefined) throw unknownUrl(request);
+  switch (collection) {
+    case "payment_intents":
+      if (id === undefined) return ok(await listPaymentIntents(store, request.params));
+      if (id === "search") return ok(await searchPaymentIntents(store, request.params));
+      return ok(await retrievePaymentIntent(store, id, request.params));
+    case "charges":
+      return id === undefined ? ok(await listAllCharges(store, request.params)) : charge(parts, id);
+    case "events":
+      return id === undefined ? ok(await listAllEvents(store, request.params)) : ok(await retrieveEvent(store, id));
+    case "payment_methods":
+      if (id === undefined) throw unknownUrl(request);
+      return ok(await retrievePaymentMethod(store, id, Date.now()));
+    case "webhook_endpoints":
+      if (id !== undefined) return endpoint(parts, id);
+      return ok({
+        object: "list", data: parts.endpoints.all().map((found) => renderEndpoint(found, false)), has_more: false,
+        url: "/v1/webhook_endpoints",
+      });
+    default:
+      throw unknownUrl(request);
+  }
+}
+
+/** The handler of a POST, or undefined. `lookFirst`: its plan depends on what is stored. */
+function writer(
+  parts: StripeParts,
+  request: StripeRequest,
+): { plan: (facts: RequestFacts) => Promise<Plan>; lookFirst: boolean } | undefined {
+  const { params } = request;
+  const [collection, id, action, extra] = request.path;
+  if (extra !== undefined) return undefined;
+  if (collection === "payment_intents" && id === undefined) {
+    return { plan: (facts) => createIntent(parts, params, facts), lookFirst: false };
+  }
+  if (collection === "payment_intents" && id !== undefined) {
+    const act = INTENT_ACTIONS.get(action ?? "");
+    return act === undefined ? undefined : { plan: (facts) => act(parts, id, params, facts), lookFirst: true };
+  }
+  if (id !== undefined) return undefined;
+  if (collection === "payment_methods") {
+    return { plan: async (facts) => createPaymentMethod(params, facts), lookFirst: false };
+  }
+  if (collection === "webhook_endpoints") {
+    return { plan: async (facts) => createEndpoint(params, facts), lookFirst: false };
+  }
+  return undefined;
+}
+
+async function write(parts: StripeParts, request: StripeRequest): Promise<Reply> {
+  const found = writer(parts, request);
+  if (found === undefined) throw unknownUrl(request);
+  const { request_id, idempotency_key } = request;
+  const makePlan = (): Promise<Plan> => found.plan({ request_id, idempotency_key, now_ms: Date.now() });
+  const reply = await parts.idempotency.execute(request, makePlan, found.lookFirst);
+  if (request.path[0] === "webhook_endpoints") await parts.endpoints.load();
+  return reply;
+}
+
+/** Answers requests to `/v1/…`. Throws `StripeError` and `FaultStrike`. */
+export function stripeRoutes(parts: StripeParts): (request: StripeRequest) => Promise<Reply> {
+  return async (request) => {
+    const [collection, id, extra] = request.path;
+    if (request.method === "GET") return read(parts, request);
+    if (request.method === "POST") return write(parts, request);
+    if (request.method === "DELETE" && collection === "webhook_endpoints" && id !== undefined && extra === undefined) {
+      await parts.endpoints.remove(id);
+      return ok({ id, object: "webhook_endpoint", deleted: true });
+    }
+    throw unknownUrl(request);
+  };
+}

@@ -1,0 +1,66 @@
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { adminRoutes } from "./admin.ts";
+import { keyCheck } from "./auth.ts";
+import type { SimulatorConfig } from "./config.ts";
+import { Faults } from "./faults.ts";
+import { requestListener } from "./http-listener.ts";
+import { Idempotency } from "./idempotency.ts";
+import { stripeRoutes } from "./routes.ts";
+import { openStore } from "./store.ts";
+import { WebhookEndpoints } from "./webhook-endpoints.ts";
+import { WebhookSender } from "./webhook-sender.ts";
+
+export interface Simulator {
+  url: string;
+  /** Finishes what is being written, then stops. Requests that hang on purpose are cut off. */
+  close(): Promise<void>;
+}
+
+async function listen(server: http.Server, port: number, host: string): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address: AddressInfo | string | null = server.address();
+  const bound = typeof address === "object" && address !== null ? address.port : port;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
+}
+
+/** Starts the simulated PSP on its database. */
+export async function startSimulator(config: SimulatorConfig): Promise<Simulator> {
+  const store = await openStore(config.database_url);
+  const faults = new Faults(config);
+  const endpoints = new WebhookEndpoints(store);
+  const sender = new WebhookSender(store, endpoints, faults);
+  const idempotency = new Idempotency(
+    store, (type) => endpoints.wanting(type), (deliveries) => sender.enqueue(deliveries),
+  );
+  const parts = { config, store, faults, endpoints, sender, idempotency };
+  const server = http.createServer(
+    { keepAliveTimeout: 75_000, requestTimeout: 60_000 },
+    requestListener({ checkKey: keyCheck(config.secret_key), stripe: stripeRoutes(parts), admin: adminRoutes(parts), faults }),
+  );
+  try {
+    await endpoints.load();
+    await endpoints.registerFromEnvironment(config.webhook, Date.now());
+    const url = await listen(server, config.port, config.host);
+    sender.start();
+    return { url, close: () => close(server, sender, store) };
+  } catch (error) {
+    await sender.close();
+    await store.close();
+    throw error;
+  }
+}
+
+async function close(server: http.Server, sender: WebhookSender, store: { close(): Promise<void> }): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  await sender.close();
+  const grace = new Promise((resolve) => setTimeout(resolve, 500).unref());
+  await Promise.race([closed, grace]);
+  server.closeAllConnections();
+  await closed;
+  await store.close();
+}

@@ -1,0 +1,166 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import http from "node:http";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import Stripe from "stripe";
+import { startSimulator, type Simulator } from "./server.ts";
+import type { SimulatorConfig } from "./config.ts";
+
+export const SECRET_KEY = "sk_test_simulator";
+
+/** A database of its own on the server that PACIOLI_TEST_DATABASE_URL names. */
+export interface TestDatabase {
+  url: string;
+  drop(): Promise<void>;
+}
+
+async function asAdmin(work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl().href });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function serverUrl(): URL {
+  const url = process.env["PACIOLI_TEST_DATABASE_URL"];
+  if (url === undefined) throw new Error("set PACIOLI_TEST_DATABASE_URL to a PostgreSQL server that may create databases");
+  return new URL(url);
+}
+
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const name = `simulator_test_${randomUUID().replaceAll("-", "")}`;
+  await asAdmin((client) => client.query(`create database ${name}`));
+  const url = serverUrl();
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => asAdmin((client) => client.query(`drop database ${name} with (force)`)) };
+}
+
+/** The simulator in this process on a free port. */
+export function startForTest(databaseUrl: string, changes: Partial<SimulatorConfig> = {}): Promise<Simulator> {
+  return startSimulator({
+    port: 0, host: "127.0.0.1", database_url: databaseUrl, secret_key: SECRET_KEY, webhook: null, success_rate: 1,
+    latency_ms: 0, ...changes,
+  });
+}
+
+/** The simulator as a process of its own, for tests that kill it. */
+export async function spawnForTest(
+  databaseUrl: string,
+  env: Record<string, string> = {},
+): Promise<{ url: string; process: ChildProcess }> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("main.ts", import.meta.url))], {
+    env: { PATH: process.env["PATH"], SIMULATOR_DATABASE_URL: databaseUrl, SIMULATOR_PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = await Promise.race([
+    once(createInterface({ input: child.stdout }), "line"),
+    once(child, "exit").then(() => Promise.reject(new Error("the simulator ended before it was ready"))),
+  ]);
+  const ready: unknown = JSON.parse(String(line));
+  if (typeof ready === "object" && ready !== null && "url" in ready && typeof ready.url === "string") {
+    return { url: ready.url, process: child };
+  }
+  throw new Error(`unexpected first line: ${String(line)}`);
+}
+
+/** The official SDK as an integration would set it up. */
+export function sdk(url: string, timeoutMs = 10_000): Stripe {
+  const { hostname, port } = new URL(url);
+  return new Stripe(SECRET_KEY, {
+    host: hostname, port: Number(port), protocol: "http", maxNetworkRetries: 0, telemetry: false, timeout: timeoutMs,
+  });
+}
+
+/** Parameters of a card charge that succeeds. */
+export function charge(
+  changes: Partial<Stripe.PaymentIntentCreateParams> = {},
+): Stripe.PaymentIntentCreateParams {
+  return {
+    amount: 1_999, currency: "usd", confirm: true, payment_method: "pm_card_visa", payment_method_types: ["card"],
+    ...changes,
+  };
+}
+
+/** A charge by card token, with metadata. */
+export function tokenCharge(token: string, metadata: Record<string, string> = {}): Stripe.PaymentIntentCreateParams {
+  const { payment_method: _, ...rest } = charge({ metadata });
+  // The SDK's type of payment_method_data does not list `card`; the API takes it.
+  const data = { type: "card" as const, card: { token } };
+  return { ...rest, payment_method_data: data };
+}
+
+/** The Stripe error a call ends with; fails when it succeeds. */
+export async function stripeError(call: Promise<unknown>): Promise<InstanceType<typeof Stripe.errors.StripeError>> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripeError) return error;
+    throw error;
+  }
+  throw new Error("the call succeeded");
+}
+
+/** An admin route's JSON. */
+export async function admin(url: string, path: string, body?: unknown): Promise<unknown> {
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  const response = await fetch(`${url}/_simulator/${path}`, options);
+  return response.json();
+}
+
+/** The sums over all real charges. */
+export async function summary(url: string): Promise<{ charges: number; duplicates: number }> {
+  const body = await admin(url, "effects/summary");
+  if (
+    typeof body === "object" && body !== null && "charges" in body && typeof body.charges === "number" &&
+    "duplicate_orders" in body && Array.isArray(body.duplicate_orders)
+  ) {
+    return { charges: body.charges, duplicates: body.duplicate_orders.length };
+  }
+  throw new Error(`unexpected summary ${JSON.stringify(body)}`);
+}
+
+/** Waits until the condition holds, asking often; throws after ten seconds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error("the condition did not come true within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export interface Received {
+  body: string;
+  signature: string;
+}
+
+/** A webhook receiver that answers with the next of `statuses`, then 200. */
+export async function receiver(
+  statuses: number[] = [],
+): Promise<{ url: string; received: Received[]; close(): Promise<void> }> {
+  const received: Received[] = [];
+  const server = http.createServer((request, response) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+    request.on("end", () => {
+      received.push({ body, signature: String(request.headers["stripe-signature"]) });
+      response.writeHead(statuses.shift() ?? 200).end();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const close = async (): Promise<void> => {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  return { url: `http://127.0.0.1:${port}/hooks`, received, close };
+}

@@ -1,0 +1,138 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import pg from "pg";
+import { AppError, messageOf } from "../errors.ts";
+
+/** A point in time as RFC 3339 in UTC with microseconds, which a JavaScript Date would cut off. */
+export type Timestamp = string;
+
+/** Something that runs SQL. `Row` is a claim about the statement: keep it beside the statement, in `queries.ts`. */
+export type Queryable = {
+  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+};
+declare const inTransaction: unique symbol;
+/** A connection inside a transaction. */
+export type Transaction = Queryable & { readonly [inTransaction]: true; readonly client: pg.PoolClient };
+
+const insideTransaction = new AsyncLocalStorage<boolean>();
+
+/** Whether the calling code runs inside a database transaction; the PSP router refuses to call out when it does. */
+export function isInsideTransaction(): boolean {
+  return insideTransaction.getStore() === true;
+}
+
+const { builtins, getTypeParser } = pg.types;
+
+/** int8 as bigint and timestamptz as RFC 3339, on our pools only: pg-boss has its own and expects the defaults. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid, format) {
+    if (oid === builtins.INT8) return (text: string) => BigInt(text);
+    if (oid === builtins.TIMESTAMPTZ) return (text: string) => `${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, "Z")}`;
+    return getTypeParser(oid, format);
+  },
+};
+
+export type DatabaseOptions = {
+  readonly url: string;
+  readonly application_name: string;
+  readonly connections_max: number;
+  /** The role taken on at connect; the login must be a member of it. */
+  readonly role?: string;
+};
+
+/** SQLSTATEs after which the same transaction may simply be run again: deadlock, serialization failure. */
+const retryableStates = new Set(["40P01", "40001"]);
+/** SQLSTATE classes and codes that mean "not now": connection lost, shutting down, too many connections, lock or statement timeout. */
+const unavailableStates = /^(08|53|57P|58)/;
+const unavailableCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND"]);
+
+/** The SQLSTATE (or the system's error code) of a thrown database error. */
+export function sqlStateOf(thrown: unknown): string | undefined {
+  if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
+  return typeof thrown.code === "string" ? thrown.code : undefined;
+}
+
+/** Whether the error says that the database cannot be reached or has no room now. */
+export function isUnavailable(thrown: unknown): boolean {
+  const code = sqlStateOf(thrown);
+  if (code !== undefined) return unavailableStates.test(code) || unavailableCodes.has(code);
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(messageOf(thrown));
+}
+
+/** A pool of connections to PostgreSQL. */
+export class Database implements Queryable {
+  readonly #pool: pg.Pool;
+
+  constructor(options: DatabaseOptions) {
+    const role = options.role === undefined ? "" : `-c role=${options.role} `;
+    this.#pool = new pg.Pool({
+      connectionString: options.url,
+      application_name: options.application_name,
+      max: options.connections_max,
+      types,
+      options: `${role}-c TimeZone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000`,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
+    // A connection that breaks while idle is dropped by the pool; the next query opens a new one.
+    this.#pool.on("error", () => undefined);
+  }
+
+  async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const result = await this.#pool.query<Row>(text, [...values]).catch(refuseWhenUnavailable);
+    return result.rows;
+  }
+
+  /**
+   * Runs `work` in a transaction (READ COMMITTED) and commits. After a deadlock or serialization
+   * failure the whole of it runs again, three times at the most. A connection that failed in
+   * between is thrown away, so that no half-open transaction returns to the pool.
+   */
+  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#runOnce(work);
+      } catch (error) {
+        if (tries < 3 && retryableStates.has(sqlStateOf(error) ?? "")) continue;
+        return refuseWhenUnavailable(error);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #runOnce<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const client = await this.#pool.connect();
+    let isBroken = true;
+    try {
+      await client.query("begin");
+      const result = await insideTransaction.run(true, () => work(transactionOn(client)));
+      await client.query("commit");
+      isBroken = false;
+      return result;
+    } catch (error) {
+      isBroken = await client.query("rollback").then(() => false, () => true);
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
+  }
+}
+
+function transactionOn(client: pg.PoolClient): Transaction {
+  return {
+    client,
+    async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+      const result = await client.query<Row>(text, [...values]);
+      return result.rows;
+    },
+  } as Transaction;
+}
+
+function refuseWhenUnavailable(error: unknown): never {
+  if (isUnavailable(error)) {
+    throw new AppError("unavailable", "The database cannot be reached now.", { retry_after_seconds: 1, cause: error });
+  }
+  throw error;
+}

@@ -1,0 +1,91 @@
+import { AppError } from "../errors.ts";
+import { groupCommitItems } from "../metrics.ts";
+import type { Database, Transaction } from "./database.ts";
+
+type Waiting<Item, Result> = {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (reason: unknown) => void;
+};
+
+export type GroupCommitOptions<Item, Result> = {
+  readonly name: string;
+  readonly database: Database;
+  /**
+   * Does the work of all items in one transaction and gives their results in the same order.
+   * It must tell by itself what was done before (by a unique key or the state it finds): after an
+   * error, and after a commit whose answer was lost, the items are handed to it again one by one.
+   */
+  readonly flush: (tx: Transaction, items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly batch_items_max?: number;
+  readonly waiting_items_max?: number;
+};
+
+/**
+ * Lets many callers share one database transaction. Items that arrive while a flush is running form
+ * the next one; there is no timer, so a lone item is not delayed.
+ */
+export class GroupCommit<Item, Result> {
+  readonly #options: GroupCommitOptions<Item, Result>;
+  readonly #batchItemsMax: number;
+  readonly #waitingItemsMax: number;
+  #waiting: Waiting<Item, Result>[] = [];
+  #draining: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: GroupCommitOptions<Item, Result>) {
+    this.#options = options;
+    this.#batchItemsMax = options.batch_items_max ?? 500;
+    this.#waitingItemsMax = options.waiting_items_max ?? 20_000;
+  }
+
+  /** Resolves with the item's own result once its transaction is committed. Errors: `unavailable`, or what the flush threw for it. */
+  submit(item: Item): Promise<Result> {
+    if (this.#isClosed) return Promise.reject(new AppError("unavailable", "The service is shutting down.", { retry_after_seconds: 1 }));
+    if (this.#waiting.length >= this.#waitingItemsMax) {
+      return Promise.reject(new AppError("unavailable", "Too much work is waiting.", { retry_after_seconds: 1 }));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  /** Refuses new items and resolves when those already handed over are decided. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    // One turn of the event loop, so that requests parsed in the same turn share the first flush too.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, this.#batchItemsMax);
+      this.#waiting = this.#waiting.slice(batch.length);
+      await this.#settle(batch);
+    }
+    this.#draining = undefined;
+  }
+
+  async #settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.#flush(batch.map((waiting) => waiting.item));
+      batch.forEach((waiting, index) => waiting.resolve(results[index] as Result));
+    } catch (error) {
+      const [only, ...others] = batch;
+      if (only === undefined) return;
+      if (others.length === 0) return only.reject(error);
+      for (const waiting of batch) await this.#settle([waiting]);
+    }
+  }
+
+  async #flush(items: readonly Item[]): Promise<readonly Result[]> {
+    groupCommitItems.observe({ group: this.#options.name }, items.length);
+    const results = await this.#options.database.transaction((tx) => this.#options.flush(tx, items));
+    if (results.length !== items.length) {
+      throw new Error(`group commit ${this.#options.name}: ${results.length} results for ${items.length} items`);
+    }
+    return results;
+  }
+}

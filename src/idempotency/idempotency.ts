@@ -1,0 +1,59 @@
+/** The door of the idempotency room: the same request gets the same answer. */
+import { createHash } from "node:crypto";
+import type { Database, Transaction } from "../db/db.ts";
+import { sqlStateOf } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { insertAnswers, lockKey, selectAnswers, type AnswerRow } from "./queries.ts";
+
+export { deleteExpiredAnswers, insertAnswers, selectAnswers } from "./queries.ts";
+export type { AnswerRow } from "./queries.ts";
+
+/** What was answered, byte for byte, and whether it was answered before. */
+export type Answer = { readonly status: number; readonly body: string; readonly is_replay: boolean };
+
+/** SHA-256 over method, path and canonical JSON body (RFC 8785): equal for the same request however it was written. */
+export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
+  return createHash("sha256").update(`${method} ${path}\n${canonicalJson(body ?? null)}`).digest();
+}
+
+/** Errors with `idempotency_key_reused` unless the stored answer belongs to this very request. */
+export function replayOf(stored: AnswerRow, fingerprint: Buffer): Answer {
+  if (!stored.fingerprint.equals(fingerprint)) {
+    throw new AppError("idempotency_key_reused", "This Idempotency-Key was sent with another request before.", { param: "Idempotency-Key" });
+  }
+  return { status: stored.response_status, body: stored.response_body, is_replay: true };
+}
+
+/**
+ * Runs `work` once for a key and stores its answer in the same transaction; without a key it only
+ * runs it. A request that runs at the same time waits up to two seconds for the first one's answer,
+ * then gets 409.
+ */
+export async function answerOnce(
+  database: Database,
+  request: { key: string | null; fingerprint: Buffer; lifetime_hours: number },
+  work: (tx: Transaction) => Promise<{ status: number; body: unknown }>,
+): Promise<Answer> {
+  const { key, fingerprint, lifetime_hours } = request;
+  const run = async (tx: Transaction): Promise<Answer> => {
+    const answer = await work(tx);
+    return { status: answer.status, body: JSON.stringify(answer.body), is_replay: false };
+  };
+  if (key === null) return database.transaction(run);
+  try {
+    return await database.transaction(async (tx) => {
+      await lockKey(tx, key);
+      const [stored] = await selectAnswers(tx, [key]);
+      if (stored !== undefined) return replayOf(stored, fingerprint);
+      const answer = await run(tx);
+      await insertAnswers(tx, [{ idempotency_key: key, fingerprint, lifetime_hours, response_status: answer.status, response_body: answer.body }]);
+      return answer;
+    });
+  } catch (error) {
+    if (sqlStateOf(error) === "55P03") {
+      throw new AppError("idempotency_key_in_use", "A request with this key is still running.", { retry_after_seconds: 1, cause: error });
+    }
+    throw error;
+  }
+}

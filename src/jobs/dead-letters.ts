@@ -1,0 +1,34 @@
+import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { deadLetters } from "../metrics.ts";
+import type { Queryable, Transaction } from "../db/db.ts";
+import { decideDeadLetter, insertDeadLetters, selectDeadLetter, type DeadLetterRow } from "./queries.ts";
+import type { QueueName } from "./queues.ts";
+
+export type DeadLetterDraft = {
+  readonly queue: QueueName;
+  readonly subject_id: string;
+  readonly payload: Record<string, unknown>;
+  readonly reason: string;
+  readonly attempt_count: number;
+};
+
+/** Puts work that was given up where a person finds it; one that waits already for the same subject is kept. */
+export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[]): Promise<void> {
+  if (drafts.length === 0) return;
+  for (const draft of drafts) deadLetters.inc({ queue: draft.queue });
+  await insertDeadLetters(tx, drafts.map((draft) => ({
+    ...draft, reason: draft.reason.slice(0, 1_000), dead_letter_id: newId("dead"),
+  })));
+}
+
+/** Marks a waiting dead letter as decided. Errors: `not_found`, `state_conflict` when it was decided before. */
+export async function decide(
+  tx: Transaction, deadLetterId: string, decision: { state: "redriven" | "discarded"; actor: string; note: string | null },
+): Promise<DeadLetterRow> {
+  const letter = await selectDeadLetter(tx, deadLetterId);
+  if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${deadLetterId}.`);
+  const decided = await decideDeadLetter(tx, deadLetterId, decision);
+  if (decided === undefined) throw new AppError("state_conflict", `The dead letter was ${letter.state} before.`);
+  return decided;
+}

@@ -1,0 +1,132 @@
+/** The door of the jobs room: pg-boss behind a thin face. */
+import pg from "pg";
+import { PgBoss, type Db as BossDatabase } from "pg-boss";
+import type { Transaction } from "../db/db.ts";
+import type { Logger } from "../log.ts";
+import { schema } from "./install.ts";
+import { queueNames, type JobPayloads, type QueueName } from "./queues.ts";
+
+export { buryAll, decide } from "./dead-letters.ts";
+export type { DeadLetterDraft } from "./dead-letters.ts";
+export { installJobs } from "./install.ts";
+export { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
+export type { JobPayloads, QueueName } from "./queues.ts";
+export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
+export { WorkLoop } from "./work-loop.ts";
+
+/** One claimed job. `retry_count` names the claim, so that a late worker cannot settle a newer one. */
+export type Job<Name extends QueueName> = {
+  readonly id: string;
+  readonly retry_count: number;
+  readonly data: JobPayloads[Name];
+};
+
+type Enqueued<Name extends QueueName> = { readonly data: JobPayloads[Name]; readonly start_after_seconds?: number };
+
+export type JobsOptions = {
+  readonly url: string;
+  readonly role: string;
+  readonly log: Logger;
+  /** After how long a claimed job is given to another worker; longer than any PSP call. */
+  readonly lease_seconds: number;
+  /** Whether this process also watches leases and removes old jobs. */
+  readonly is_supervisor: boolean;
+};
+
+/** The queues. All but `start` and `stop` run inside the caller's transaction. */
+export class Jobs {
+  readonly #boss: PgBoss;
+  readonly #options: JobsOptions;
+  readonly #listeners = new Map<QueueName, Set<() => void>>();
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+    this.#boss = new PgBoss({
+      connectionString: options.url,
+      options: `-c role=${options.role} -c TimeZone=UTC`,
+      schema,
+      application_name: "pacioli-jobs",
+      max: 3,
+      migrate: false,
+      createSchema: false,
+      schedule: false,
+      reindex: false,
+      supervise: options.is_supervisor,
+      superviseIntervalSeconds: 1,
+      monitorIntervalSeconds: 1,
+      maintenanceIntervalSeconds: 3_600,
+    });
+    this.#boss.on("error", (error) => options.log.error({ err: error }, "job queue"));
+  }
+
+  async start(): Promise<void> {
+    await this.#boss.start();
+    // pg-boss reads a queue's settings once and keeps them: read them now, not inside a transaction.
+    await Promise.all(queueNames.map((name) => this.#boss.getQueue(name)));
+  }
+
+  async stop(): Promise<void> {
+    await this.#boss.stop({ graceful: false });
+  }
+
+  /** Adds jobs in the caller's transaction. Call `wake` after the commit, so that an idle worker of this process looks at once. */
+  async enqueue<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Enqueued<Name>[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await this.#boss.insert(
+      queue,
+      jobs.map(({ data, start_after_seconds }) => ({
+        data,
+        expireInSeconds: this.#options.lease_seconds,
+        ...(start_after_seconds !== undefined && start_after_seconds > 0
+          ? { startAfter: Math.ceil(start_after_seconds * 1000) / 1000 } : {}),
+      })),
+      { db: inTransaction(tx) },
+    );
+  }
+
+  /** Claims up to `count` due jobs for the length of the lease. */
+  async claim<Name extends QueueName>(tx: Transaction, queue: Name, count: number): Promise<readonly Job<Name>[]> {
+    const jobs = await this.#boss.fetch<JobPayloads[Name]>(queue, { batchSize: count, db: inTransaction(tx) });
+    return jobs.map((job) => ({ id: job.id, retry_count: job.retryCount, data: job.data }));
+  }
+
+  /** Ends claimed jobs in the transaction that did their work. A claim that was lost meanwhile is left alone. */
+  async complete<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Job<Name>[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await this.#boss.complete(queue, jobs.map(claimOf), null, { db: inTransaction(tx) });
+  }
+
+  /** Gives claimed jobs back for another try after the queue's delay; past its limit they go to `dead_letter`. */
+  async fail<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Job<Name>[], reason: string): Promise<void> {
+    if (jobs.length === 0) return;
+    await this.#boss.fail(queue, jobs.map(claimOf), { reason }, { db: inTransaction(tx) });
+  }
+
+  /** How many jobs of each queue wait, run and failed. */
+  async counts(): Promise<readonly { queue: string; queued: number; active: number; failed: number }[]> {
+    const queues = await this.#boss.getQueues([...queueNames]);
+    return queues.map((queue) => ({
+      queue: queue.name, queued: queue.queuedCount, active: queue.activeCount, failed: queue.failedCount,
+    }));
+  }
+
+  /** Tells this process's workers of the queue that there is work. */
+  wake(queue: QueueName): void {
+    for (const listener of this.#listeners.get(queue) ?? []) listener();
+  }
+
+  onWake(queue: QueueName, listener: () => void): void {
+    const listeners = this.#listeners.get(queue) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(queue, listeners);
+  }
+}
+
+const claimOf = (job: Job<QueueName>): { id: string; retryCount: number } => ({ id: job.id, retryCount: job.retry_count });
+
+/** pg-boss on the caller's connection, with the driver's default types, which it expects. */
+function inTransaction(tx: Transaction): BossDatabase {
+  return {
+    executeSql: (text, values) => tx.client.query({ text, values: values ?? [], types: pg.types }),
+  };
+}

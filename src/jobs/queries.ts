@@ -1,0 +1,66 @@
+import type { Queryable, Timestamp } from "../db/db.ts";
+
+export type DeadLetterRow = {
+  readonly dead_letter_id: string;
+  readonly queue: string;
+  readonly subject_id: string;
+  readonly payload: Record<string, unknown>;
+  readonly reason: string;
+  readonly attempt_count: number;
+  readonly state: "waiting" | "redriven" | "discarded";
+  readonly decided_by: string | null;
+  readonly decision_note: string | null;
+  readonly created_at: Timestamp;
+  readonly decided_at: Timestamp | null;
+};
+
+const columns = `dead_letter_id, queue, subject_id, payload, reason, attempt_count, state, decided_by, decision_note,
+  created_at, decided_at`;
+
+type NewDeadLetter = Pick<DeadLetterRow, "dead_letter_id" | "queue" | "subject_id" | "payload" | "reason" | "attempt_count">;
+
+export async function insertDeadLetters(tx: Queryable, rows: readonly NewDeadLetter[]): Promise<void> {
+  await tx.query(
+    `insert into dead_letters (dead_letter_id, queue, subject_id, payload, reason, attempt_count)
+     select dead_letter_id, queue, subject_id, payload, reason, attempt_count
+       from json_to_recordset($1::json)
+            as d (dead_letter_id text, queue text, subject_id text, payload jsonb, reason text, attempt_count integer)
+     on conflict (queue, subject_id) where state = 'waiting' do nothing`,
+    [JSON.stringify(rows)],
+  );
+}
+
+export async function selectDeadLetter(db: Queryable, deadLetterId: string): Promise<DeadLetterRow | undefined> {
+  const [row] = await db.query<DeadLetterRow>(`select ${columns} from dead_letters where dead_letter_id = $1`, [deadLetterId]);
+  return row;
+}
+
+/** Newest first, keyset on (created_at, id). */
+export function selectDeadLetters(
+  db: Queryable, filter: { state?: string; queue?: string; before?: { created_at: Timestamp; id: string }; limit: number },
+): Promise<DeadLetterRow[]> {
+  return db.query<DeadLetterRow>(
+    `select ${columns}
+       from dead_letters
+      where ($1::text is null or state = $1)
+        and ($2::text is null or queue = $2)
+        and ($3::timestamptz is null or (created_at, dead_letter_id) < ($3, $4::text))
+      order by created_at desc, dead_letter_id desc
+      limit $5`,
+    [filter.state ?? null, filter.queue ?? null, filter.before?.created_at ?? null, filter.before?.id ?? null, filter.limit],
+  );
+}
+
+/** Gives no row when it does not wait any more. */
+export async function decideDeadLetter(
+  tx: Queryable, deadLetterId: string, decision: { state: "redriven" | "discarded"; actor: string; note: string | null },
+): Promise<DeadLetterRow | undefined> {
+  const [row] = await tx.query<DeadLetterRow>(
+    `update dead_letters
+        set state = $2, decided_by = $3, decision_note = $4, decided_at = now()
+      where dead_letter_id = $1 and state = 'waiting'
+     returning ${columns}`,
+    [deadLetterId, decision.state, decision.actor, decision.note],
+  );
+  return row;
+}

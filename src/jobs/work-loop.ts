@@ -1,0 +1,67 @@
+import type { Logger } from "../log.ts";
+import { messageOf } from "../errors.ts";
+
+export type WorkLoopOptions = {
+  readonly name: string;
+  readonly log: Logger;
+  /** How long to wait for a wake-up when there was nothing to do; the safety net for work enqueued by other processes. */
+  readonly idle_poll_ms: number;
+  /** Does what there is to do and gives how much it was; 0 lets the loop wait. */
+  readonly run: () => Promise<number>;
+};
+
+/** Calls `run` again and again until stopped, at once after a wake-up; an error is logged and waited out. */
+export class WorkLoop {
+  readonly #options: WorkLoopOptions;
+  #isStopped = false;
+  #isWoken = false;
+  #endWait: (() => void) | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: WorkLoopOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#work();
+  }
+
+  wake(): void {
+    this.#isWoken = true;
+    this.#endWait?.();
+  }
+
+  /** Resolves when the run under way has ended. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.wake();
+    await this.#loop;
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#isStopped) {
+      this.#isWoken = false;
+      const delayMs = await this.#runOnce();
+      if (delayMs > 0 && !this.#isWoken && !this.#isStopped) await this.#wait(delayMs);
+    }
+  }
+
+  async #runOnce(): Promise<number> {
+    try {
+      return (await this.#options.run()) > 0 ? 0 : this.#options.idle_poll_ms;
+    } catch (error) {
+      this.#options.log.error({ err: error, work: this.#options.name }, `work failed, trying again: ${messageOf(error)}`);
+      return 1_000;
+    }
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endWait = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

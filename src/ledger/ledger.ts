@@ -1,0 +1,26 @@
+/** The door of the ledger room. */
+import { GroupCommit, type Database } from "../db/db.ts";
+import { postAll, type Posting, type TransactionDraft } from "./post.ts";
+
+export { chart } from "./chart.ts";
+export type { AccountKind, AccountRef } from "./chart.ts";
+export { entryIdOf, entryKeyOf } from "./entry-id.ts";
+export type { EntryKey } from "./entry-id.ts";
+export { postAll } from "./post.ts";
+export type { EntryDraft, Posting, PostingOutcome, TransactionDraft } from "./post.ts";
+export { selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance } from "./queries.ts";
+export type { AccountFilter, AccountRow, EntryFilter, EntryRow, TrialBalanceRow } from "./queries.ts";
+export { reverse } from "./reverse.ts";
+export { verifyLedger } from "./verify.ts";
+export type { Check } from "./verify.ts";
+
+/** Posts single transactions for many callers at once, each answered for itself, sharing database transactions. */
+export type Ledger = { post(draft: TransactionDraft): Promise<Posting>; close(): Promise<void> };
+
+/** A ledger over the given database; up to `batch_items_max` transactions share a commit. */
+export function openLedger(database: Database, batch_items_max = 1_000): Ledger {
+  const postings = new GroupCommit<TransactionDraft, Posting>({
+    name: "ledger_post", database, batch_items_max, waiting_items_max: 100_000, flush: postAll,
+  });
+  return { post: (draft) => postings.submit(draft), close: () => postings.close() };
+}

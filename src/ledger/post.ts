@@ -1,0 +1,86 @@
+import { AssertionError } from "node:assert";
+import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db.ts";
+import type { AccountRef } from "./chart.ts";
+import { postBatch } from "./queries.ts";
+
+export type EntryDraft = {
+  readonly account: AccountRef;
+  /** Minor units: debit positive, credit negative, never 0. */
+  readonly amount_minor: bigint;
+};
+
+export type TransactionDraft = {
+  /** Why it exists, unique for ever: `order:<id>:captured`. The same source is never posted twice. */
+  readonly source: string;
+  readonly entries: readonly EntryDraft[];
+  readonly description?: string;
+  /** When it happened, if that is not now. */
+  readonly effective_at?: Timestamp;
+  readonly reverses_transaction_id?: bigint;
+};
+
+export type PostingOutcome =
+  | "posted"
+  | "already_posted"
+  /** The source is in the ledger with other entries. */
+  | "source_conflict"
+  | "already_reversed"
+  /** Some account would fall below its floor; nothing of this transaction was written. */
+  | "below_floor";
+
+export type Posting = { readonly outcome: PostingOutcome; readonly transaction_id: bigint | null };
+
+/**
+ * Posts a batch in one call inside the caller's transaction and gives each one's outcome, in order.
+ * A transaction that is refused or was posted before leaves its neighbours standing.
+ * Throws AssertionError for a draft that is empty, has a zero entry or does not balance per currency.
+ */
+export async function postAll(tx: Queryable, drafts: readonly TransactionDraft[]): Promise<readonly Posting[]> {
+  if (drafts.length === 0) return [];
+  drafts.forEach(assertBalanced);
+  const accounts = new Map<string, { position: number; account: AccountRef }>();
+  const entryTransactions: number[] = [];
+  const entryAccounts: number[] = [];
+  const entryAmounts: bigint[] = [];
+  drafts.forEach((draft, index) => {
+    for (const { account, amount_minor } of draft.entries) {
+      const key = `${account.code} ${account.currency}`;
+      let named = accounts.get(key);
+      if (named === undefined) {
+        named = { position: accounts.size + 1, account };
+        accounts.set(key, named);
+      }
+      entryTransactions.push(index + 1);
+      entryAccounts.push(named.position);
+      entryAmounts.push(amount_minor);
+    }
+  });
+  const refs = [...accounts.values()].map((named) => named.account);
+  return postBatch(tx, [
+    textArray(refs.map((account) => account.code)),
+    textArray(refs.map((account) => account.currency)),
+    textArray(refs.map((account) => account.kind)),
+    textArray(refs.map((account) => account.owner_id)),
+    numberArray(refs.map((account) => account.floor_minor)),
+    textArray(drafts.map((draft) => draft.source)),
+    textArray(drafts.map((draft) => draft.effective_at ?? null)),
+    textArray(drafts.map((draft) => draft.description ?? null)),
+    numberArray(drafts.map((draft) => draft.reverses_transaction_id ?? null)),
+    numberArray(entryTransactions),
+    numberArray(entryAccounts),
+    numberArray(entryAmounts),
+  ]);
+}
+
+/** The rule of the database once more, where a bug can still be named: an entry is never 0, a transaction sums to 0 per currency. */
+function assertBalanced(draft: TransactionDraft): void {
+  const sums = new Map<string, bigint>();
+  for (const { account, amount_minor } of draft.entries) {
+    if (amount_minor === 0n) throw new AssertionError({ message: `${draft.source}: an entry of ${account.code} is 0` });
+    sums.set(account.currency, (sums.get(account.currency) ?? 0n) + amount_minor);
+  }
+  if (sums.size === 0) throw new AssertionError({ message: `${draft.source}: a transaction without entries` });
+  for (const [currency, sum] of sums) {
+    if (sum !== 0n) throw new AssertionError({ message: `${draft.source}: its ${currency} entries sum to ${sum}` });
+  }
+}

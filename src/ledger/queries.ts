@@ -1,0 +1,187 @@
+import type { Queryable, Timestamp } from "../db/db.ts";
+import type { AccountKind } from "./chart.ts";
+import type { Posting } from "./post.ts";
+
+/** The parameters of `ledger_post` in its order, as array literals. */
+export function postBatch(tx: Queryable, parameters: readonly string[]): Promise<Posting[]> {
+  return tx.query<Posting>(
+    "select transaction_id, outcome from ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    parameters,
+  );
+}
+
+export type AccountRow = {
+  readonly account_id: bigint;
+  readonly code: string;
+  readonly kind: AccountKind;
+  readonly currency: string;
+  readonly owner_id: string | null;
+  readonly balance_minor: bigint;
+  readonly version: bigint;
+  readonly floor_minor: bigint | null;
+  readonly created_at: Timestamp;
+  readonly updated_at: Timestamp;
+};
+
+export type AccountFilter = { readonly owner_or_code?: string; readonly currency?: string; readonly before_account_id?: bigint; readonly limit: number };
+
+/** Newest first. */
+export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<AccountRow[]> {
+  return db.query<AccountRow>(
+    `select account_id, code, kind, currency::text, owner_id, balance_minor, version, floor_minor, created_at, updated_at
+       from ledger_accounts
+      where ($1::text is null or code = $1 or owner_id = $1)
+        and ($2::text is null or currency = $2)
+        and ($3::bigint is null or account_id < $3)
+      order by account_id desc
+      limit $4`,
+    [filter.owner_or_code ?? null, filter.currency ?? null, filter.before_account_id ?? null, filter.limit],
+  );
+}
+
+export type EntryRow = {
+  readonly account_id: bigint;
+  readonly account_version: bigint;
+  readonly transaction_id: bigint;
+  readonly amount_minor: bigint;
+  readonly balance_after_minor: bigint;
+  readonly code: string;
+  readonly currency: string;
+  readonly owner_id: string | null;
+  readonly source: string;
+  readonly description: string | null;
+  readonly created_at: Timestamp;
+  readonly effective_at: Timestamp;
+};
+
+const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency,
+  owner_id, source, description, created_at, effective_at`;
+
+export type EntryFilter = {
+  readonly owner_or_code?: string;
+  readonly transaction?: string;
+  readonly currency?: string;
+  readonly created_from?: Timestamp;
+  readonly created_until?: Timestamp;
+  readonly before?: { readonly transaction_id: bigint; readonly account_id: bigint; readonly account_version: bigint };
+  readonly limit: number;
+};
+
+/** Newest transaction first. `transaction` is a transaction id or a source. */
+export function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
+  return db.query<EntryRow>(
+    `select ${entryColumns}
+       from ledger_entry_lines
+      where ($1::text is null or account_id in (select a.account_id from ledger_accounts a where a.code = $1 or a.owner_id = $1))
+        and ($2::text is null or transaction_id in (
+              select t.transaction_id from ledger_transactions t
+               where t.source = $2 or t.transaction_id::text = $2 or t.source like 'order:' || replace(replace($2, '%', '\\%'), '_', '\\_') || ':%'))
+        and ($3::text is null or currency = $3)
+        and ($4::timestamptz is null or created_at >= $4)
+        and ($5::timestamptz is null or created_at < $5)
+        and ($6::bigint is null or (transaction_id, account_id, account_version) < ($6, $7::bigint, $8::bigint))
+      order by transaction_id desc, account_id desc, account_version desc
+      limit $9`,
+    [
+      filter.owner_or_code ?? null, filter.transaction ?? null, filter.currency ?? null,
+      filter.created_from ?? null, filter.created_until ?? null,
+      filter.before?.transaction_id ?? null, filter.before?.account_id ?? null, filter.before?.account_version ?? null,
+      filter.limit,
+    ],
+  );
+}
+
+export async function selectEntry(db: Queryable, accountId: bigint, accountVersion: bigint): Promise<EntryRow | undefined> {
+  const [row] = await db.query<EntryRow>(
+    `select ${entryColumns} from ledger_entry_lines where account_id = $1 and account_version = $2`,
+    [accountId, accountVersion],
+  );
+  return row;
+}
+
+/** The account's entries in the order of its versions, after the given one. */
+export function selectStatement(
+  db: Queryable, account: { code: string; currency: string }, afterVersion: bigint, limit: number,
+): Promise<EntryRow[]> {
+  return db.query<EntryRow>(
+    `select ${entryColumns}
+       from ledger_entry_lines
+      where account_id = (select a.account_id from ledger_accounts a where a.code = $1 and a.currency = $2)
+        and account_version > $3
+      order by account_version
+      limit $4`,
+    [account.code, account.currency, afterVersion, limit],
+  );
+}
+
+/** The signed balance now (`at` null) or as of a time, by when it was recorded or by when it happened; no row: no such account. */
+export async function selectBalance(
+  db: Queryable, account: { code: string; currency: string }, at: Timestamp | null, basis: "recorded" | "effective",
+): Promise<bigint | undefined> {
+  const [row] = await db.query<{ balance_minor: bigint }>(
+    `select case
+              when $3::timestamptz is null then a.balance_minor
+              when $4::text = 'recorded' then ledger_balance_as_recorded(a.account_id, $3)
+              else ledger_balance_as_effective(a.account_id, $3)
+            end as balance_minor
+       from ledger_accounts a
+      where a.code = $1 and a.currency = $2`,
+    [account.code, account.currency, at, basis],
+  );
+  return row?.balance_minor;
+}
+
+export type TrialBalanceRow = {
+  readonly currency: string;
+  readonly debit_minor: bigint;
+  readonly credit_minor: bigint;
+  readonly account_count: bigint;
+};
+
+/** Debit and credit balances of all accounts per currency. */
+export function selectTrialBalance(db: Queryable): Promise<TrialBalanceRow[]> {
+  return db.query<TrialBalanceRow>(
+    `select currency::text,
+            coalesce(sum(balance_minor) filter (where balance_minor > 0), 0)::bigint as debit_minor,
+            coalesce(-sum(balance_minor) filter (where balance_minor < 0), 0)::bigint as credit_minor,
+            count(*) as account_count
+       from ledger_accounts
+      group by currency
+      order by currency`,
+  );
+}
+
+export type TransactionRow = {
+  readonly transaction_id: bigint;
+  readonly source: string;
+  readonly description: string | null;
+  readonly reverses_transaction_id: bigint | null;
+};
+
+export async function selectTransaction(db: Queryable, source: string): Promise<TransactionRow | undefined> {
+  const [row] = await db.query<TransactionRow>(
+    "select transaction_id, source, description, reverses_transaction_id from ledger_transactions where source = $1",
+    [source],
+  );
+  return row;
+}
+
+export type ReversibleEntryRow = {
+  readonly code: string;
+  readonly currency: string;
+  readonly kind: AccountKind;
+  readonly owner_id: string | null;
+  readonly floor_minor: bigint | null;
+  readonly amount_minor: bigint;
+};
+
+export function selectReversibleEntries(db: Queryable, transactionId: bigint): Promise<ReversibleEntryRow[]> {
+  return db.query<ReversibleEntryRow>(
+    `select a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor, e.amount_minor
+       from ledger_entries e
+       join ledger_accounts a on a.account_id = e.account_id
+      where e.transaction_id = $1
+      order by e.account_id, e.account_version`,
+    [transactionId],
+  );
+}

@@ -1,0 +1,33 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+
+export const metricsRegistry = new Registry();
+collectDefaultMetrics({ register: metricsRegistry });
+
+const registers = [metricsRegistry];
+
+export const httpRequestSeconds = new Histogram({
+  name: "pacioli_http_request_seconds", help: "Duration of HTTP requests.",
+  labelNames: ["route", "method", "status"], buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5], registers,
+});
+export const ordersFinal = new Counter({
+  name: "pacioli_payment_orders_total", help: "Payment orders by the state they moved to.",
+  labelNames: ["status"], registers,
+});
+export const pspCallSeconds = new Histogram({
+  name: "pacioli_psp_call_seconds", help: "Duration of PSP calls by outcome.",
+  labelNames: ["psp", "outcome"], buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers,
+});
+export const breakerOpen = new Gauge({
+  name: "pacioli_psp_breaker_open", help: "1 while calls to the PSP are held back.", labelNames: ["psp"], registers,
+});
+export const groupCommitItems = new Histogram({
+  name: "pacioli_group_commit_items", help: "Items in one shared transaction.",
+  labelNames: ["group"], buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000], registers,
+});
+export const webhooksReceived = new Counter({
+  name: "pacioli_webhooks_received_total", help: "Webhooks from PSPs by what became of them at the door.",
+  labelNames: ["psp", "result"], registers,
+});
+export const deadLetters = new Counter({
+  name: "pacioli_dead_letters_total", help: "Work that was given up and waits for a person.", labelNames: ["queue"], registers,
+});

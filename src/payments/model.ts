@@ -1,0 +1,84 @@
+import type { Timestamp } from "../db/db.ts";
+import type { AttemptId, CheckoutId, PaymentOrderId } from "../ids.ts";
+import type { Money } from "../money/money.ts";
+import type { FailureClass } from "../psp/psp.ts";
+
+export type OrderStatus =
+  | "NOT_STARTED" | "EXECUTING" | "PENDING" | "UNKNOWN" | "RETRY_SCHEDULED" | "SUCCESS" | "FAILED" | "CANCELED";
+
+export type AttemptStatus = "executing" | "pending" | "unknown" | "succeeded" | "declined" | "not_sent" | "canceled";
+
+export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pending", "unknown"];
+
+/** Why an order changed its state; written into its history. */
+export type Cause =
+  | "accepted" | "risk_review" | "risk_rejected" | "review_approved" | "review_rejected"
+  | "execution_started" | "psp_succeeded" | "psp_declined" | "psp_pending" | "psp_unknown" | "psp_not_reached"
+  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled";
+
+export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string | undefined };
+export type CardInfo = { readonly token: string; readonly last4?: string | undefined };
+
+/** A checkout as the HTTP door hands it over: checked, with exact amounts. */
+export type CheckoutDraft = {
+  readonly checkout_id: CheckoutId;
+  readonly buyer_info: BuyerInfo;
+  readonly seller_info: Record<string, unknown> | null;
+  readonly credit_card_info: CardInfo;
+  readonly orders: readonly { readonly payment_order_id: PaymentOrderId; readonly seller_account: string; readonly money: Money }[];
+};
+
+/** One payment order with all its columns. */
+export type OrderRow = {
+  readonly payment_order_id: PaymentOrderId;
+  readonly checkout_id: CheckoutId;
+  readonly position: number;
+  readonly buyer_account: string;
+  readonly seller_account: string;
+  readonly amount_minor: bigint;
+  readonly currency: string;
+  readonly status: OrderStatus;
+  readonly status_cause: Cause;
+  readonly psp_token: string | null;
+  readonly wallet_updated: boolean;
+  readonly ledger_updated: boolean;
+  readonly retry_count: number;
+  readonly last_retry_at: Timestamp | null;
+  readonly next_retry_at: Timestamp | null;
+  readonly error_code: string | null;
+  readonly error_message: string | null;
+  readonly created_at: Timestamp;
+  readonly updated_at: Timestamp;
+};
+
+export type EventRow = {
+  readonly checkout_id: CheckoutId;
+  readonly buyer_info: BuyerInfo;
+  readonly seller_info: Record<string, unknown> | null;
+  readonly credit_card_info: CardInfo;
+  readonly is_payment_done: boolean;
+  readonly request_fingerprint: Buffer;
+  readonly risk_decision: "pass" | "review" | "reject";
+  readonly risk_reasons: readonly string[];
+  readonly created_at: Timestamp;
+  readonly updated_at: Timestamp;
+};
+
+export type AttemptRow = {
+  readonly attempt_id: AttemptId;
+  readonly checkout_id: CheckoutId;
+  readonly payment_order_id: PaymentOrderId | null;
+  readonly attempt_number: number;
+  readonly psp: string;
+  readonly psp_key: string;
+  readonly psp_reference: string | null;
+  readonly amount_minor: bigint;
+  readonly currency: string;
+  readonly status: AttemptStatus;
+  readonly inquiry_count: number;
+  readonly failure_class: FailureClass | null;
+  readonly failure_code: string | null;
+  readonly failure_message: string | null;
+  readonly created_at: Timestamp;
+  readonly updated_at: Timestamp;
+};

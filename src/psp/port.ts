@@ -1,0 +1,78 @@
+import type { Money } from "../money/money.ts";
+import type { AttemptId } from "../ids.ts";
+
+/**
+ * What a PSP is to the rest of the house. Adapters stand in `psp/<name>/`; the domain knows this file only.
+ */
+
+export type ChargeRequest = {
+  readonly attempt_id: AttemptId;
+  /** The idempotency key at the PSP: the same on every repetition of this attempt, never used for another. */
+  readonly psp_key: string;
+  readonly checkout_id: string;
+  /** Null: the attempt covers the whole checkout. */
+  readonly payment_order_id: string | null;
+  readonly money: Money;
+  /** The PSP's token for the buyer's card. */
+  readonly card_token: string;
+};
+
+/** What we know of an attempt when we ask the PSP about it. */
+export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & { readonly psp_reference: string | null };
+
+/**
+ * Why a charge did not happen; retry policies are chosen by it.
+ * `hard_decline`: the issuer or our own rules said no, and would again.
+ * `transient_decline`: definitely not charged, but the same card may work in a moment.
+ * `rate_limited`, `unreachable`: the PSP never acted on the request.
+ * `invalid_request`: the PSP did not accept what we sent; a bug or a wrong token.
+ */
+export type FailureClass = "hard_decline" | "transient_decline" | "rate_limited" | "unreachable" | "invalid_request";
+
+export type Failure = {
+  readonly class: FailureClass;
+  /** In our words: `card_declined`, `insufficient_funds`, … */
+  readonly code: string;
+  /** For people; holds nothing secret. */
+  readonly message: string;
+  readonly retry_after_seconds?: number;
+};
+
+/** What came of a charge. A value, never an exception. */
+export type PspOutcome =
+  | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money }
+  | { readonly kind: "declined"; readonly psp_reference: string | null; readonly failure: Failure }
+  /** The PSP waits for the buyer or a review. */
+  | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: Record<string, unknown> | null }
+  /** Surely nothing happened at the PSP. */
+  | { readonly kind: "not_sent"; readonly failure: Failure }
+  /** It may or may not have happened; only asking, a webhook or a settlement line can tell. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number };
+
+/** The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its way. */
+export type InquiryOutcome = PspOutcome | { readonly kind: "not_found" };
+
+/** A webhook whose signature was verified over its raw bytes. */
+export type VerifiedWebhook = {
+  readonly psp_event_id: string;
+  readonly type: string;
+  readonly attempt_id: string | null;
+  readonly payment_order_id: string | null;
+};
+
+export type WebhookHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** What a stored webhook says about an attempt; null: nothing that concerns a payment. */
+export type WebhookNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome } | null;
+
+export type Psp = {
+  readonly name: string;
+  /** Charges once per `psp_key`, whatever is repeated. */
+  charge(request: ChargeRequest): Promise<PspOutcome>;
+  /** Asks what became of an attempt, without any effect. */
+  inquire(inquiry: Inquiry): Promise<InquiryOutcome>;
+  /** Verifies the raw bytes; undefined: forged, stale or malformed. */
+  verifyWebhook(body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined;
+  /** Reads a body that `verifyWebhook` accepted before. */
+  readWebhook(body: string): WebhookNews;
+};

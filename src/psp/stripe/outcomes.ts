@@ -1,0 +1,101 @@
+import Stripe from "stripe";
+import { isCurrencyCode } from "../../money/money.ts";
+import type { Failure, FailureClass, PspOutcome } from "../port.ts";
+import { fromStripeAmount } from "./amounts.ts";
+
+/** Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says them). */
+const ourCodes = new Map([["incorrect_cvc", "invalid_cvv"], ["fraudulent", "fraud_detected"], ["generic_decline", "card_declined"]]);
+/** Declines after which Stripe's own advice is to try again later (https://docs.stripe.com/declines/codes). */
+const transientCodes = new Set(["processing_error", "issuer_not_available", "reenter_transaction", "try_again_later", "approve_with_id"]);
+
+/** Reads what an intent says about the charge. */
+export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
+  switch (intent.status) {
+    case "succeeded": {
+      const currency = intent.currency.toUpperCase();
+      const charged = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
+      if (charged === undefined) return { kind: "unknown", reason: `Stripe reports ${intent.amount_received} ${currency}, which is no amount of ours.` };
+      return { kind: "succeeded", psp_reference: intent.id, charged };
+    }
+    case "processing":
+    case "requires_action":
+    case "requires_confirmation":
+    case "requires_capture":
+      return { kind: "pending", psp_reference: intent.id, next_action: intent.next_action === null ? null : { type: intent.next_action.type } };
+    case "requires_payment_method":
+      return { kind: "declined", psp_reference: intent.id, failure: failureOfDecline(intent.last_payment_error) };
+    case "canceled":
+      return { kind: "declined", psp_reference: intent.id, failure: { class: "hard_decline", code: "canceled_at_psp", message: "The payment was canceled at the PSP." } };
+    default:
+      return { kind: "unknown", reason: `Stripe reports the state ${String(intent.status)}.` };
+  }
+}
+
+/**
+ * Sorts what the SDK threw by what it says about the money: charged or not is only certain for
+ * declines, refusals before the work began (4xx, 429) and connections that never opened.
+ */
+export function outcomeOfError(error: unknown): PspOutcome {
+  if (error instanceof Stripe.errors.StripeCardError) {
+    return {
+      kind: "declined",
+      psp_reference: error.payment_intent?.id ?? null,
+      failure: failureOfDecline({ code: error.code, decline_code: error.decline_code, message: error.message }),
+    };
+  }
+  if (error instanceof Stripe.errors.StripeRateLimitError) {
+    return notSent("rate_limited", "psp_rate_limited", "The PSP asked us to slow down.", retryAfterSeconds(error.headers));
+  }
+  // The key is in use by a request of ours that the PSP still works on: only that one's result counts.
+  if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) {
+    return unknown("The PSP still works on an earlier request with this key.", retryAfterSeconds(error.headers) ?? 1);
+  }
+  if (error instanceof Stripe.errors.StripeInvalidRequestError) {
+    return notSent("invalid_request", error.code ?? "invalid_request", "The PSP did not accept the request.");
+  }
+  if (error instanceof Stripe.errors.StripeAuthenticationError || error instanceof Stripe.errors.StripePermissionError) {
+    return notSent("unreachable", "psp_key_refused", "The PSP refused our API key: check PSP_STRIPE_SECRET_KEY.");
+  }
+  if (error instanceof Stripe.errors.StripeConnectionError && isNeverConnected(error)) {
+    return notSent("unreachable", "psp_unreachable", "No connection to the PSP could be opened.");
+  }
+  if (error instanceof Stripe.errors.StripeError) {
+    return unknown(`The PSP gave no clear answer (${error.type}${error.statusCode === undefined ? "" : `, ${error.statusCode}`}).`);
+  }
+  throw error;
+}
+
+type DeclineDetails = { readonly code?: string | undefined; readonly decline_code?: string | undefined; readonly message?: string | undefined };
+
+function failureOfDecline(details: DeclineDetails | null): Failure {
+  const psp_code = details?.decline_code ?? details?.code ?? "card_declined";
+  return {
+    class: transientCodes.has(psp_code) ? "transient_decline" : "hard_decline",
+    code: ourCodes.get(psp_code) ?? psp_code,
+    message: details?.message ?? "The card was declined.",
+  };
+}
+
+function notSent(failureClass: FailureClass, code: string, message: string, retry_after_seconds?: number): PspOutcome {
+  return { kind: "not_sent", failure: { class: failureClass, code, message, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) } };
+}
+
+function unknown(reason: string, retry_after_seconds?: number): PspOutcome {
+  return { kind: "unknown", reason, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) };
+}
+
+function retryAfterSeconds(headers: Record<string, string> | undefined): number | undefined {
+  const seconds = Number(headers?.["retry-after"]);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) : undefined;
+}
+
+/** Codes of the system that mean: no byte of the request left. A reset connection is not among them. */
+const neverConnectedCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+
+function isNeverConnected(error: unknown): boolean {
+  for (let cause: unknown = error; typeof cause === "object" && cause !== null;) {
+    if ("code" in cause && typeof cause.code === "string" && neverConnectedCodes.has(cause.code)) return true;
+    cause = "detail" in cause && cause.detail !== undefined ? cause.detail : "cause" in cause ? cause.cause : null;
+  }
+  return false;
+}

@@ -1,0 +1,138 @@
+/** The Stripe adapter, on the official SDK. */
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import Stripe from "stripe";
+import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome, VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port.ts";
+import { toStripeAmount } from "./amounts.ts";
+import { outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
+
+export type StripeOptions = {
+  readonly name: string;
+  readonly secret_key: string;
+  /** Signing secrets of the webhook endpoint; two while one is being replaced. */
+  readonly webhook_secrets: readonly string[];
+  /** Where the API is, when it is not Stripe's own (the simulator). */
+  readonly api_base?: URL;
+  readonly timeout_ms: number;
+  readonly connections_max: number;
+};
+
+/** A webhook older or newer than this is refused. */
+const tolerance_seconds = 300;
+
+/** Errors of the SDK become outcomes; it never retries by itself, so that each try is an attempt of ours. */
+export function createStripe(options: StripeOptions): Psp {
+  const isPlain = options.api_base?.protocol === "http:";
+  const agentOptions = { keepAlive: true, maxSockets: options.connections_max };
+  const stripe = new Stripe(options.secret_key, {
+    maxNetworkRetries: 0,
+    timeout: options.timeout_ms,
+    telemetry: false,
+    httpAgent: isPlain ? new HttpAgent(agentOptions) : new HttpsAgent(agentOptions),
+    ...(options.api_base === undefined ? {} : {
+      host: options.api_base.hostname,
+      port: options.api_base.port === "" ? (isPlain ? 80 : 443) : options.api_base.port,
+      protocol: isPlain ? "http" : "https",
+    }),
+  });
+  return {
+    name: options.name,
+    charge: (request) => charge(stripe, request),
+    inquire: (inquiry) => inquire(stripe, inquiry),
+    verifyWebhook: (body, headers) => verify(stripe, options.webhook_secrets, body, headers),
+    readWebhook,
+  };
+}
+
+async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcome> {
+  const converted = toStripeAmount(request.money);
+  if (!converted.ok) {
+    return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
+  }
+  try {
+    const intent = await stripe.paymentIntents.create({
+      amount: converted.amount,
+      currency: request.money.currency.toLowerCase(),
+      confirm: true,
+      automatic_payment_methods: { enabled: true, allow_redirects: "never" },
+      ...cardOf(request.card_token),
+      metadata: {
+        attempt_id: request.attempt_id,
+        checkout_id: request.checkout_id,
+        ...(request.payment_order_id === null ? {} : { payment_order_id: request.payment_order_id }),
+      },
+    }, { idempotencyKey: request.psp_key });
+    return outcomeOfIntent(intent);
+  } catch (error) {
+    return outcomeOfError(error);
+  }
+}
+
+function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_method" | "payment_method_data"> {
+  if (!token.startsWith("tok_")) return { payment_method: token };
+  // Stripe takes a card token here (https://docs.stripe.com/payments/accept-a-payment-charges); the SDK's type leaves it out.
+  const card = { type: "card" as const, card: { token } };
+  return { payment_method_data: card };
+}
+
+/** By Stripe's own id when we have it, else by the attempt id we sent as metadata. */
+async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
+  try {
+    if (inquiry.psp_reference !== null) return outcomeOfIntent(await stripe.paymentIntents.retrieve(inquiry.psp_reference));
+    const found = await stripe.paymentIntents.search({ query: `metadata['attempt_id']:'${inquiry.attempt_id}'`, limit: 1 });
+    const [intent] = found.data;
+    return intent === undefined ? { kind: "not_found" } : outcomeOfIntent(intent);
+  } catch (error) {
+    const outcome = outcomeOfError(error);
+    // That the question did not get through says nothing about the charge.
+    return outcome.kind === "not_sent" ? { kind: "unknown", reason: outcome.failure.message } : outcome;
+  }
+}
+
+function verify(stripe: Stripe, secrets: readonly string[], body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined {
+  const signature = headers["stripe-signature"];
+  if (typeof signature !== "string") return undefined;
+  for (const secret of secrets) {
+    try {
+      const event = stripe.webhooks.constructEvent(body, signature, secret, tolerance_seconds);
+      const metadata = metadataOf(event);
+      return {
+        psp_event_id: event.id,
+        type: event.type,
+        attempt_id: metadata["attempt_id"] ?? null,
+        payment_order_id: metadata["payment_order_id"] ?? null,
+      };
+    } catch (error) {
+      // Another secret may fit; whatever else is wrong with the message, it is not to be trusted.
+      if (!(error instanceof Stripe.errors.StripeSignatureVerificationError) && !(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+function metadataOf(event: Stripe.Event): Record<string, string> {
+  const object: object = event.data.object;
+  return "metadata" in object && typeof object.metadata === "object" && object.metadata !== null
+    ? object.metadata as Record<string, string> : {};
+}
+
+/** The events that say what became of a charge (https://docs.stripe.com/api/events/types). */
+function readWebhook(body: string): WebhookNews {
+  const event = JSON.parse(body) as Stripe.Event;
+  switch (event.type) {
+    case "payment_intent.succeeded":
+    case "payment_intent.processing":
+    case "payment_intent.requires_action":
+    case "payment_intent.payment_failed":
+    case "payment_intent.canceled": {
+      const metadata = metadataOf(event);
+      return {
+        attempt_id: metadata["attempt_id"] ?? null,
+        payment_order_id: metadata["payment_order_id"] ?? null,
+        outcome: outcomeOfIntent(event.data.object),
+      };
+    }
+    default:
+      return null;
+  }
+}
