@@ -61,7 +61,7 @@ function brandOf(number: string): string {
   if (/^3[47]/.test(number)) return "amex";
   if (/^(60|64|65)/.test(number)) return "discover";
   if (/^3[0689]/.test(number)) return "diners";
-  if (/^35/.test(number)) return "jcb";
+  if (number.startsWith("35")) return "jcb";
   return "unionpay";
 }
 
@@ -124,7 +124,9 @@ const CARDS: ReadonlyMap<string, Card> = new Map([
   ...FAULT_NAMES.map(faultCard),
 ]);
 
-const BY_NUMBER: ReadonlyMap<string, Card> = new Map([...CARDS.values()].toReversed().map((card) => [card.number, card]));
+const BY_NUMBER: ReadonlyMap<string, Card> = new Map(
+  [...CARDS.values()].toReversed().map((card) => [card.number, card]),
+);
 
 /** The card a stored name stands for; throws when the name was never one. */
 export function cardNamed(name: string): Card {

@@ -6,7 +6,9 @@ import type { Plan, RequestFacts } from "./plan.ts";
 import type { Answer, ChargeRecord, EventType, IntentRecord, Writes } from "./records.ts";
 import { serverError } from "./stripe-error.ts";
 
-const CHARGE_KEEPS = ["description", "receipt_email", "shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group"];
+const CHARGE_KEEPS = [
+  "description", "receipt_email", "shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
+];
 
 /** An answer that shows the request's intent. */
 export function intentAnswer(expand: readonly string[]): Answer {
@@ -36,7 +38,8 @@ function paid(before: IntentRecord, method: ChosenMethod, facts: RequestFacts): 
   };
   const intent: IntentRecord = {
     ...before, status: manual ? "requires_capture" : "succeeded", payment_method: method.id, card: method.card.name,
-    attempts: (before.attempts ?? 0) + 1, latest_charge: charge.id, ...(manual ? {} : { amount_received: before.amount }),
+    attempts: (before.attempts ?? 0) + 1, latest_charge: charge.id,
+    ...(manual ? {} : { amount_received: before.amount }),
   };
   delete intent.failure;
   const type = manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded";

@@ -12,7 +12,14 @@ export interface SimulatorConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-function numberIn(env: Environment, name: string, fallback: number, min: number, max: number, faults: string[]): number {
+function numberIn(
+  env: Environment,
+  name: string,
+  fallback: number,
+  min: number,
+  max: number,
+  faults: string[],
+): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
   const value = Number(text);
@@ -25,7 +32,7 @@ function webhookIn(env: Environment, faults: string[]): SimulatorConfig["webhook
   const url = env["SIMULATOR_WEBHOOK_URL"] ?? "";
   const secret = env["SIMULATOR_WEBHOOK_SECRET"] ?? "";
   if (url === "" && secret === "") return null;
-  if (!URL.canParse(url)) faults.push("SIMULATOR_WEBHOOK_URL must be a URL (set together with SIMULATOR_WEBHOOK_SECRET)");
+  if (!URL.canParse(url)) faults.push("SIMULATOR_WEBHOOK_URL must be a URL (set with SIMULATOR_WEBHOOK_SECRET)");
   if (!secret.startsWith("whsec_")) faults.push("SIMULATOR_WEBHOOK_SECRET must start with whsec_");
   return { url, secret };
 }
@@ -35,7 +42,7 @@ export function readConfig(env: Environment): SimulatorConfig {
   const faults: string[] = [];
   const databaseUrl = env["SIMULATOR_DATABASE_URL"] ?? "";
   if (!/^postgres(ql)?:\/\//.test(databaseUrl)) {
-    faults.push("SIMULATOR_DATABASE_URL must be set to a PostgreSQL URL, e.g. postgres://user:password@host:5432/simulator");
+    faults.push("SIMULATOR_DATABASE_URL must be a PostgreSQL URL such as postgres://user:password@host:5432/simulator");
   }
   const config: SimulatorConfig = {
     port: numberIn(env, "SIMULATOR_PORT", 12_111, 0, 65_535, faults),

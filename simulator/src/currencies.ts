@@ -5,7 +5,8 @@ const CURRENCIES: ReadonlySet<string> = new Set(
     "clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl hrk htg huf idr " +
     "ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr " +
     "mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd " +
-    "shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf yer zar zmw"
+    "shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf " +
+    "yer zar zmw"
   ).split(" "),
 );
 
@@ -16,7 +17,10 @@ export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
 }
 
-/** Stripe takes three-decimal amounts in steps of ten minor units, and ISK and UGX (sent with two decimals) in hundreds. */
+/**
+ * Stripe takes three-decimal amounts in steps of ten minor units, and ISK and UGX (sent with two decimals) in
+ * hundreds.
+ */
 export function amountStep(currency: string): number {
   if (THREE_DECIMALS.has(currency)) return 10;
   return currency === "isk" || currency === "ugx" ? 100 : 1;

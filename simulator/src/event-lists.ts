@@ -21,8 +21,9 @@ function wantedTypes(form: FormMap): readonly EventType[] | null {
   const type = optionalText(form, "type");
   const asked = type === undefined ? textList(form, "types") : [type];
   if (asked.length === 0) return null;
-  return EVENT_TYPES.filter((known) =>
-    asked.some((pattern) => pattern === known || pattern === "*" || (pattern.endsWith(".*") && known.startsWith(pattern.slice(0, -1)))));
+  const matches = (pattern: string, type: string): boolean =>
+    pattern === type || pattern === "*" || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)));
+  return EVENT_TYPES.filter((known) => asked.some((pattern) => matches(pattern, known)));
 }
 
 /** GET /v1/events, newest first. */
@@ -31,9 +32,12 @@ export async function listAllEvents(store: Store, form: FormMap): Promise<unknow
   const page = pageOf(form, ["type", "types"]);
   const { limit, starting_after: after, ending_before: before } = page;
   const from = before !== undefined ? stemOfEvent(before) : timePrefix((page.created_gte ?? 0) * 1_000);
-  const to = after !== undefined ? stemOfEvent(after) : page.created_lt === undefined ? "~" : timePrefix(page.created_lt * 1_000);
+  const end = page.created_lt === undefined ? "~" : timePrefix(page.created_lt * 1_000);
+  const to = after !== undefined ? stemOfEvent(after) : end;
   // Each row holds at least one wanted event, and the two at the edges may hold none of this page.
-  const rows = await requestsWithEvents(store.reads, { types, from, to, newest_first: before === undefined, limit: limit + 2 });
+  const rows = await requestsWithEvents(store.reads, {
+    types, from, to, newest_first: before === undefined, limit: limit + 2,
+  });
   const matches = (event: EventRecord): boolean =>
     (types === null || types.includes(event.type)) && (after === undefined || event.id < after) &&
     (before === undefined || event.id > before);

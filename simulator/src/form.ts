@@ -55,7 +55,8 @@ export function decodeForm(text: string): DecodedForm {
     const equals = pair.indexOf("=");
     const key = decodePart(equals < 0 ? pair : pair.slice(0, equals));
     const value = equals < 0 ? "" : decodePart(pair.slice(equals + 1));
-    pairs.push(`${key}=${value}`);
+    // The lengths keep a key or value that itself holds "=" or a line break from looking like another pair.
+    pairs.push(`${key.length}.${value.length}:${key}=${value}`);
     put(values, key, value);
   }
   return { values, canonical: pairs.toSorted().join("\n") };

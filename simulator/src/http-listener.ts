@@ -12,7 +12,7 @@ import { invalidRequest, serverError, StripeError } from "./stripe-error.ts";
 
 const MAX_BODY_BYTES = 1_000_000;
 const SLOW_MS = 3_000;
-const HTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n";
+const HTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
 export interface ListenerParts {
   checkKey: (header: string | undefined) => void;
@@ -27,8 +27,8 @@ function bodyOf(request: http.IncomingMessage): Promise<string> {
     let size = 0;
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > MAX_BODY_BYTES) reject(new StripeError(413, "invalid_request_error", "The request body is too large."));
-      else chunks.push(chunk);
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+      else reject(new StripeError(413, "invalid_request_error", "The request body is too large."));
     });
     request.on("end", () => resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString("utf8") ?? ""));
     request.on("error", reject);
@@ -44,7 +44,8 @@ function errorReply(error: unknown): Reply {
     return { status: error.status, body: JSON.stringify(error.body()), transport: "normal" };
   }
   // An error of the simulator itself: the client sees what a PSP would show, the reason goes to the log.
-  process.stderr.write(`${JSON.stringify({ event: "simulator_error", error: String(error), stack: error instanceof Error ? error.stack : null })}\n`);
+  const stack = error instanceof Error ? error.stack : null;
+  process.stderr.write(`${JSON.stringify({ event: "simulator_error", error: String(error), stack })}\n`);
   return { status: 500, body: JSON.stringify(serverError().body()), transport: "normal" };
 }
 
@@ -103,16 +104,27 @@ function pathParts(path: string, prefix: string): string[] {
   });
 }
 
-async function answerStripe(parts: ListenerParts, request: http.IncomingMessage, path: string, query: string, requestId: string): Promise<Reply> {
+async function answerStripe(
+  parts: ListenerParts,
+  request: http.IncomingMessage,
+  path: string,
+  query: string,
+  requestId: string,
+): Promise<Reply> {
   const { method = "GET", headers } = request;
   try {
     const body = await bodyOf(request);
     parts.checkKey(headers.authorization);
-    if (!path.startsWith("/v1/")) throw new StripeError(404, "invalid_request_error", `Unrecognized request URL (${method}: ${path}).`);
+    if (!path.startsWith("/v1/")) {
+      throw new StripeError(404, "invalid_request_error", `Unrecognized request URL (${method}: ${path}).`);
+    }
     if (body !== "" && headers["content-type"]?.includes("json") === true) {
       throw invalidRequest("Invalid request: the /v1 API takes form-encoded bodies, not JSON.");
     }
-    const { values, canonical } = decodeForm(body === "" ? query : body);
+    const form = body === "" ? query : body;
+    // PostgreSQL's text cannot hold this character.
+    if (form.includes("%00") || form.includes("\0")) throw invalidRequest("Invalid request: it holds a NUL character.");
+    const { values, canonical } = decodeForm(form);
     const { latency_ms } = parts.faults.current;
     if (latency_ms > 0) await sleep(latency_ms);
     const key = method === "POST" ? oneHeader(headers["idempotency-key"]) : undefined;
@@ -125,7 +137,12 @@ async function answerStripe(parts: ListenerParts, request: http.IncomingMessage,
   }
 }
 
-async function answerAdmin(parts: ListenerParts, request: http.IncomingMessage, path: string, query: string): Promise<Reply> {
+async function answerAdmin(
+  parts: ListenerParts,
+  request: http.IncomingMessage,
+  path: string,
+  query: string,
+): Promise<Reply> {
   if (!isLoopback(request.socket.remoteAddress)) {
     return { status: 403, body: '{"error":{"message":"only for this machine"}}', transport: "normal" };
   }
@@ -139,7 +156,11 @@ async function answerAdmin(parts: ListenerParts, request: http.IncomingMessage, 
   }
 }
 
-async function handle(parts: ListenerParts, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+async function handle(
+  parts: ListenerParts,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
   const url = request.url ?? "/";
   const mark = url.indexOf("?");
   const path = mark < 0 ? url : url.slice(0, mark);

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Simulator } from "./server.ts";
-import { admin, charge, createTestDatabase, sdk, startForTest, stripeError, tokenCharge, type TestDatabase } from "./testing.ts";
+import {
+  admin, charge, createTestDatabase, sdk, startForTest, stripeError, tokenCharge, type TestDatabase,
+} from "./testing.ts";
 
 let database: TestDatabase;
 let simulator: Simulator;
@@ -54,7 +56,10 @@ test("a decline is replayed, also after a restart of the simulator", async () =>
   simulator = await startForTest(database.url);
   stripe = sdk(simulator.url);
   const again = await stripeError(stripe.paymentIntents.create(params, { idempotencyKey }));
-  expect(again).toMatchObject({ statusCode: 402, code: "card_declined", payment_intent: { id: first.payment_intent?.id } });
+  expect(again).toMatchObject({
+    statusCode: 402, code: "card_declined",
+    payment_intent: { id: first.payment_intent?.id },
+  });
   expect(again.headers).toMatchObject({ "idempotent-replayed": "true" });
 });
 
@@ -86,7 +91,7 @@ test("two simulators on one database charge one key once", async () => {
 test("parallel confirmations of one intent charge it once", async () => {
   const order = randomUUID();
   const intent = await stripe.paymentIntents.create({
-    amount: 700, currency: "usd", payment_method: "pm_card_visa", payment_method_types: ["card"],
+    amount: 700, currency: "usd", payment_method: "pm_card_visa", allowed_payment_method_types: ["card"],
     metadata: { payment_order_id: order },
   });
   const results = await Promise.allSettled(Array.from({ length: 30 }, () => stripe.paymentIntents.confirm(intent.id)));
@@ -109,7 +114,8 @@ test("a refused confirmation is replayed, a request that was invalid is not", as
 
 test("a confirmation's replay shows the answer of that time", async () => {
   const intent = await stripe.paymentIntents.create({
-    amount: 900, currency: "usd", capture_method: "manual", payment_method: "pm_card_visa", payment_method_types: ["card"],
+    amount: 900, currency: "usd", capture_method: "manual", payment_method: "pm_card_visa",
+    allowed_payment_method_types: ["card"],
   });
   const idempotencyKey = randomUUID();
   await stripe.paymentIntents.confirm(intent.id, {}, { idempotencyKey });

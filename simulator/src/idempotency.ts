@@ -95,7 +95,9 @@ export class Idempotency {
       const plan = await makePlan();
       const row = requestRow(request, plan);
       const deliveries = this.#deliveries(row);
-      const outcome = await this.#store.commit({ request: isWorthKeeping(row) ? row : null, writes: plan.writes, deliveries });
+      const outcome = await this.#store.commit({
+        request: isWorthKeeping(row) ? row : null, writes: plan.writes, deliveries,
+      });
       if (outcome === "done") {
         if (deliveries.length > 0) this.#afterCommit(deliveries);
         return { status: plan.status, body: JSON.stringify(renderAnswer(row.record)), transport: plan.transport };

@@ -18,8 +18,9 @@ const METHOD_PARAMS = ["payment_method", "payment_method_data", "payment_method_
 const IGNORED = ["error_on_requires_action", "mandate_data", "off_session", "radar_options", "use_stripe_sdk"] as const;
 
 export const CREATE_PARAMS: ReadonlySet<string> = new Set([
-  "amount", "currency", "automatic_payment_methods", "capture_method", "confirm", "confirmation_method", "customer",
-  "expand", "metadata", "payment_method_types", ...KEPT, ...METHOD_PARAMS, ...IGNORED,
+  "allowed_payment_method_types", "amount", "currency", "automatic_payment_methods", "capture_method", "confirm",
+  "confirmation_method", "customer", "expand", "metadata", "payment_method_types", ...KEPT, ...METHOD_PARAMS,
+  ...IGNORED,
 ]);
 export const CONFIRM_PARAMS: ReadonlySet<string> = new Set([
   "capture_method", "expand", "receipt_email", "setup_future_usage", "shipping", ...METHOD_PARAMS, ...IGNORED,
@@ -116,32 +117,41 @@ export async function methodParam(
   const type = optionalText(data, "type", "payment_method_data");
   if (type === undefined) throw missingParam("payment_method_data[type]");
   const card = optionalMap(data, "card", "payment_method_data");
-  if (type !== "card") throw invalidRequest(`Invalid payment_method_data[type]: ${type}`, { param: "payment_method_data[type]" });
+  if (type !== "card") {
+    throw invalidRequest(`Invalid payment_method_data[type]: ${type}`, { param: "payment_method_data[type]" });
+  }
   if (card === undefined) throw missingParam("payment_method_data[card]");
   return { id: newId("pm", nowMs), card: cardParam(card, "payment_method_data[card]") };
 }
 
-/** Which payment methods the intent takes: automatic (the default) or an explicit list. */
+/**
+ * Which payment methods the intent takes: automatic (the default) or an explicit list. The list is
+ * `allowed_payment_method_types` in the API's present version and `payment_method_types` in earlier ones.
+ */
 export function methodsParam(form: FormMap): IntentRecord["methods"] {
   const automatic = optionalMap(form, "automatic_payment_methods");
-  const types = textList(form, "payment_method_types");
+  const allowed = textList(form, "allowed_payment_method_types");
+  const types = allowed.length > 0 ? allowed : textList(form, "payment_method_types");
   if (automatic !== undefined) refuseUnknown(automatic, AUTOMATIC, "automatic_payment_methods");
-  const enabled = automatic === undefined ? undefined : optionalBoolean(automatic, "enabled", "automatic_payment_methods");
+  const enabled = automatic === undefined ? undefined
+    : optionalBoolean(automatic, "enabled", "automatic_payment_methods");
   if (automatic !== undefined && enabled === undefined) throw missingParam("automatic_payment_methods[enabled]");
   if (enabled === true && types.length > 0) {
     throw invalidRequest(
-      "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
+      "You may only specify one of these parameters: automatic_payment_methods, allowed_payment_method_types.",
     );
   }
   const unknown = types.find((type) => type !== "card" && type !== "link");
   if (unknown !== undefined) {
     throw invalidRequest(`The payment method type "${unknown}" is invalid.`, {
-      code: "payment_intent_invalid_parameter", param: "payment_method_types",
+      code: "payment_intent_invalid_parameter",
+      param: allowed.length > 0 ? "allowed_payment_method_types" : "payment_method_types",
     });
   }
   if (types.length > 0) return types;
   if (enabled === false) return ["card"];
-  const redirects = automatic === undefined ? undefined : optionalChoice(automatic, "allow_redirects", ["always", "never"]);
+  const redirects = automatic === undefined ? undefined
+    : optionalChoice(automatic, "allow_redirects", ["always", "never"]);
   return { allow_redirects: redirects ?? "always" };
 }
 

@@ -16,7 +16,8 @@ const CREATED: ReadonlySet<string> = new Set(["gt", "gte", "lt", "lte"]);
 function limitParam(form: FormMap): number {
   const limit = optionalInteger(form, "limit") ?? 10;
   if (limit < 1 || limit > 100) {
-    throw invalidRequest("Invalid limit: it must be from 1 to 100.", { code: "parameter_invalid_integer", param: "limit" });
+    throw invalidRequest("Invalid limit: it must be from 1 to 100.",
+      { code: "parameter_invalid_integer", param: "limit" });
   }
   return limit;
 }
@@ -50,7 +51,11 @@ export function listBody(url: string, page: PageResult<unknown>): unknown {
   return { object: "list", data: page.data, has_more: page.has_more, url };
 }
 
-async function renderIntents(store: Store, intents: readonly IntentRecord[], expand: readonly string[]): Promise<unknown[]> {
+async function renderIntents(
+  store: Store,
+  intents: readonly IntentRecord[],
+  expand: readonly string[],
+): Promise<unknown[]> {
   const wanted = expand.includes("latest_charge") ? intents.flatMap((intent) => intent.latest_charge ?? []) : [];
   const charges: Map<string, ChargeRecord> = await chargesById(store.reads, wanted);
   return intents.map((intent) => renderIntent(intent, { charge: charges.get(intent.latest_charge ?? ""), expand }));

@@ -3,7 +3,10 @@ import { invalidRequest } from "./stripe-error.ts";
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
 
-/** Throws Stripe's `parameter_unknown` for the first key that is not allowed. `prefix` names the enclosing parameter. */
+/**
+ * Throws Stripe's `parameter_unknown` for the first key that is not allowed. `prefix` names the enclosing
+ * parameter.
+ */
 export function refuseUnknown(form: FormMap, allowed: ReadonlySet<string>, prefix = ""): void {
   for (const key of form.keys()) {
     if (allowed.has(key)) continue;

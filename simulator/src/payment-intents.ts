@@ -7,7 +7,9 @@ import {
   amountParam, CONFIRM_PARAMS, CREATE_PARAMS, currencyParam, expandParam, keptParams, methodParam, methodsParam,
   refuseCustomer, type ChosenMethod,
 } from "./intent-params.ts";
-import { metadataParam, optionalBoolean, optionalChoice, optionalInteger, optionalText, refuseUnknown } from "./params.ts";
+import {
+  metadataParam, optionalBoolean, optionalChoice, optionalInteger, optionalText, refuseUnknown,
+} from "./params.ts";
 import type { Plan, RequestFacts } from "./plan.ts";
 import { findCharge, findIntent, findPaymentMethod, onceFaultCount } from "./queries.ts";
 import type { ChargeRecord, IntentRecord, IntentStatus } from "./records.ts";
@@ -27,6 +29,10 @@ const RETURN_URL_NEEDED =
   "payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want " +
   "to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and " +
   "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.";
+const RETURN_URL_TOO_EARLY =
+  "The parameter `return_url` cannot be passed when creating a PaymentIntent unless confirm is set to true.";
+const ALREADY_CONFIRMED =
+  "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.";
 const METHOD_NEEDED =
   "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the " +
   "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method " +
@@ -63,10 +69,12 @@ async function confirmPlan(
   expand: readonly string[],
   created: boolean,
 ): Promise<Plan> {
-  if ("allow_redirects" in intent.methods && intent.methods.allow_redirects === "always" && intent.return_url === undefined) {
+  if ("allow_redirects" in intent.methods && intent.methods.allow_redirects === "always" &&
+    intent.return_url === undefined) {
     throw invalidRequest(RETURN_URL_NEEDED);
   }
-  const decision = await parts.faults.decide(method.card, intent.metadata, (key) => onceFaultCount(parts.store.reads, key));
+  const decision = await parts.faults.decide(method.card, intent.metadata,
+    (key) => onceFaultCount(parts.store.reads, key));
   const earlier = created ? (["payment_intent.created"] as const) : [];
   return planConfirmation(intent, method, decision, facts, expand, earlier);
 }
@@ -81,12 +89,12 @@ export async function createIntent(parts: Parts, form: FormMap, facts: RequestFa
   const returnUrl = optionalText(form, "return_url");
   const confirm = optionalBoolean(form, "confirm") === true;
   if (returnUrl !== undefined && !confirm) {
-    throw invalidRequest("The parameter `return_url` cannot be passed when creating a PaymentIntent unless confirm is set to true.", { param: "return_url" });
+    throw invalidRequest(RETURN_URL_TOO_EARLY, { param: "return_url" });
   }
   const extra = keptParams(form);
   const intent: IntentRecord = {
-    id: newId("pi", facts.now_ms), version: 1, created: Math.floor(facts.now_ms / 1_000), secret: randomText(25), amount,
-    currency, status: "requires_payment_method",
+    id: newId("pi", facts.now_ms), version: 1, created: Math.floor(facts.now_ms / 1_000), secret: randomText(25),
+    amount, currency, status: "requires_payment_method",
     capture_method: optionalChoice(form, "capture_method", CAPTURE_METHODS) ?? "automatic_async",
     confirmation_method: optionalChoice(form, "confirmation_method", ["automatic", "manual"]) ?? "automatic",
     metadata: metadataParam(form), methods: methodsParam(form),
@@ -112,7 +120,7 @@ export async function confirmIntent(parts: Parts, id: string, form: FormMap, fac
   const expand = expandParam(form);
   const intent = await loadIntent(parts, id);
   if (intent.status === "succeeded" || intent.status === "requires_capture") {
-    return stateConflict("You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.", intent);
+    return stateConflict(ALREADY_CONFIRMED, intent);
   }
   if (intent.status === "canceled") {
     return stateConflict("You cannot confirm this PaymentIntent because it has a status of canceled.", intent);
@@ -146,8 +154,8 @@ export async function captureIntent(parts: Parts, id: string, form: FormMap, fac
   const intent = await loadIntent(parts, id);
   if (intent.status !== "requires_capture") {
     return stateConflict(
-      `This PaymentIntent could not be captured because it has a status of ${intent.status}. Only a PaymentIntent with ` +
-      "one of the following statuses may be captured: requires_capture.", intent,
+      `This PaymentIntent could not be captured because it has a status of ${intent.status}. Only a PaymentIntent ` +
+      "with one of the following statuses may be captured: requires_capture.", intent,
     );
   }
   const amount = optionalInteger(form, "amount_to_capture") ?? intent.amount;
@@ -185,8 +193,8 @@ export async function cancelIntent(parts: Parts, id: string, form: FormMap, fact
   const intent = await loadIntent(parts, id);
   if (!CANCELABLE.includes(intent.status)) {
     return stateConflict(
-      `You cannot cancel this PaymentIntent because it has a status of ${intent.status}. Only a PaymentIntent with one ` +
-      `of the following statuses may be canceled: ${CANCELABLE.join(", ")}, processing.`, intent,
+      `You cannot cancel this PaymentIntent because it has a status of ${intent.status}. Only a PaymentIntent with ` +
+      `one of the following statuses may be canceled: ${CANCELABLE.join(", ")}, processing.`, intent,
     );
   }
   const released: { charge?: ChargeRecord } = {};

@@ -27,7 +27,8 @@ export function createPaymentMethod(form: FormMap, facts: RequestFacts): Plan {
     metadata: metadataParam(form),
   };
   return {
-    status: 200, answer: { kind: "body", body: renderPaymentMethod(record) }, writes: { payment_method: record }, transport: "normal",
+    status: 200, answer: { kind: "body", body: renderPaymentMethod(record) }, writes: { payment_method: record },
+    transport: "normal",
   };
 }
 

@@ -12,6 +12,10 @@ const EMPTY_BILLING = {
   email: null, name: null, phone: null, tax_id: null,
 };
 
+const CARD_OPTIONS = {
+  installments: null, mandate_options: null, network: null, request_three_d_secure: "automatic",
+};
+
 /** Stripe's PaymentMethod object for a card. */
 export function renderPaymentMethod(record: PaymentMethodRecord): unknown {
   return {
@@ -45,7 +49,8 @@ function renderFailure(failure: PaymentFailure, created: number): unknown {
 function nextAction(intent: IntentRecord): unknown {
   if (intent.status !== "requires_action") return null;
   if (intent.return_url === undefined) {
-    return { type: "use_stripe_sdk", use_stripe_sdk: { type: "three_d_secure_redirect", source: intent.payment_method } };
+    const use = { type: "three_d_secure_redirect", source: intent.payment_method };
+    return { type: "use_stripe_sdk", use_stripe_sdk: use };
   }
   const url = `https://hooks.stripe.com/3d_secure_2/hosted?payment_intent=${intent.id}`;
   return { type: "redirect_to_url", redirect_to_url: { return_url: intent.return_url, url } };
@@ -62,7 +67,8 @@ export function renderIntent(intent: IntentRecord, expansion: Expansion = {}): R
   const automatic = "allow_redirects" in intent.methods ? intent.methods : null;
   const expandMethod = expansion.expand?.includes("payment_method") === true;
   return {
-    id: intent.id, object: "payment_intent", allowed_payment_method_types: null, amount: intent.amount,
+    id: intent.id, object: "payment_intent",
+    allowed_payment_method_types: automatic === null ? intent.methods : null, amount: intent.amount,
     amount_capturable: intent.status === "requires_capture" ? intent.amount : 0, amount_details: { tip: {} },
     amount_received: intent.amount_received ?? 0, application: null, application_fee_amount: null,
     automatic_payment_methods: automatic === null ? null : { ...automatic, enabled: true },
@@ -76,7 +82,7 @@ export function renderIntent(intent: IntentRecord, expansion: Expansion = {}): R
     on_behalf_of: null,
     payment_method: expandMethod ? expandedMethod(intent) : (intent.payment_method ?? null),
     payment_method_configuration_details: null,
-    payment_method_options: { card: { installments: null, mandate_options: null, network: null, request_three_d_secure: "automatic" } },
+    payment_method_options: { card: CARD_OPTIONS },
     payment_method_types: automatic === null ? intent.methods : ["card"], payment_record: null, processing: null,
     receipt_email: null, review: null, setup_future_usage: null, shipping: null, source: null,
     statement_descriptor: null, statement_descriptor_suffix: null, status: intent.status, transfer_data: null,
@@ -100,10 +106,12 @@ function outcome(charge: ChargeRecord): unknown {
   }
   return {
     advice_code: decline.code === "processing_error" ? "try_again_later" : null, network_advice_code: null,
-    network_decline_code: null, network_status: decline.blocked === true ? "not_sent_to_network" : "declined_by_network",
+    network_decline_code: null,
+    network_status: decline.blocked === true ? "not_sent_to_network" : "declined_by_network",
     reason: decline.blocked === true ? "highest_risk_level" : decline.decline_code,
     ...(decline.blocked === true ? { risk_level: "highest", risk_score: 92 } : risk),
-    seller_message: "The bank did not complete the charge.", type: decline.blocked === true ? "blocked" : "issuer_declined",
+    seller_message: "The bank did not complete the charge.",
+    type: decline.blocked === true ? "blocked" : "issuer_declined",
   };
 }
 
@@ -155,7 +163,9 @@ export function renderDecline(intent: IntentRecord): unknown {
     ...(code === "incorrect_cvc" ? { param: "cvc" } : {}),
     ...(code === "expired_card" ? { param: "exp_month" } : {}),
     payment_intent: renderIntent(intent),
-    payment_method: renderPaymentMethod({ id: failure.payment_method, created: intent.created, card: failure.card, metadata: {} }),
+    payment_method: renderPaymentMethod({
+      id: failure.payment_method, created: intent.created, card: failure.card, metadata: {},
+    }),
   }).body();
 }
 

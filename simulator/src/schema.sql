@@ -85,7 +85,8 @@ declare
 begin
   -- Changed intents are locked and compared one by one: a join here could be planned as a scan of the whole table.
   for changed in
-    select r.operation, r.id, r.version from json_to_recordset(p_intents) as r(operation integer, id text, version integer)
+    select r.operation, r.id, r.version from json_to_recordset(p_intents)
+      as r(operation integer, id text, version integer)
       where r.version > 1 order by r.id
   loop
     select p.version into found_version from simulator.payment_intents p where p.id = changed.id for update;

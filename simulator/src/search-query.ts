@@ -1,3 +1,4 @@
+import { missingParam } from "./params.ts";
 import type { Metadata } from "./records.ts";
 import { invalidRequest } from "./stripe-error.ts";
 
@@ -13,7 +14,7 @@ const CLAUSE = /^\s*(?:metadata\[(["'])([^"']+)\1\]|(status))\s*:\s*(["'])((?:\\
  * Anything else is a 400.
  */
 export function parseSearch(query: string | undefined): SearchQuery {
-  if (query === undefined) throw invalidRequest("Missing required param: query.", { code: "parameter_missing", param: "query" });
+  if (query === undefined) throw missingParam("query");
   const metadata: Record<string, string> = {};
   const found: SearchQuery = {};
   let rest = query;

@@ -39,14 +39,17 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   const parts = { config, store, faults, endpoints, sender, idempotency };
   const server = http.createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000 },
-    requestListener({ checkKey: keyCheck(config.secret_key), stripe: stripeRoutes(parts), admin: adminRoutes(parts), faults }),
+    requestListener({
+      checkKey: keyCheck(config.secret_key), stripe: stripeRoutes(parts), admin: adminRoutes(parts), faults,
+    }),
   );
   try {
     await endpoints.load();
     await endpoints.registerFromEnvironment(config.webhook, Date.now());
     const url = await listen(server, config.port, config.host);
     sender.start();
-    return { url, close: () => close(server, sender, store) };
+    let closing: Promise<void> | undefined;
+    return { url, close: () => (closing ??= close(server, sender, store)) };
   } catch (error) {
     await sender.close();
     await store.close();

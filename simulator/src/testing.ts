@@ -29,7 +29,7 @@ async function asAdmin(work: (client: pg.Client) => Promise<unknown>): Promise<v
 
 function serverUrl(): URL {
   const url = process.env["PACIOLI_TEST_DATABASE_URL"];
-  if (url === undefined) throw new Error("set PACIOLI_TEST_DATABASE_URL to a PostgreSQL server that may create databases");
+  if (url === undefined) throw new Error("set PACIOLI_TEST_DATABASE_URL to a server where databases can be created");
   return new URL(url);
 }
 
@@ -82,7 +82,8 @@ export function charge(
   changes: Partial<Stripe.PaymentIntentCreateParams> = {},
 ): Stripe.PaymentIntentCreateParams {
   return {
-    amount: 1_999, currency: "usd", confirm: true, payment_method: "pm_card_visa", payment_method_types: ["card"],
+    amount: 1_999, currency: "usd", confirm: true, payment_method: "pm_card_visa",
+    allowed_payment_method_types: ["card"],
     ...changes,
   };
 }

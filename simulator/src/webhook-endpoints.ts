@@ -90,5 +90,6 @@ export function createEndpoint(form: FormMap, facts: RequestFacts): Plan {
     enabled_events: events, description: optionalText(form, "description") ?? null, metadata: metadataParam(form),
     api_version: optionalText(form, "api_version") ?? null, status: "enabled", from_environment: false,
   };
-  return { status: 200, answer: { kind: "body", body: renderEndpoint(endpoint, true) }, writes: { endpoint }, transport: "normal" };
+  const answer = { kind: "body", body: renderEndpoint(endpoint, true) } as const;
+  return { status: 200, answer, writes: { endpoint }, transport: "normal" };
 }

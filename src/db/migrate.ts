@@ -25,7 +25,19 @@ export async function migrate(url: string): Promise<readonly string[]> {
     advisoryLockMode: "wait",
     log: () => undefined,
   });
+  await grantReadOfVersions(url);
   return applied.map((migration) => migration.name);
+}
+
+/** The service checks at start that it fits the schema. */
+async function grantReadOfVersions(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(`grant select on ${migrationsTable} to pacioli_service`);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Errors unless the database has exactly the migrations of this version. */

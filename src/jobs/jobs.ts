@@ -12,6 +12,7 @@ export { installJobs } from "./install.ts";
 export { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
 export type { JobPayloads, QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
+export { createDeadLetterDrain } from "./dead-letter-drain.ts";
 export { WorkLoop } from "./work-loop.ts";
 
 /** One claimed job. `retry_count` names the claim, so that a late worker cannot settle a newer one. */

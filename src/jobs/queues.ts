@@ -3,13 +3,12 @@
  * losing or repeating a job does no harm. Jobs are handed out again when their worker dies: after
  * the lease, and at most `crash_retries_max` times, then they move to `dead_letter`.
  */
-export const queueNames = ["payment_execute", "webhook_apply", "maintenance", "dead_letter"] as const;
+export const queueNames = ["payment_execute", "webhook_apply", "dead_letter"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 export const queueSettings = {
   payment_execute: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
   webhook_apply: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
-  maintenance: { retryLimit: 0 },
   dead_letter: { retryLimit: 1_000, retryDelay: 5 },
 } as const satisfies Record<QueueName, object>;
 
@@ -17,6 +16,5 @@ export const queueSettings = {
 export type JobPayloads = {
   payment_execute: { readonly payment_order_id: string };
   webhook_apply: { readonly message_ids: readonly string[] };
-  maintenance: Record<string, never>;
   dead_letter: Record<string, unknown>;
 };

@@ -47,6 +47,7 @@ export type EntryRow = {
   readonly balance_after_minor: bigint;
   readonly code: string;
   readonly currency: string;
+  readonly kind: AccountKind;
   readonly owner_id: string | null;
   readonly source: string;
   readonly description: string | null;
@@ -54,7 +55,7 @@ export type EntryRow = {
   readonly effective_at: Timestamp;
 };
 
-const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency,
+const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
   owner_id, source, description, created_at, effective_at`;
 
 export type EntryFilter = {

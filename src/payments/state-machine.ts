@@ -15,6 +15,8 @@ export type Decision = {
   readonly retry_delay_seconds: number | null;
   /** Why a person must look at it. */
   readonly alarm: string | null;
+  /** The rows stay as they are; only the alarm is raised. */
+  readonly is_alarm_only: boolean;
 };
 
 export type DecisionInput = {
@@ -60,7 +62,7 @@ export function decide(input: DecisionInput): Decision | null {
 }
 
 function stay(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause): Decision {
-  return { order_status, attempt_status, cause, error: null, failure_class: null, retry_delay_seconds: null, alarm: null };
+  return { order_status, attempt_status, cause, error: null, failure_class: null, retry_delay_seconds: null, alarm: null, is_alarm_only: false };
 }
 
 function doubted(outcome: PspOutcome): PspOutcome {
@@ -106,6 +108,7 @@ function contradiction({ attempt, outcome, order }: DecisionInput): Decision | n
   if (outcome.kind !== "succeeded" || attempt.status === "succeeded") return null;
   return {
     ...stay(order.status, attempt.status, "psp_succeeded"),
+    is_alarm_only: true,
     alarm: `The PSP reports a success (${outcome.psp_reference}) for an attempt that was closed as ${attempt.status}.`,
   };
 }

@@ -1,0 +1,97 @@
+import { spawn, type ChildProcess as NodeChild } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { inheritedEnvironment } from "../config.ts";
+
+export type ChildProcessOptions = {
+  readonly name: string;
+  readonly script: string;
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** The event of the JSON line by which it says that it is ready; the line's `url` is the answer. */
+  readonly ready_event: string;
+};
+
+const start_ms_max = 30_000;
+
+/** One of our own programs as a child, which can be stopped, killed and started again. */
+export class ChildProcess {
+  readonly #options: ChildProcessOptions;
+  #child: NodeChild | undefined;
+
+  constructor(options: ChildProcessOptions) {
+    this.#options = options;
+  }
+
+  get process_id(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Whether it runs now. */
+  get is_running(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts it and gives its URL. Errors with the last of its output when it dies first or takes longer than 30 s. */
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<string> {
+    const child = spawn(process.execPath, [this.#options.script, ...this.#options.arguments], {
+      env: { ...inheritedEnvironment(), ...this.#options.environment, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      // Its own process group: Ctrl-C reaches the launcher, which stops its children in order.
+      detached: true,
+    });
+    this.#child = child;
+    const errors: string[] = [];
+    child.stderr.on("data", (chunk: Buffer) => {
+      errors.push(chunk.toString());
+      if (errors.length > 50) errors.shift();
+      process.stderr.write(chunk);
+    });
+    const failure = once(child, "exit").then(([code, signal]: unknown[]) => {
+      throw new Error(`The ${this.#options.name} ended (${String(signal ?? code)}) before it was ready.\n${errors.join("")}`);
+    });
+    const timeout = new Promise<never>((_resolve, reject) => {
+      setTimeout(() => reject(new Error(`The ${this.#options.name} was not ready after ${start_ms_max / 1_000} s.\n${errors.join("")}`)), start_ms_max).unref();
+    });
+    const ready = this.#readyUrl(child);
+    const url = await Promise.race([ready, failure, timeout]);
+    failure.catch(() => undefined);
+    timeout.catch(() => undefined);
+    return url;
+  }
+
+  /** Asks it to end and waits. */
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** kill -9, as a power cut would. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Resolves when it has ended by itself. */
+  async ended(): Promise<void> {
+    if (this.is_running && this.#child !== undefined) await once(this.#child, "exit");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.is_running) return;
+    const exit = once(child, "exit");
+    child.kill(signal);
+    await exit;
+  }
+
+  async #readyUrl(child: NodeChild): Promise<string> {
+    if (child.stdout === null) throw new Error(`the ${this.#options.name} has no output`);
+    const lines = createInterface({ input: child.stdout });
+    return new Promise((resolve) => {
+      lines.on("line", (line) => {
+        if (!line.startsWith("{")) return;
+        const message = JSON.parse(line) as { event?: string; url?: string | null };
+        if (message.event === this.#options.ready_event) resolve(message.url ?? "");
+      });
+    });
+  }
+}

@@ -1,0 +1,81 @@
+/** The composition root: makes the rooms' parts and wires them to each other. */
+import type { Config } from "../config.ts";
+import { Database } from "../db/db.ts";
+import { buildApp, type App, type HttpContext } from "../http/http.ts";
+import { Jobs } from "../jobs/jobs.ts";
+import { createLogger, type Logger } from "../log.ts";
+import { createPaymentWorkers, createPayments, type PaymentWorkers } from "../payments/payments.ts";
+import { PspRouter } from "../psp/psp.ts";
+import { createStripe } from "../psp/stripe/stripe.ts";
+import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
+
+/** The role whose rights the service works with. */
+export const service_role = "pacioli_service";
+
+export type Service = {
+  readonly log: Logger;
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly app: App;
+  readonly workers: PaymentWorkers;
+  /** Says "not ready" from now on. */
+  drain(): void;
+  close(): Promise<void>;
+};
+
+/** Everything one process needs to serve, to work, or both. Nothing listens or works yet. */
+export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean }): Promise<Service> {
+  const log = createLogger(config.log_level);
+  const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
+  const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.lease_seconds, is_supervisor: options.is_worker });
+  await jobs.start();
+  const router = createRouter(config);
+  const { intake, actions } = createPayments({ database, jobs, log }, config.payments);
+  const workers = createPaymentWorkers({ database, jobs, log, router }, config.payments);
+  const inbox = openInbox(database, jobs);
+  let isDraining = false;
+  const context: HttpContext = {
+    database, jobs, log, intake, actions, router, inbox,
+    verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
+    settings: {
+      secret_key: config.secret_key,
+      allowed_hosts: config.allowed_hosts,
+      rate_limit_per_second: config.rate_limit_per_second,
+      idempotency_hours: config.payments.idempotency_hours,
+    },
+    isDraining: () => isDraining,
+  };
+  const app = await buildApp(context);
+  return {
+    log, database, jobs, app, workers,
+    drain: () => {
+      isDraining = true;
+    },
+    async close() {
+      isDraining = true;
+      await app.close();
+      await intake.close();
+      await inbox.close();
+      await workers.stop();
+      await jobs.stop();
+      await database.close();
+    },
+  };
+}
+
+export function openDatabase(url: string, connections_max: number, application_name: string): Database {
+  return new Database({ url, application_name, connections_max, role: service_role });
+}
+
+function createRouter(config: Config): PspRouter {
+  const { psp } = config;
+  const stripe = createStripe({
+    name: "stripe",
+    secret_key: psp.stripe_secret_key ?? "sk_test_not_configured",
+    webhook_secrets: psp.stripe_webhook_secrets,
+    timeout_ms: psp.timeout_seconds * 1_000,
+    connections_max: config.payments.psp_concurrency,
+    ...(psp.stripe_api_base === undefined ? {} : { api_base: psp.stripe_api_base }),
+  });
+  return new PspRouter([stripe], { failures_in_a_row: psp.breaker_failures, open_seconds: psp.breaker_open_seconds });
+}

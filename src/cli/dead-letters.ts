@@ -1,0 +1,67 @@
+import { userInfo } from "node:os";
+import { loadConfig } from "../config.ts";
+import type { Database, Transaction } from "../db/db.ts";
+import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
+import { createLogger } from "../log.ts";
+import { createPayments, selectAttempts, selectTransitions, type Actions } from "../payments/payments.ts";
+import { openDatabase, service_role } from "./compose.ts";
+import { withConfiguredDatabase } from "./configured-database.ts";
+
+const actor = `cli:${userInfo().username}`;
+
+export function listDeadLetters(state: string): Promise<void> {
+  return withActions(async ({ database }) => {
+    const letters = await selectDeadLetters(database, { state, limit: 100 });
+    for (const letter of letters) {
+      process.stdout.write(`${letter.dead_letter_id}  ${letter.created_at}  ${letter.queue}  ${letter.subject_id}\n    ${letter.reason}\n`);
+    }
+    process.stdout.write(`${letters.length} dead letters ${state}.\n`);
+  });
+}
+
+/** One dead letter with the whole history of what it is about. */
+export function showDeadLetter(id: string): Promise<void> {
+  return withActions(async ({ database }) => {
+    const letter = await selectDeadLetter(database, id);
+    if (letter === undefined) throw new Error(`There is no dead letter ${id}; see \`pacioli dead-letters list\`.`);
+    const [attempts, transitions] = await Promise.all([selectAttempts(database, letter.subject_id), selectTransitions(database, letter.subject_id)]);
+    const print = (value: unknown): string => JSON.stringify(value, (_key, member: unknown) => (typeof member === "bigint" ? String(member) : member), 2);
+    process.stdout.write(`${print({ letter, transitions, attempts })}\n`);
+  });
+}
+
+export function redriveDeadLetter(id: string, note: string | null): Promise<void> {
+  return withActions(async ({ inTransaction }) => {
+    const letter = await inTransaction((tx, actions) => actions.redrive(tx, id, actor, note));
+    process.stdout.write(`${id}: ${letter.subject_id} is taken up again.\n`);
+  });
+}
+
+export function discardDeadLetter(id: string, note: string): Promise<void> {
+  return withActions(async ({ inTransaction }) => {
+    const letter = await inTransaction((tx, actions) => actions.discard(tx, id, actor, note));
+    process.stdout.write(`${id}: ${letter.subject_id} is discarded.\n`);
+  });
+}
+
+type Tools = {
+  readonly database: Database;
+  readonly inTransaction: <Result>(work: (tx: Transaction, actions: Actions) => Promise<Result>) => Promise<Result>;
+};
+
+async function withActions(work: (tools: Tools) => Promise<void>): Promise<void> {
+  const config = loadConfig("development");
+  await withConfiguredDatabase(config, async (url) => {
+    const log = createLogger(config.log_level);
+    const database = openDatabase(url, 2, "pacioli-cli");
+    const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.lease_seconds, is_supervisor: false });
+    await jobs.start();
+    try {
+      const { actions } = createPayments({ database, jobs, log }, config.payments);
+      await work({ database, inTransaction: (run) => database.transaction((tx) => run(tx, actions)) });
+    } finally {
+      await jobs.stop();
+      await database.close();
+    }
+  });
+}

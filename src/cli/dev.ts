@@ -1,0 +1,28 @@
+import closeWithGrace from "close-with-grace";
+import { startStackFromEnvironment } from "./stack.ts";
+
+/** `pacioli dev`: the whole stack kept running, with all a newcomer needs to take a first payment. */
+export async function dev(): Promise<void> {
+  const stack = await startStackFromEnvironment((line) => process.stdout.write(`${line}\n`));
+  process.stdout.write(`
+Pacioli answers at   ${stack.service_url}
+API key              sk_dev
+PSP simulator        ${stack.simulator_url}
+OpenAPI              ${stack.service_url}/openapi.json
+
+Take a first payment:
+
+curl -s ${stack.service_url}/api/v1/payments -H 'Authorization: Bearer sk_dev' -H 'Content-Type: application/json' -d '{
+  "checkout_id": "first-checkout",
+  "buyer_info": {"user_id": "buyer_alice", "email": "alice@example.com"},
+  "credit_card_info": {"token": "tok_visa_4242", "last4": "4242"},
+  "payment_orders": [{"payment_order_id": "first-order", "seller_account": "seller_bob", "amount": "29.99", "currency": "USD"}]
+}'
+curl -s ${stack.service_url}/api/v1/payments/first-order -H 'Authorization: Bearer sk_dev'
+
+Ctrl-C stops everything.
+`);
+  closeWithGrace({ delay: 30_000 }, async () => {
+    await stack.stop();
+  });
+}

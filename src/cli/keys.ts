@@ -1,0 +1,44 @@
+import { loadConfig } from "../config.ts";
+import type { Database } from "../db/db.ts";
+import { createApiKey, revokeApiKey, selectApiKeys } from "../http/http.ts";
+import { openDatabase } from "./compose.ts";
+import { withConfiguredDatabase } from "./configured-database.ts";
+
+/** `pacioli keys create`: prints the key; it is never shown again. */
+export function createKey(name: string, scopeList: string): Promise<void> {
+  const scopes = scopeList.split(",").map((scope) => {
+    if (scope === "read" || scope === "write" || scope === "admin") return scope;
+    throw new Error(`"${scope}" is not a scope: use read, write, admin.`);
+  });
+  return withDatabase(async (database) => {
+    const { key_id, token } = await createApiKey(database, name, scopes);
+    process.stdout.write(`${token}\n${key_id} with ${scopes.join(", ")}: keep the key above, it is shown only now.\n`);
+  });
+}
+
+export function listKeys(): Promise<void> {
+  return withDatabase(async (database) => {
+    for (const key of await selectApiKeys(database)) {
+      const state = key.revoked_at === null ? "in force" : `revoked ${key.revoked_at}`;
+      process.stdout.write(`${key.key_id}  ${key.name}  …${key.last_four}  ${key.scopes.join(",")}  ${state}\n`);
+    }
+  });
+}
+
+export function revokeKey(keyId: string): Promise<void> {
+  return withDatabase(async (database) => {
+    if (!(await revokeApiKey(database, keyId))) throw new Error(`There is no key ${keyId} in force; see \`pacioli keys list\`.`);
+    process.stdout.write(`${keyId} is revoked; it is out within five seconds.\n`);
+  });
+}
+
+export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
+  await withConfiguredDatabase(loadConfig("development"), async (url) => {
+    const database = openDatabase(url, 2, "pacioli-cli");
+    try {
+      await work(database);
+    } finally {
+      await database.close();
+    }
+  });
+}

@@ -1,0 +1,32 @@
+import closeWithGrace from "close-with-grace";
+import { loadConfig, type Config } from "../config.ts";
+import { checkSchema } from "../db/db.ts";
+import { admitApiKey } from "../http/http.ts";
+import { composeService } from "./compose.ts";
+
+export type Roles = { readonly serves: boolean; readonly works: boolean };
+
+/** Runs a service process until a signal: `serve` answers HTTP, `work` brings payments forward; a process may do both. */
+export async function runService(roles: Roles, mode: "development" | "production"): Promise<void> {
+  const config = loadConfig(mode);
+  const url = databaseUrlOf(config);
+  await checkSchema(config.migration_database_url ?? url);
+  const service = await composeService(config, url, { is_worker: roles.works });
+  if (config.api_key !== undefined) {
+    await admitApiKey(service.database, { token: config.api_key, name: "environment", scopes: ["read", "write", "admin"] });
+  }
+  if (roles.works) service.workers.start();
+  const address = roles.serves ? await service.app.listen({ host: config.host, port: config.port }) : null;
+  process.stdout.write(`${JSON.stringify({ event: "service_ready", url: address, ...roles })}\n`);
+
+  closeWithGrace({ delay: 20_000 }, async ({ err }) => {
+    if (err !== undefined) service.log.error({ err }, "stopping after an error");
+    service.drain();
+    await service.close();
+  });
+}
+
+function databaseUrlOf(config: Config): string {
+  if (config.database_url === undefined) throw new Error("Set DATABASE_URL, or use `pacioli dev` for the embedded PostgreSQL.");
+  return config.database_url;
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { loadConfig } from "../config.ts";
+import { ensureDatabase, startEmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
+import { ChildProcess } from "./child-process.ts";
+import { migrateDatabase } from "./migrate.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+export type StackOptions = {
+  /** Where the embedded PostgreSQL lives; ignored when `database_url` is set. */
+  readonly data_dir: string;
+  readonly database_url?: string | undefined;
+  /** Names of the service's and the simulator's databases. */
+  readonly database: string;
+  readonly port: number;
+  readonly simulator_port: number;
+  /** More settings for the service and the simulator, as environment variables. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Whether the simulator sends webhooks to the service. */
+  readonly has_webhooks: boolean;
+  readonly on_progress: (line: string) => void;
+};
+
+/** PostgreSQL, the PSP simulator and the service, each a process of its own, so that each can die alone. */
+export type Stack = {
+  readonly owner_url: string;
+  readonly service: ChildProcess;
+  readonly simulator: ChildProcess;
+  readonly service_url: string;
+  readonly simulator_url: string;
+  /** Starts the service again after its death, on the same port, perhaps with other settings. */
+  restartService(environment?: Readonly<Record<string, string>>): Promise<void>;
+  restartSimulator(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Starts all three and resolves when they answer. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const postgres = options.database_url === undefined
+    ? await startEmbeddedPostgres({ data_dir: options.data_dir, on_progress: options.on_progress }) : undefined;
+  const superuserUrl = options.database_url ?? postgres?.superuser_url ?? "";
+  const ownerUrl = withDatabase(superuserUrl, options.database);
+  const simulatorDatabaseUrl = withDatabase(superuserUrl, `${options.database}_simulator`);
+  await ensureDatabase(superuserUrl, options.database);
+  await migrateDatabase(ownerUrl);
+
+  const secrets = { stripe: `whsec_${randomBytes(24).toString("base64")}`, key: "sk_test_simulator" };
+  const servicePort = options.port;
+  const simulator = new ChildProcess({
+    name: "simulator", script: join(root, "simulator/src/main.ts"), arguments: [], ready_event: "simulator_ready",
+    environment: {
+      SIMULATOR_DATABASE_URL: simulatorDatabaseUrl,
+      SIMULATOR_PORT: String(options.simulator_port),
+      SIMULATOR_SECRET_KEY: secrets.key,
+      ...(options.has_webhooks ? {
+        SIMULATOR_WEBHOOK_URL: `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`,
+        SIMULATOR_WEBHOOK_SECRET: secrets.stripe,
+      } : {}),
+      ...options.environment,
+    },
+  });
+  const simulatorUrl = await simulator.start();
+  const service = new ChildProcess({
+    name: "service", script: join(root, "src/main.ts"), arguments: ["run"], ready_event: "service_ready",
+    environment: {
+      DATABASE_URL: ownerUrl,
+      PORT: String(servicePort),
+      PSP_STRIPE_SECRET_KEY: secrets.key,
+      PSP_STRIPE_API_BASE: simulatorUrl,
+      PSP_STRIPE_WEBHOOK_SECRET: secrets.stripe,
+      PACIOLI_DATA_DIR: options.data_dir,
+      ...options.environment,
+    },
+  });
+  const serviceUrl = await service.start();
+  return {
+    owner_url: ownerUrl, service, simulator, service_url: serviceUrl, simulator_url: simulatorUrl,
+    restartService: async (environment) => {
+      await service.start(environment);
+    },
+    restartSimulator: async () => {
+      await simulator.start({ SIMULATOR_PORT: new URL(simulatorUrl).port });
+    },
+    async stop() {
+      await service.stop();
+      await simulator.stop();
+      await postgres?.stop();
+    },
+  };
+}
+
+function withDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.toString();
+}
+
+/** The stack as the environment describes it. */
+export function startStackFromEnvironment(onProgress: (line: string) => void, changes: Partial<StackOptions> = {}): Promise<Stack> {
+  const config = loadConfig("development");
+  return startStack({
+    data_dir: config.data_dir,
+    database_url: config.database_url,
+    database: "pacioli",
+    port: config.port,
+    simulator_port: config.simulator.port,
+    has_webhooks: true,
+    on_progress: onProgress,
+    ...changes,
+  });
+}

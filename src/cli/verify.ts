@@ -1,0 +1,40 @@
+import { loadConfig } from "../config.ts";
+import type { Database } from "../db/db.ts";
+import { verifyLedger, type Check } from "../ledger/ledger.ts";
+import { verifyPayments } from "../payments/payments.ts";
+import { openDatabase } from "./compose.ts";
+import { withConfiguredDatabase } from "./configured-database.ts";
+
+/** All checks of the books, in one snapshot of the database, so that payments under way do no harm. */
+export function verifyBooks(database: Database): Promise<readonly Check[]> {
+  return database.transaction(async (tx) => {
+    await tx.query("set transaction isolation level repeatable read, read only");
+    await tx.query("set local statement_timeout = 0");
+    return [...await verifyLedger(tx), ...await verifyPayments(tx)];
+  });
+}
+
+/** The checks as lines for a person. */
+export function describeChecks(checks: readonly Check[]): string[] {
+  return checks.flatMap((check) => [
+    `${check.faults.length === 0 ? "✓" : "✗"} ${check.statement} (${check.checked_count} checked)`,
+    ...check.faults.map((fault) => `    ${fault.subject}: ${fault.problem}`),
+  ]);
+}
+
+/** `pacioli verify`: recomputes everything; exit code 1 on any difference. */
+export async function verify(): Promise<void> {
+  const config = loadConfig("development");
+  await withConfiguredDatabase(config, async (url) => {
+    const database = openDatabase(url, 2, "pacioli-verify");
+    try {
+      const checks = await verifyBooks(database);
+      process.stdout.write(`${describeChecks(checks).join("\n")}\n`);
+      const faults = checks.flatMap((check) => check.faults);
+      process.stdout.write(faults.length === 0 ? "The books are right.\n" : `The books are wrong: ${faults.length} faults.\n`);
+      if (faults.length > 0) process.exitCode = 1;
+    } finally {
+      await database.close();
+    }
+  });
+}

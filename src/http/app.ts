@@ -1,0 +1,107 @@
+import fastifySwagger from "@fastify/swagger";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { AppError, messageOf } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { httpRequestSeconds } from "../metrics.ts";
+import { createAuthenticator } from "./auth.ts";
+import type { HttpContext } from "./context.ts";
+import { inspectBody } from "./inspect-body.ts";
+import { openApiInfo } from "./openapi.ts";
+import { outcomeOf, sendProblem } from "./problem.ts";
+import { createRateLimit } from "./rate-limit.ts";
+import { registerCheckoutRoutes } from "./routes/checkouts.ts";
+import { registerDeadLetterRoutes } from "./routes/dead-letters.ts";
+import { registerLedgerRoutes } from "./routes/ledger.ts";
+import { registerOperationsRoutes } from "./routes/operations.ts";
+import { registerPaymentRoutes } from "./routes/payments.ts";
+import { registerPaymentCreateRoute } from "./routes/payments-create.ts";
+import { registerRiskRoutes } from "./routes/risk.ts";
+import { registerWalletRoutes } from "./routes/wallets.ts";
+import { registerWebhookRoutes } from "./routes/webhooks.ts";
+
+/** A scope with the schemas' types. */
+export type App = FastifyInstance<
+  import("node:http").Server, import("node:http").IncomingMessage, import("node:http").ServerResponse,
+  import("fastify").FastifyBaseLogger, TypeBoxTypeProvider
+>;
+
+/** The HTTP door. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
+export async function buildApp(context: HttpContext): Promise<App> {
+  const app = Fastify({
+    loggerInstance: context.log as import("fastify").FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: 1_048_576,
+    requestTimeout: 30_000,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
+    genReqId: () => newId("req"),
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  answerWithProblems(app);
+  await app.register(fastifySwagger, { openapi: openApiInfo });
+  observe(app);
+  app.addHook("onRequest", async (request) => assertAllowedHost(request.hostname, context.settings.allowed_hosts));
+  app.addHook("preValidation", async (request) => inspectBody(request.body));
+
+  await app.register(async (scope: App) => registerOperationsRoutes(scope, context));
+  await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
+  await app.register(async (scope: App) => registerApi(scope, context), { prefix: "/api/v1" });
+  await app.ready();
+  return app;
+}
+
+async function registerApi(app: App, context: HttpContext): Promise<void> {
+  const authenticate = createAuthenticator(context.database);
+  const limitRate = createRateLimit(context.settings.rate_limit_per_second);
+  app.addHook("onRequest", async (request, reply) => {
+    request.caller = await authenticate(request);
+    limitRate(request.caller.key_id, reply);
+  });
+  app.addHook("preValidation", async (request) => readQueryNumbers(request.query));
+  registerPaymentCreateRoute(app, context);
+  registerPaymentRoutes(app, context);
+  registerCheckoutRoutes(app, context);
+  registerWalletRoutes(app, context);
+  registerLedgerRoutes(app, context);
+  registerDeadLetterRoutes(app, context);
+  registerRiskRoutes(app, context);
+  app.get("/", { schema: { operationId: "listResources", summary: "The resources of this API", hide: false } }, async () => ({
+    object: "index",
+    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "risk_blocks", "webhooks"].map((name) => `/api/v1/${name}`),
+  }));
+}
+
+/** Query strings are texts; a limit is the one number among them. */
+function readQueryNumbers(query: unknown): void {
+  if (typeof query !== "object" || query === null || !("limit" in query)) return;
+  if (typeof query.limit === "string" && /^\d{1,9}$/.test(query.limit)) query.limit = Number(query.limit);
+}
+
+function assertAllowedHost(hostname: string, allowed: readonly string[]): void {
+  if (allowed.length > 0 && !allowed.includes(hostname)) throw new AppError("invalid_request", "This host name is not served here.", { param: "Host" });
+}
+
+function answerWithProblems(app: App): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const outcome = outcomeOf(error);
+    if (outcome !== undefined) {
+      if (outcome.status >= 500) request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
+      return sendProblem(request, reply, outcome);
+    }
+    request.log.error({ err: error, request_id: request.id }, `a bug: ${messageOf(error)}`);
+    return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Tell us the instance."));
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new AppError("not_found", `Nothing is served at ${request.method} ${request.url.split("?")[0] ?? ""}.`)));
+}
+
+function observe(app: App): void {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("request-id", request.id);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
+    httpRequestSeconds.observe(labels, reply.elapsedTime / 1_000);
+  });
+}

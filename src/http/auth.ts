@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import { monotonicMilliseconds } from "../clock.ts";
+import type { Database } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import { findApiKey, type ApiKeyRow } from "./api-key-queries.ts";
+
+export type Scope = "read" | "write" | "admin";
+export type Caller = { readonly key_id: string; readonly actor: string; readonly scopes: readonly string[] };
+
+declare module "fastify" {
+  interface FastifyRequest {
+    caller: Caller;
+  }
+  interface FastifyContextConfig {
+    /** The right a route needs; a read for GET and a write for the rest, where it does not say. */
+    scope?: Scope;
+  }
+}
+
+/** How long a key's row is trusted without asking again; a revoked key is out after this. */
+const cached_ms = 5_000;
+const cached_keys_max = 10_000;
+
+/** Gives the caller of a request. Errors: `unauthenticated`, `forbidden`. */
+export function createAuthenticator(database: Database): (request: FastifyRequest) => Promise<Caller> {
+  const cache = new Map<string, { row: ApiKeyRow | undefined; until: number }>();
+  return async (request) => {
+    const token = tokenOf(request);
+    const hash = hashApiKey(token);
+    const name = hash.toString("base64");
+    let known = cache.get(name);
+    if (known === undefined || known.until < monotonicMilliseconds()) {
+      if (cache.size >= cached_keys_max) cache.clear();
+      known = { row: await findApiKey(database, hash), until: monotonicMilliseconds() + cached_ms };
+      cache.set(name, known);
+    }
+    if (known.row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
+    const caller = { key_id: known.row.key_id, actor: `key:${known.row.name}`, scopes: known.row.scopes };
+    const scope = request.routeOptions.config.scope ?? (request.method === "GET" || request.method === "HEAD" ? "read" : "write");
+    if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `The API key has no ${scope} right.`);
+    return caller;
+  };
+}
+
+/** Keys are long random texts, so one round of SHA-256 keeps them as safe as a slow hash would. */
+export function hashApiKey(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}
+
+/** From `Authorization: Bearer`, or the user of HTTP basic. */
+function tokenOf(request: FastifyRequest): string {
+  const header = request.headers.authorization ?? "";
+  const [, scheme = "", value = ""] = /^(\w+) +(\S+)$/.exec(header) ?? [];
+  if (scheme.toLowerCase() === "bearer") return value;
+  if (scheme.toLowerCase() === "basic") return Buffer.from(value, "base64").toString("utf8").split(":")[0] ?? "";
+  throw new AppError("unauthenticated", "Send Authorization: Bearer <API key>.");
+}

@@ -1,0 +1,26 @@
+import type { Database } from "../db/db.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import type { Logger } from "../log.ts";
+import type { Actions, Intake } from "../payments/payments.ts";
+import type { PspRouter } from "../psp/psp.ts";
+import type { Inbox, PaymentStatusVerifier } from "../webhooks/webhooks.ts";
+
+/** What the routes work with; made by the composition root. */
+export type HttpContext = {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly log: Logger;
+  readonly intake: Intake;
+  readonly actions: Actions;
+  readonly router: PspRouter;
+  readonly inbox: Inbox;
+  readonly verifyPaymentStatus: PaymentStatusVerifier;
+  readonly settings: {
+    readonly secret_key: string;
+    readonly allowed_hosts: readonly string[];
+    readonly rate_limit_per_second: number;
+    readonly idempotency_hours: number;
+  };
+  /** Turns true when the process is about to stop, so that load balancers look elsewhere. */
+  readonly isDraining: () => boolean;
+};

@@ -1,0 +1,42 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { AppError } from "../errors.ts";
+
+/** Where a list goes on: the sort key of the last row shown. */
+export type Position = readonly string[];
+
+const mac_bytes = 12;
+
+/** An opaque, signed cursor. */
+export function encodeCursor(position: Position, secretKey: string): string {
+  const payload = Buffer.from(JSON.stringify(position));
+  return Buffer.concat([macOf(payload, secretKey), payload]).toString("base64url");
+}
+
+/** Errors: `invalid_cursor` for one that we did not make. */
+export function decodeCursor(cursor: string, secretKey: string): Position {
+  const bytes = Buffer.from(cursor, "base64url");
+  const payload = bytes.subarray(mac_bytes);
+  if (bytes.length <= mac_bytes || !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))) {
+    throw new AppError("invalid_cursor", "The cursor is not one of ours; take next_cursor from the last page.", { param: "cursor" });
+  }
+  return JSON.parse(payload.toString("utf8")) as Position;
+}
+
+function macOf(payload: Buffer, secretKey: string): Buffer {
+  return createHmac("sha256", secretKey).update(payload).digest().subarray(0, mac_bytes);
+}
+
+/** A page of a list: one row more than the limit was read to know whether there are more. */
+export function pageOf<Row, View>(
+  rows: readonly Row[], limit: number, secretKey: string, view: (row: Row) => View, position: (row: Row) => Position,
+): { object: "list"; data: View[]; has_more: boolean; next_cursor: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const has_more = rows.length > limit;
+  return {
+    object: "list",
+    data: shown.map(view),
+    has_more,
+    next_cursor: has_more && last !== undefined ? encodeCursor(position(last), secretKey) : null,
+  };
+}

@@ -1,0 +1,41 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Transaction } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import { answerOnce, fingerprintOf, type Answer } from "../idempotency/idempotency.ts";
+import type { HttpContext } from "./context.ts";
+
+/** The Idempotency-Key of a request, bare or quoted; null without one. Errors: `idempotency_key_invalid`. */
+export function idempotencyKeyOf(request: FastifyRequest): string | null {
+  const header = request.headers["idempotency-key"];
+  if (header === undefined) return null;
+  const text = typeof header === "string" ? header.trim() : "";
+  const key = text.startsWith('"') && text.endsWith('"') && text.length >= 2 ? text.slice(1, -1) : text;
+  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
+    throw new AppError("idempotency_key_invalid", "Send 1 to 255 printable characters.", { param: "Idempotency-Key" });
+  }
+  return key;
+}
+
+/** Recognises the same request when it comes again. */
+export function requestFingerprint(request: FastifyRequest): Buffer {
+  return fingerprintOf(request.method, (request.url.split("?")[0] ?? "").replace(/\/$/, ""), request.body);
+}
+
+/** Sends an answer byte for byte as it is stored. */
+export function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
+  if (answer.is_replay) reply.header("idempotent-replayed", "true");
+  // The stored text is sent as it is: a serializer would only be asked to print it once more.
+  return reply.code(answer.status).type("application/json; charset=utf-8").serializer(String).send(answer.body);
+}
+
+/** Runs a POST's work in one transaction, once per Idempotency-Key, and answers. */
+export async function answerAction(
+  context: HttpContext, request: FastifyRequest, reply: FastifyReply, work: (tx: Transaction) => Promise<unknown>,
+): Promise<FastifyReply> {
+  const answer = await answerOnce(
+    context.database,
+    { key: idempotencyKeyOf(request), fingerprint: requestFingerprint(request), lifetime_hours: context.settings.idempotency_hours },
+    async (tx) => ({ status: 200, body: await work(tx) }),
+  );
+  return sendAnswer(reply, answer);
+}

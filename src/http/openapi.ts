@@ -1,0 +1,14 @@
+import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
+
+/** What stands at the head of openapi.json; the rest comes from the routes. */
+export const openApiInfo: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
+  openapi: "3.1.0",
+  info: {
+    title: "Pacioli",
+    version: "1",
+    description: "Pay-ins, ledger and sellers' wallets for marketplaces. Answers may gain fields and new values at any time.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
+  security: [{ apiKey: [] }],
+};

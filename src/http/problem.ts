@@ -1,0 +1,60 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { AppError, errorRegistry, type ErrorCode, type FieldError } from "../errors.ts";
+
+/** RFC 9457 problem details; the only shape in which this API fails. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
+  const { status, title } = errorRegistry[error.code];
+  if (error.retry_after_seconds !== undefined) reply.header("retry-after", String(error.retry_after_seconds));
+  return reply.code(status).type("application/problem+json").send({
+    type: `https://pacioli.dev/errors/${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    instance: `urn:request:${request.id}`,
+    code: error.code,
+    param: error.param ?? null,
+    errors: error.errors,
+  });
+}
+
+/** What the framework threw, as an outcome of ours; undefined: a bug. */
+export function outcomeOf(error: FastifyError): AppError | undefined {
+  if (error instanceof AppError) return error;
+  if (error.validation !== undefined) return validationError(error.validation, error.validationContext ?? "body");
+  const code = frameworkCodes.get(error.code);
+  if (code !== undefined) return new AppError(code, detailOf(code, error.message), { param: "body" });
+  if (error instanceof SyntaxError && error.statusCode === 400) return new AppError("invalid_json", `The body is not valid JSON: ${error.message}`, { param: "body" });
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new AppError("invalid_request", error.message);
+  return undefined;
+}
+
+const frameworkCodes = new Map<string, ErrorCode>([
+  ["FST_ERR_CTP_BODY_TOO_LARGE", "payload_too_large"],
+  ["FST_ERR_CTP_INVALID_MEDIA_TYPE", "unsupported_media_type"],
+  ["FST_ERR_CTP_EMPTY_JSON_BODY", "invalid_json"],
+  ["FST_ERR_CTP_INVALID_JSON_BODY", "invalid_json"],
+  ["FST_ERR_CTP_INVALID_CONTENT_LENGTH", "invalid_request"],
+]);
+
+function detailOf(code: ErrorCode, message: string): string {
+  return code === "payload_too_large" ? "The body is larger than 1 MiB." : message;
+}
+
+type SchemaFault = NonNullable<FastifyError["validation"]>[number];
+
+function validationError(faults: readonly SchemaFault[], context: string): AppError {
+  const errors = faults.map((fault): FieldError => ({ param: paramOf(fault, context), code: "invalid_request", message: `${fault.message ?? "is not valid"}.` }));
+  const [first] = errors;
+  return new AppError("invalid_request", `${first?.param ?? context} ${first?.message ?? "is not valid."}`, {
+    errors, ...(first === undefined ? {} : { param: first.param }),
+  });
+}
+
+/** `/payment_orders/0/amount` as `payment_orders[0][amount]`; a missing or unknown field is named itself. */
+function paramOf(fault: SchemaFault, context: string): string {
+  const { missingProperty, additionalProperty } = fault.params;
+  const path = fault.instancePath.split("/").slice(1);
+  for (const field of [missingProperty, additionalProperty]) if (typeof field === "string") path.push(field);
+  const [first, ...rest] = path;
+  return first === undefined ? context : first + rest.map((part) => `[${part}]`).join("");
+}

@@ -1,0 +1,70 @@
+import { Type } from "typebox";
+import { AppError } from "../../errors.ts";
+import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../jobs/jobs.ts";
+import type { App } from "../app.ts";
+import type { HttpContext } from "../context.ts";
+import { decodeCursor, pageOf } from "../cursor.ts";
+import { answerAction } from "../idempotency-key.ts";
+import { DeadLetter, listOf, pageQuery, problemResponses } from "../schemas.ts";
+
+const params = Type.Object({ dead_letter_id: Type.String({ minLength: 1, maxLength: 64 }) });
+const note = Type.String({ minLength: 1, maxLength: 500 });
+const view = (row: DeadLetterRow) => ({ object: "dead_letter" as const, ...row });
+
+export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
+  const { database, actions, jobs, settings } = context;
+
+  app.get("/dead_letters", {
+    schema: {
+      operationId: "listDeadLetters",
+      summary: "Work that was given up, newest first",
+      querystring: Type.Object({
+        ...pageQuery,
+        state: Type.Optional(Type.String({ enum: ["waiting", "redriven", "discarded"] })),
+        queue: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+      }, { additionalProperties: false }),
+      response: { 200: listOf(DeadLetter), ...problemResponses },
+    },
+  }, async (request) => {
+    const { limit = 25, cursor, ...filters } = request.query;
+    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key);
+    const rows = await selectDeadLetters(database, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, id } }), limit: limit + 1 });
+    return pageOf(rows, limit, settings.secret_key, view, (row) => [row.created_at, row.dead_letter_id]);
+  });
+
+  app.get("/dead_letters/:dead_letter_id", {
+    schema: { operationId: "getDeadLetter", summary: "One dead letter", params, response: { 200: DeadLetter, ...problemResponses } },
+  }, async (request) => {
+    const letter = await selectDeadLetter(database, request.params.dead_letter_id);
+    if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${request.params.dead_letter_id}.`, { param: "dead_letter_id" });
+    return view(letter);
+  });
+
+  app.post("/dead_letters/:dead_letter_id/redrive", {
+    config: { scope: "admin" },
+    schema: {
+      operationId: "redriveDeadLetter",
+      summary: "Take given-up work up again",
+      params,
+      body: Type.Optional(Type.Object({ note: Type.Optional(note) }, { additionalProperties: false })),
+      response: { 200: DeadLetter, ...problemResponses },
+    },
+  }, async (request, reply) => {
+    const { dead_letter_id } = request.params;
+    await answerAction(context, request, reply, async (tx) => view(await actions.redrive(tx, dead_letter_id, request.caller.actor, request.body?.note ?? null)));
+    jobs.wake("payment_execute");
+    return reply;
+  });
+
+  app.post("/dead_letters/:dead_letter_id/discard", {
+    config: { scope: "admin" },
+    schema: {
+      operationId: "discardDeadLetter",
+      summary: "Decide that nothing more will be done, and why",
+      params,
+      body: Type.Object({ note }, { additionalProperties: false }),
+      response: { 200: DeadLetter, ...problemResponses },
+    },
+  }, async (request, reply) =>
+    answerAction(context, request, reply, async (tx) => view(await actions.discard(tx, request.params.dead_letter_id, request.caller.actor, request.body.note))));
+}

@@ -1,0 +1,121 @@
+import { Type } from "typebox";
+import { AppError } from "../../errors.ts";
+import {
+  entryKeyOf, selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance,
+} from "../../ledger/ledger.ts";
+import type { App } from "../app.ts";
+import type { HttpContext } from "../context.ts";
+import { decodeCursor, pageOf } from "../cursor.ts";
+import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
+import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance, listOf, pageQuery, problemResponses } from "../schemas.ts";
+
+const text = Type.Optional(Type.String({ minLength: 1, maxLength: 400 }));
+const time = Type.Optional(Type.String({ format: "date-time" }));
+const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));
+const closed = { additionalProperties: false } as const;
+
+export function registerLedgerRoutes(app: App, { database, settings }: HttpContext): void {
+  const positionOf = (cursor: string | undefined): readonly string[] => (cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key));
+
+  app.get("/ledger", {
+    schema: {
+      operationId: "listLedgerEntries",
+      summary: "Ledger entries, newest first",
+      description: "`account_id` takes an owner or an account code; `transaction_id` a transaction id, its source, or an order id.",
+      querystring: Type.Object({ ...pageQuery, account_id: text, transaction_id: text, currency, "created_at[gte]": time, "created_at[lt]": time }, closed),
+      response: { 200: listOf(LedgerEntry), ...problemResponses },
+    },
+  }, async (request) => {
+    const query = request.query;
+    const limit = query.limit ?? 25;
+    const [transaction_id, account_id, account_version] = positionOf(query.cursor);
+    const rows = await selectEntries(database, {
+      ...(query.account_id === undefined ? {} : { owner_or_code: query.account_id }),
+      ...(query.transaction_id === undefined ? {} : { transaction: query.transaction_id }),
+      ...(query.currency === undefined ? {} : { currency: query.currency }),
+      ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
+      ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),
+      ...(transaction_id === undefined || account_id === undefined || account_version === undefined ? {} : {
+        before: { transaction_id: BigInt(transaction_id), account_id: BigInt(account_id), account_version: BigInt(account_version) },
+      }),
+      limit: limit + 1,
+    });
+    return pageOf(rows, limit, settings.secret_key, entryView,
+      (row) => [String(row.transaction_id), String(row.account_id), String(row.account_version)]);
+  });
+
+  app.get("/ledger/accounts", {
+    schema: {
+      operationId: "listLedgerAccounts",
+      summary: "Ledger accounts, newest first",
+      querystring: Type.Object({ ...pageQuery, account_id: text, currency }, closed),
+      response: { 200: listOf(LedgerAccount), ...problemResponses },
+    },
+  }, async (request) => {
+    const { limit = 25, cursor, account_id, currency: wanted } = request.query;
+    const [before] = positionOf(cursor);
+    const rows = await selectAccounts(database, {
+      ...(account_id === undefined ? {} : { owner_or_code: account_id }),
+      ...(wanted === undefined ? {} : { currency: wanted }),
+      ...(before === undefined ? {} : { before_account_id: BigInt(before) }),
+      limit: limit + 1,
+    });
+    return pageOf(rows, limit, settings.secret_key, accountView, (row) => [String(row.account_id)]);
+  });
+
+  app.get("/ledger/trial-balance", {
+    schema: {
+      operationId: "getTrialBalance",
+      summary: "Proof that debits equal credits in every currency",
+      response: { 200: TrialBalance, ...problemResponses },
+    },
+  }, async () => trialBalanceView(await selectTrialBalance(database)));
+
+  app.get("/ledger/accounts/:account/balance", {
+    schema: {
+      operationId: "getLedgerBalance",
+      summary: "An account's balance, now or as of a time",
+      params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
+      querystring: Type.Object({ currency: Type.String({ pattern: "^[A-Z]{3}$" }), at: time, basis: Type.Optional(Type.String({ enum: ["recorded", "effective"] })) }, closed),
+      response: { 200: AccountBalance, ...problemResponses },
+    },
+  }, async (request) => {
+    const { account } = request.params;
+    const { at = null, currency: wanted } = request.query;
+    const basis = request.query.basis === "effective" ? "effective" : "recorded";
+    const [found] = await selectAccounts(database, { owner_or_code: account, currency: wanted, limit: 1 });
+    const balance_minor = await selectBalance(database, { code: account, currency: wanted }, at, basis);
+    if (balance_minor === undefined || found === undefined) throw new AppError("not_found", `There is no ledger account ${account} in ${wanted}.`, { param: "account" });
+    return balanceView(found, balance_minor, at, basis);
+  });
+
+  app.get("/ledger/accounts/:account/statement", {
+    schema: {
+      operationId: "getLedgerStatement",
+      summary: "An account's entries in order, each with the balance after it",
+      params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
+      querystring: Type.Object({ ...pageQuery, currency: Type.String({ pattern: "^[A-Z]{3}$" }) }, closed),
+      response: { 200: listOf(LedgerEntry), ...problemResponses },
+    },
+  }, async (request) => {
+    const { limit = 25, cursor, currency: wanted } = request.query;
+    const [after = "0"] = positionOf(cursor);
+    const rows = await selectStatement(database, { code: request.params.account, currency: wanted }, BigInt(after), limit + 1);
+    if (rows.length === 0 && after === "0") throw new AppError("not_found", `${request.params.account} has no entries in ${wanted}.`, { param: "account" });
+    return pageOf(rows, limit, settings.secret_key, entryView, (row) => [String(row.account_version)]);
+  });
+
+  app.get("/ledger/:entry_id", {
+    schema: {
+      operationId: "getLedgerEntry",
+      summary: "One ledger entry",
+      params: Type.Object({ entry_id: Type.String({ minLength: 1, maxLength: 64 }) }),
+      response: { 200: LedgerEntry, ...problemResponses },
+    },
+  }, async (request) => {
+    const key = entryKeyOf(request.params.entry_id);
+    const entry = key === undefined ? undefined : await selectEntry(database, key.account_id, key.account_version);
+    if (entry === undefined) throw new AppError("not_found", `There is no ledger entry ${request.params.entry_id}.`, { param: "entry_id" });
+    return entryView(entry);
+  });
+}

@@ -1,0 +1,70 @@
+import { now } from "../../clock.ts";
+import { AppError, type FieldError } from "../../errors.ts";
+import { checkoutId, paymentOrderId } from "../../ids.ts";
+import { isCurrencyCode, isPaymentCurrency, parseAmount, type AmountRefusal, type Money } from "../../money/money.ts";
+import type { CheckoutDraft } from "../../payments/payments.ts";
+import type { App } from "../app.ts";
+import type { HttpContext } from "../context.ts";
+import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
+import { AcceptedCheckout, NewCheckout, problemResponses } from "../schemas.ts";
+
+export function registerPaymentCreateRoute(app: App, context: HttpContext): void {
+  app.post("/payments", {
+    schema: {
+      operationId: "createPayment",
+      summary: "Take a checkout: 202 means stored and queued",
+      body: NewCheckout,
+      response: { 202: AcceptedCheckout, ...problemResponses },
+    },
+  }, async (request, reply) => {
+    const answer = await context.intake.accept({
+      checkout: draftOf(request.body),
+      fingerprint: requestFingerprint(request),
+      idempotency_key: idempotencyKeyOf(request),
+      actor: request.caller.actor,
+    });
+    return sendAnswer(reply, answer);
+  });
+}
+
+/** Errors name every order whose amount or currency cannot be used, and ids that stand twice. */
+function draftOf(body: NewCheckout): CheckoutDraft {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  const orders = body.payment_orders.flatMap((order, index) => {
+    const param = `payment_orders[${index}]`;
+    if (seen.has(order.payment_order_id)) {
+      errors.push({ param: `${param}[payment_order_id]`, code: "invalid_request", message: "stands twice in this checkout." });
+    }
+    seen.add(order.payment_order_id);
+    const money = moneyOf(order.amount, order.currency ?? "USD", param, errors);
+    return money === undefined ? [] : [{ payment_order_id: paymentOrderId(order.payment_order_id), seller_account: order.seller_account, money }];
+  });
+  const [first] = errors;
+  if (first !== undefined) throw new AppError(first.code, `${first.param} ${first.message}`, { param: first.param, errors });
+  return {
+    checkout_id: checkoutId(body.checkout_id),
+    buyer_info: body.buyer_info,
+    seller_info: body.seller_info ?? null,
+    credit_card_info: body.credit_card_info,
+    orders,
+  };
+}
+
+function moneyOf(amount: string, currency: string, param: string, errors: FieldError[]): Money | undefined {
+  if (!isCurrencyCode(currency) || !isPaymentCurrency(currency, now())) {
+    errors.push({ param: `${param}[currency]`, code: "unsupported_currency", message: "is not an ISO 4217 currency in use." });
+    return undefined;
+  }
+  const parsed = parseAmount(amount, currency);
+  if (parsed.ok) return parsed.money;
+  errors.push({ param: `${param}[amount]`, code: "invalid_amount", message: amountMessages[parsed.reason] });
+  return undefined;
+}
+
+const amountMessages: Readonly<Record<AmountRefusal, string>> = {
+  not_a_decimal: 'is not a plain decimal such as "29.99".',
+  too_many_digits: "has more decimals than its currency.",
+  not_positive: "must be more than zero.",
+  out_of_range: "is too large.",
+};

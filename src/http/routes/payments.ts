@@ -1,0 +1,83 @@
+import { Type } from "typebox";
+import { AppError } from "../../errors.ts";
+import { attemptView, orderView, selectAttempts, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
+import type { App } from "../app.ts";
+import type { HttpContext } from "../context.ts";
+import { decodeCursor, pageOf } from "../cursor.ts";
+import { answerAction } from "../idempotency-key.ts";
+import { PaymentOrder, PaymentOrderDetail, listOf, pageQuery, problemResponses } from "../schemas.ts";
+
+const params = Type.Object({ payment_order_id: Type.String({ minLength: 1, maxLength: 255 }) });
+const time = Type.Optional(Type.String({ format: "date-time" }));
+const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "SUCCESS", "FAILED", "CANCELED"];
+
+export function registerPaymentRoutes(app: App, context: HttpContext): void {
+  const { database, actions, jobs, settings } = context;
+
+  app.get("/payments", {
+    schema: {
+      operationId: "listPayments",
+      summary: "Payment orders, newest first",
+      querystring: Type.Object({
+        ...pageQuery,
+        status: Type.Optional(Type.String({ enum: statuses })),
+        currency: Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" })),
+        seller_account: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+        buyer_account: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+        checkout_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+        "created_at[gte]": time,
+        "created_at[lt]": time,
+      }, { additionalProperties: false }),
+      response: { 200: listOf(PaymentOrder), ...problemResponses },
+    },
+  }, async (request) => {
+    const { limit = 25, cursor, "created_at[gte]": created_from, "created_at[lt]": created_until, ...filters } = request.query;
+    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key);
+    const rows = await selectOrders(database, {
+      ...filters,
+      ...(created_from === undefined ? {} : { created_from }),
+      ...(created_until === undefined ? {} : { created_until }),
+      ...(cursor === undefined ? {} : { before: { created_at, id } }),
+      limit: limit + 1,
+    });
+    return pageOf(rows, limit, settings.secret_key, orderView, (row: OrderRow) => [row.created_at, row.payment_order_id]);
+  });
+
+  app.get("/payments/:payment_order_id", {
+    schema: {
+      operationId: "getPayment",
+      summary: "One payment order with its attempts and its history",
+      params,
+      response: { 200: PaymentOrderDetail, ...problemResponses },
+    },
+  }, async (request) => {
+    const { payment_order_id } = request.params;
+    const order = await selectOrder(database, payment_order_id);
+    if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
+    const [attempts, transitions] = await Promise.all([selectAttempts(database, payment_order_id), selectTransitions(database, payment_order_id)]);
+    return { ...orderView(order), attempts: attempts.map(attemptView), transitions };
+  });
+
+  app.post("/payments/:payment_order_id/retry", {
+    schema: {
+      operationId: "retryPayment",
+      summary: "A new attempt for a failed order",
+      params,
+      response: { 200: PaymentOrder, ...problemResponses },
+    },
+  }, async (request, reply) => {
+    await answerAction(context, request, reply, async (tx) => orderView(await actions.retry(tx, request.params.payment_order_id, request.caller.actor)));
+    jobs.wake("payment_execute");
+    return reply;
+  });
+
+  app.post("/payments/:payment_order_id/cancel", {
+    schema: {
+      operationId: "cancelPayment",
+      summary: "End an order that no PSP works on",
+      params,
+      response: { 200: PaymentOrder, ...problemResponses },
+    },
+  }, async (request, reply) =>
+    answerAction(context, request, reply, async (tx) => orderView(await actions.cancel(tx, request.params.payment_order_id, request.caller.actor))));
+}

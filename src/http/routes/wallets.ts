@@ -1,0 +1,42 @@
+import { Type } from "typebox";
+import { AppError } from "../../errors.ts";
+import { findWallet, listWallets, type Wallet as WalletView } from "../../wallets/wallets.ts";
+import type { App } from "../app.ts";
+import type { HttpContext } from "../context.ts";
+import { decodeCursor, pageOf } from "../cursor.ts";
+import { Wallet, listOf, pageQuery, problemResponses } from "../schemas.ts";
+
+export function registerWalletRoutes(app: App, { database, settings }: HttpContext): void {
+  app.get("/wallets", {
+    schema: {
+      operationId: "listWallets",
+      summary: "Sellers' wallets, newest first",
+      querystring: Type.Object({ ...pageQuery, currency: Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" })) }, { additionalProperties: false }),
+      response: { 200: listOf(Wallet), ...problemResponses },
+    },
+  }, async (request) => {
+    const { limit = 25, cursor, currency } = request.query;
+    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key);
+    const wallets = await listWallets(database, {
+      ...(currency === undefined ? {} : { currency }),
+      ...(cursor === undefined ? {} : { before: { created_at, id } }),
+      limit: limit + 1,
+    });
+    return pageOf(wallets, limit, settings.secret_key, (wallet) => ({ ...wallet, balances: [...wallet.balances] }),
+      (wallet: WalletView) => [wallet.created_at, wallet.account_id]);
+  });
+
+  app.get("/wallets/:account_id", {
+    schema: {
+      operationId: "getWallet",
+      summary: "One seller's money, per currency",
+      params: Type.Object({ account_id: Type.String({ minLength: 1, maxLength: 255 }) }),
+      response: { 200: Wallet, ...problemResponses },
+    },
+  }, async (request) => {
+    const { account_id } = request.params;
+    const wallet = await findWallet(database, account_id);
+    if (wallet === undefined) throw new AppError("not_found", `${account_id} has never had money here.`, { param: "account_id" });
+    return { ...wallet, balances: [...wallet.balances] };
+  });
+}

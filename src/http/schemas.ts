@@ -1,0 +1,204 @@
+import { Type, type Static, type TSchema } from "typebox";
+
+/** Shapes shared by the routes. Requests are closed (an unknown field is refused), answers are open. */
+const closed = { additionalProperties: false } as const;
+const id = (description: string) => Type.String({ minLength: 1, maxLength: 255, description });
+const amount = Type.String({ maxLength: 50, description: "Decimal string in the currency's own precision.", examples: ["29.99"] });
+const currency = Type.String({ minLength: 3, maxLength: 3, description: "ISO 4217 code.", examples: ["USD"] });
+const timestamp = Type.String({ description: "RFC 3339, UTC, microseconds.", examples: ["2026-01-02T03:04:05.678901Z"] });
+export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+
+export const NewCheckout = Type.Object({
+  checkout_id: id("Yours, unique for ever; the idempotency key of the checkout."),
+  buyer_info: Type.Object({
+    user_id: id("Your id of the buyer."),
+    email: Type.String({ minLength: 3, maxLength: 254, pattern: "^[^@\\s]+@[^@\\s]+$" }),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  }, closed),
+  seller_info: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown(), { maxProperties: 50 }))),
+  credit_card_info: Type.Object({
+    token: id("The PSP's token for the card, never a card number."),
+    last4: Type.Optional(Type.String({ pattern: "^[0-9]{4}$" })),
+  }, closed),
+  payment_orders: Type.Array(Type.Object({
+    payment_order_id: id("Yours, unique for ever."),
+    seller_account: id("Who receives the money."),
+    amount,
+    currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3, default: "USD", description: "ISO 4217 code; USD when left out." })),
+  }, closed), { minItems: 1, maxItems: 100 }),
+}, { ...closed, $id: "NewCheckout" });
+export type NewCheckout = Static<typeof NewCheckout>;
+
+const orderStatus = Type.String({
+  description: "NOT_STARTED, EXECUTING, PENDING, UNKNOWN, RETRY_SCHEDULED, SUCCESS, FAILED or CANCELED; more may come.",
+});
+const eventStatus = Type.String({ description: "PROCESSING, or COMPLETE once every order succeeded." });
+
+export const AcceptedCheckout = Type.Object({
+  object: Type.Literal("checkout"),
+  checkout_id: Type.String(),
+  payment_event_status: eventStatus,
+  risk_decision: Type.String({ description: "pass, review (a person decides first) or reject." }),
+  payment_orders: Type.Array(Type.Object({
+    payment_order_id: Type.String(), seller_account: Type.String(), amount, currency, status: orderStatus,
+  })),
+  created_at: timestamp,
+}, { $id: "AcceptedCheckout" });
+
+export const PaymentOrder = Type.Object({
+  object: Type.Literal("payment_order"),
+  payment_order_id: Type.String(),
+  checkout_id: Type.String(),
+  buyer_account: Type.String(),
+  seller_account: Type.String(),
+  amount,
+  currency,
+  status: orderStatus,
+  status_cause: Type.String(),
+  psp_token: nullable(Type.String({ description: "The PSP's reference of the charge." })),
+  wallet_updated: Type.Boolean(),
+  ledger_updated: Type.Boolean(),
+  retry_count: Type.Integer(),
+  last_retry_at: nullable(timestamp),
+  next_retry_at: nullable(timestamp),
+  error_code: nullable(Type.String()),
+  error_message: nullable(Type.String()),
+  created_at: timestamp,
+  updated_at: timestamp,
+}, { $id: "PaymentOrder" });
+
+export const PaymentAttempt = Type.Object({
+  object: Type.Literal("payment_attempt"),
+  attempt_id: Type.String(),
+  attempt_number: Type.Integer(),
+  psp: Type.String(),
+  psp_key: Type.String({ description: "The idempotency key at the PSP." }),
+  psp_reference: nullable(Type.String()),
+  status: Type.String(),
+  inquiry_count: Type.Integer(),
+  failure_class: nullable(Type.String()),
+  failure_code: nullable(Type.String()),
+  failure_message: nullable(Type.String()),
+  created_at: timestamp,
+  updated_at: timestamp,
+}, { $id: "PaymentAttempt" });
+
+export const PaymentOrderDetail = Type.Object({
+  ...PaymentOrder.properties,
+  attempts: Type.Array(PaymentAttempt),
+  transitions: Type.Array(Type.Object({
+    from_status: nullable(Type.String()), to_status: Type.String(), cause: Type.String(), actor: Type.String(),
+    attempt_id: nullable(Type.String()), occurred_at: timestamp,
+  })),
+}, { $id: "PaymentOrderDetail" });
+
+export const Checkout = Type.Object({
+  object: Type.Literal("checkout"),
+  checkout_id: Type.String(),
+  payment_event_status: eventStatus,
+  is_payment_done: Type.Boolean(),
+  buyer_info: Type.Record(Type.String(), Type.Unknown()),
+  seller_info: nullable(Type.Record(Type.String(), Type.Unknown())),
+  credit_card_info: Type.Object({ last4: nullable(Type.String()) }),
+  risk_decision: Type.String(),
+  risk_reasons: Type.Array(Type.String()),
+  payment_orders: Type.Array(PaymentOrder),
+  created_at: timestamp,
+  updated_at: timestamp,
+}, { $id: "Checkout" });
+
+export const Wallet = Type.Object({
+  object: Type.Literal("wallet"),
+  account_id: Type.String(),
+  balances: Type.Array(Type.Object({
+    currency, pending: amount, available: amount, reserved: amount, in_payout: amount, debt: amount, total: amount,
+  })),
+  created_at: timestamp,
+  updated_at: timestamp,
+}, { $id: "Wallet" });
+
+export const LedgerEntry = Type.Object({
+  object: Type.Literal("ledger_entry"),
+  entry_id: Type.String({ description: "A UUID." }),
+  transaction_id: Type.String(),
+  source: Type.String({ description: "What the transaction was posted for." }),
+  account: Type.String(),
+  account_id: nullable(Type.String({ description: "The account's owner, such as the seller." })),
+  debit: nullable(amount),
+  credit: nullable(amount),
+  entry_type: Type.String({ description: "debit or credit." }),
+  currency,
+  balance_after: Type.String({ description: "In the account's normal direction." }),
+  description: nullable(Type.String()),
+  effective_at: timestamp,
+  created_at: timestamp,
+}, { $id: "LedgerEntry" });
+
+export const LedgerAccount = Type.Object({
+  object: Type.Literal("ledger_account"),
+  account: Type.String(),
+  account_id: nullable(Type.String()),
+  kind: Type.String({ description: "asset, liability, revenue, expense or equity." }),
+  currency,
+  balance: Type.String({ description: "In the account's normal direction." }),
+  entry_count: Type.String(),
+  created_at: timestamp,
+  updated_at: timestamp,
+}, { $id: "LedgerAccount" });
+
+export const TrialBalance = Type.Object({
+  object: Type.Literal("trial_balance"),
+  is_balanced: Type.Boolean(),
+  currencies: Type.Array(Type.Object({ currency, debit: amount, credit: amount, difference: Type.String(), account_count: Type.String() })),
+}, { $id: "TrialBalance" });
+
+export const AccountBalance = Type.Object({
+  object: Type.Literal("ledger_balance"),
+  account: Type.String(),
+  currency,
+  balance: Type.String(),
+  at: nullable(timestamp),
+  basis: Type.String({ description: "recorded: by when it was written; effective: by when it happened." }),
+}, { $id: "AccountBalance" });
+
+export const DeadLetter = Type.Object({
+  object: Type.Literal("dead_letter"),
+  dead_letter_id: Type.String(),
+  queue: Type.String(),
+  subject_id: Type.String(),
+  payload: Type.Record(Type.String(), Type.Unknown()),
+  reason: Type.String(),
+  attempt_count: Type.Integer(),
+  state: Type.String({ description: "waiting, redriven or discarded." }),
+  decided_by: nullable(Type.String()),
+  decision_note: nullable(Type.String()),
+  created_at: timestamp,
+  decided_at: nullable(timestamp),
+}, { $id: "DeadLetter" });
+
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  instance: Type.String(),
+  code: Type.String(),
+  param: nullable(Type.String()),
+  errors: Type.Array(Type.Object({ param: Type.String(), code: Type.String(), message: Type.String() })),
+}, { $id: "Problem", description: "RFC 9457 problem details; branch on `code`." });
+
+export const listOf = <Schema extends TSchema>(item: Schema) => Type.Object({
+  object: Type.Literal("list"),
+  data: Type.Array(item),
+  has_more: Type.Boolean(),
+  next_cursor: nullable(Type.String()),
+});
+
+/** Every list takes these. */
+export const pageQuery = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 })),
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1_000 })),
+};
+
+/** Failures that any route may answer with. */
+export const problemResponses = { "4xx": Problem, "5xx": Problem };

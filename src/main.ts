@@ -1,0 +1,46 @@
+import { Command } from "commander";
+import { messageOf } from "./errors.ts";
+
+const program = new Command("pacioli").description("A payments backend for marketplaces.");
+
+program.command("dev").description("PostgreSQL, PSP simulator and service in one process tree")
+  .action(async () => (await import("./cli/dev.ts")).dev());
+program.command("run").description("one development process that serves and works; `dev` starts it")
+  .action(async () => (await import("./cli/service-process.ts")).runService({ serves: true, works: true }, "development"));
+program.command("serve").description("answer HTTP (production)")
+  .option("--work", "bring payments forward in the same process too")
+  .action(async (options: { work?: true }) =>
+    (await import("./cli/service-process.ts")).runService({ serves: true, works: options.work === true }, "production"));
+program.command("work").description("bring payments forward (production)")
+  .action(async () => (await import("./cli/service-process.ts")).runService({ serves: false, works: true }, "production"));
+program.command("migrate").description("bring the database to this version's schema")
+  .action(async () => (await import("./cli/migrate-command.ts")).migrateCommand());
+program.command("verify").description("recompute the books from the entries; exit 1 on any difference")
+  .action(async () => (await import("./cli/verify.ts")).verify());
+program.command("demo").description("the whole path of payments, shown and checked")
+  .action(async () => (await import("./cli/demo.ts")).demo());
+program.command("shell").description("a console with the services loaded")
+  .action(async () => (await import("./cli/shell.ts")).shell());
+
+const keys = program.command("keys").description("API keys");
+keys.command("create").argument("<name>").option("--scopes <list>", "of read, write, admin", "read,write").description("make a key and show it once")
+  .action(async (name: string, options: { scopes: string }) => (await import("./cli/keys.ts")).createKey(name, options.scopes));
+keys.command("list").description("all keys, without their secrets").action(async () => (await import("./cli/keys.ts")).listKeys());
+keys.command("revoke").argument("<key_id>").description("let a key in no more")
+  .action(async (keyId: string) => (await import("./cli/keys.ts")).revokeKey(keyId));
+
+const letters = program.command("dead-letters").description("work that was given up");
+letters.command("list").option("--state <state>", "waiting, redriven or discarded", "waiting")
+  .action(async (options: { state: string }) => (await import("./cli/dead-letters.ts")).listDeadLetters(options.state));
+letters.command("show").argument("<id>").action(async (id: string) => (await import("./cli/dead-letters.ts")).showDeadLetter(id));
+letters.command("redrive").argument("<id>").option("--note <text>").description("take the work up again")
+  .action(async (id: string, options: { note?: string }) => (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options.note ?? null));
+letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").description("decide that nothing more will be done")
+  .action(async (id: string, options: { note: string }) => (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options.note));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,121 @@
+import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
+import type { AttemptRow, EventRow, OrderRow, OrderStatus } from "./model.ts";
+
+export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.buyer_account, o.seller_account, o.amount_minor,
+  o.currency::text, o.status, o.status_cause, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
+  o.last_retry_at, o.next_retry_at, o.error_code, o.error_message, o.created_at, o.updated_at`;
+
+export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
+  a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.failure_class, a.failure_code,
+  a.failure_message, a.created_at, a.updated_at`;
+
+const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.is_payment_done,
+  e.request_fingerprint, e.risk_decision, e.risk_reasons, e.created_at, e.updated_at`;
+
+export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
+  const [row] = await db.query<OrderRow>(`select ${orderColumns} from payment_orders o where o.payment_order_id = $1`, [paymentOrderId]);
+  return row;
+}
+
+/** Locks one order for a decision about it. */
+export async function lockOrder(tx: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
+  const [row] = await tx.query<OrderRow>(
+    `select ${orderColumns} from payment_orders o where o.payment_order_id = $1 for no key update`, [paymentOrderId]);
+  return row;
+}
+
+/** Locks all orders of a checkout, in key order. */
+export function lockOrdersOfCheckout(tx: Queryable, checkoutId: string): Promise<OrderRow[]> {
+  return tx.query<OrderRow>(
+    `select ${orderColumns} from payment_orders o where o.checkout_id = $1 order by o.payment_order_id for no key update`, [checkoutId]);
+}
+
+export async function selectEvent(db: Queryable, checkoutId: string): Promise<EventRow | undefined> {
+  const [row] = await db.query<EventRow>(`select ${eventColumns} from payment_events e where e.checkout_id = $1`, [checkoutId]);
+  return row;
+}
+
+/** The orders of some checkouts in the order in which the client sent them. */
+export function selectOrdersOfCheckouts(db: Queryable, checkoutIds: readonly string[]): Promise<OrderRow[]> {
+  return db.query<OrderRow>(
+    `select ${orderColumns} from payment_orders o where o.checkout_id = any ($1::text[]) order by o.checkout_id, o.position`,
+    [textArray(checkoutIds)],
+  );
+}
+
+export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<AttemptRow[]> {
+  return db.query<AttemptRow>(
+    `select ${attemptColumns} from payment_attempts a where a.payment_order_id = $1 order by a.attempt_number`, [paymentOrderId]);
+}
+
+export type TransitionRow = {
+  readonly from_status: OrderStatus | null;
+  readonly to_status: OrderStatus;
+  readonly cause: string;
+  readonly actor: string;
+  readonly attempt_id: string | null;
+  readonly occurred_at: Timestamp;
+};
+
+export function selectTransitions(db: Queryable, paymentOrderId: string): Promise<TransitionRow[]> {
+  return db.query<TransitionRow>(
+    `select from_status, to_status, cause, actor, attempt_id, occurred_at
+       from payment_order_transitions where payment_order_id = $1 order by transition_number`, [paymentOrderId]);
+}
+
+export type OrderFilter = {
+  readonly status?: string;
+  readonly currency?: string;
+  readonly seller_account?: string;
+  readonly buyer_account?: string;
+  readonly checkout_id?: string;
+  readonly created_from?: Timestamp;
+  readonly created_until?: Timestamp;
+  readonly before?: { readonly created_at: Timestamp; readonly id: string };
+  readonly limit: number;
+};
+
+/** Newest first, keyset on (created_at, payment_order_id). */
+export function selectOrders(db: Queryable, filter: OrderFilter): Promise<OrderRow[]> {
+  return db.query<OrderRow>(
+    `select ${orderColumns}
+       from payment_orders o
+      where ($1::payment_order_status is null or o.status = $1)
+        and ($2::text is null or o.currency = $2)
+        and ($3::text is null or o.seller_account = $3)
+        and ($4::text is null or o.buyer_account = $4)
+        and ($5::text is null or o.checkout_id = $5)
+        and ($6::timestamptz is null or o.created_at >= $6)
+        and ($7::timestamptz is null or o.created_at < $7)
+        and ($8::timestamptz is null or (o.created_at, o.payment_order_id) < ($8, $9::text))
+      order by o.created_at desc, o.payment_order_id desc
+      limit $10`,
+    [
+      filter.status ?? null, filter.currency ?? null, filter.seller_account ?? null, filter.buyer_account ?? null,
+      filter.checkout_id ?? null, filter.created_from ?? null, filter.created_until ?? null,
+      filter.before?.created_at ?? null, filter.before?.id ?? null, filter.limit,
+    ],
+  );
+}
+
+export type OrderMove = {
+  readonly payment_order_id: string;
+  readonly status: OrderStatus;
+  readonly cause: string;
+  readonly actor: string;
+};
+
+/** Moves one order whose money did not move; the database checks the transition and writes the history. */
+export async function moveOrder(tx: Queryable, move: OrderMove & { readonly is_retry?: boolean }): Promise<OrderRow> {
+  const [row] = await tx.query<OrderRow>(
+    `update payment_orders o
+        set status = $2, status_cause = $3, status_actor = $4, next_retry_at = null, updated_at = now(),
+            retry_count = o.retry_count + $5::int,
+            last_retry_at = case when $5::int > 0 then now() else o.last_retry_at end
+      where o.payment_order_id = $1
+     returning ${orderColumns}`,
+    [move.payment_order_id, move.status, move.cause, move.actor, move.is_retry === true ? 1 : 0],
+  );
+  if (row === undefined) throw new Error(`the order ${move.payment_order_id} vanished under its lock`);
+  return row;
+}

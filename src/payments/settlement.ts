@@ -1,0 +1,144 @@
+import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
+import { buryAll, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
+import { postAll } from "../ledger/ledger.ts";
+import { ordersFinal } from "../metrics.ts";
+import type { PspOutcome } from "../psp/psp.ts";
+import { markMessages } from "../webhooks/webhooks.ts";
+import { crashPoint } from "./crash-points.ts";
+import type { AttemptRow, OrderRow } from "./model.ts";
+import { capturePosting } from "./postings.ts";
+import type { RetryPolicies } from "./retry-policies.ts";
+import { lockOrders, selectAttemptsById, writeSettlement, type SettledOrder } from "./settlement-queries.ts";
+import { decide, type Decision } from "./state-machine.ts";
+
+/** News about one attempt, from a call, an inquiry or a webhook. */
+export type News = {
+  readonly payment_order_id: string;
+  readonly attempt_id: string;
+  readonly outcome: PspOutcome;
+  readonly actor: string;
+  readonly is_first_send: boolean;
+  readonly is_inquiry: boolean;
+  /** The job that led here; completed in the same commit. */
+  readonly job: Job<"payment_execute"> | null;
+  /** The webhook that said it; marked as applied in the same commit. */
+  readonly message_id: string | null;
+};
+
+export type SettlementOptions = {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly policies: RetryPolicies;
+  readonly commission_basis_points: bigint;
+  readonly random: () => number;
+};
+
+type Settled = { readonly news: News; readonly order: OrderRow; readonly attempt: AttemptRow; readonly decision: Decision };
+
+/** Writes outcomes: order, attempt, history, ledger, wallet, event and job change in one shared commit. */
+export class Settlement {
+  readonly #options: SettlementOptions;
+  readonly #group: GroupCommit<News, "settled">;
+
+  constructor(options: SettlementOptions) {
+    this.#options = options;
+    this.#group = new GroupCommit({
+      name: "settlement", database: options.database, batch_items_max: 200,
+      flush: async (tx, news) => {
+        await this.#flush(tx, news);
+        crashPoint("in_settlement");
+        return news.map(() => "settled" as const);
+      },
+    });
+  }
+
+  /** Resolves once the news are written, or were known. */
+  async settle(news: News): Promise<void> {
+    await this.#group.submit(news);
+  }
+
+  close(): Promise<void> {
+    return this.#group.close();
+  }
+
+  /** Several news about one order are taken one after another, each deciding on what the former left. */
+  async #flush(tx: Transaction, news: readonly News[]): Promise<void> {
+    let rest = [...news];
+    while (rest.length > 0) {
+      const orderIds = new Set<string>();
+      const round = rest.filter((one) => !orderIds.has(one.payment_order_id) && orderIds.add(one.payment_order_id));
+      rest = rest.filter((one) => !round.includes(one));
+      await this.#settleRound(tx, round);
+    }
+    await this.#options.jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? []));
+    await markMessages(tx, news.flatMap((one) => one.message_id ?? []), "applied", null);
+  }
+
+  async #settleRound(tx: Transaction, news: readonly News[]): Promise<void> {
+    const orders = new Map((await lockOrders(tx, news.map((one) => one.payment_order_id))).map((order) => [order.payment_order_id as string, order]));
+    const attempts = new Map((await selectAttemptsById(tx, news.map((one) => one.attempt_id))).map((attempt) => [attempt.attempt_id as string, attempt]));
+    const settled = news.flatMap((one): Settled[] => {
+      const order = orders.get(one.payment_order_id);
+      const attempt = attempts.get(one.attempt_id);
+      if (order === undefined || attempt === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
+      const decision = decide({
+        order, attempt, outcome: one.outcome, is_first_send: one.is_first_send,
+        policies: this.#options.policies, random: this.#options.random(),
+      });
+      return decision === null ? [] : [{ news: one, order, attempt, decision }];
+    });
+    if (settled.length === 0) return;
+    const written = settled.filter(({ decision }) => !decision.is_alarm_only);
+    await this.#post(tx, written);
+    if (written.length > 0) await writeSettlement(tx, written.map(rowOf));
+    await this.#followUp(tx, settled);
+    for (const { decision } of written) ordersFinal.inc({ status: decision.order_status });
+  }
+
+  async #post(tx: Transaction, settled: readonly Settled[]): Promise<void> {
+    const captured = settled.filter(isBooked);
+    const postings = await postAll(tx, captured.map(({ order, attempt }) => capturePosting(order, attempt.psp, this.#options.commission_basis_points)));
+    postings.forEach((posting, index) => {
+      if (posting.outcome !== "posted") {
+        throw new Error(`the capture of ${captured[index]?.order.payment_order_id} was not posted: ${posting.outcome}`);
+      }
+    });
+  }
+
+  async #followUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
+    await this.#options.jobs.enqueue(tx, "payment_execute", settled.flatMap(({ order, decision }) =>
+      decision.retry_delay_seconds === null ? []
+        : [{ data: { payment_order_id: order.payment_order_id }, start_after_seconds: decision.retry_delay_seconds }]));
+    await buryAll(tx, settled.flatMap(({ order, attempt, decision }): DeadLetterDraft[] =>
+      decision.alarm === null ? [] : [{
+        queue: "payment_execute",
+        subject_id: order.payment_order_id,
+        payload: { payment_order_id: order.payment_order_id, attempt_id: attempt.attempt_id },
+        reason: decision.alarm,
+        attempt_count: attempt.attempt_number,
+      }]));
+  }
+}
+
+/** Only a move to SUCCESS books money; an order that was SUCCESS before is never decided again. */
+const isBooked = ({ order, decision }: Settled): boolean => decision.order_status === "SUCCESS" && order.status !== "SUCCESS";
+
+function rowOf(settled: Settled): SettledOrder {
+  const { news, order, attempt, decision } = settled;
+  const { outcome } = news;
+  return {
+    payment_order_id: order.payment_order_id,
+    attempt_id: attempt.attempt_id,
+    order_status: decision.order_status,
+    cause: decision.cause,
+    actor: news.actor,
+    attempt_status: decision.attempt_status,
+    psp_reference: "psp_reference" in outcome ? outcome.psp_reference : null,
+    failure_class: decision.failure_class,
+    error_code: decision.error?.code ?? null,
+    error_message: decision.error?.message ?? null,
+    is_booked: isBooked(settled),
+    is_inquired: news.is_inquiry,
+    retry_delay_seconds: decision.retry_delay_seconds,
+  };
+}

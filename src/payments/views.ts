@@ -1,0 +1,107 @@
+import type { Timestamp } from "../db/db.ts";
+import { formatAmount, toCurrencyCode } from "../money/money.ts";
+import type { AttemptRow, EventRow, OrderRow, OrderStatus } from "./model.ts";
+
+/** The exact decimal string of an amount column. */
+export const amountOf = (row: { readonly amount_minor: bigint; readonly currency: string }): string =>
+  formatAmount({ amount_minor: row.amount_minor, currency: toCurrencyCode(row.currency) });
+
+/** The answer to a POST of a checkout (R141): states as they were when it was accepted, so that a repetition gets the same bytes. */
+export type AcceptedCheckout = {
+  readonly object: "checkout";
+  readonly checkout_id: string;
+  readonly payment_event_status: "PROCESSING" | "COMPLETE";
+  readonly risk_decision: string;
+  readonly payment_orders: readonly {
+    readonly payment_order_id: string;
+    readonly seller_account: string;
+    readonly amount: string;
+    readonly currency: string;
+    readonly status: OrderStatus;
+  }[];
+  readonly created_at: Timestamp;
+};
+
+type Accepted = Pick<EventRow, "checkout_id" | "risk_decision" | "created_at">;
+type AcceptedOrder = Pick<OrderRow, "payment_order_id" | "seller_account" | "amount_minor" | "currency">;
+
+/** The state in which the risk decision lets an order begin. */
+export const firstStatus = { pass: "NOT_STARTED", review: "PENDING", reject: "CANCELED" } as const satisfies Record<string, OrderStatus>;
+
+export function acceptedView(event: Accepted, orders: readonly AcceptedOrder[]): AcceptedCheckout {
+  return {
+    object: "checkout",
+    checkout_id: event.checkout_id,
+    payment_event_status: "PROCESSING",
+    risk_decision: event.risk_decision,
+    payment_orders: orders.map((order) => ({
+      payment_order_id: order.payment_order_id,
+      seller_account: order.seller_account,
+      amount: amountOf(order),
+      currency: order.currency,
+      status: firstStatus[event.risk_decision],
+    })),
+    created_at: event.created_at,
+  };
+}
+
+/** One order as the API shows it (R142). */
+export function orderView(order: OrderRow) {
+  return {
+    object: "payment_order" as const,
+    payment_order_id: order.payment_order_id,
+    checkout_id: order.checkout_id,
+    buyer_account: order.buyer_account,
+    seller_account: order.seller_account,
+    amount: amountOf(order),
+    currency: order.currency,
+    status: order.status,
+    status_cause: order.status_cause,
+    psp_token: order.psp_token,
+    wallet_updated: order.wallet_updated,
+    ledger_updated: order.ledger_updated,
+    retry_count: order.retry_count,
+    last_retry_at: order.last_retry_at,
+    next_retry_at: order.next_retry_at,
+    error_code: order.error_code,
+    error_message: order.error_message,
+    created_at: order.created_at,
+    updated_at: order.updated_at,
+  };
+}
+
+/** A whole checkout; `credit_card_info` without the token, which is of use to nobody who reads. */
+export function checkoutView(event: EventRow, orders: readonly OrderRow[]) {
+  return {
+    object: "checkout" as const,
+    checkout_id: event.checkout_id,
+    payment_event_status: event.is_payment_done ? "COMPLETE" as const : "PROCESSING" as const,
+    is_payment_done: event.is_payment_done,
+    buyer_info: event.buyer_info,
+    seller_info: event.seller_info,
+    credit_card_info: { last4: event.credit_card_info.last4 ?? null },
+    risk_decision: event.risk_decision,
+    risk_reasons: [...event.risk_reasons],
+    payment_orders: orders.map(orderView),
+    created_at: event.created_at,
+    updated_at: event.updated_at,
+  };
+}
+
+export function attemptView(attempt: AttemptRow) {
+  return {
+    object: "payment_attempt" as const,
+    attempt_id: attempt.attempt_id,
+    attempt_number: attempt.attempt_number,
+    psp: attempt.psp,
+    psp_key: attempt.psp_key,
+    psp_reference: attempt.psp_reference,
+    status: attempt.status,
+    inquiry_count: attempt.inquiry_count,
+    failure_class: attempt.failure_class,
+    failure_code: attempt.failure_code,
+    failure_message: attempt.failure_message,
+    created_at: attempt.created_at,
+    updated_at: attempt.updated_at,
+  };
+}

@@ -1,0 +1,119 @@
+import type { Database } from "../db/db.ts";
+import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
+import type { Logger } from "../log.ts";
+import { toCurrencyCode } from "../money/money.ts";
+import type { PspOutcome, PspRouter } from "../psp/psp.ts";
+import { selectOpenMessages, markMessages, paymentStatusPsp, readPaymentStatus, type MessageRow } from "../webhooks/webhooks.ts";
+import type { AttemptRow } from "./model.ts";
+import { selectAttempts } from "./queries.ts";
+import { selectAttemptsById } from "./settlement-queries.ts";
+import type { Settlement } from "./settlement.ts";
+
+export type WebhookApplierOptions = {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly router: PspRouter;
+  readonly settlement: Settlement;
+  readonly log: Logger;
+  readonly idle_poll_ms: number;
+};
+
+/** What a message means for an attempt of ours. */
+type Reading = { readonly attempt: AttemptRow; readonly outcome: PspOutcome } | "ignored" | "unmatched";
+
+const jobs_at_once = 8;
+
+/**
+ * Applies stored webhooks through the same settlement as our own calls. A message about something
+ * unknown to us may simply be early: it is kept and tried again, and in the end a person sees it.
+ */
+export class WebhookApplier {
+  readonly #options: WebhookApplierOptions;
+  readonly #loop: WorkLoop;
+
+  constructor(options: WebhookApplierOptions) {
+    this.#options = options;
+    this.#loop = new WorkLoop({ name: "webhook_apply", log: options.log, idle_poll_ms: options.idle_poll_ms, run: () => this.#run() });
+    options.jobs.onWake("webhook_apply", () => this.#loop.wake());
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  async #run(): Promise<number> {
+    const { database, jobs } = this.#options;
+    const claimed = await database.transaction((tx) => jobs.claim(tx, "webhook_apply", jobs_at_once));
+    await Promise.all(claimed.map((job) => this.#apply(job)));
+    return claimed.length;
+  }
+
+  async #apply(job: Job<"webhook_apply">): Promise<void> {
+    const { database, jobs, log } = this.#options;
+    try {
+      const unmatched = await this.#applyMessages(await selectOpenMessages(database, job.data.message_ids));
+      await database.transaction((tx) => (unmatched > 0
+        ? jobs.fail(tx, "webhook_apply", [job], `${unmatched} webhooks speak of attempts that are not known here`)
+        : jobs.complete(tx, "webhook_apply", [job])));
+    } catch (error) {
+      log.error({ err: error, job_id: job.id }, "applying webhooks failed");
+      const reason = error instanceof Error ? error.message : String(error);
+      await database.transaction((tx) => jobs.fail(tx, "webhook_apply", [job], reason));
+    }
+  }
+
+  /** Gives how many messages found nothing here. */
+  async #applyMessages(messages: readonly MessageRow[]): Promise<number> {
+    const { database, settlement } = this.#options;
+    const attempts = new Map((await selectAttemptsById(database, messages.flatMap((message) => message.attempt_id ?? [])))
+      .map((attempt) => [attempt.attempt_id as string, attempt]));
+    const ids: Record<"ignored" | "unmatched", string[]> = { ignored: [], unmatched: [] };
+    const settled: Promise<void>[] = [];
+    for (const message of messages) {
+      const reading = await this.#read(message, attempts);
+      if (typeof reading === "string") {
+        ids[reading].push(message.message_id);
+        continue;
+      }
+      settled.push(settlement.settle({
+        payment_order_id: reading.attempt.payment_order_id ?? "", attempt_id: reading.attempt.attempt_id, outcome: reading.outcome,
+        actor: `webhook:${message.psp}`, is_first_send: false, is_inquiry: false, job: null, message_id: message.message_id,
+      }));
+    }
+    await Promise.all(settled);
+    await markMessages(database, ids.ignored, "ignored", "says nothing about a payment");
+    await markMessages(database, ids.unmatched, "unmatched", "no such attempt here");
+    return ids.unmatched.length;
+  }
+
+  async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
+    if (message.psp === paymentStatusPsp) return this.#readPaymentStatus(message);
+    if (!this.#options.router.has(message.psp)) return "unmatched";
+    const news = this.#options.router.get(message.psp).readWebhook(message.body);
+    if (news === null) return "ignored";
+    const attempt = news.attempt_id === null ? undefined : attempts.get(news.attempt_id);
+    return attempt === undefined || attempt.psp !== message.psp ? "unmatched" : { attempt, outcome: news.outcome };
+  }
+
+  async #readPaymentStatus(message: MessageRow): Promise<Reading> {
+    const status = readPaymentStatus(message.body);
+    if ("malformed" in status) return "ignored";
+    const attempt = (await selectAttempts(this.#options.database, status.payment_order_id)).at(-1);
+    if (attempt === undefined) return "unmatched";
+    if (attempt.psp_reference !== null && attempt.psp_reference !== status.token) return "unmatched";
+    switch (status.status) {
+      case "success":
+        return { attempt, outcome: { kind: "succeeded", psp_reference: status.token, charged: { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) } } };
+      case "failed": {
+        const failure = { class: "hard_decline" as const, code: status.error ?? "card_declined", message: "The PSP reported a failure." };
+        return { attempt, outcome: { kind: "declined", psp_reference: status.token, failure } };
+      }
+      case "pending":
+        return { attempt, outcome: { kind: "pending", psp_reference: status.token, next_action: null } };
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
+
+export type MessageState = "received" | "applied" | "ignored" | "unmatched";
+
+export type NewMessage = {
+  readonly message_id: string;
+  readonly psp: string;
+  readonly psp_event_id: string;
+  readonly type: string;
+  readonly attempt_id: string | null;
+  readonly payment_order_id: string | null;
+  readonly body: string;
+};
+
+export type MessageRow = NewMessage & {
+  readonly state: MessageState;
+  readonly note: string | null;
+  readonly received_at: Timestamp;
+  readonly processed_at: Timestamp | null;
+};
+
+/** Stores messages once per PSP event; gives the ids of those that are new. */
+export async function insertMessages(tx: Queryable, messages: readonly NewMessage[]): Promise<Set<string>> {
+  const rows = await tx.query<{ message_id: string }>(
+    `insert into webhook_inbox (message_id, psp, psp_event_id, type, attempt_id, payment_order_id, body)
+     select message_id, psp, psp_event_id, type, attempt_id, payment_order_id, body
+       from json_to_recordset($1::json)
+            as m (message_id text, psp text, psp_event_id text, type text, attempt_id text, payment_order_id text, body text)
+      order by psp, psp_event_id
+     on conflict (psp, psp_event_id) do nothing
+     returning message_id`,
+    [JSON.stringify(messages)],
+  );
+  return new Set(rows.map((row) => row.message_id));
+}
+
+/** The messages of a job that are still to be applied. */
+export function selectOpenMessages(tx: Queryable, messageIds: readonly string[]): Promise<MessageRow[]> {
+  return tx.query<MessageRow>(
+    `select message_id, psp, psp_event_id, type, attempt_id, payment_order_id, body, state, note, received_at, processed_at
+       from webhook_inbox
+      where message_id = any ($1::text[]) and state in ('received', 'unmatched')
+      order by message_id`,
+    [textArray(messageIds)],
+  );
+}
+
+/** Says what became of messages; those that were decided before are left alone. */
+export async function markMessages(tx: Queryable, messageIds: readonly string[], state: MessageState, note: string | null): Promise<void> {
+  if (messageIds.length === 0) return;
+  await tx.query(
+    `update webhook_inbox
+        set state = $2, note = left($3, 500), processed_at = case when $2 = 'unmatched' then null else now() end
+      where message_id = any ($1::text[]) and state in ('received', 'unmatched')`,
+    [textArray(messageIds), state, note],
+  );
+}
