@@ -198,6 +198,8 @@ create table payment_attempts (
   currency currency_code not null,
   status payment_attempt_status not null default 'executing',
   inquiry_count integer not null default 0 check (inquiry_count >= 0),
+  -- How long the last call to the PSP took; null before its first answer.
+  psp_call_ms real check (psp_call_ms >= 0),
   failure_class text check (length(failure_class) between 1 and 64),
   failure_code text check (length(failure_code) between 1 and 64),
   failure_message text check (length(failure_message) <= 500),
@@ -237,7 +239,7 @@ grant update (
   status, status_cause, status_actor, attempt_id, psp_token, psp_nonce, wallet_updated, ledger_updated,
   retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
-grant update (psp_reference, status, inquiry_count, failure_class, failure_code, failure_message, next_action, updated_at)
+grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message, next_action, updated_at)
   on payment_attempts to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert, update on risk_buyer_days to pacioli_service;

@@ -1,6 +1,6 @@
 import fastifySwagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import Fastify, { LogController, type FastifyError, type FastifyInstance } from "fastify";
 import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { httpRequestSeconds } from "../metrics.ts";
@@ -30,7 +30,7 @@ export type App = FastifyInstance<
 export async function buildApp(context: HttpContext): Promise<App> {
   const app = Fastify({
     loggerInstance: context.log as import("fastify").FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_048_576,
     requestTimeout: 30_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },

@@ -76,6 +76,7 @@ export const PaymentAttempt = Type.Object({
   psp_reference: nullable(Type.String()),
   status: Type.String(),
   inquiry_count: Type.Integer(),
+  psp_call_ms: nullable(Type.Number()),
   failure_class: nullable(Type.String()),
   failure_code: nullable(Type.String()),
   failure_message: nullable(Type.String()),

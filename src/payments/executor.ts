@@ -1,3 +1,4 @@
+import { monotonicMilliseconds } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { attemptId, newId, type CheckoutId, type PaymentOrderId } from "../ids.ts";
 import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
@@ -69,11 +70,13 @@ export class Executor {
   async #execute(task: Task): Promise<void> {
     const { job, attempt, is_first_send } = task;
     crashPoint("after_claim");
+    const start = monotonicMilliseconds();
     const outcome = await callPsp(this.#options.router, task);
+    const psp_call_ms = monotonicMilliseconds() - start;
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id: job.data.payment_order_id, attempt_id: attempt.attempt_id, outcome, actor,
-      is_first_send, is_inquiry: !is_first_send, job, message_id: null,
+      is_first_send, is_inquiry: !is_first_send, psp_call_ms, job, message_id: null,
     });
     crashPoint("after_settlement");
   }

@@ -76,6 +76,7 @@ export type AttemptRow = {
   readonly currency: string;
   readonly status: AttemptStatus;
   readonly inquiry_count: number;
+  readonly psp_call_ms: number | null;
   readonly failure_class: FailureClass | null;
   readonly failure_code: string | null;
   readonly failure_message: string | null;

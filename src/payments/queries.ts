@@ -6,7 +6,7 @@ export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.bu
   o.last_retry_at, o.next_retry_at, o.error_code, o.error_message, o.created_at, o.updated_at`;
 
 export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
-  a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.failure_class, a.failure_code,
+  a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
   a.failure_message, a.created_at, a.updated_at`;
 
 const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.is_payment_done,

@@ -86,6 +86,7 @@ export type SettledOrder = {
   readonly error_message: string | null;
   readonly is_booked: boolean;
   readonly is_inquired: boolean;
+  readonly psp_call_ms: number | null;
   readonly retry_delay_seconds: number | null;
 };
 
@@ -99,11 +100,12 @@ export async function writeSettlement(tx: Queryable, rows: readonly SettledOrder
        select * from json_to_recordset($1::json)
          as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
                attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
-               error_message text, is_booked boolean, is_inquired boolean, retry_delay_seconds double precision)
+               error_message text, is_booked boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision)
      ), attempts as (
        update payment_attempts a
           set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
               inquiry_count = a.inquiry_count + s.is_inquired::int,
+              psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms),
               failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
               updated_at = now()
          from settled s

@@ -19,6 +19,8 @@ export type News = {
   readonly actor: string;
   readonly is_first_send: boolean;
   readonly is_inquiry: boolean;
+  /** How long the PSP took to say it; null when it came by webhook. */
+  readonly psp_call_ms: number | null;
   /** The job that led here; completed in the same commit. */
   readonly job: Job<"payment_execute"> | null;
   /** The webhook that said it; marked as applied in the same commit. */
@@ -139,6 +141,7 @@ function rowOf(settled: Settled): SettledOrder {
     error_message: decision.error?.message ?? null,
     is_booked: isBooked(settled),
     is_inquired: news.is_inquiry,
+    psp_call_ms: news.psp_call_ms,
     retry_delay_seconds: decision.retry_delay_seconds,
   };
 }

@@ -98,6 +98,7 @@ export function attemptView(attempt: AttemptRow) {
     psp_reference: attempt.psp_reference,
     status: attempt.status,
     inquiry_count: attempt.inquiry_count,
+    psp_call_ms: attempt.psp_call_ms,
     failure_class: attempt.failure_class,
     failure_code: attempt.failure_code,
     failure_message: attempt.failure_message,

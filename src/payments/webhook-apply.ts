@@ -81,7 +81,7 @@ export class WebhookApplier {
       }
       settled.push(settlement.settle({
         payment_order_id: reading.attempt.payment_order_id ?? "", attempt_id: reading.attempt.attempt_id, outcome: reading.outcome,
-        actor: `webhook:${message.psp}`, is_first_send: false, is_inquiry: false, job: null, message_id: message.message_id,
+        actor: `webhook:${message.psp}`, is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, message_id: message.message_id,
       }));
     }
     await Promise.all(settled);
