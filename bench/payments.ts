@@ -7,7 +7,7 @@ import { Client, closedLoop } from "./load.ts";
 import { freshDatabase, type Server } from "./server.ts";
 import { percentile, printJson, printTable, progress } from "./report.ts";
 
-const load_seconds = 15;
+const load_seconds = 5;
 const latency_seconds = 10;
 const latency_rate_per_second = 100;
 const connections = 64;

@@ -21,8 +21,8 @@ function wantedTypes(form: FormMap): readonly EventType[] | null {
   const type = optionalText(form, "type");
   const asked = type === undefined ? textList(form, "types") : [type];
   if (asked.length === 0) return null;
-  const matches = (pattern: string, type: string): boolean =>
-    pattern === type || pattern === "*" || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)));
+  const matches = (pattern: string, known: string): boolean =>
+    pattern === known || pattern === "*" || (pattern.endsWith(".*") && known.startsWith(pattern.slice(0, -1)));
   return EVENT_TYPES.filter((known) => asked.some((pattern) => matches(pattern, known)));
 }
 

@@ -17,6 +17,8 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Started as a child with a channel: when the parent dies without a word, so does the simulator.
+  process.once("disconnect", stop);
   process.stdout.write(`${JSON.stringify({ event: "simulator_ready", url: simulator.url })}\n`);
 }
 

@@ -26,8 +26,8 @@ interface Refusal {
   refusal: "replay" | "stale";
 }
 
-function rows<Row>(operations: readonly Operation[], pick: (operation: Operation) => readonly Row[]): string | null {
-  const list: (Row & { operation: number })[] = [];
+function rows(operations: readonly Operation[], pick: (operation: Operation) => readonly object[]): string | null {
+  const list: (object & { operation: number })[] = [];
   for (const [operation, item] of operations.entries()) {
     for (const row of pick(item)) list.push({ ...row, operation });
   }

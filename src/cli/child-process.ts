@@ -36,13 +36,14 @@ export class ChildProcess {
   async start(environment: Readonly<Record<string, string>> = {}): Promise<string> {
     const child = spawn(process.execPath, [this.#options.script, ...this.#options.arguments], {
       env: { ...inheritedEnvironment(), ...this.#options.environment, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      // The fourth is a channel that breaks when we die, however that is: the child then ends by itself.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       // Its own process group: Ctrl-C reaches the launcher, which stops its children in order.
       detached: true,
     });
     this.#child = child;
     const errors: string[] = [];
-    child.stderr.on("data", (chunk: Buffer) => {
+    child.stderr?.on("data", (chunk: Buffer) => {
       errors.push(chunk.toString());
       if (errors.length > 50) errors.shift();
       process.stderr.write(chunk);
@@ -89,9 +90,14 @@ export class ChildProcess {
     return new Promise((resolve) => {
       lines.on("line", (line) => {
         if (!line.startsWith("{")) return;
-        const message = JSON.parse(line) as { event?: string; url?: string | null };
-        if (message.event === this.#options.ready_event) resolve(message.url ?? "");
+        const message: unknown = JSON.parse(line);
+        if (!isObject(message) || message["event"] !== this.#options.ready_event) return;
+        resolve(typeof message["url"] === "string" ? message["url"] : "");
       });
     });
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

@@ -2,7 +2,7 @@ import closeWithGrace from "close-with-grace";
 import { loadConfig, type Config } from "../config.ts";
 import { checkSchema } from "../db/db.ts";
 import { admitApiKey } from "../http/http.ts";
-import { composeService } from "./compose.ts";
+import { composeService, type Service } from "./compose.ts";
 
 export type Roles = { readonly serves: boolean; readonly works: boolean };
 
@@ -12,18 +12,28 @@ export async function runService(roles: Roles, mode: "development" | "production
   const url = databaseUrlOf(config);
   await checkSchema(config.migration_database_url ?? url);
   const service = await composeService(config, url, { is_worker: roles.works });
-  if (config.api_key !== undefined) {
-    await admitApiKey(service.database, { token: config.api_key, name: "environment", scopes: ["read", "write", "admin"] });
+  try {
+    await start(config, service, roles);
+  } catch (error) {
+    await service.close();
+    throw error;
   }
-  if (roles.works) service.workers.start();
-  const address = roles.serves ? await service.app.listen({ host: config.host, port: config.port }) : null;
-  process.stdout.write(`${JSON.stringify({ event: "service_ready", url: address, ...roles })}\n`);
-
   closeWithGrace({ delay: 20_000 }, async ({ err }) => {
     if (err !== undefined) service.log.error({ err }, "stopping after an error");
     service.drain();
     await service.close();
   });
+}
+
+async function start(config: Config, service: Service, roles: Roles): Promise<void> {
+  if (config.api_key !== undefined) {
+    await admitApiKey(service.database, { token: config.api_key, name: "environment", scopes: ["read", "write", "admin"] });
+  }
+  if (roles.works) service.workers.start();
+  const address = roles.serves ? await service.app.listen({ host: config.host, port: config.port }) : null;
+  // Started by `pacioli dev`: when that dies without a word, so do we.
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.stdout.write(`${JSON.stringify({ event: "service_ready", url: address, ...roles })}\n`);
 }
 
 function databaseUrlOf(config: Config): string {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { loadConfig } from "../config.ts";
-import { ensureDatabase, startEmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
+import { ensureDatabase, startEmbeddedPostgres, type EmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
 import { ChildProcess } from "./child-process.ts";
 import { migrateDatabase } from "./migrate.ts";
 
@@ -39,6 +39,15 @@ export type Stack = {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const postgres = options.database_url === undefined
     ? await startEmbeddedPostgres({ data_dir: options.data_dir, on_progress: options.on_progress }) : undefined;
+  try {
+    return await startOn(options, postgres);
+  } catch (error) {
+    await postgres?.stop();
+    throw error;
+  }
+}
+
+async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undefined): Promise<Stack> {
   const superuserUrl = options.database_url ?? postgres?.superuser_url ?? "";
   const ownerUrl = withDatabase(superuserUrl, options.database);
   const simulatorDatabaseUrl = withDatabase(superuserUrl, `${options.database}_simulator`);
@@ -73,7 +82,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...options.environment,
     },
   });
-  const serviceUrl = await service.start();
+  const serviceUrl = await service.start().catch(async (error: unknown) => {
+    await service.kill();
+    await simulator.stop();
+    throw error;
+  });
   return {
     owner_url: ownerUrl, service, simulator, service_url: serviceUrl, simulator_url: simulatorUrl,
     restartService: async (environment) => {

@@ -4,12 +4,12 @@ import { verifyLedger, type Check } from "../ledger/ledger.ts";
 import { verifyPayments } from "../payments/payments.ts";
 import { openDatabase } from "./compose.ts";
 import { withConfiguredDatabase } from "./configured-database.ts";
+import { readOneSnapshot } from "./verify-queries.ts";
 
 /** All checks of the books, in one snapshot of the database, so that payments under way do no harm. */
 export function verifyBooks(database: Database): Promise<readonly Check[]> {
   return database.transaction(async (tx) => {
-    await tx.query("set transaction isolation level repeatable read, read only");
-    await tx.query("set local statement_timeout = 0");
+    await readOneSnapshot(tx);
     return [...await verifyLedger(tx), ...await verifyPayments(tx)];
   });
 }

@@ -104,6 +104,10 @@ export class Database implements Queryable {
 
   async #runOnce<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
+    // A connection that breaks between two statements says so in an event, which would end the
+    // process if nobody listened; the next statement fails on it anyway.
+    const onBreak = (): void => undefined;
+    client.on("error", onBreak);
     let isBroken = true;
     try {
       await client.query("begin");
@@ -115,6 +119,7 @@ export class Database implements Queryable {
       isBroken = await client.query("rollback").then(() => false, () => true);
       throw error;
     } finally {
+      client.off("error", onBreak);
       client.release(isBroken);
     }
   }

@@ -1,11 +1,11 @@
 import fastifySwagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { LogController, type FastifyError, type FastifyInstance } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyError } from "fastify";
 import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { httpRequestSeconds } from "../metrics.ts";
 import { createAuthenticator } from "./auth.ts";
-import type { HttpContext } from "./context.ts";
+import type { App, HttpContext } from "./context.ts";
 import { inspectBody } from "./inspect-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
@@ -20,16 +20,11 @@ import { registerRiskRoutes } from "./routes/risk.ts";
 import { registerWalletRoutes } from "./routes/wallets.ts";
 import { registerWebhookRoutes } from "./routes/webhooks.ts";
 
-/** A scope with the schemas' types. */
-export type App = FastifyInstance<
-  import("node:http").Server, import("node:http").IncomingMessage, import("node:http").ServerResponse,
-  import("fastify").FastifyBaseLogger, TypeBoxTypeProvider
->;
-
 /** The HTTP door. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
 export async function buildApp(context: HttpContext): Promise<App> {
+  const loggerInstance: FastifyBaseLogger = context.log;
   const app = Fastify({
-    loggerInstance: context.log as import("fastify").FastifyBaseLogger,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_048_576,
     requestTimeout: 30_000,

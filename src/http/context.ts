@@ -1,9 +1,15 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Database } from "../db/db.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import type { Actions, Intake } from "../payments/payments.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { Inbox, PaymentStatusVerifier } from "../webhooks/webhooks.ts";
+
+/** A scope with the schemas' types. */
+export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
 
 /** What the routes work with; made by the composition root. */
 export type HttpContext = {

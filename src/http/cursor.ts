@@ -19,6 +19,7 @@ export function decodeCursor(cursor: string, secretKey: string): Position {
   if (bytes.length <= mac_bytes || !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))) {
     throw new AppError("invalid_cursor", "The cursor is not one of ours; take next_cursor from the last page.", { param: "cursor" });
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that encodeCursor wrote it
   return JSON.parse(payload.toString("utf8")) as Position;
 }
 

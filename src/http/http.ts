@@ -1,4 +1,4 @@
 /** The door of the HTTP room. */
 export { admitApiKey, createApiKey, revokeApiKey, selectApiKeys } from "./api-keys.ts";
-export { buildApp, type App } from "./app.ts";
-export type { HttpContext } from "./context.ts";
+export { buildApp } from "./app.ts";
+export type { App, HttpContext } from "./context.ts";

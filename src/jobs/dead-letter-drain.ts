@@ -1,11 +1,19 @@
-import type { Database } from "../db/db.ts";
+import type { Database, Transaction } from "../db/db.ts";
 import type { Logger } from "../log.ts";
 import { buryAll, type DeadLetterDraft } from "./dead-letters.ts";
-import type { Jobs } from "./jobs.ts";
+import type { JobPayloads } from "./queues.ts";
 import { WorkLoop } from "./work-loop.ts";
 
+type DeadJob = { readonly id: string; readonly retry_count: number; readonly data: JobPayloads["dead_letter"] };
+
+/** What of the queues this needs. */
+type DeadLetterQueue = {
+  claim(tx: Transaction, queue: "dead_letter", count: number): Promise<readonly DeadJob[]>;
+  complete(tx: Transaction, queue: "dead_letter", jobs: readonly DeadJob[]): Promise<void>;
+};
+
 /** Moves jobs that pg-boss gave up (they killed their worker or threw, again and again) into our table of dead letters. */
-export function createDeadLetterDrain(options: { database: Database; jobs: Jobs; log: Logger; idle_poll_ms: number }): WorkLoop {
+export function createDeadLetterDrain(options: { database: Database; jobs: DeadLetterQueue; log: Logger; idle_poll_ms: number }): WorkLoop {
   const { database, jobs, log, idle_poll_ms } = options;
   return new WorkLoop({
     name: "dead_letter", log, idle_poll_ms,

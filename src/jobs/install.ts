@@ -9,7 +9,7 @@ export async function installJobs(url: string): Promise<void> {
   const boss = new PgBoss({ connectionString: url, schema, supervise: false, schedule: false, max: 2 });
   await boss.start();
   try {
-    for (const name of [...queueNames].reverse()) {
+    for (const name of queueNames.toReversed()) {
       const existing = await boss.getQueue(name);
       if (existing === null) await boss.createQueue(name, queueSettings[name]);
       else await boss.updateQueue(name, queueSettings[name]);

@@ -1,16 +1,14 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
-import { attemptId, newId, type CheckoutId, type PaymentOrderId } from "../ids.ts";
+import { newId } from "../ids.ts";
 import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { toCurrencyCode } from "../money/money.ts";
 import type { ChargeRequest, PspOutcome, PspRouter } from "../psp/psp.ts";
 import { crashPoint } from "./crash-points.ts";
-import type { AttemptRow, OrderRow } from "./model.ts";
+import type { AttemptRow } from "./model.ts";
 import type { Settlement } from "./settlement.ts";
-import {
-  lockOrders, openAttempts, selectAttemptsById, selectExecutionDetails, selectOpenAttempts, type NewAttempt,
-} from "./settlement-queries.ts";
+import { lockForExecution, openAttempts, selectAttemptsById, type ExecutableRow, type NewAttempt } from "./settlement-queries.ts";
 
 export type ExecutorOptions = {
   readonly database: Database;
@@ -23,8 +21,13 @@ export type ExecutorOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** One order to bring forward: a first charge, or an attempt whose outcome must be asked for. */
-type Task = { readonly job: Job<"payment_execute">; readonly attempt: AttemptRow; readonly card_token: string; readonly is_first_send: boolean };
+/** An attempt to bring forward: a first charge, or one whose outcome must be asked for. */
+type Task = {
+  readonly job: Job<"payment_execute">;
+  readonly attempt: Pick<AttemptRow, "attempt_id" | "checkout_id" | "payment_order_id" | "psp" | "psp_key" | "psp_reference" | "amount_minor" | "currency">;
+  readonly card_token: string;
+  readonly is_first_send: boolean;
+};
 
 const actor = "executor";
 
@@ -32,7 +35,10 @@ const actor = "executor";
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #loop: WorkLoop;
+  /** Tasks under way, whose PSP call or whose settlement is not done. */
   readonly #running = new Set<Promise<void>>();
+  #callsRunning = 0;
+  #onPlaceFree: () => void = () => undefined;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -51,19 +57,27 @@ export class Executor {
   }
 
   async #run(): Promise<number> {
+    const { concurrency } = this.#options;
     // Claim only when a good part of the places is free: small claims cost as much as large ones.
-    while (this.#options.concurrency - this.#running.size < Math.max(1, this.#options.concurrency / 4)) {
-      await Promise.race(this.#running);
+    // A place is free once its call has an outcome; waiting for the commit must not hold it.
+    while (concurrency - this.#callsRunning < Math.max(1, concurrency / 4) || this.#running.size > 4 * concurrency) {
+      await new Promise<void>((resolve) => {
+        this.#onPlaceFree = resolve;
+      });
     }
-    const free = this.#options.concurrency - this.#running.size;
+    const free = concurrency - this.#callsRunning;
     const { claimed_count, tasks } = await this.#options.database.transaction((tx) => claimTasks(tx, this.#options, free));
     for (const task of tasks) this.#start(task);
     return claimed_count;
   }
 
   #start(task: Task): void {
+    this.#callsRunning += 1;
     const run = this.#execute(task).catch((error: unknown) => this.#giveBack(task, error));
-    const tracked = run.finally(() => this.#running.delete(tracked));
+    const tracked = run.finally(() => {
+      this.#running.delete(tracked);
+      this.#onPlaceFree();
+    });
     this.#running.add(tracked);
   }
 
@@ -71,7 +85,10 @@ export class Executor {
     const { job, attempt, is_first_send } = task;
     crashPoint("after_claim");
     const start = monotonicMilliseconds();
-    const outcome = await callPsp(this.#options.router, task);
+    const outcome = await callPsp(this.#options.router, task).finally(() => {
+      this.#callsRunning -= 1;
+      this.#onPlaceFree();
+    });
     const psp_call_ms = monotonicMilliseconds() - start;
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
@@ -97,41 +114,36 @@ export class Executor {
 async function claimTasks(tx: Transaction, options: ExecutorOptions, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
   const jobs = await options.jobs.claim(tx, "payment_execute", count);
   if (jobs.length === 0) return { claimed_count: 0, tasks: [] };
-  const ids = [...new Set(jobs.map((job) => job.data.payment_order_id))];
-  const orders = new Map((await lockOrders(tx, ids)).map((order) => [order.payment_order_id as string, order]));
-  const open = new Map((await selectOpenAttempts(tx, ids)).map((attempt) => [attempt.payment_order_id as string, attempt]));
-  const details = new Map((await selectExecutionDetails(tx, ids)).map((detail) => [detail.payment_order_id, detail]));
-  const fresh = new Map<string, NewAttempt>();
-  for (const order of orders.values()) {
-    if (open.has(order.payment_order_id) || !mayStart(order)) continue;
-    fresh.set(order.payment_order_id, newAttempt(order, options.router.choose(), details.get(order.payment_order_id)?.attempt_count ?? 0));
-  }
-  await openAttempts(tx, [...fresh.values()], actor);
-  const opened = await selectAttemptsById(tx, [...fresh.values()].map((attempt) => attempt.attempt_id));
-  for (const attempt of opened) open.set(attempt.payment_order_id as string, attempt);
+  const jobOf = new Map(jobs.map((job) => [job.data.payment_order_id, job]));
+  const orders = await lockForExecution(tx, [...jobOf.keys()]);
+  const opened = orders.filter(mayStart).map((order) => newAttempt(order, options.router.choose()));
+  await openAttempts(tx, opened, actor);
+  const openIds = orders.flatMap((order) => order.open_attempt_id ?? []);
+  const open = openIds.length === 0 ? [] : await selectAttemptsById(tx, openIds);
 
-  const seen = new Set<string>();
-  const tasks = jobs.flatMap((job): Task[] => {
-    const attempt = open.get(job.data.payment_order_id);
-    const card_token = details.get(job.data.payment_order_id)?.card_token;
-    if (attempt === undefined || card_token === undefined || seen.has(job.data.payment_order_id)) return [];
-    seen.add(job.data.payment_order_id);
-    return [{ job, attempt, card_token, is_first_send: fresh.has(job.data.payment_order_id) }];
+  const tokens = new Map(orders.map((order) => [order.payment_order_id, order.card_token]));
+  const tasks = [
+    ...opened.map((attempt) => ({ attempt: { ...attempt, psp_reference: null }, is_first_send: true })),
+    ...open.map((attempt) => ({ attempt, is_first_send: false })),
+  ].flatMap(({ attempt, is_first_send }): Task[] => {
+    const job = attempt.payment_order_id === null ? undefined : jobOf.get(attempt.payment_order_id);
+    const card_token = attempt.payment_order_id === null ? undefined : tokens.get(attempt.payment_order_id);
+    return job === undefined || card_token === undefined ? [] : [{ job, attempt, card_token, is_first_send }];
   });
   // Jobs of orders that are final, wait for a person, or stand twice in the batch have nothing to do.
-  await options.jobs.complete(tx, "payment_execute", jobs.filter((job) => !tasks.some((task) => task.job === job)));
+  const busy = new Set(tasks.map((task) => task.job));
+  await options.jobs.complete(tx, "payment_execute", jobs.filter((job) => !busy.has(job)));
   return { claimed_count: jobs.length, tasks };
 }
 
-const mayStart = (order: OrderRow): boolean =>
-  order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING";
+/** An order without an open attempt whose next step is a charge. */
+const mayStart = (order: ExecutableRow): boolean =>
+  order.open_attempt_id === null && (order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING");
 
-function newAttempt(order: { payment_order_id: PaymentOrderId; checkout_id: CheckoutId }, psp: string, attemptCount: number): NewAttempt {
+function newAttempt(order: ExecutableRow, psp: string): NewAttempt {
+  const { payment_order_id, checkout_id, amount_minor, currency } = order;
   const attempt_id = newId("att");
-  return {
-    attempt_id, checkout_id: order.checkout_id, payment_order_id: order.payment_order_id,
-    attempt_number: attemptCount + 1, psp, psp_key: attempt_id,
-  };
+  return { attempt_id, checkout_id, payment_order_id, amount_minor, currency, attempt_number: order.attempt_count + 1, psp, psp_key: attempt_id };
 }
 
 /**
@@ -150,9 +162,9 @@ async function callPsp(router: PspRouter, task: Task): Promise<PspOutcome> {
   return router.charge(attempt.psp, chargeRequest(attempt, task.card_token));
 }
 
-function chargeRequest(attempt: AttemptRow, card_token: string): ChargeRequest {
+function chargeRequest(attempt: Task["attempt"], card_token: string): ChargeRequest {
   return {
-    attempt_id: attemptId(attempt.attempt_id),
+    attempt_id: attempt.attempt_id,
     psp_key: attempt.psp_key,
     checkout_id: attempt.checkout_id,
     payment_order_id: attempt.payment_order_id,

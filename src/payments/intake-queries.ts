@@ -52,28 +52,5 @@ export type NewOrder = {
 
 /** Inserts checkouts and their orders, plainly: a row that another transaction inserted first is a unique violation. */
 export async function insertCheckouts(tx: Queryable, events: readonly NewEvent[], orders: readonly NewOrder[]): Promise<void> {
-  await tx.query(
-    `with new_events as (
-       insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, unfinished_order_count,
-                                   request_fingerprint, risk_decision, risk_reasons)
-       select checkout_id, buyer_info, seller_info, credit_card_info, unfinished_order_count,
-              decode(request_fingerprint, 'hex'), risk_decision, risk_reasons
-         from json_to_recordset($1::json)
-              as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, unfinished_order_count integer,
-                    request_fingerprint text, risk_decision risk_decision, risk_reasons text[])
-     ), created as (
-       insert into events (type, subject_id, data)
-       select 'checkout.created', e.checkout_id, jsonb_build_object('risk_decision', e.risk_decision)
-         from json_to_recordset($1::json) as e (checkout_id text, risk_decision text)
-     )
-     insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-                                 status, status_cause, status_actor, error_code, error_message)
-     select payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-            status, status_cause, status_actor, error_code, error_message
-       from json_to_recordset($2::json)
-            as o (payment_order_id text, checkout_id text, position smallint, buyer_account text, seller_account text,
-                  amount_minor bigint, currency text, status payment_order_status, status_cause text, status_actor text,
-                  error_code text, error_message text)`,
-    [JSON.stringify(events), JSON.stringify(orders)],
-  );
+  await tx.query("select payments_take_checkouts($1, $2)", [JSON.stringify(events), JSON.stringify(orders)]);
 }

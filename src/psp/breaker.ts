@@ -7,6 +7,7 @@ type Outcome = { readonly kind: string; readonly failure?: { readonly class: str
 
 /** A PSP that cannot be reached or does not answer clearly counts as failing; a decline is a clear answer. */
 function isPspFailing(result: unknown): boolean {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the policy hands over what the call gave
   const outcome = result as Outcome;
   return outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
 }

@@ -65,7 +65,7 @@ async function countDays(tx: Transaction, limits: RiskLimits, subjects: readonly
   if (limited.length === 0) return reasons;
   const spent = await addBuyerDays(tx, limited.flatMap(daySums));
   const refused: DaySum[] = [];
-  for (const subject of [...limited].reverse()) {
+  for (const subject of limited.toReversed()) {
     for (const sum of daySums(subject)) {
       const key = `${sum.buyer_account} ${sum.currency}`;
       const total = spent.get(key) ?? 0n;

@@ -50,7 +50,7 @@ export function readPaymentStatus(body: string): PaymentStatus | { readonly malf
     throw error;
   }
   if (typeof fields !== "object" || fields === null) return { malformed: "body" };
-  const { token, status, payment_order_id, error } = fields as Record<string, unknown>;
+  const { token, status, payment_order_id, error }: { token?: unknown; status?: unknown; payment_order_id?: unknown; error?: unknown } = fields;
   if (typeof token !== "string" || token.length < 1 || token.length > 255) return { malformed: "token" };
   if (typeof payment_order_id !== "string" || payment_order_id.length < 1 || payment_order_id.length > 255) return { malformed: "payment_order_id" };
   if (status !== "success" && status !== "failed" && status !== "pending") return { malformed: "status" };

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { Database } from "../../src/db/db.ts";
 import { service_role } from "../../src/cli/compose.ts";
+import { migrateDatabase } from "../../src/cli/migrate.ts";
 
 /** One statement on the test server's maintenance database. */
-export async function onServer(serverUrl: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: serverUrl });
+export async function onServer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(statement);
@@ -33,13 +34,15 @@ export type TestDatabase = {
   drop(): Promise<void>;
 };
 
-/** A migrated database of the test's own, cloned from the template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** A migrated database of the test's own: cloned from the template, or on another server made anew. */
+export async function createTestDatabase(otherServerUrl?: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString("hex")}`;
-  await onServer(serverUrl(), `create database ${name} template pacioli_template`);
-  const parsed = new URL(serverUrl());
+  const server = otherServerUrl ?? serverUrl();
+  await onServer(server, `create database ${name} ${otherServerUrl === undefined ? "template pacioli_template" : ""}`);
+  const parsed = new URL(server);
   parsed.pathname = `/${name}`;
   const url = parsed.toString();
+  if (otherServerUrl !== undefined) await migrateDatabase(url);
   const owner = new pg.Pool({ connectionString: url, max: 2 });
   const service = new pg.Pool({ connectionString: url, max: 2, options: `-c role=${service_role}` });
   // Dropping the database at the end cuts connections that are idle by then.
@@ -53,8 +56,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       await database.close();
       await owner.end();
       await service.end();
-      await onServer(serverUrl(), `drop database if exists ${name} with (force)`);
-      await onServer(serverUrl(), `drop database if exists ${name}_simulator with (force)`);
+      await onServer(server, `drop database if exists ${name} with (force)`);
+      await onServer(server, `drop database if exists ${name}_simulator with (force)`);
     },
   };
 }

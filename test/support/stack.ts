@@ -19,10 +19,13 @@ export type TestStack = Stack & {
 export type Reply = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: Record<string, unknown> };
 
 /** Simulator and service as real processes on a database of their own. */
-export async function startTestStack(options: { environment?: Record<string, string>; has_webhooks?: boolean } = {}): Promise<TestStack> {
-  const db = await createTestDatabase();
+export async function startTestStack(
+  options: { environment?: Record<string, string>; has_webhooks?: boolean; server_url?: string } = {},
+): Promise<TestStack> {
+  const server = options.server_url ?? serverUrl();
+  const db = await createTestDatabase(options.server_url);
   const stack = await startStack({
-    data_dir: ".pacioli/test", database_url: serverUrl(), database: db.name,
+    data_dir: ".pacioli/test", database_url: server, database: db.name,
     port: await freePort(), simulator_port: 0, has_webhooks: options.has_webhooks ?? false,
     environment: { LOG_LEVEL: "fatal", RATE_LIMIT_PER_SECOND: "100000", ...options.environment },
     on_progress: () => undefined,
@@ -91,7 +94,8 @@ let checkoutCount = 0;
 /** A valid checkout body; change what the test is about. */
 export function checkoutBody(changes: Record<string, unknown> = {}, orders: readonly Record<string, unknown>[] = [{}]): Record<string, unknown> {
   checkoutCount += 1;
-  const checkout_id = String(changes["checkout_id"] ?? `checkout-${process.pid}-${checkoutCount}`);
+  const given = changes["checkout_id"];
+  const checkout_id = typeof given === "string" ? given : `checkout-${process.pid}-${checkoutCount}`;
   return {
     checkout_id,
     buyer_info: { user_id: "buyer_alice", email: "alice@example.com" },

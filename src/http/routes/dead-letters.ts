@@ -1,8 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../jobs/jobs.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
 import { DeadLetter, listOf, pageQuery, problemResponses } from "../schemas.ts";

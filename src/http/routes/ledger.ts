@@ -3,8 +3,7 @@ import { AppError } from "../../errors.ts";
 import {
   entryKeyOf, selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance,
 } from "../../ledger/ledger.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { decodeCursor, pageOf } from "../cursor.ts";
 import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
 import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance, listOf, pageQuery, problemResponses } from "../schemas.ts";

@@ -1,8 +1,8 @@
 import { Type } from "typebox";
 import { AppError, messageOf } from "../../errors.ts";
 import { metricsRegistry } from "../../metrics.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
+import { askDatabase } from "../health-queries.ts";
 import { problemResponses } from "../schemas.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
@@ -17,7 +17,7 @@ export function registerOperationsRoutes(app: App, { database, isDraining }: Htt
     schema: { operationId: "readyz", summary: "The database answers and the process is not about to stop", security: [], response: { 200: ok, ...problemResponses } },
   }, async () => {
     if (isDraining()) throw new AppError("unavailable", "The process is about to stop.", { retry_after_seconds: 1 });
-    await database.query("select 1").catch((error: unknown) => {
+    await askDatabase(database).catch((error: unknown) => {
       throw new AppError("unavailable", `The database does not answer: ${messageOf(error)}`, { retry_after_seconds: 1, cause: error });
     });
     return { status: "ok" as const };

@@ -3,8 +3,7 @@ import { AppError, type FieldError } from "../../errors.ts";
 import { checkoutId, paymentOrderId } from "../../ids.ts";
 import { isCurrencyCode, isPaymentCurrency, parseAmount, type AmountRefusal, type Money } from "../../money/money.ts";
 import type { CheckoutDraft } from "../../payments/payments.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
 import { AcceptedCheckout, NewCheckout, problemResponses } from "../schemas.ts";
 

@@ -1,8 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { attemptView, orderView, selectAttempts, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
 import { PaymentOrder, PaymentOrderDetail, listOf, pageQuery, problemResponses } from "../schemas.ts";

@@ -1,8 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { addBlock, removeBlock, selectBlockList, type BlockKind } from "../../risk/risk.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { answerAction } from "../idempotency-key.ts";
 import { problemResponses } from "../schemas.ts";
 

@@ -1,8 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { findWallet, listWallets, type Wallet as WalletView } from "../../wallets/wallets.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { decodeCursor, pageOf } from "../cursor.ts";
 import { Wallet, listOf, pageQuery, problemResponses } from "../schemas.ts";
 

@@ -2,8 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { paymentStatusPsp, readPaymentStatus } from "../../webhooks/webhooks.ts";
 import { webhooksReceived } from "../../metrics.ts";
-import type { App } from "../app.ts";
-import type { HttpContext } from "../context.ts";
+import type { App, HttpContext } from "../context.ts";
 import { problemResponses } from "../schemas.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });

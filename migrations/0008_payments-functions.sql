@@ -1,0 +1,139 @@
+-- Up Migration
+
+-- The four set-based steps of a payment. They are functions so that their plans are kept, and go by
+-- key whatever the statistics of a growing table say: as plain statements, planned anew for each
+-- batch, they took 6 to 8 ms for a handful of orders. They run with the caller's rights.
+
+-- 1. Stores checkouts, their orders and their events. A row that another transaction stored first
+-- is a unique violation.
+create function payments_take_checkouts(p_events json, p_orders json) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, unfinished_order_count,
+                              request_fingerprint, risk_decision, risk_reasons)
+  select checkout_id, buyer_info, seller_info, credit_card_info, unfinished_order_count,
+         decode(request_fingerprint, 'hex'), risk_decision, risk_reasons
+    from json_to_recordset(p_events)
+         as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, unfinished_order_count integer,
+               request_fingerprint text, risk_decision risk_decision, risk_reasons text[]);
+
+  insert into events (type, subject_id, data)
+  select 'checkout.created', e.checkout_id, jsonb_build_object('risk_decision', e.risk_decision)
+    from json_to_recordset(p_events) as e (checkout_id text, risk_decision text);
+
+  insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
+                              status, status_cause, status_actor, error_code, error_message)
+  select payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
+         status, status_cause, status_actor, error_code, error_message
+    from json_to_recordset(p_orders)
+         as o (payment_order_id text, checkout_id text, position smallint, buyer_account text, seller_account text,
+               amount_minor bigint, currency text, status payment_order_status, status_cause text, status_actor text,
+               error_code text, error_message text);
+end
+$$;
+
+-- 2. Locks orders in key order and gives what their execution needs: state, open attempt, how many
+-- attempts there were, and the card token.
+create function payments_lock_for_execution(p_order_ids text[])
+returns table (
+  payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
+  card_token text, attempt_count integer, open_attempt_id text
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  return query
+  with locked as materialized (
+    select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency
+      from payment_orders o
+     where o.payment_order_id = any (p_order_ids)
+     order by o.payment_order_id
+       for no key update
+  )
+  select l.payment_order_id, l.checkout_id, l.status, l.amount_minor, l.currency::text,
+         e.credit_card_info ->> 'token',
+         (select count(*)::integer from payment_attempts a where a.payment_order_id = l.payment_order_id),
+         (select a.attempt_id from payment_attempts a
+           where a.payment_order_id = l.payment_order_id and a.status in ('executing', 'pending', 'unknown'))
+    from locked l
+    join payment_events e on e.checkout_id = l.checkout_id;
+end
+$$;
+
+-- 3. Opens attempts, each with its key at the PSP, and moves their orders to EXECUTING.
+create function payments_open_attempts(p_attempts json, p_actor text) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, psp_key, amount_minor, currency)
+  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.psp_key, n.amount_minor, n.currency
+    from json_to_recordset(p_attempts)
+         as n (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, psp_key text,
+               amount_minor bigint, currency text);
+
+  update payment_orders o
+     set status = 'EXECUTING', status_cause = 'execution_started', status_actor = p_actor, attempt_id = n.attempt_id,
+         psp_nonce = n.psp_key, updated_at = now(), next_retry_at = null,
+         retry_count = o.retry_count + (o.status = 'RETRY_SCHEDULED')::integer,
+         last_retry_at = case when o.status = 'RETRY_SCHEDULED' then now() else o.last_retry_at end
+    from json_to_recordset(p_attempts) as n (attempt_id text, payment_order_id text, psp_key text)
+   where o.payment_order_id = n.payment_order_id;
+end
+$$;
+
+-- 4. Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left.
+-- A checkout whose last order succeeded is done, and says so in an event.
+create function payments_settle(p_settled json) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  with settled as materialized (
+    select * from json_to_recordset(p_settled)
+      as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
+            attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
+            error_message text, is_booked boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision)
+  ), attempts as (
+    update payment_attempts a
+       set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
+           inquiry_count = a.inquiry_count + s.is_inquired::integer,
+           psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms),
+           failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
+           updated_at = now()
+      from settled s
+     where a.attempt_id = s.attempt_id
+  ), orders as (
+    update payment_orders o
+       set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
+           psp_token = coalesce(s.psp_reference, o.psp_token),
+           wallet_updated = o.wallet_updated or s.is_booked, ledger_updated = o.ledger_updated or s.is_booked,
+           error_code = s.error_code, error_message = left(s.error_message, 500),
+           next_retry_at = now() + s.retry_delay_seconds * interval '1 second', updated_at = now()
+      from settled s
+     where o.payment_order_id = s.payment_order_id
+    returning o.checkout_id, s.is_booked
+  ), done as (
+    update payment_events e
+       set unfinished_order_count = e.unfinished_order_count - c.booked_count,
+           is_payment_done = e.unfinished_order_count - c.booked_count = 0,
+           updated_at = now()
+      from (select checkout_id, count(*)::integer as booked_count from orders where is_booked group by checkout_id order by checkout_id) c
+     where e.checkout_id = c.checkout_id
+    returning e.checkout_id, e.is_payment_done
+  )
+  insert into events (type, subject_id)
+  select 'checkout.completed', checkout_id from done where is_payment_done;
+end
+$$;
+
+revoke execute on all functions in schema public from public;
+grant execute on function
+  payments_take_checkouts(json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text), payments_settle(json)
+to pacioli_service;

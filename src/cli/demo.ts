@@ -1,0 +1,57 @@
+import { monotonicMilliseconds } from "../clock.ts";
+import { loadConfig } from "../config.ts";
+import { messageOf } from "../errors.ts";
+import { Claims } from "./demo/claims.ts";
+import { Client } from "./demo/client.ts";
+import { conclude } from "./demo/conclusion.ts";
+import { Paper } from "./demo/paper.ts";
+import { play, type Step } from "./demo/scene.ts";
+import { api_key, Stage } from "./demo/stage.ts";
+import { countEverything, verifyTheBooks } from "./demo/steps-audit.ts";
+import { proveBalance, showLedger, showWallets } from "./demo/steps-books.ts";
+import { createEvent, executeOrders } from "./demo/steps-checkout.ts";
+import { declineAndRetry, killInTheMiddle, transientFailure } from "./demo/steps-failures.ts";
+import { repeatCheckout } from "./demo/steps-repetition.ts";
+
+const steps: readonly Step[] = [
+  createEvent, executeOrders, showWallets, showLedger, proveBalance, repeatCheckout,
+  declineAndRetry, transientFailure, killInTheMiddle, countEverything, verifyTheBooks,
+];
+
+/** `pacioli demo`: the whole path of payments on a stack of its own; exit code 0 only if every claim was true. */
+export async function demo(): Promise<void> {
+  const start = monotonicMilliseconds();
+  const paper = new Paper(process.stdout);
+  const claims = new Claims((claim) => paper.claim(claim));
+  const signal = interruption();
+  const stage = new Stage(loadConfig("development"));
+  paper.title("Pacioli, shown and proved", "Real processes, a real PostgreSQL, a PSP that keeps its own books. Each ✓ was checked just now.");
+  try {
+    const stack = await stage.open((line) => paper.line(line), signal);
+    const client = new Client({ service_url: stack.service_url, simulator_url: stack.simulator_url, api_key, signal });
+    await play(steps, { stack, client, paper, claims, first_answers: new Map() }, signal);
+  } catch (error) {
+    if (!signal.aborted) claims.fail("the demo starts", messageOf(error));
+  } finally {
+    await stage.close();
+  }
+  if (signal.aborted) {
+    paper.verdict("Interrupted. Everything is stopped.", false);
+    process.exitCode = 130;
+    return;
+  }
+  process.exitCode = conclude(paper, claims, (monotonicMilliseconds() - start) / 1_000);
+}
+
+/** Aborted by Ctrl-C, a closed terminal or a closed pipe; the second signal of a kind ends the process the hard way. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.stdout.on("error", () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => {
+      process.stdout.write("\nStopping everything …\n");
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,187 @@
+import pg from "pg";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { Database, isInsideTransaction, isUnavailable, sqlStateOf, type Transaction } from "./database.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await db.asOwner("create table counters (name text primary key, value bigint not null)");
+  await db.asOwner("insert into counters values ('left', 0), ('right', 0)");
+  await db.asOwner("grant select, insert, update on counters to pacioli_service");
+});
+afterAll(() => db.drop());
+
+/** A database with one connection, so that the next statement meets whatever the last one left. */
+function openSingle(): Database {
+  const single = new Database({ url: db.url, application_name: "test-single", connections_max: 1, role: "pacioli_service" });
+  onTestFinished(() => single.close());
+  return single;
+}
+
+const pidOf = async (queryable: Pick<Transaction, "query">): Promise<number> =>
+  (await queryable.query<{ pid: number }>("select pg_backend_pid() as pid"))[0]?.pid ?? 0;
+const valueOf = async (name: string): Promise<unknown> => (await db.database.query<{ value: bigint }>("select value from counters where name = $1", [name]))[0]?.value;
+const raise = (sqlState: string): string => `do $$ begin raise exception 'asked for' using errcode = '${sqlState}'; end $$`;
+
+test("a transaction commits what it did and gives its result", async () => {
+  const result = await db.database.transaction(async (tx) => {
+    await tx.query("insert into counters values ('committed', 1)");
+    return "done";
+  });
+  expect([result, await valueOf("committed")]).toEqual(["done", 1n]);
+});
+
+test("an error rolls everything back and reaches the caller as it was thrown", async () => {
+  const error = new Error("no");
+  const call = db.database.transaction(async (tx) => {
+    await tx.query("insert into counters values ('rolled back', 1)");
+    throw error;
+  });
+  await expect(call).rejects.toBe(error);
+  expect(await valueOf("rolled back")).toBeUndefined();
+});
+
+test("a failed statement leaves its connection usable for the next", async () => {
+  const single = openSingle();
+  const before = await pidOf(single);
+  await expect(single.transaction((tx) => tx.query("select 1/0"))).rejects.toMatchObject({ code: "22012" });
+  expect(await pidOf(single)).toBe(before);
+  expect(await single.query("select 1 as one")).toEqual([{ one: 1 }]);
+});
+
+test("statements run with the rights of the service's role, in UTC", async () => {
+  expect(await db.database.query("select current_user::text as role, current_setting('TimeZone') as zone"))
+    .toEqual([{ role: "pacioli_service", zone: "UTC" }]);
+});
+
+test("a connection that breaks in a transaction is an unavailable outcome and never comes back to the pool", async () => {
+  const single = openSingle();
+  let broken = 0;
+  const call = single.transaction(async (tx) => {
+    broken = await pidOf(tx);
+    await db.asOwner("select pg_terminate_backend($1)", [broken]);
+    await tx.query("select pg_sleep(5)");
+  });
+  await expect(call).rejects.toMatchObject({ code: "unavailable", status: 503, retry_after_seconds: 1 });
+  expect(await pidOf(single)).not.toBe(broken);
+});
+
+test("a connection that breaks between two statements of a transaction does no more harm than that", async () => {
+  const single = openSingle();
+  const call = single.transaction(async (tx) => {
+    await db.asOwner("select pg_terminate_backend($1)", [await pidOf(tx)]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await tx.query("insert into counters values ('after the break', 1)");
+  });
+  await expect(call).rejects.toMatchObject({ code: "unavailable" });
+  expect(await valueOf("after the break")).toBeUndefined();
+  expect(await single.query("select 1 as one")).toEqual([{ one: 1 }]);
+});
+
+test("a connection that breaks while idle is replaced without a word", async () => {
+  const single = openSingle();
+  await db.asOwner("select pg_terminate_backend($1)", [await pidOf(single)]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await single.query("select 1 as one")).toEqual([{ one: 1 }]);
+});
+
+test("a server that is not there is an unavailable outcome", async () => {
+  const nowhere = new Database({ url: "postgres://nobody@127.0.0.1:1/none", application_name: "test", connections_max: 1 });
+  onTestFinished(() => nowhere.close());
+  await expect(nowhere.query("select 1")).rejects.toMatchObject({ code: "unavailable" });
+  await expect(nowhere.transaction((tx) => tx.query("select 1"))).rejects.toMatchObject({ code: "unavailable" });
+});
+
+test("a deadlock is resolved by running the victim again: both transactions commit", async () => {
+  const bothHoldOne = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  let runs = 0;
+  const raiseBoth = async (first: string, second: string, mine: 0 | 1): Promise<void> => db.database.transaction(async (tx) => {
+    runs += 1;
+    await tx.query("update counters set value = value + 1 where name = $1", [first]);
+    bothHoldOne[mine].resolve();
+    await Promise.all(bothHoldOne.map((held) => held.promise));
+    await tx.query("update counters set value = value + 1 where name = $1", [second]);
+  });
+  await Promise.all([raiseBoth("left", "right", 0), raiseBoth("right", "left", 1)]);
+  expect([await valueOf("left"), await valueOf("right")]).toEqual([2n, 2n]);
+  expect(runs).toBe(3);
+});
+
+test.each(["40P01", "40001"])("after SQLSTATE %s the work runs three times at the most", async (sqlState) => {
+  let runs = 0;
+  const call = db.database.transaction(async (tx) => {
+    runs += 1;
+    await tx.query(raise(sqlState));
+  });
+  await expect(call).rejects.toMatchObject({ code: sqlState });
+  expect(runs).toBe(3);
+});
+
+test("no other error is retried", async () => {
+  let runs = 0;
+  const call = db.database.transaction(async (tx) => {
+    runs += 1;
+    await tx.query("insert into counters values ('left', 0)");
+  });
+  await expect(call).rejects.toMatchObject({ code: "23505" });
+  expect(runs).toBe(1);
+});
+
+test("the mark of a transaction stands across awaits and in what it starts, and nowhere else", async () => {
+  const inside = Promise.withResolvers<void>();
+  const leave = Promise.withResolvers<void>();
+  const seen: Record<string, boolean> = { before: isInsideTransaction() };
+  const running = db.database.transaction(async (tx) => {
+    seen["at its start"] = isInsideTransaction();
+    await tx.query("select 1");
+    await new Promise((resolve) => setImmediate(resolve));
+    seen["after awaits"] = isInsideTransaction();
+    await Promise.all([1, 2].map(async (branch) => {
+      await tx.query("select 1");
+      seen[`in branch ${branch}`] = isInsideTransaction();
+    }));
+    inside.resolve();
+    await leave.promise;
+  });
+  await inside.promise;
+  seen["in a neighbour"] = isInsideTransaction();
+  seen["in a neighbour's query"] = await db.database.query("select 1").then(() => isInsideTransaction());
+  leave.resolve();
+  await running;
+  seen["afterwards"] = isInsideTransaction();
+  await db.database.transaction(() => Promise.reject(new Error("no"))).catch(() => undefined);
+  seen["after an error"] = isInsideTransaction();
+  expect(Object.entries(seen).filter(([, mark]) => mark).map(([where]) => where)).toEqual(["at its start", "after awaits", "in branch 1", "in branch 2"]);
+});
+
+test("int8 comes as bigint without loss, both in a transaction and outside", async () => {
+  const text = "select 9223372036854775807::bigint as largest, (-9223372036854775808)::bigint as smallest, 7::int as small";
+  const rows = [{ largest: 2n ** 63n - 1n, smallest: -(2n ** 63n), small: 7 }];
+  expect(await db.database.query(text)).toEqual(rows);
+  expect(await db.database.transaction((tx) => tx.query(text))).toEqual(rows);
+});
+
+test("times come as RFC 3339 in UTC with their microseconds, and go back unchanged", async () => {
+  const [row] = await db.database.query<{ at: string; whole: string }>(
+    "select '2026-03-01 01:02:03.000457+02'::timestamptz as at, '2026-01-02 03:04:05+00'::timestamptz as whole");
+  expect(row).toEqual({ at: "2026-02-28T23:02:03.000457Z", whole: "2026-01-02T03:04:05Z" });
+  expect(await db.database.query("select $1::timestamptz = '2026-03-01 01:02:03.000457+02'::timestamptz as same", [row?.at])).toEqual([{ same: true }]);
+});
+
+test("other pools of the process keep the driver's own types, which pg-boss expects", async () => {
+  const client = new pg.Client({ connectionString: db.url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  const { rows } = await client.query("select 5::bigint as number, '2026-01-02 03:04:05+00'::timestamptz as at");
+  expect(rows).toEqual([{ number: "5", at: new Date("2026-01-02T03:04:05Z") }]);
+});
+
+test("the state of an error is its SQLSTATE or the system's code; what says not now is told from what says no", () => {
+  expect(sqlStateOf({ code: "23505" })).toBe("23505");
+  expect([sqlStateOf(undefined), sqlStateOf("23505"), sqlStateOf({ code: 7 })]).toEqual([undefined, undefined, undefined]);
+  for (const code of ["08006", "53300", "57P01", "ECONNREFUSED", "ECONNRESET", "EPIPE"]) expect(isUnavailable({ code })).toBe(true);
+  for (const code of ["23505", "40001", "22P02", "PL001"]) expect(isUnavailable({ code })).toBe(false);
+  expect(isUnavailable(new Error("Connection terminated unexpectedly"))).toBe(true);
+  expect(isUnavailable(new Error("a bug"))).toBe(false);
+});

@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
+import { Database } from "../db/db.ts";
+import { openLedger, postAll, selectAccounts, selectBalance, verifyLedger, type Posting, type TransactionDraft } from "./ledger.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(async () => {
+  const faults = (await verifyLedger(db.database)).flatMap((check) => check.faults);
+  await db.drop();
+  expect(faults).toEqual([]);
+});
+
+const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> => db.database.transaction((tx) => postAll(tx, drafts));
+const outcomesOf = (postings: readonly Posting[]): string[] => postings.map((posting) => posting.outcome);
+const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> => selectBalance(db.database, { code, currency }, null, "recorded");
+
+const cash = account("cash");
+
+test("a transaction is written with its entries, running balances and versions, all at one time", async () => {
+  const [posting] = await post(transfer("first", cash, purse("first:seller"), 1_500n));
+  expect(posting?.outcome).toBe("posted");
+  expect(await db.asService(
+    `select a.code, e.amount_minor, e.balance_after_minor, e.account_version from ledger_entries e join ledger_accounts a using (account_id)
+      where transaction_id = $1 order by a.code`, [posting?.transaction_id])).toEqual([
+    { code: "cash", amount_minor: "1500", balance_after_minor: "1500", account_version: "1" },
+    { code: "first:seller", amount_minor: "-1500", balance_after_minor: "-1500", account_version: "1" },
+  ]);
+  const [seller] = await selectAccounts(db.database, { owner_or_code: "first:seller", limit: 2 });
+  expect(seller).toMatchObject({ kind: "liability", currency: "USD", balance_minor: -1_500n, version: 1n, floor_minor: 0n });
+});
+
+test("a batch of nothing is nothing", async () => {
+  expect(await post()).toEqual([]);
+});
+
+test("a draft that is empty, has a zero entry or does not balance in each currency is a bug of the caller, and nothing is written", async () => {
+  const good = transfer("beside-a-bug", cash, purse("bug"), 1n);
+  const entry = (amount_minor: bigint, currency = usd) => ({ account: account("bug", { currency }), amount_minor });
+  for (const entries of [[], [entry(0n)], [entry(5n), entry(-4n)], [entry(5n), entry(-5n, eur)]]) {
+    await expect(post(good, { source: "bug", entries })).rejects.toThrow(/^bug: /);
+  }
+  expect(await db.asService("select 1 from ledger_transactions where source in ('bug', 'beside-a-bug')")).toEqual([]);
+});
+
+test("accounts of one code in two currencies are two accounts", async () => {
+  const both: TransactionDraft = { source: "two-currencies", entries: [
+    ...transfer("", account("till"), purse("till:owner"), 7n).entries,
+    ...transfer("", account("till", { currency: eur }), purse("till:owner", eur), 9n).entries,
+  ] };
+  expect(outcomesOf(await post(both))).toEqual(["posted"]);
+  expect([await balanceOf("till"), await balanceOf("till", eur)]).toEqual([7n, 9n]);
+});
+
+test("codes and sources with quotes, backslashes, commas and braces are kept as they are", async () => {
+  const code = 'seller:{"a\\b",NULL}:pending';
+  expect(outcomesOf(await post(transfer(`order:${code}`, cash, purse(code), 3n)))).toEqual(["posted"]);
+  expect(await balanceOf(code)).toBe(-3n);
+});
+
+test("a source that was posted is skipped and names the first transaction", async () => {
+  const draft = transfer("again", cash, purse("again"), 10n);
+  const [first] = await post(draft);
+  const [fresh, repeated, other] = await post(transfer("again-neighbour", cash, purse("again"), 1n), draft, transfer("again-2", cash, purse("again"), 2n));
+  expect(repeated).toEqual({ outcome: "already_posted", transaction_id: first?.transaction_id });
+  expect([fresh?.outcome, other?.outcome]).toEqual(["posted", "posted"]);
+  expect(await balanceOf("again")).toBe(-13n);
+});
+
+test("the same source in another order of entries is still the same", async () => {
+  const draft = transfer("reordered", cash, purse("reordered"), 10n);
+  await post(draft);
+  expect(outcomesOf(await post({ ...draft, entries: draft.entries.toReversed() }))).toEqual(["already_posted"]);
+});
+
+test("a source that was posted with another amount, account, currency or further entries is a conflict", async () => {
+  await post(transfer("conflict", cash, purse("conflict"), 10n));
+  const others: TransactionDraft[] = [
+    transfer("conflict", cash, purse("conflict"), 11n), transfer("conflict", account("other"), purse("conflict"), 10n),
+    transfer("conflict", account("cash", { currency: eur }), purse("conflict", eur), 10n),
+    { source: "conflict", entries: [...transfer("", cash, purse("conflict"), 10n).entries, ...transfer("", cash, purse("conflict"), 1n).entries] },
+  ];
+  for (const other of others) expect(outcomesOf(await post(other))).toEqual(["source_conflict"]);
+  expect(await balanceOf("conflict")).toBe(-10n);
+});
+
+test("duplicates inside one batch: the first is posted, the same again is skipped, another one is a conflict", async () => {
+  const draft = transfer("twin", cash, purse("twin"), 10n);
+  const postings = await post(draft, transfer("between", cash, purse("twin"), 1n), draft, transfer("twin", cash, purse("twin"), 11n));
+  expect(outcomesOf(postings)).toEqual(["posted", "posted", "already_posted", "source_conflict"]);
+  expect(new Set([postings[0], postings[2], postings[3]].map((posting) => posting?.transaction_id))).toHaveLength(1);
+  expect(await balanceOf("twin")).toBe(-11n);
+});
+
+test("a transaction that breaks a floor is refused alone, and its neighbours stand", async () => {
+  const seller = purse("poor");
+  const postings = await post(
+    transfer("poor-1", cash, seller, 10n), transfer("poor-2", seller, cash, 11n), transfer("poor-3", seller, cash, 4n));
+  expect(outcomesOf(postings)).toEqual(["posted", "below_floor", "posted"]);
+  expect(postings[1]?.transaction_id).toBeNull();
+  expect(await balanceOf("poor")).toBe(-6n);
+});
+
+test("the order of a batch decides: what comes before its funding is refused, what comes after is posted", async () => {
+  const seller = purse("early");
+  const postings = await post(
+    transfer("early-payout", seller, cash, 5n), transfer("early-funding", cash, seller, 5n), transfer("early-second-payout", seller, cash, 5n));
+  expect(outcomesOf(postings)).toEqual(["below_floor", "posted", "posted"]);
+  expect(await balanceOf("early")).toBe(0n);
+});
+
+test("a refused source can be posted later", async () => {
+  const seller = purse("later");
+  const payout = transfer("later-payout", seller, cash, 5n);
+  expect(outcomesOf(await post(payout))).toEqual(["below_floor"]);
+  await post(transfer("later-funding", cash, seller, 5n));
+  expect(outcomesOf(await post(payout))).toEqual(["posted"]);
+});
+
+test("a floor holds for debit-normal accounts too, and need not be 0", async () => {
+  const debt = account("floor:debt", { floor_minor: 0n });
+  const credit = account("floor:credit", { kind: "liability", floor_minor: -100n });
+  expect(outcomesOf(await post(transfer("floor-1", cash, debt, 1n)))).toEqual(["below_floor"]);
+  expect(outcomesOf(await post(transfer("floor-2", credit, cash, 100n)))).toEqual(["posted"]);
+  expect(outcomesOf(await post(transfer("floor-3", credit, cash, 1n)))).toEqual(["below_floor"]);
+});
+
+test("balances reach the ends of bigint; beyond them the transaction fails and nothing of it stays", async () => {
+  const largest = 2n ** 63n - 1n;
+  expect(outcomesOf(await post(transfer("largest", account("vast"), account("void", { kind: "equity" }), largest)))).toEqual(["posted"]);
+  await expect(post(transfer("one-more", account("vast"), account("void", { kind: "equity" }), 1n))).rejects.toMatchObject({ code: "22003" });
+  expect(await balanceOf("vast")).toBe(largest);
+  expect(await db.asService("select 1 from ledger_transactions where source = 'one-more'")).toEqual([]);
+});
+
+test("an account that two posters make at the same moment is made once and holds both postings", async () => {
+  for (let round = 0; round < 15; round++) {
+    const seller = purse(`newborn-${round}`);
+    const postings = await Promise.all([1n, 2n].map((amount) => post(transfer(`newborn-${round}-${amount}`, cash, seller, amount))));
+    expect(outcomesOf(postings.flat())).toEqual(["posted", "posted"]);
+    expect(await balanceOf(seller.code)).toBe(-3n);
+  }
+});
+
+test("two posters of one source at the same moment: one posts, the other finds it posted", async () => {
+  for (let round = 0; round < 10; round++) {
+    const draft = transfer(`race-${round}`, cash, purse("race"), 1n);
+    expect(outcomesOf((await Promise.all([post(draft), post(draft)])).flat()).toSorted()).toEqual(["already_posted", "posted"]);
+  }
+  expect(await balanceOf("race")).toBe(-10n);
+});
+
+test("thirty posters that take from one purse at once get exactly what is in it", async () => {
+  const seller = purse("shared");
+  await post(transfer("shared-funding", cash, seller, 105n));
+  const postings = await Promise.all(Array.from({ length: 30 }, (_, index) => post(transfer(`shared-${index}`, seller, cash, 10n))));
+  const outcomes = outcomesOf(postings.flat());
+  expect(outcomes.filter((outcome) => outcome === "posted")).toHaveLength(10);
+  expect(outcomes.filter((outcome) => outcome === "below_floor")).toHaveLength(20);
+  expect(await balanceOf("shared")).toBe(-5n);
+});
+
+test("sixteen posters on one hot account never deadlock, whatever order they name accounts in, and leave no hole in its versions", async () => {
+  const database = new Database({ url: db.url, application_name: "test-hot", connections_max: 16, role: "pacioli_service" });
+  onTestFinished(() => database.close());
+  const hot = account("hot");
+  const sellers = Array.from({ length: 12 }, (_, index) => purse(`hot:${"aAbBcCdDeEfF".charAt(index)}`));
+  let runs = 0;
+  const postOnce = (drafts: readonly TransactionDraft[]): Promise<readonly Posting[]> => database.transaction((tx) => {
+    runs += 1;
+    return postAll(tx, drafts);
+  });
+  const rounds = 12;
+  const poster = async (poster_number: number): Promise<void> => {
+    for (let round = 0; round < rounds; round++) {
+      const drafts = sellers.slice(0, 6).map((_, index): TransactionDraft => {
+        const seller = sellers[(poster_number * 5 + round * 7 + index * 5) % sellers.length] ?? purse("hot:none");
+        const entries = transfer("", hot, seller, 1n).entries;
+        return { source: `hot-${poster_number}-${round}-${index}`, entries: index % 2 === 0 ? entries : entries.toReversed() };
+      });
+      const outcomes = outcomesOf(await postOnce(drafts));
+      if (outcomes.some((outcome) => outcome !== "posted")) throw new Error(outcomes.join());
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, index) => poster(index)));
+  expect(runs).toBe(16 * rounds);
+  const total = BigInt(16 * rounds * 6);
+  expect(await db.asService(
+    `select count(*), min(account_version) as first, max(account_version) as last, max(balance_after_minor) as balance
+       from ledger_entries join ledger_accounts using (account_id) where code = 'hot'`,
+  )).toEqual([{ count: String(total), first: "1", last: String(total), balance: String(total) }]);
+});
+
+test("many callers share the commits of an open ledger, each answered for itself", async () => {
+  const ledger = openLedger(db.database, 50);
+  const seller = purse("many");
+  const calls = Array.from({ length: 120 }, (_, index) => ledger.post(transfer(`many-${index % 100}`, cash, seller, 1n)));
+  const outcomes = outcomesOf(await Promise.all(calls));
+  await ledger.close();
+  expect(outcomes.slice(0, 100).every((outcome) => outcome === "posted")).toBe(true);
+  expect(outcomes.slice(100).every((outcome) => outcome === "already_posted")).toBe(true);
+  expect(await balanceOf("many")).toBe(-100n);
+});
