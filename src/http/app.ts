@@ -37,7 +37,12 @@ export async function buildApp(context: HttpContext): Promise<App> {
   await app.register(fastifySwagger, { openapi: openApiInfo });
   observe(app);
   app.addHook("onRequest", async (request) => assertAllowedHost(request.hostname, context.settings.allowed_hosts));
-  app.addHook("preValidation", async (request) => inspectBody(request.body));
+  app.addHook("preValidation", async (request) => {
+    // A webhook's body is still bytes here: its signature is what makes it trusted.
+    if (!Buffer.isBuffer(request.body)) inspectBody(request.body);
+    inspectBody(request.params);
+    inspectBody(request.query);
+  });
 
   await app.register(async (scope: App) => registerOperationsRoutes(scope, context));
   await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });

@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { sqlStateOf } from "../db/db.ts";
 import { AppError, errorRegistry, type ErrorCode, type FieldError } from "../errors.ts";
 
 /** RFC 9457 problem details; the only shape in which this API fails. */
@@ -21,6 +22,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
 export function outcomeOf(error: FastifyError): AppError | undefined {
   if (error instanceof AppError) return error;
   if (error.validation !== undefined) return validationError(error.validation, error.validationContext ?? "body");
+  // A value that passed the schema but that PostgreSQL cannot hold, such as a time in the year 0.
+  if (sqlStateOf(error)?.startsWith("22") === true) return new AppError("invalid_request", "A value is out of its range.", { cause: error });
   const code = frameworkCodes.get(error.code);
   if (code !== undefined) return new AppError(code, detailOf(code, error.message), { param: "body" });
   if (error instanceof SyntaxError && error.statusCode === 400) return new AppError("invalid_json", `The body is not valid JSON: ${error.message}`, { param: "body" });

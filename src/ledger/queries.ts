@@ -68,7 +68,7 @@ export type EntryFilter = {
   readonly limit: number;
 };
 
-/** Newest transaction first. `transaction` is a transaction id or a source. */
+/** Newest transaction first. `transaction` is a transaction id, a source, or a captured order's id. */
 export function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
   return db.query<EntryRow>(
     `select ${entryColumns}
@@ -76,7 +76,8 @@ export function selectEntries(db: Queryable, filter: EntryFilter): Promise<Entry
       where ($1::text is null or account_id in (select a.account_id from ledger_accounts a where a.code = $1 or a.owner_id = $1))
         and ($2::text is null or transaction_id in (
               select t.transaction_id from ledger_transactions t
-               where t.source = $2 or t.transaction_id::text = $2 or t.source like 'order:' || replace(replace($2, '%', '\\%'), '_', '\\_') || ':%'))
+               where t.source = $2 or t.source = 'order:' || $2 || ':captured'
+                  or t.transaction_id = case when $2 ~ '^[0-9]{1,18}$' then $2::bigint end))
         and ($3::text is null or currency = $3)
         and ($4::timestamptz is null or created_at >= $4)
         and ($5::timestamptz is null or created_at < $5)

@@ -45,7 +45,7 @@ test("two reversals at the same moment: one is posted", async () => {
 test("a transaction is reversed once, whatever source the other reversal has", async () => {
   const [original] = await post(transfer("twice", cash, purse("twice"), 10n));
   await undo("twice");
-  const other = { ...transfer("another name", purse("twice"), cash, 1n), ...(original?.transaction_id == null ? {} : { reverses_transaction_id: original.transaction_id }) };
+  const other = { ...transfer("another name", purse("twice"), cash, 1n), reverses_transaction_id: original?.transaction_id ?? 0n };
   const postings = await post(transfer("neighbour", cash, purse("twice"), 5n), other);
   expect(postings.map((posting) => posting.outcome)).toEqual(["posted", "already_reversed"]);
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, DatabaseError } from "pg";
 
 /** SQLSTATE of `create database` for a name that exists, and of losing a race for it to a creator without the lock. */
@@ -25,6 +26,32 @@ export async function askDataDirectory(
   } catch (error) {
     const isRefused = error instanceof DatabaseError && error.code === "28P01";
     return { answer: isRefused ? "refused_password" : "none" };
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** How long a connection that was just closed may still be counted by the server. */
+const CLOSING_SECONDS = 1;
+
+/** Whether others are connected to the server; one that does not answer has nobody. */
+export async function hasOtherClients(url: string): Promise<boolean> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const deadline = performance.now() + CLOSING_SECONDS * 1_000;
+    for (;;) {
+      const { rows } = await client.query<{ count: number }>(
+        "select count(*)::int as count from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+      );
+      if ((rows[0]?.count ?? 0) === 0) return false;
+      if (performance.now() > deadline) return true;
+      await sleep(50);
+    }
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
   } finally {
     await client.end().catch(() => undefined);
   }

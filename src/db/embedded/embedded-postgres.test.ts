@@ -332,3 +332,18 @@ test("an ordinary user starts it, and root takes over what he made", async (cont
   const again = await startElsewhere(join(home, ".pacioli"), nobody);
   expect(await query(again, "select value from kept")).toBe(5);
 });
+
+test("leaves the server to whoever is still connected, and the last one stops it", async () => {
+  const dataDir = join(base, "shared");
+  const first = await start(dataDir);
+  const guest = new Client({ connectionString: first.superuser_url });
+  await guest.connect();
+  await first.stop();
+  expect(await isProcessAlive(first.process_id)).toBe(true);
+  expect((await guest.query<{ one: number }>("select 1 as one")).rows).toEqual([{ one: 1 }]);
+  await guest.end();
+  const second = await start(dataDir);
+  expect(second.process_id).toBe(first.process_id);
+  await second.stop();
+  expect(await isProcessAlive(first.process_id)).toBe(false);
+});

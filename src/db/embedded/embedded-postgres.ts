@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chooseAccount, claimCluster } from "./account.ts";
 import { findNativeDir, provideBinaries } from "./binaries.ts";
 import { checkVersion, createCluster, readPassword } from "./cluster.ts";
-import { askDataDirectory, makeSuperuserUrl } from "./connection.ts";
+import { askDataDirectory, hasOtherClients, makeSuperuserUrl } from "./connection.ts";
 import { EmbeddedPostgresError, systemErrorCode } from "./embedded-error.ts";
 import { FALLBACK_ROOTS } from "./fallback-folder.ts";
 import { choosePlace, findCluster, recordPlace, type ClusterPlace } from "./location.ts";
@@ -29,11 +29,14 @@ export type EmbeddedPostgresOptions = {
 export type EmbeddedPostgres = {
   readonly superuser_url: string;
   readonly port: number;
-  /** Whether `stop` stops the server: false when another live process started it. */
+  /** Whether this process is the one to stop the server: false when another live one started it. */
   readonly is_owner: boolean;
   /** The server's (the postmaster's) process id. */
   readonly process_id: number;
-  /** Stops the server if we own it. May be called any number of times. */
+  /**
+   * Stops the server, unless another live process owns it or somebody else is still connected: then it is
+   * left to them. May be called any number of times.
+   */
   stop(): Promise<void>;
 };
 
@@ -146,16 +149,18 @@ async function describeServer(
     port: server.port,
     is_owner: isOwner,
     process_id: server.process_id,
-    stop: () => (stopping ??= isOwner ? stopOwned(dataDir, identity) : Promise.resolve()),
+    stop: () => (stopping ??= stopUnlessUsed(dataDir, identity, makeSuperuserUrl(server.port, password), isOwner)),
   };
 }
 
 /** Under the start lock, so that nobody joins a server that is about to go. */
-async function stopOwned(dataDir: string, server: ProcessIdentity): Promise<void> {
+async function stopUnlessUsed(dataDir: string, server: ProcessIdentity, url: string, isOwner: boolean): Promise<void> {
   const release = await acquireStartLock(lockFile(dataDir), STOP_LOCK_TIMEOUT_SECONDS).catch(() => undefined);
   try {
-    if (await isSameProcessAlive(server)) await stopServer(server.process_id);
-    await forgetOwner(dataDir);
+    if (isOwner) await forgetOwner(dataDir);
+    else if (await isOwnerAlive(dataDir)) return;
+    if (!(await isSameProcessAlive(server)) || (await hasOtherClients(url))) return;
+    await stopServer(server.process_id);
   } finally {
     await release?.();
   }

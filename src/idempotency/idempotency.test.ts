@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { answerOnce, deleteExpiredAnswers, fingerprintOf, type Answer } from "./idempotency.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.drop());
+
+let runs: string[] = [];
+
+/** A request whose work notes that it ran, and answers with how often any has. */
+function ask(key: string | null, body: unknown = {}, work: () => Promise<void> = () => Promise.resolve()): Promise<Answer> {
+  const request = { key, fingerprint: fingerprintOf("POST", "/x", body), lifetime_hours: 24 };
+  return answerOnce(db.database, request, async (tx) => {
+    await tx.query("select 1");
+    await work();
+    runs.push(key ?? "none");
+    return { status: 200, body: { runs: runs.length } };
+  });
+}
+
+test("without a key the work runs every time", async () => {
+  runs = [];
+  expect([await ask(null), await ask(null)].map((answer) => answer.body)).toEqual(['{"runs":1}', '{"runs":2}']);
+});
+
+test("with a key it runs once, and the first answer comes again byte for byte", async () => {
+  runs = [];
+  const first = await ask("once");
+  expect(first).toEqual({ status: 200, body: '{"runs":1}', is_replay: false });
+  expect(await ask("once")).toEqual({ ...first, is_replay: true });
+  expect(runs).toEqual(["once"]);
+});
+
+test("the key with another body is refused", async () => {
+  await ask("reused", { a: 1 });
+  await expect(ask("reused", { a: 2 })).rejects.toMatchObject({ code: "idempotency_key_reused", status: 422, param: "Idempotency-Key" });
+});
+
+test("work that fails leaves no answer behind, so the same key may try again", async () => {
+  runs = [];
+  await expect(ask("failing", {}, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(await ask("failing")).toMatchObject({ is_replay: false });
+  expect(runs).toEqual(["failing"]);
+});
+
+test("the same request at the same time runs once: the others wait for its answer", async () => {
+  runs = [];
+  const answers = await Promise.all(Array.from({ length: 6 }, () => ask("together", {}, () => new Promise((resolve) => setTimeout(resolve, 50)))));
+  expect(runs).toEqual(["together"]);
+  expect(answers.filter((answer) => !answer.is_replay)).toHaveLength(1);
+  expect(new Set(answers.map((answer) => answer.body))).toHaveLength(1);
+});
+
+test("a request that runs for long lets the next one go with 409 and Retry-After", async () => {
+  const held = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
+  const long = ask("long", {}, () => (started.resolve(), held.promise));
+  await started.promise;
+  await expect(ask("long")).rejects.toMatchObject({ code: "idempotency_key_in_use", status: 409, retry_after_seconds: 1 });
+  held.resolve();
+  expect(await long).toMatchObject({ is_replay: false });
+  expect(await ask("long")).toMatchObject({ is_replay: true });
+});
+
+test("other keys do not wait", async () => {
+  const held = Promise.withResolvers<void>();
+  const long = ask("held", {}, () => held.promise);
+  expect(await ask("free")).toMatchObject({ is_replay: false });
+  held.resolve();
+  await long;
+});
+
+test("an answer that has expired is forgotten: the key works anew, also for another request", async () => {
+  await ask("old", { a: 1 });
+  await db.asOwner("update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'old'");
+  expect(await ask("old", { a: 2 })).toMatchObject({ is_replay: false });
+  expect(await ask("old", { a: 2 })).toMatchObject({ is_replay: true });
+});
+
+test("cleaning removes what has expired and nothing else", async () => {
+  await ask("to clean");
+  await ask("to keep");
+  await db.asOwner("update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'to clean'");
+  expect(await deleteExpiredAnswers(db.database)).toBe(1);
+  expect(await db.asService("select 1 from idempotency_keys where idempotency_key in ('to clean', 'to keep')")).toHaveLength(1);
+});

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+import { acceptCheckout, card, orderIn, path, until } from "./requests.ts";
+
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack({ environment: { PSP_BREAKER_FAILURES: "3", PSP_BREAKER_OPEN_SECONDS: "2", PSP_CONCURRENCY: "4" } });
+});
+afterAll(() => stack.stopAll());
+
+async function breakerState(): Promise<string | undefined> {
+  const metrics = await (await fetch(`${stack.service_url}/metrics`)).text();
+  return /pacioli_psp_breaker_open\{psp="stripe"\} (\d)/.exec(metrics)?.[1];
+}
+
+test("while the PSP is gone orders wait, the breaker holds calls back, the API answers; when it is back every order is paid once (R195)", async () => {
+  const before = await acceptCheckout(stack);
+  await orderIn(stack, before.order_ids[0], "SUCCESS");
+  await stack.simulator.kill();
+
+  const during = await acceptCheckout(stack, {}, Array.from({ length: 12 }, () => ({})));
+  const waiting = await Promise.all(during.order_ids.map((id) => orderIn(stack, id, "RETRY_SCHEDULED")));
+  expect(await breakerState()).toBe("1");
+  const codes = new Set(waiting.map((order) => order.error_code));
+  expect(codes).toEqual(new Set(["psp_unreachable", "psp_unavailable"]));
+  for (const order of waiting) expect(order.attempts[0]).toMatchObject({ status: "not_sent", failure_class: "unreachable", psp_reference: null });
+  const started = performance.now();
+  expect((await stack.call("GET", "/payments")).status).toBe(200);
+  expect(performance.now() - started).toBeLessThan(1_000);
+
+  await stack.restartSimulator();
+  for (const id of during.order_ids) {
+    const order = await orderIn(stack, id, "SUCCESS");
+    expect(path(order)).toMatch(/^NOT_STARTED EXECUTING( RETRY_SCHEDULED EXECUTING)+ SUCCESS$/);
+  }
+  await until("the breaker has closed", async () => (await breakerState()) === "0");
+  expect(await stack.effectsSummary()).toEqual(expect.objectContaining({ charges: 13, duplicate_orders: [] }));
+  expect((await stack.call("GET", `/checkouts/${during.checkout_id}`)).json).toMatchObject({ is_payment_done: true });
+});
+
+test("declines do not open the breaker: they are clear answers", async () => {
+  const { order_ids } = await acceptCheckout(stack, card("tok_card_declined"), Array.from({ length: 8 }, () => ({})));
+  for (const id of order_ids) await orderIn(stack, id, "FAILED");
+  expect(await breakerState()).toBe("0");
+});

@@ -1,0 +1,274 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { Webhook } from "standardwebhooks";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
+import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, rowCounts, until } from "./requests.ts";
+
+const stripe_secret = `whsec_${randomBytes(24).toString("base64")}`;
+const old_stripe_secret = `whsec_${randomBytes(24).toString("base64")}`;
+const status_secret = `whsec_${randomBytes(24).toString("base64")}`;
+
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack({
+    has_webhooks: true,
+    environment: {
+      SIMULATOR_WEBHOOK_SECRET: stripe_secret, PSP_STRIPE_WEBHOOK_SECRET: `${stripe_secret},${old_stripe_secret}`, PSP_WEBHOOK_SECRET: status_secret,
+      PSP_TIMEOUT_SECONDS: "3", PSP_BREAKER_FAILURES: "1000",
+    },
+  });
+});
+afterAll(() => stack.stopAll());
+
+const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
+
+/** Stripe's header (https://docs.stripe.com/webhooks#verify-manually), by hand. */
+function stripeSignature(body: string, secret = stripe_secret, time = nowSeconds()): string {
+  return `t=${time},v1=${createHmac("sha256", secret).update(`${time}.${body}`).digest("hex")}`;
+}
+
+type EventChanges = { id?: string; type?: string; intent?: Record<string, unknown> };
+let eventCount = 0;
+
+/** An event about an attempt, as Stripe writes it. */
+function stripeEvent(attempt: { attempt_id: string; payment_order_id: string; amount: number }, changes: EventChanges = {}): string {
+  eventCount += 1;
+  return JSON.stringify({
+    id: changes.id ?? `evt_test_${process.pid}_${eventCount}`, object: "event", api_version: "2026-01-01", created: nowSeconds(), livemode: false,
+    type: changes.type ?? "payment_intent.succeeded",
+    data: { object: {
+      id: `pi_test_${attempt.attempt_id}`, object: "payment_intent", status: "succeeded", amount: attempt.amount, amount_received: attempt.amount, currency: "usd",
+      next_action: null, last_payment_error: null, metadata: { attempt_id: attempt.attempt_id, payment_order_id: attempt.payment_order_id }, ...changes.intent,
+    } },
+  });
+}
+
+const sendStripe = (body: string, headers: Record<string, string>): Promise<Reply> =>
+  postBytes(stack, "/api/v1/webhooks/stripe", body, { authorization: "", "content-type": "application/json", ...headers });
+const sendSigned = (body: string): Promise<Reply> => sendStripe(body, { "stripe-signature": stripeSignature(body) });
+
+function statusHeaders(body: string, options: { id?: string; secret?: string; time?: Date } = {}): Record<string, string> {
+  const { id = `msg_${randomBytes(8).toString("hex")}`, secret = status_secret, time = new Date() } = options;
+  return { "webhook-id": id, "webhook-timestamp": String(Math.floor(time.getTime() / 1_000)), "webhook-signature": new Webhook(secret).sign(id, time, body) };
+}
+
+const sendStatus = (body: string, headers: Record<string, string>): Promise<Reply> =>
+  postBytes(stack, "/api/v1/webhooks/payment-status", body, { authorization: "", "content-type": "application/json", ...headers });
+const statusBody = (fields: Record<string, unknown>): string =>
+  JSON.stringify({ token: "tok_1", status: "success", payment_order_id: "x", timestamp: nowSeconds(), signature: "proves nothing", ...fields });
+async function sendSignedStatus(fields: Record<string, unknown>): Promise<Reply> {
+  const body = statusBody(fields);
+  return sendStatus(body, statusHeaders(body));
+}
+
+/** An order that the PSP never answered about, and that its webhooks do not reach either. */
+async function orphan(): Promise<{ payment_order_id: string; attempt_id: string; amount: number }> {
+  await stack.setFaults({ webhooks: { drop_rate: 1 } });
+  const { order_ids } = await acceptCheckout(stack, card("tok_fault_timeout_before_charge"), [{ amount: "29.99" }]);
+  const order = await orderIn(stack, order_ids[0], "EXECUTING");
+  return { payment_order_id: order_ids[0], attempt_id: order.attempts[0]?.attempt_id ?? "", amount: 2_999 };
+}
+
+const inbox = (order: string): Promise<Record<string, unknown>[]> => stack.db.asOwner("select psp, state, note from webhook_inbox where payment_order_id = $1", [order]);
+
+describe("the simulator's own webhooks (R203, R204)", () => {
+  test("move an order whose answer was lost, before our call has even timed out", async () => {
+    await stack.setFaults({ webhooks: { drop_rate: 0 } });
+    const started = performance.now();
+    const { order_ids } = await acceptCheckout(stack, card("tok_fault_timeout_after_charge"));
+    const order = await orderIn(stack, order_ids[0], "SUCCESS");
+    expect(performance.now() - started).toBeLessThan(2_900);
+    expect(order.transitions.at(-1)).toMatchObject({ from_status: "EXECUTING", to_status: "SUCCESS", actor: "webhook:stripe" });
+    expect(await inbox(order_ids[0])).toEqual([{ psp: "stripe", state: "applied", note: null }]);
+    // The late timeout changes nothing any more.
+    await new Promise((resolve) => setTimeout(resolve, 3_200));
+    expect(path(await orderIn(stack, order_ids[0], "SUCCESS"))).toBe("NOT_STARTED EXECUTING SUCCESS");
+    expect(await stack.effects(`payment_order_id=${order_ids[0]}`)).toMatchObject({ count: 1 });
+  });
+
+  test("sent twice, late and out of order, they change nothing that is final", async () => {
+    await stack.setFaults({ webhooks: { drop_rate: 0, duplicate_rate: 1, reorder: true } });
+    const { order_ids } = await acceptCheckout(stack, card("tok_fault_once_processing_error"), Array.from({ length: 5 }, () => ({})));
+    for (const id of order_ids) await orderIn(stack, id, "SUCCESS");
+    await until("all webhooks are applied", async () => (await stack.db.asOwner(
+      "select 1 from webhook_inbox where payment_order_id = any ($1) and type = 'payment_intent.succeeded' and state = 'applied'", [order_ids])).length === 5);
+    for (const id of order_ids) {
+      expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING RETRY_SCHEDULED EXECUTING SUCCESS");
+      expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 1 });
+    }
+    await stack.setFaults({ webhooks: { duplicate_rate: 0, reorder: false } });
+  });
+});
+
+describe("a webhook that is not genuine gets 403 and leaves no row (R202)", () => {
+  const about = { attempt_id: "att_unknown", payment_order_id: "unknown-order", amount: 100 };
+  const body = stripeEvent(about);
+  const signed = (text: string, ...rest: [string?, number?]): Record<string, string> => ({ "stripe-signature": stripeSignature(text, ...rest) });
+
+  test.for([
+    ["no signature", body, {}], ["an empty signature", body, { "stripe-signature": "" }], ["a random UUID", body, { "stripe-signature": crypto.randomUUID() }],
+    ["another secret", body, signed(body, "whsec_wrong")], ["a changed body", body.replace("succeeded", "failed"), signed(body)],
+    ["a space more", `${body} `, signed(body)], ["301 s in the past", body, signed(body, stripe_secret, nowSeconds() - 310)],
+    ["a signature cut off", body, { "stripe-signature": stripeSignature(body).slice(0, -2) }], ["no time", body, { "stripe-signature": stripeSignature(body).replace(/^t=\d+,/, "") }],
+    ["a scheme of old", body, { "stripe-signature": stripeSignature(body).replace("v1=", "v0=") }], ["no JSON", "{", signed("{")], ["an empty body", "", signed("")],
+    ["the signature of the generic form", body, statusHeaders(body)], ["an API key alone", body, { authorization: "Bearer sk_dev" }],
+  ] as const)("Stripe's form with %s", async ([, text, headers]) => {
+    const before = await rowCounts(stack.db);
+    expectProblem(await sendStripe(text, headers), 403, "signature_invalid");
+    expect(await rowCounts(stack.db)).toEqual(before);
+  });
+
+  const status = statusBody({ payment_order_id: "unknown-order" });
+  const at = (offsetSeconds: number): Record<string, string> => statusHeaders(status, { time: new Date(Date.now() + offsetSeconds * 1_000) });
+  test.for([
+    ["no headers", status, {}], ["another secret", status, statusHeaders(status, { secret: `whsec_${randomBytes(24).toString("base64")}` })],
+    ["a changed body", status.replace("success", "failed"), statusHeaders(status)], ["another id", status, { ...statusHeaders(status), "webhook-id": "msg_other" }],
+    ["another time", status, { ...statusHeaders(status), "webhook-timestamp": String(nowSeconds() + 1) }], ["310 s in the past", status, at(-310)],
+    // The table is made before the stack starts; the suite needs no half hour.
+    ["half an hour in the future", status, at(1_800)], ["an empty signature", status, { ...statusHeaders(status), "webhook-signature": "" }],
+    ["an unknown scheme", status, { ...statusHeaders(status), "webhook-signature": statusHeaders(status)["webhook-signature"]?.replace("v1,", "v9,") ?? "" }],
+    ["only the body's own signature field", statusBody({ signature: status_secret }), {}],
+  ] as const)("the generic form with %s", async ([, text, headers]) => {
+    const before = await rowCounts(stack.db);
+    expectProblem(await sendStatus(text, headers), 403, "signature_invalid");
+    expect(await rowCounts(stack.db)).toEqual(before);
+  });
+
+  test("a forged webhook does not move a real order either", async () => {
+    const order = await orphan();
+    expectProblem(await sendStripe(stripeEvent(order), { "stripe-signature": "t=1,v1=00" }), 403, "signature_invalid");
+    expectProblem(await sendStatus(statusBody({ payment_order_id: order.payment_order_id }), {}), 403, "signature_invalid");
+    expect(await inbox(order.payment_order_id)).toEqual([]);
+    expect((await orderIn(stack, order.payment_order_id, "EXECUTING", "UNKNOWN")).transitions).not.toContainEqual(expect.objectContaining({ to_status: "SUCCESS" }));
+    await sendSigned(stripeEvent(order));
+    await orderIn(stack, order.payment_order_id, "SUCCESS");
+  });
+
+  test("1 MB of forged bytes is refused at once and does not hold up other requests", async () => {
+    const large = "x".repeat(1_000_000);
+    const forged = Promise.all(Array.from({ length: 5 }, () => sendStripe(large, { "stripe-signature": "t=1,v1=00" })));
+    let slowest = 0;
+    for (let probe = 0; probe < 20; probe++) {
+      const started = performance.now();
+      await (await fetch(`${stack.service_url}/livez`)).text();
+      slowest = Math.max(slowest, performance.now() - started);
+    }
+    for (const reply of await forged) expectProblem(reply, 403, "signature_invalid");
+    expect(slowest).toBeLessThan(1_000);
+  });
+
+  test("a PSP that is not configured is 404", async () => {
+    expectProblem(await postBytes(stack, "/api/v1/webhooks/paypal", body, signed(body)), 404, "not_found");
+  });
+});
+
+describe("a genuine webhook of Stripe's form", () => {
+  test("moves the order once, with the ledger and the wallet, however often it comes at once", async () => {
+    const order = await orphan();
+    const body = stripeEvent(order);
+    const replies = await Promise.all(Array.from({ length: 20 }, () => sendSigned(body)));
+    expect(new Set(replies.map((reply) => `${reply.status} ${reply.text}`))).toEqual(new Set(['200 {"status":"ok"}']));
+    await orderIn(stack, order.payment_order_id, "SUCCESS");
+    expect(await inbox(order.payment_order_id)).toHaveLength(1);
+    expect((await stack.call("GET", `/ledger?transaction_id=${order.payment_order_id}`)).json["data"]).toHaveLength(2);
+    // Weeks later the same event again: known.
+    expect((await sendSigned(body)).status).toBe(200);
+    expect(await inbox(order.payment_order_id)).toHaveLength(1);
+  });
+
+  test("is accepted with the older of two secrets while one is being replaced", async () => {
+    const order = await orphan();
+    const body = stripeEvent(order);
+    expect((await sendStripe(body, { "stripe-signature": stripeSignature(body, old_stripe_secret) })).status).toBe(200);
+    await orderIn(stack, order.payment_order_id, "SUCCESS");
+  });
+
+  test.for([["another amount", { amount: 1, amount_received: 1 }], ["another currency", { currency: "eur" }]] as const)(
+    "with %s than the order's never makes it SUCCESS: a person is told", async ([, intent]) => {
+      const order = await orphan();
+      expect((await sendSigned(stripeEvent(order, { intent }))).status).toBe(200);
+      await until("a dead letter waits", async () => ((await stack.call("GET", "/dead_letters?state=waiting&limit=100")).json["data"] as { subject_id: string }[])
+        .some((letter) => letter.subject_id === order.payment_order_id));
+      expect(await orderIn(stack, order.payment_order_id, "UNKNOWN")).toMatchObject({ wallet_updated: false, ledger_updated: false });
+    });
+
+  test("that reports a success for a declined order leaves it FAILED and tells a person", async () => {
+    const { order_ids } = await acceptCheckout(stack, card("tok_card_declined"), [{ amount: "29.99" }]);
+    const { attempts } = await orderIn(stack, order_ids[0], "FAILED");
+    await sendSigned(stripeEvent({ attempt_id: attempts[0]?.attempt_id ?? "", payment_order_id: order_ids[0], amount: 2_999 }));
+    await until("a dead letter waits", async () => ((await stack.call("GET", "/dead_letters?state=waiting&limit=100")).json["data"] as { subject_id: string; reason: string }[])
+      .some((letter) => letter.subject_id === order_ids[0] && letter.reason.includes("reports a success")));
+    expect(await orderIn(stack, order_ids[0], "FAILED")).toMatchObject({ ledger_updated: false });
+  });
+
+  test("that speaks of something unknown is stored and kept as unmatched", async () => {
+    expect((await sendSigned(stripeEvent({ attempt_id: "att_of_nobody", payment_order_id: "order-of-nobody", amount: 100 }))).status).toBe(200);
+    await until("it is unmatched", async () => (await inbox("order-of-nobody"))[0]?.["state"] === "unmatched");
+  });
+
+  test("that says nothing about a payment is stored and ignored", async () => {
+    const id = `evt_other_${process.pid}`;
+    expect((await sendSigned(stripeEvent({ attempt_id: "att_x", payment_order_id: "order-x", amount: 1 }, { id, type: "customer.created" }))).status).toBe(200);
+    await until("it is ignored", async () => (await stack.db.asOwner("select state from webhook_inbox where psp_event_id = $1", [id]))[0]?.["state"] === "ignored");
+  });
+});
+
+describe("the generic form payment-status (R144, R145, R254)", () => {
+  test("success moves an order whose answer was lost", async () => {
+    const order = await orphan();
+    expect(await sendSignedStatus({ payment_order_id: order.payment_order_id, token: "psp-reference-1" })).toMatchObject({ status: 200, json: { status: "ok" } });
+    const paid = await orderIn(stack, order.payment_order_id, "SUCCESS");
+    expect(paid).toMatchObject({ psp_token: "psp-reference-1", wallet_updated: true, ledger_updated: true });
+    expect(paid.transitions.at(-1)).toMatchObject({ actor: "webhook:payment-status" });
+  });
+
+  test.for([["card_declined"], [undefined], [null], [""], ["x".repeat(300)]] as const)("failed with the error %j ends in FAILED", async ([error]) => {
+    const order = await orphan();
+    expect((await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "failed", ...(error === undefined ? {} : { error }) })).status).toBe(200);
+    expect(await orderIn(stack, order.payment_order_id, "FAILED")).toMatchObject({ status_cause: "psp_declined", error_code: expect.stringMatching(/./) as string });
+  });
+
+  test("pending moves it to PENDING, not FAILED, and a later success to SUCCESS", async () => {
+    const order = await orphan();
+    await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "pending", token: "psp-reference-2" });
+    await orderIn(stack, order.payment_order_id, "PENDING");
+    await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "success", token: "psp-reference-2" });
+    await orderIn(stack, order.payment_order_id, "SUCCESS");
+    // An old message that arrives last moves nothing back.
+    await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "failed", token: "psp-reference-2" });
+    await until("all three are decided", async () => (await inbox(order.payment_order_id)).filter((message) => message["state"] === "applied").length === 3);
+    await orderIn(stack, order.payment_order_id, "SUCCESS");
+  });
+
+  test("20 copies at once are stored once", async () => {
+    const order = await orphan();
+    const body = statusBody({ payment_order_id: order.payment_order_id });
+    const headers = statusHeaders(body);
+    const replies = await Promise.all(Array.from({ length: 20 }, () => sendStatus(body, headers)));
+    expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([200]));
+    expect(await inbox(order.payment_order_id)).toHaveLength(1);
+    await orderIn(stack, order.payment_order_id, "SUCCESS");
+  });
+
+  test("a message that arrives before its order is known is applied later", async () => {
+    const payment_order_id = `early-${process.pid}`;
+    expect((await sendSignedStatus({ payment_order_id, token: "psp-reference-3" })).status).toBe(200);
+    await until("it is unmatched", async () => (await inbox(payment_order_id))[0]?.["state"] === "unmatched");
+    await stack.setFaults({ webhooks: { drop_rate: 1 } });
+    await acceptCheckout(stack, card("tok_fault_timeout_before_charge"), [{ payment_order_id }]);
+    const order = await orderIn(stack, payment_order_id, "SUCCESS");
+    expect(order.transitions.at(-1)).toMatchObject({ actor: "webhook:payment-status" });
+  });
+
+  test.for([
+    ["no JSON", "not json", "body"], ["a list", "[]", "token"], ["no token", statusBody({ token: undefined }), "token"], ["an empty token", statusBody({ token: "" }), "token"],
+    ["a token that is a number", statusBody({ token: 1 }), "token"], ["a token of 256 characters", statusBody({ token: "t".repeat(256) }), "token"],
+    ["no order", statusBody({ payment_order_id: undefined }), "payment_order_id"], ["an unknown status", statusBody({ status: "paid" }), "status"],
+    ["an error that is no text", statusBody({ error: { code: 1 } }), "error"], ["NUL in the order", statusBody({ payment_order_id: "a\u0000b" }), "payment_order_id"],
+    ["NUL in the token", statusBody({ token: "a\u0000b" }), "token"], ["a lone surrogate in the order", statusBody({ payment_order_id: "\ud800" }), "payment_order_id"],
+  ] as const)("a genuine message with %s is 400 and leaves no row", async ([, body, param]) => {
+    const before = await rowCounts(stack.db);
+    expectProblem(await sendStatus(body, statusHeaders(body)), 400, "invalid_request", param);
+    expect(await rowCounts(stack.db)).toEqual(before);
+  });
+});

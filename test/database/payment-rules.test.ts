@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.drop());
+
+const states = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "SUCCESS", "FAILED", "CANCELED"] as const;
+type State = (typeof states)[number];
+
+/** What the requirements allow (R58, R241, R244); everything else must be impossible. */
+const allowed: Readonly<Record<State, readonly State[]>> = {
+  NOT_STARTED: ["EXECUTING", "CANCELED"],
+  EXECUTING: ["SUCCESS", "FAILED", "PENDING", "UNKNOWN", "RETRY_SCHEDULED"],
+  PENDING: ["EXECUTING", "SUCCESS", "FAILED", "UNKNOWN", "CANCELED"],
+  UNKNOWN: ["SUCCESS", "FAILED", "PENDING", "RETRY_SCHEDULED"],
+  RETRY_SCHEDULED: ["EXECUTING", "FAILED", "CANCELED"],
+  SUCCESS: [],
+  FAILED: ["EXECUTING"],
+  CANCELED: [],
+};
+
+let count = 0;
+const insertEvent = (id: string, orders = 1): Promise<unknown[]> => db.asService(
+  `insert into payment_events (checkout_id, buyer_info, credit_card_info, unfinished_order_count, request_fingerprint, risk_decision)
+   values ($1, '{}', '{}', $2, decode(repeat('00', 32), 'hex'), 'pass')`, [id, orders]);
+
+const orderColumns = "payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor";
+
+async function newOrder(changes: { status?: State; amount?: string; currency?: string } = {}): Promise<string> {
+  const id = `order-${++count}`;
+  await insertEvent(id);
+  await db.asService(`insert into payment_orders (${orderColumns}) values ($1, $1, 0, 'b', 's', $2, $3, $4, 'accepted', 'test')`,
+    [id, changes.amount ?? "100", changes.currency ?? "USD", changes.status ?? "NOT_STARTED"]);
+  return id;
+}
+
+/** An order that stands in a state, whatever way would lead there. */
+async function orderAt(status: State): Promise<string> {
+  const id = `placed-${++count}`;
+  await insertEvent(id);
+  const booked = status === "SUCCESS";
+  await db.asOwner(
+    `begin; set local session_replication_role = replica;
+     insert into payment_orders (${orderColumns}, wallet_updated, ledger_updated)
+     values ('${id}', '${id}', 0, 'b', 's', 100, 'USD', '${status}', 'test', 'test', ${booked}, ${booked}); commit`);
+  return id;
+}
+
+const move = (id: string, to: State, as: "asService" | "asOwner" = "asService"): Promise<unknown[]> => db[as](
+  `update payment_orders set status = $2, status_cause = 'test', status_actor = 'mover', wallet_updated = $3, ledger_updated = $3 where payment_order_id = $1`,
+  [id, to, to === "SUCCESS"]);
+
+const historyOf = (id: string): Promise<unknown[]> => db.asOwner(
+  "select from_status, to_status, cause, actor from payment_order_transitions where payment_order_id = $1 order by transition_number", [id]);
+
+describe("the state machine", () => {
+  test.for(states.flatMap((from) => states.filter((to) => to !== from && !allowed[from].includes(to)).map((to) => [from, to] as const)))(
+    "an order cannot go from %s to %s, not even moved by the owner", async ([from, to]) => {
+      const id = await orderAt(from);
+      for (const as of ["asService", "asOwner"] as const) await expect(move(id, to, as)).rejects.toMatchObject({ code: "PL005" });
+      expect(await db.asOwner("select status from payment_orders where payment_order_id = $1", [id])).toEqual([{ status: from }]);
+      expect(await historyOf(id)).toEqual([]);
+    });
+
+  test.for(states.flatMap((from) => allowed[from].map((to) => [from, to] as const)))("an order can go from %s to %s, and the history and an event say so", async ([from, to]) => {
+    const id = await orderAt(from);
+    await move(id, to);
+    expect(await historyOf(id)).toEqual([{ from_status: from, to_status: to, cause: "test", actor: "mover" }]);
+    const type = `payment_order.${to === "SUCCESS" ? "succeeded" : to.toLowerCase()}`;
+    expect(await db.asOwner("select type from events where subject_id = $1", [id])).toEqual([{ type }]);
+  });
+
+  test.for(states)("an order made as %s is refused or has its first line of history", async (status) => {
+    const made = newOrder({ status });
+    if (!["NOT_STARTED", "PENDING", "CANCELED"].includes(status)) {
+      await expect(made).rejects.toMatchObject({ code: expect.stringMatching(/^(PL005|23514)$/) as string });
+      return;
+    }
+    expect(await historyOf(await made)).toEqual([{ from_status: null, to_status: status, cause: "accepted", actor: "test" }]);
+  });
+
+  test("staying in a state is no transition", async () => {
+    const id = await newOrder();
+    await db.asService("update payment_orders set status = status, updated_at = now() where payment_order_id = $1", [id]);
+    expect(await historyOf(id)).toHaveLength(1);
+  });
+
+  test("one forbidden move in a statement undoes its neighbours' allowed ones", async () => {
+    const [good, bad] = [await newOrder(), await orderAt("CANCELED")];
+    await expect(db.asService("update payment_orders set status = 'EXECUTING', status_cause = 'x', status_actor = 'x' where payment_order_id = any ($1)", [[good, bad]])).rejects.toMatchObject({ code: "PL005" });
+    expect(await historyOf(good)).toHaveLength(1);
+  });
+
+  test("history is written only by a change of state: the service's role can neither insert a line nor call its function", async () => {
+    await expect(db.asService("insert into payment_order_transitions (payment_order_id, to_status, cause, actor) values ('x', 'SUCCESS', 'x', 'x')")).rejects.toMatchObject({ code: "42501" });
+    await expect(db.asService("select record_payment_order_transitions('{x}', '{null}', '{NOT_STARTED}', '{x}', '{x}', '{null}')")).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("SUCCESS and the two flags of the books are one: none without the others", async () => {
+    for (const [status, wallet, ledger] of [["SUCCESS", false, false], ["SUCCESS", true, false], ["SUCCESS", false, true], ["FAILED", true, true], ["EXECUTING", true, true]] as const) {
+      const id = await orderAt("EXECUTING");
+      await expect(db.asOwner("update payment_orders set status = $2, wallet_updated = $3, ledger_updated = $4 where payment_order_id = $1", [id, status, wallet, ledger])).rejects.toMatchObject({ code: "23514" });
+    }
+  });
+});
+
+describe("amounts and currencies", () => {
+  test.for(["0", "-1", "-9223372036854775808"])("an order of %s minor units cannot be stored", async (amount) => {
+    await expect(newOrder({ amount })).rejects.toMatchObject({ code: "23514" });
+  });
+  test.for(["9223372036854775808", "1.5", "nan"])("an order of %s minor units is no bigint", async (amount) => {
+    await expect(newOrder({ amount })).rejects.toMatchObject({ code: expect.stringMatching(/^22(003|P02)$/) as string });
+  });
+  test.for(["usd", "US", "USDT", ""])("an order in the currency %j cannot be stored", async (currency) => {
+    await expect(newOrder({ currency })).rejects.toMatchObject({ code: "23514" });
+  });
+  test.for(["0", "-1"])("an attempt of %s minor units cannot be stored", async (amount) => {
+    await expect(newAttempt(await newOrder(), 1, amount)).rejects.toMatchObject({ code: "23514" });
+  });
+  test("what a buyer spent on a day is never negative", async () => {
+    await expect(db.asService("insert into risk_buyer_days values ('b', 'USD', now(), -1)")).rejects.toMatchObject({ code: "23514" });
+  });
+  test("amount, currency, seller and checkout of an order cannot be changed by the service's role", async () => {
+    const id = await newOrder();
+    for (const change of ["amount_minor = 1", "currency = 'EUR'", "seller_account = 'x'", "checkout_id = 'x'", "payment_order_id = 'x'", "created_at = now()"]) {
+      await expect(db.asService(`update payment_orders set ${change} where payment_order_id = '${id}'`)).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+  test("an order has at most 255 characters of id", async () => {
+    await insertEvent("long");
+    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ($1, 'long', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't')`, ["x".repeat(256)])).rejects.toMatchObject({ code: "23514" });
+  });
+});
+
+function newAttempt(order: string, number: number, amount = "100", key = `key-${order}-${number}`): Promise<unknown[]> {
+  return db.asService(
+    "insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, psp_key, amount_minor, currency) values ($1, $2, $2, $3, 'stripe', $4, $5, 'USD')",
+    [`att-${order}-${number}`, order, number, key, amount]);
+}
+
+describe("attempts", () => {
+  test.for(["executing", "pending", "unknown"])("while one attempt is %s no other can start (design: never twice)", async (status) => {
+    const order = await newOrder();
+    await newAttempt(order, 1);
+    await db.asService("update payment_attempts set status = $2 where payment_order_id = $1", [order, status]);
+    await expect(newAttempt(order, 2)).rejects.toMatchObject({ code: "23505", constraint: "payment_attempts_one_open_per_order" });
+    for (const closed of ["declined", "not_sent", "canceled"]) {
+      await db.asService("update payment_attempts set status = $2 where payment_order_id = $1", [order, closed]);
+    }
+    await newAttempt(order, 2);
+  });
+
+  test("an order has at most one succeeded attempt", async () => {
+    const order = await newOrder();
+    await newAttempt(order, 1);
+    await db.asService("update payment_attempts set status = 'succeeded' where payment_order_id = $1", [order]);
+    await newAttempt(order, 2);
+    await expect(db.asService("update payment_attempts set status = 'succeeded' where attempt_id = $1", [`att-${order}-2`])).rejects.toMatchObject({ code: "23505" });
+  });
+
+  test("a key at the PSP belongs to one attempt for ever and cannot be changed", async () => {
+    const [one, two] = [await newOrder(), await newOrder()];
+    await newAttempt(one, 1, "100", "the-key");
+    await expect(newAttempt(two, 1, "100", "the-key")).rejects.toMatchObject({ code: "23505" });
+    await expect(db.asService("update payment_attempts set psp_key = 'another'")).rejects.toMatchObject({ code: "42501" });
+  });
+});
+
+describe("what belongs together stays together", () => {
+  test("an event with orders cannot be deleted, by nobody (R117, R223)", async () => {
+    const id = await newOrder();
+    await expect(db.asService("delete from payment_events where checkout_id = $1", [id])).rejects.toMatchObject({ code: "42501" });
+    await expect(db.asOwner("delete from payment_events where checkout_id = $1", [id])).rejects.toMatchObject({ code: expect.stringMatching(/^(23001|23503)$/) as string });
+  });
+
+  test("an order with attempts cannot be deleted", async () => {
+    const id = await newOrder();
+    await newAttempt(id, 1);
+    await expect(db.asOwner("delete from payment_orders where payment_order_id = $1", [id])).rejects.toMatchObject({ code: expect.stringMatching(/^(23001|23503)$/) as string });
+  });
+
+  test("an order needs its event, and ids are unique for ever (R47, R53)", async () => {
+    const id = await newOrder();
+    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ('no-event', 'nowhere', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't')`)).rejects.toMatchObject({ code: "23503" });
+    await expect(insertEvent(id)).rejects.toMatchObject({ code: "23505" });
+    await insertEvent("another-event");
+    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ($1, 'another-event', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't')`, [id])).rejects.toMatchObject({ code: "23505" });
+  });
+
+  test("a checkout is done exactly when no order is unfinished, and the count never falls below zero", async () => {
+    const id = await newOrder();
+    for (const change of ["is_payment_done = true", "unfinished_order_count = 0", "unfinished_order_count = -1, is_payment_done = true"]) {
+      await expect(db.asService(`update payment_events set ${change} where checkout_id = '${id}'`)).rejects.toMatchObject({ code: "23514" });
+    }
+  });
+
+  test("a webhook is stored once per PSP event, and its bytes cannot be changed", async () => {
+    const insert = (id: string): Promise<unknown[]> => db.asService("insert into webhook_inbox (message_id, psp, psp_event_id, type, body) values ($1, 'stripe', 'evt_1', 'x', '{}')", [id]);
+    await insert("m1");
+    await expect(insert("m2")).rejects.toMatchObject({ code: "23505" });
+    await expect(db.asService("update webhook_inbox set body = '[]'")).rejects.toMatchObject({ code: "42501" });
+    await expect(db.asService("delete from webhook_inbox")).rejects.toMatchObject({ code: "42501" });
+  });
+});

@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { expect, test } from "vitest";
+import { loadConfig } from "../../src/config.ts";
+
+const root = join(import.meta.dirname, "../..");
+const example = parseEnv(await readFile(join(root, ".env.example"), "utf8"));
+
+test(".env.example has every setting that the configuration reads, and no other", async () => {
+  const source = await readFile(join(root, "src/config.ts"), "utf8");
+  const read = [...source.matchAll(/\bread\.\w+\(\s*"([A-Z_]+)"/g)].map(([, name]) => String(name));
+  expect(read.length).toBeGreaterThan(30);
+  expect(Object.keys(example).toSorted()).toEqual([...new Set(read)].toSorted());
+});
+
+test("the values in .env.example are the defaults", () => {
+  const secret_key = "the same in both";
+  expect({ ...loadConfig("development", example), secret_key }).toEqual({ ...loadConfig("development", {}), secret_key });
+});
