@@ -82,6 +82,7 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
   ('PENDING', 'SUCCESS'),
   ('PENDING', 'FAILED'),
   ('PENDING', 'UNKNOWN'),
+  ('PENDING', 'RETRY_SCHEDULED'),
   ('PENDING', 'CANCELED'),
   ('UNKNOWN', 'SUCCESS'),
   ('UNKNOWN', 'FAILED'),

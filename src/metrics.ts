@@ -31,3 +31,23 @@ export const webhooksReceived = new Counter({
 export const deadLetters = new Counter({
   name: "pacioli_dead_letters_total", help: "Work that was given up and waits for a person.", labelNames: ["queue"], registers,
 });
+
+/** Gauges that are read from the database when `/metrics` is asked for. */
+export type InFlight = { readonly status: string; readonly count: number; readonly oldest_seconds: number };
+
+export function observeInFlight(read: () => Promise<readonly InFlight[]>): void {
+  const oldest = new Gauge({
+    name: "pacioli_payment_orders_oldest_seconds", help: "Age of the oldest order that is not final, by state.", labelNames: ["status"], registers,
+  });
+  new Gauge({
+    name: "pacioli_payment_orders_in_flight", help: "Orders that are not final, by state.", labelNames: ["status"], registers,
+    async collect() {
+      this.reset();
+      oldest.reset();
+      for (const row of await read()) {
+        this.set({ status: row.status }, row.count);
+        oldest.set({ status: row.status }, row.oldest_seconds);
+      }
+    },
+  });
+}

@@ -4,7 +4,8 @@ import { Database } from "../db/db.ts";
 import { buildApp, type App, type HttpContext } from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
-import { createPaymentWorkers, createPayments, type PaymentWorkers } from "../payments/payments.ts";
+import { observeInFlight } from "../metrics.ts";
+import { createPaymentWorkers, createPayments, selectInFlight, type PaymentWorkers } from "../payments/payments.ts";
 import { PspRouter } from "../psp/psp.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
 import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
@@ -24,7 +25,7 @@ export type Service = {
 };
 
 /** Everything one process needs to serve, to work, or both. Nothing listens or works yet. */
-export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean }): Promise<Service> {
+export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean; has_api: boolean }): Promise<Service> {
   const log = createLogger(config.log_level);
   const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
   const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.lease_seconds, is_supervisor: options.is_worker });
@@ -33,6 +34,7 @@ export async function composeService(config: Config, databaseUrl: string, option
   const { intake, actions } = createPayments({ database, jobs, log }, config.payments);
   const workers = createPaymentWorkers({ database, jobs, log, router }, config.payments);
   const inbox = openInbox(database, jobs);
+  observeInFlight(() => selectInFlight(database));
   let isDraining = false;
   const context: HttpContext = {
     database, jobs, log, intake, actions, router, inbox,
@@ -45,7 +47,7 @@ export async function composeService(config: Config, databaseUrl: string, option
     },
     isDraining: () => isDraining,
   };
-  const app = await buildApp(context);
+  const app = await buildApp(context, { has_api: options.has_api });
   return {
     log, database, jobs, app, workers,
     drain: () => {

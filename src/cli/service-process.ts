@@ -11,7 +11,7 @@ export async function runService(roles: Roles, mode: "development" | "production
   const config = loadConfig(mode);
   const url = databaseUrlOf(config);
   await checkSchema(config.migration_database_url ?? url);
-  const service = await composeService(config, url, { is_worker: roles.works });
+  const service = await composeService(config, url, { is_worker: roles.works, has_api: roles.serves });
   try {
     await start(config, service, roles);
   } catch (error) {
@@ -30,7 +30,8 @@ async function start(config: Config, service: Service, roles: Roles): Promise<vo
     await admitApiKey(service.database, { token: config.api_key, name: "environment", scopes: ["read", "write", "admin"] });
   }
   if (roles.works) service.workers.start();
-  const address = roles.serves ? await service.app.listen({ host: config.host, port: config.port }) : null;
+  // A worker listens too, for its health and its metrics only.
+  const address = await service.app.listen({ host: config.host, port: config.port });
   // Started by `pacioli dev`: when that dies without a word, so do we.
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   process.stdout.write(`${JSON.stringify({ event: "service_ready", url: address, ...roles })}\n`);

@@ -19,6 +19,8 @@ export type StackOptions = {
   readonly environment?: Readonly<Record<string, string>>;
   /** Whether the simulator sends webhooks to the service. */
   readonly has_webhooks: boolean;
+  /** Where the simulator sends them, if not to the service. */
+  readonly webhook_url?: string | undefined;
   readonly on_progress: (line: string) => void;
 };
 
@@ -63,7 +65,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
       SIMULATOR_PORT: String(options.simulator_port),
       SIMULATOR_SECRET_KEY: secrets.key,
       ...(options.has_webhooks ? {
-        SIMULATOR_WEBHOOK_URL: `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`,
+        SIMULATOR_WEBHOOK_URL: options.webhook_url ?? `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`,
         SIMULATOR_WEBHOOK_SECRET: secrets.stripe,
       } : {}),
       ...options.environment,
@@ -119,6 +121,7 @@ export function startStackFromEnvironment(onProgress: (line: string) => void, ch
     port: config.port,
     simulator_port: config.simulator.port,
     has_webhooks: true,
+    webhook_url: config.simulator.webhook_url,
     on_progress: onProgress,
     ...changes,
   });

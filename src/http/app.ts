@@ -21,7 +21,7 @@ import { registerWalletRoutes } from "./routes/wallets.ts";
 import { registerWebhookRoutes } from "./routes/webhooks.ts";
 
 /** The HTTP door. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
-export async function buildApp(context: HttpContext): Promise<App> {
+export async function buildApp(context: HttpContext, options: { has_api: boolean } = { has_api: true }): Promise<App> {
   const loggerInstance: FastifyBaseLogger = context.log;
   const app = Fastify({
     loggerInstance,
@@ -45,8 +45,10 @@ export async function buildApp(context: HttpContext): Promise<App> {
   });
 
   await app.register(async (scope: App) => registerOperationsRoutes(scope, context));
-  await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
-  await app.register(async (scope: App) => registerApi(scope, context), { prefix: "/api/v1" });
+  if (options.has_api) {
+    await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
+    await app.register(async (scope: App) => registerApi(scope, context), { prefix: "/api/v1" });
+  }
   await app.ready();
   return app;
 }

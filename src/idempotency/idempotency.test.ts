@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
-import { answerOnce, deleteExpiredAnswers, fingerprintOf, type Answer } from "./idempotency.ts";
+import { answerOnce, fingerprintOf, type Answer } from "./idempotency.ts";
+import { deleteExpiredAnswers } from "./queries.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {

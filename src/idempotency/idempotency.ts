@@ -3,10 +3,12 @@ import { createHash } from "node:crypto";
 import type { Database, Transaction } from "../db/db.ts";
 import { sqlStateOf } from "../db/db.ts";
 import { AppError } from "../errors.ts";
+import { WorkLoop } from "../jobs/jobs.ts";
+import type { Logger } from "../log.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { insertAnswers, lockKey, selectAnswers, type AnswerRow } from "./queries.ts";
+import { deleteExpiredAnswers, insertAnswers, lockKey, selectAnswers, type AnswerRow } from "./queries.ts";
 
-export { deleteExpiredAnswers, insertAnswers, selectAnswers } from "./queries.ts";
+export { insertAnswers, selectAnswers } from "./queries.ts";
 export type { AnswerRow } from "./queries.ts";
 
 /** What was answered, byte for byte, and whether it was answered before. */
@@ -56,4 +58,17 @@ export async function answerOnce(
     }
     throw error;
   }
+}
+
+const purge_interval_ms = 600_000;
+
+/** Removes answers whose time is over, every ten minutes; their keys may then be used again. */
+export function createAnswerPurge(database: Database, log: Logger): WorkLoop {
+  return new WorkLoop({
+    name: "idempotency_purge", log, idle_poll_ms: purge_interval_ms,
+    run: async () => {
+      await deleteExpiredAnswers(database);
+      return 0;
+    },
+  });
 }

@@ -65,7 +65,8 @@ export class Executor {
         this.#onPlaceFree = resolve;
       });
     }
-    const free = concurrency - this.#callsRunning;
+    const free = Math.min(concurrency - this.#callsRunning, this.#options.router.callsAllowed());
+    if (free === 0) return 0;
     const { claimed_count, tasks } = await this.#options.database.transaction((tx) => claimTasks(tx, this.#options, free));
     for (const task of tasks) this.#start(task);
     return claimed_count;

@@ -1,6 +1,7 @@
 /** The door of the payments room: a checkout from its acceptance to settled orders. */
 import type { Database } from "../db/db.ts";
 import { createDeadLetterDrain, type Jobs } from "../jobs/jobs.ts";
+import { createAnswerPurge } from "../idempotency/idempotency.ts";
 import type { Logger } from "../log.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { RiskLimits } from "../risk/risk.ts";
@@ -16,7 +17,7 @@ export { armCrashPoint, crashPointNames } from "./crash-points.ts";
 export type { CrashPointName } from "./crash-points.ts";
 export type { Intake, IntakeRequest } from "./intake.ts";
 export type { CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
-export { selectAttempts, selectEvent, selectOrder, selectOrders, selectOrdersOfCheckouts, selectTransitions } from "./queries.ts";
+export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectTransitions } from "./queries.ts";
 export { verifyPayments } from "./verify.ts";
 export { attemptView, checkoutView, orderView } from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";
@@ -56,6 +57,7 @@ export function createPaymentWorkers(parts: Parts & { readonly router: PspRouter
     new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms }),
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
     createDeadLetterDrain({ ...parts, idle_poll_ms: 1_000 }),
+    createAnswerPurge(parts.database, parts.log),
   ];
   return {
     start: () => workers.forEach((worker) => worker.start()),

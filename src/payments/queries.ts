@@ -119,3 +119,13 @@ export async function moveOrder(tx: Queryable, move: OrderMove & { readonly is_r
   if (row === undefined) throw new Error(`the order ${move.payment_order_id} vanished under its lock`);
   return row;
 }
+
+/** Orders that are not final, by state, with the age of the oldest. */
+export function selectInFlight(db: Queryable): Promise<{ status: OrderStatus; count: number; oldest_seconds: number }[]> {
+  return db.query(
+    `select status, count(*)::int as count, extract(epoch from now() - min(created_at))::float8 as oldest_seconds
+       from payment_orders
+      where status <> 'SUCCESS' and status in ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED')
+      group by status`,
+  );
+}

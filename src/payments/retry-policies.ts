@@ -19,7 +19,8 @@ export function retryPolicies(settings: { attempts_max: number; backoff_base: nu
     invalid_request: { strategy: "none" },
     transient_decline: exponential,
     rate_limited: exponential,
-    unreachable: exponential,
+    // The PSP's outage is not the payment's fault: nothing was sent, so it may wait for hours.
+    unreachable: { ...exponential, attempts_max: 10 * settings.attempts_max },
     inquiry: { ...exponential, attempts_max: Number.MAX_SAFE_INTEGER, base: 2 },
   };
 }

@@ -1,4 +1,5 @@
 import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, type CircuitBreakerPolicy } from "cockatiel";
+import { monotonicMilliseconds } from "../clock.ts";
 import { breakerOpen } from "../metrics.ts";
 
 export type BreakerOptions = { readonly failures_in_a_row: number; readonly open_seconds: number };
@@ -16,6 +17,7 @@ function isPspFailing(result: unknown): boolean {
 export class Breaker {
   readonly #policy: CircuitBreakerPolicy;
   readonly #openSeconds: number;
+  #openUntilMs = 0;
 
   constructor(name: string, options: BreakerOptions) {
     this.#openSeconds = options.open_seconds;
@@ -24,6 +26,15 @@ export class Breaker {
       breaker: new ConsecutiveBreaker(options.failures_in_a_row),
     });
     this.#policy.onStateChange((state) => breakerOpen.set({ psp: name }, state === CircuitState.Open ? 1 : 0));
+    this.#policy.onBreak(() => {
+      this.#openUntilMs = monotonicMilliseconds() + options.open_seconds * 1_000;
+    });
+  }
+
+  /** How many calls make sense now: none while open, one as a trial after that, any number while closed. */
+  callsAllowed(): number {
+    if (this.#policy.state === CircuitState.Closed) return Number.POSITIVE_INFINITY;
+    return monotonicMilliseconds() < this.#openUntilMs ? 0 : 1;
   }
 
   /** The call's result, or `whenOpen(seconds until the next trial)` without a call. */

@@ -20,6 +20,14 @@ export class PspRouter {
     return this.#default;
   }
 
+  /**
+   * How many new calls make sense now. None while every PSP's breaker is open: work that waits then
+   * keeps its state and uses up no attempt.
+   */
+  callsAllowed(): number {
+    return Math.max(...[...this.#psps.values()].map(({ breaker }) => breaker.callsAllowed()));
+  }
+
   get(name: string): Psp {
     return this.#route(name).psp;
   }

@@ -47,7 +47,7 @@ test("the demo shows every step: checkout, execution, wallets, ledger, balance, 
 });
 
 test("the demo's output can be read through a pipe: no colours, no line over 110 characters, about a hundred lines", () => {
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- the character that begins a colour is looked for
   expect(printed).not.toMatch(/\u001B/);
   expect(printed.split("\n").filter((line) => line.length > 110)).toEqual([]);
   expect(printed.split("\n").length).toBeLessThanOrEqual(110);

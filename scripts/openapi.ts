@@ -1,0 +1,42 @@
+/** Writes openapi.json from the routes. No database is needed: the parts are real, and none of them connects before it is used. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openDatabase, service_role } from "../src/cli/compose.ts";
+import { loadConfig } from "../src/config.ts";
+import { buildApp } from "../src/http/http.ts";
+import { Jobs } from "../src/jobs/jobs.ts";
+import { createLogger } from "../src/log.ts";
+import { createPayments } from "../src/payments/payments.ts";
+import { PspRouter } from "../src/psp/psp.ts";
+import { createStripe } from "../src/psp/stripe/stripe.ts";
+import { createPaymentStatusVerifier, openInbox } from "../src/webhooks/webhooks.ts";
+
+export const openApiFile = join(import.meta.dirname, "../openapi.json");
+
+/** The text of openapi.json as the routes of this version make it. */
+export async function printOpenApi(): Promise<string> {
+  const config = loadConfig("development", {});
+  const log = createLogger("silent");
+  const url = "postgres://127.0.0.1/nowhere";
+  const database = openDatabase(url, 1, "pacioli-openapi");
+  const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.lease_seconds, is_supervisor: false });
+  const stripe = createStripe({ name: "stripe", secret_key: "sk_test_none", webhook_secrets: [], timeout_ms: 1_000, connections_max: 1 });
+  const app = await buildApp({
+    database, jobs, log, ...createPayments({ database, jobs, log }, config.payments), inbox: openInbox(database, jobs),
+    router: new PspRouter([stripe], { failures_in_a_row: config.psp.breaker_failures, open_seconds: config.psp.breaker_open_seconds }),
+    verifyPaymentStatus: createPaymentStatusVerifier([]),
+    settings: {
+      secret_key: config.secret_key, allowed_hosts: [], rate_limit_per_second: config.rate_limit_per_second,
+      idempotency_hours: config.payments.idempotency_hours,
+    },
+    isDraining: () => false,
+  });
+  try {
+    return `${JSON.stringify(app.swagger(), undefined, 2)}\n`;
+  } finally {
+    await app.close();
+    await database.close();
+  }
+}
+
+if (import.meta.main) await writeFile(openApiFile, await printOpenApi());

