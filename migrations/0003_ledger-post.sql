@@ -48,7 +48,7 @@ begin
         select *
           from unnest(p_account_codes, p_account_currencies, v_changes, v_counts) with ordinality
                as named (code, currency, change_minor, entry_count, position)
-         order by named.code, named.currency
+         order by named.code collate "C", named.currency collate "C"
       ) n
      where a.code = n.code and a.currency = n.currency
     returning n.position, a.account_id, a.balance_minor - n.change_minor as balance_minor,
@@ -99,6 +99,19 @@ begin
 end
 $$;
 
+-- A row that is not there cannot be locked: make it first. Two writers that make the same account
+-- meet on its unique key.
+create function ledger_make_accounts(
+  p_codes text[], p_currencies text[], p_kinds ledger_account_kind[], p_owners text[], p_floors bigint[]
+) returns void
+language sql as $$
+  insert into ledger_accounts (code, currency, kind, owner_id, floor_minor)
+  select n.code, n.currency, n.kind, n.owner_id, n.floor_minor
+    from unnest(p_codes, p_currencies, p_kinds, p_owners, p_floors) as n (code, currency, kind, owner_id, floor_minor)
+   order by n.code collate "C", n.currency collate "C"
+  on conflict on constraint ledger_accounts_code_currency_key do nothing
+$$;
+
 -- What became of one transaction whose source is in the ledger already: the same one again, or
 -- another under the same name.
 create function ledger_compare_posted(
@@ -137,11 +150,11 @@ begin
 
   select array_agg(d.code order by d.rank), array_agg(d.currency order by d.rank)
     into v_account_codes, v_account_currencies
-    from (select distinct e.code, e.currency, dense_rank() over (order by e.code, e.currency) as rank
+    from (select distinct e.code, e.currency, dense_rank() over (order by e.code collate "C", e.currency collate "C") as rank
             from unnest(p_codes, p_currencies) as e (code, currency)) d;
   select array_agg(e.rank order by e.position)
     into v_entry_accounts
-    from (select position, dense_rank() over (order by code, currency)::int as rank
+    from (select position, dense_rank() over (order by code collate "C", currency collate "C")::int as rank
             from unnest(p_codes, p_currencies) with ordinality as o (code, currency, position)) e;
 
   perform ledger_write_batch(
@@ -161,6 +174,12 @@ exception
       else
         raise;
     end case;
+  when check_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    if v_constraint = 'ledger_accounts_floor_check' then
+      return 'below_floor';
+    end if;
+    raise;
 end
 $$;
 
@@ -180,7 +199,7 @@ begin
   perform 1
      from unnest(p_account_codes, p_account_currencies) as n (code, currency)
      join ledger_accounts a on a.code = n.code and a.currency = n.currency
-    order by a.code, a.currency
+    order by a.code collate "C", a.currency collate "C"
       for no key update of a;
 
   for v_position in 1 .. cardinality(p_sources) loop
@@ -228,15 +247,11 @@ begin
       v_is_written := true;
     exception
       when sqlstate 'PL004' then
-        -- A row that is not there cannot be locked: make it first. Two writers that make the same
-        -- account meet on its unique key.
-        insert into ledger_accounts (code, currency, kind, owner_id, floor_minor)
-        select n.code, n.currency, n.kind, n.owner_id, n.floor_minor
-          from unnest(p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors)
-               as n (code, currency, kind, owner_id, floor_minor)
-         order by n.code, n.currency
-        on conflict on constraint ledger_accounts_code_currency_key do nothing;
-      when sqlstate 'PL001' or unique_violation then
+        perform ledger_make_accounts(
+          p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
+      when sqlstate 'PL001' or unique_violation or check_violation then
+        perform ledger_make_accounts(
+          p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
         v_outcomes := ledger_post_one_by_one(
           p_account_codes, p_account_currencies, v_transaction_ids, p_sources, p_effective_ats, p_descriptions, p_reverses,
           p_entry_transactions, p_entry_accounts, p_entry_amounts);

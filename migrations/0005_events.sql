@@ -1,16 +1,18 @@
 -- Up Migration
 
--- Append-only domain events, written in the transaction that causes them.
-create table events (
-  event_number bigint generated always as identity primary key,
+-- Append-only domain events, written in the transaction that causes them. Numbers come from one
+-- sequence for every kind of event, wherever it is kept.
+create sequence event_numbers;
+
+create table checkout_events (
+  event_number bigint primary key default nextval('event_numbers'),
   occurred_at timestamptz not null default clock_timestamp(),
-  type text collate "C" not null check (type ~ '^[a-z_]+\.[a-z_]+$'),
-  -- The object it is about: a checkout_id, a payment_order_id.
-  subject_id text not null check (length(subject_id) between 1 and 255),
+  type text collate "C" not null check (type in ('checkout.created', 'checkout.completed')),
+  checkout_id text not null check (length(checkout_id) between 1 and 255),
   data jsonb
 );
 
-create index events_subject_index on events (subject_id, event_number);
+create index checkout_events_checkout_index on checkout_events (checkout_id, event_number);
 
 create function refuse_history_change() returns trigger
 language plpgsql as $$
@@ -19,7 +21,8 @@ begin
 end
 $$;
 
-create trigger events_append_only before update or delete or truncate on events
+create trigger checkout_events_append_only before update or delete or truncate on checkout_events
   for each statement execute function refuse_history_change();
 
-grant select, insert on events to pacioli_service;
+grant usage on sequence event_numbers to pacioli_service;
+grant select, insert on checkout_events to pacioli_service;

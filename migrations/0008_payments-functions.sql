@@ -19,7 +19,7 @@ begin
          as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, unfinished_order_count integer,
                request_fingerprint text, risk_decision risk_decision, risk_reasons text[]);
 
-  insert into events (type, subject_id, data)
+  insert into checkout_events (type, checkout_id, data)
   select 'checkout.created', e.checkout_id, jsonb_build_object('risk_decision', e.risk_decision)
     from json_to_recordset(p_events) as e (checkout_id text, risk_decision text);
 
@@ -71,18 +71,17 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, psp_key, amount_minor, currency)
-  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.psp_key, n.amount_minor, n.currency
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency)
+  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.amount_minor, n.currency
     from json_to_recordset(p_attempts)
-         as n (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, psp_key text,
-               amount_minor bigint, currency text);
+         as n (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text);
 
   update payment_orders o
      set status = 'EXECUTING', status_cause = 'execution_started', status_actor = p_actor, attempt_id = n.attempt_id,
-         psp_nonce = n.psp_key, updated_at = now(), next_retry_at = null,
+         psp_nonce = n.attempt_id, updated_at = now(), next_retry_at = null,
          retry_count = o.retry_count + (o.status = 'RETRY_SCHEDULED')::integer,
          last_retry_at = case when o.status = 'RETRY_SCHEDULED' then now() else o.last_retry_at end
-    from json_to_recordset(p_attempts) as n (attempt_id text, payment_order_id text, psp_key text)
+    from json_to_recordset(p_attempts) as n (attempt_id text, payment_order_id text)
    where o.payment_order_id = n.payment_order_id;
 end
 $$;
@@ -128,7 +127,7 @@ begin
      where e.checkout_id = c.checkout_id
     returning e.checkout_id, e.is_payment_done
   )
-  insert into events (type, subject_id)
+  insert into checkout_events (type, checkout_id)
   select 'checkout.completed', checkout_id from done where is_payment_done;
 end
 $$;

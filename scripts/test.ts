@@ -28,6 +28,7 @@ function run(step: Step): boolean {
   return result.status === 0;
 }
 
+process.stdout.write(`Node ${process.version}\n`);
 const start = performance.now();
 const steps = process.argv.length > 2 ? [tests] : all;
 const results = steps.map((step, index) => {

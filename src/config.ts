@@ -164,7 +164,16 @@ function databaseUrlOfParts(read: Reader): string | undefined {
   return `postgres://${user}:${password}@${host}:${read.number("DB_PORT", 5_432, { min: 1, max: 65_535 })}/${read.text("DB_NAME", "pacioli")}`;
 }
 
+const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+
 function check(read: Reader, config: Config): void {
+  if (!logLevels.includes(config.log_level)) read.faults.push(`LOG_LEVEL: "${config.log_level}" is not one of ${logLevels.join(", ")}`);
+  for (const secret of config.psp.status_webhook_secrets) {
+    // What Standard Webhooks prescribes: base64 after an optional whsec_.
+    if (!/^(whsec_)?[A-Za-z0-9+/]{8,}={0,2}$/.test(secret) || secret.replace(/^whsec_/, "").length % 4 !== 0) {
+      read.faults.push("PSP_WEBHOOK_SECRET: give base64, best after whsec_");
+    }
+  }
   const isProduction = config.mode === "production";
   if (isProduction && config.secret_key.length < 32) read.faults.push("SECRET_KEY: set at least 32 random characters");
   if (isProduction && config.database_url === undefined) read.faults.push("DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL");

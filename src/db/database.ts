@@ -64,7 +64,7 @@ export class Database implements Queryable {
 
   constructor(options: DatabaseOptions) {
     const role = options.role === undefined ? "" : `-c role=${options.role} `;
-    this.#pool = new pg.Pool({
+    const pipelined: pg.PoolConfig & { pipeline: true } = {
       connectionString: options.url,
       application_name: options.application_name,
       max: options.connections_max,
@@ -72,7 +72,11 @@ export class Database implements Queryable {
       options: `${role}-c TimeZone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000`,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
-    });
+      // Statements that do not wait for each other's rows are sent together. Each round trip waits for
+      // a turn of a busy event loop: transactions stood idle for most of their time without this.
+      pipeline: true,
+    };
+    this.#pool = new pg.Pool(pipelined);
     // A connection that breaks while idle is dropped by the pool; the next query opens a new one.
     this.#pool.on("error", () => undefined);
   }
@@ -110,8 +114,9 @@ export class Database implements Queryable {
     client.on("error", onBreak);
     let isBroken = true;
     try {
-      await client.query("begin");
-      const result = await insideTransaction.run(true, () => work(transactionOn(client)));
+      // Not awaited: it travels with the first statement (the connection is pipelined).
+      const begun = client.query("begin");
+      const [result] = await Promise.all([insideTransaction.run(true, () => work(transactionOn(client))), begun]);
       await client.query("commit");
       isBroken = false;
       return result;

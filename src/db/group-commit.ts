@@ -82,10 +82,12 @@ export class GroupCommit<Item, Result> {
 
   async #flush(items: readonly Item[]): Promise<readonly Result[]> {
     groupCommitItems.observe({ group: this.#options.name }, items.length);
-    const results = await this.#options.database.transaction((tx) => this.#options.flush(tx, items));
-    if (results.length !== items.length) {
-      throw new Error(`group commit ${this.#options.name}: ${results.length} results for ${items.length} items`);
-    }
-    return results;
+    return this.#options.database.transaction(async (tx) => {
+      const results = await this.#options.flush(tx, items);
+      if (results.length !== items.length) {
+        throw new Error(`group commit ${this.#options.name}: ${results.length} results for ${items.length} items`);
+      }
+      return results;
+    });
   }
 }

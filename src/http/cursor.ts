@@ -6,6 +6,11 @@ export type Position = readonly string[];
 
 const mac_bytes = 12;
 
+/** The key that signs one list's cursors, so that a cursor of another list is not taken for one of it. */
+export function cursorKey(secretKey: string, list: string): string {
+  return `${list}\n${secretKey}`;
+}
+
 /** An opaque, signed cursor. */
 export function encodeCursor(position: Position, secretKey: string): string {
   const payload = Buffer.from(JSON.stringify(position));

@@ -2,7 +2,24 @@ import { AppError } from "../errors.ts";
 
 const depth_max = 32;
 /** Schemes begin with 2 to 6 (ISO/IEC 7812); 13 to 19 digits, perhaps grouped. */
-const cardLike = /(?<!\d)[2-6](?:[ -]?\d){12,18}(?!\d)/;
+const digitGroups = /(?<![0-9A-Za-z])\d+(?:[ -]\d+)*(?![0-9A-Za-z])/g;
+/** How cards are printed: in one piece, in fours, or as American Express and Diners do. */
+const cardGrouping = /^(1[3-9]|4,4,4,[1-4]|4,4,4,4,[1-3]|4,6,[45])$/;
+
+function holdsCardNumber(text: string): boolean {
+  for (const [run] of text.matchAll(digitGroups)) {
+    const groups = run.split(/[ -]/);
+    for (let first = 0; first < groups.length; first++) {
+      for (let last = first; last < Math.min(first + 5, groups.length); last++) {
+        const chosen = groups.slice(first, last + 1);
+        if (!cardGrouping.test(chosen.map((group) => group.length).join())) continue;
+        const digits = chosen.join("");
+        if (/^[2-6]/.test(digits) && passesLuhn(digits)) return true;
+      }
+    }
+  }
+  return false;
+}
 
 /**
  * Looks through a parsed body before its schema does: refuses what no field may hold, with the field's
@@ -26,8 +43,7 @@ function inspectText(text: string, param: string): void {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) throw new AppError("invalid_request", `${param} holds a control character.`, { param });
   if (!text.isWellFormed()) throw new AppError("invalid_request", `${param} is not well-formed Unicode.`, { param });
-  const match = cardLike.exec(text);
-  if (match !== null && passesLuhn(match[0].replace(/\D/g, ""))) {
+  if (holdsCardNumber(text)) {
     throw new AppError("card_number_refused", `${param} looks like a card number; send a token of the PSP instead.`, { param });
   }
 }

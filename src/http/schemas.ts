@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from "typebox";
+import { errorRegistry } from "../errors.ts";
 
 /** Shapes shared by the routes. Requests are closed (an unknown field is refused), answers are open. */
 const closed = { additionalProperties: false } as const;
@@ -183,7 +184,7 @@ export const Problem = Type.Object({
   status: Type.Integer(),
   detail: Type.String(),
   instance: Type.String(),
-  code: Type.String(),
+  code: Type.String({ description: `One of ${Object.keys(errorRegistry).join(", ")}; more may come.` }),
   param: nullable(Type.String()),
   errors: Type.Array(Type.Object({ param: Type.String(), code: Type.String(), message: Type.String() })),
 }, { $id: "Problem", description: "RFC 9457 problem details; branch on `code`." });
@@ -202,4 +203,10 @@ export const pageQuery = {
 };
 
 /** Failures that any route may answer with. */
-export const problemResponses = { "4xx": Problem, "5xx": Problem };
+const problem = { description: "A failure; see docs/errors.md.", content: { "application/problem+json": { schema: Problem } } };
+export const problemResponses = { "4xx": problem, "5xx": problem };
+
+/** Any POST takes it. Its form is checked where it is read, so that the fault has its own code. */
+export const idempotencyHeaders = Type.Object({
+  "idempotency-key": Type.Optional(Type.String({ description: "1 to 255 printable characters; the same key and body give the first answer again." })),
+});

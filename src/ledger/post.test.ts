@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { createTestDatabase, onServer, serverUrl, type TestDatabase } from "../../test/support/database.ts";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
-import { Database } from "../db/db.ts";
+import { Database, migrate } from "../db/db.ts";
 import { openLedger, postAll, selectAccounts, selectBalance, verifyLedger, type Posting, type TransactionDraft } from "./ledger.ts";
 
 let db: TestDatabase;
@@ -192,6 +192,31 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
     `select count(*), min(account_version) as first, max(account_version) as last, max(balance_after_minor) as balance
        from ledger_entries join ledger_accounts using (account_id) where code = 'hot'`,
   )).toEqual([{ count: String(total), first: "1", last: String(total), balance: String(total) }]);
+});
+
+test("posters that go the longer way lock in the same order as the others, also on a cluster whose text sorts by a language", async () => {
+  const name = `${db.name}_icu`;
+  await onServer(serverUrl(), `create database ${name} template template0 locale_provider icu icu_locale 'en-US'`);
+  onTestFinished(() => onServer(serverUrl(), `drop database ${name} with (force)`));
+  const url = db.url.replace(db.name, name);
+  await migrate(url);
+  const database = new Database({ url, application_name: "test-icu", connections_max: 8, role: "pacioli_service" });
+  onTestFinished(() => database.close());
+  // In "C" all capitals come first, in English each stands beside its small letter.
+  const shared = Array.from("aAbBcCdDeEfF", (letter) => account(`shared:${letter}`));
+  let runs = 0;
+  await Promise.all(Array.from({ length: 8 }, async (_, poster) => {
+    for (let round = 0; round < 4; round++) {
+      const own = account(`z:${poster}`);
+      const drafts = shared.map((one, index) => transfer(`${poster}-${round}-${index}`, own, one, 1n));
+      const refused = transfer(`${poster}-${round}-refused`, purse(`z:empty:${poster}`), own, 5n);
+      await database.transaction((tx) => {
+        runs += 1;
+        return postAll(tx, poster % 2 === 0 ? drafts : [...drafts, refused]);
+      });
+    }
+  }));
+  expect(runs).toBe(32);
 });
 
 test("many callers share the commits of an open ledger, each answered for itself", async () => {

@@ -59,12 +59,14 @@ export class Intake {
 
   async #flush(tx: Transaction, requests: readonly IntakeRequest[]): Promise<Decided[]> {
     const keys = requests.flatMap((request) => request.idempotency_key ?? []);
-    const answers = keys.length === 0 ? [] : await selectAnswers(tx, keys);
-    const known = await selectKnown(
-      tx,
-      requests.map((request) => request.checkout.checkout_id),
-      requests.flatMap((request) => request.checkout.orders.map((order) => order.payment_order_id)),
-    );
+    const [answers, known] = await Promise.all([
+      keys.length === 0 ? [] : selectAnswers(tx, keys),
+      selectKnown(
+        tx,
+        requests.map((request) => request.checkout.checkout_id),
+        requests.flatMap((request) => request.checkout.orders.map((order) => order.payment_order_id)),
+      ),
+    ]);
     const sorted = sort(requests, answers, known);
     const created = sorted.flatMap((one) => ("created" in one ? one.created : []));
     const verdicts = await this.#store(tx, created);
@@ -89,10 +91,12 @@ export class Intake {
     })));
     const byCheckout = new Map(requests.map((request, index) => [request.checkout.checkout_id as string, verdicts[index] ?? missing()]));
     const rows = requests.map((request) => rowsOf(request, byCheckout.get(request.checkout.checkout_id) ?? missing()));
-    await insertCheckouts(tx, rows.map((row) => row.event), rows.flatMap((row) => row.orders));
-    await this.#options.jobs.enqueue(tx, "payment_execute", rows
-      .filter((row) => row.event.risk_decision === "pass")
-      .flatMap((row) => row.orders.map((order) => ({ data: { payment_order_id: order.payment_order_id } }))));
+    await Promise.all([
+      insertCheckouts(tx, rows.map((row) => row.event), rows.flatMap((row) => row.orders)),
+      this.#options.jobs.enqueue(tx, "payment_execute", rows
+        .filter((row) => row.event.risk_decision === "pass")
+        .flatMap((row) => row.orders.map((order) => ({ data: { payment_order_id: order.payment_order_id } })))),
+    ]);
     return byCheckout;
   }
 

@@ -72,13 +72,16 @@ export class Settlement {
       rest = rest.filter((one) => !round.includes(one));
       await this.#settleRound(tx, round);
     }
-    await this.#options.jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? []));
-    await markMessages(tx, news.flatMap((one) => one.message_id ?? []), "applied", null);
   }
 
   async #settleRound(tx: Transaction, news: readonly News[]): Promise<void> {
-    const orders = new Map((await lockOrders(tx, news.map((one) => one.payment_order_id))).map((order) => [order.payment_order_id as string, order]));
-    const attempts = new Map((await selectAttemptsById(tx, news.map((one) => one.attempt_id))).map((attempt) => [attempt.attempt_id as string, attempt]));
+    // Sent together, yet run one after the other: the attempts are read once their orders are locked.
+    const [lockedOrders, readAttempts] = await Promise.all([
+      lockOrders(tx, news.map((one) => one.payment_order_id)),
+      selectAttemptsById(tx, news.map((one) => one.attempt_id)),
+    ]);
+    const orders = new Map(lockedOrders.map((order) => [order.payment_order_id as string, order]));
+    const attempts = new Map(readAttempts.map((attempt) => [attempt.attempt_id as string, attempt]));
     const settled = news.flatMap((one): Settled[] => {
       const order = orders.get(one.payment_order_id);
       const attempt = attempts.get(one.attempt_id);
@@ -89,11 +92,14 @@ export class Settlement {
       });
       return decision === null ? [] : [{ news: one, order, attempt, decision }];
     });
-    if (settled.length === 0) return;
     const written = settled.filter(({ decision }) => !decision.is_alarm_only);
-    await this.#post(tx, written);
-    if (written.length > 0) await writeSettlement(tx, written.map(rowOf));
-    await this.#followUp(tx, settled);
+    await Promise.all([
+      this.#post(tx, written),
+      written.length === 0 ? undefined : writeSettlement(tx, written.map(rowOf)),
+      this.#followUp(tx, settled),
+      this.#options.jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
+      markMessages(tx, news.flatMap((one) => one.message_id ?? []), "applied", null),
+    ]);
     for (const { decision } of written) ordersFinal.inc({ status: decision.order_status });
   }
 

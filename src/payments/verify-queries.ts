@@ -70,12 +70,14 @@ export function findWrongHistories(db: Queryable): Promise<Fault[]> {
        from payment_orders o
        full join (
          select payment_order_id,
-                bool_or(from_status is distinct from former_status) as is_broken,
+                bool_or(from_status is distinct from former_status or not is_allowed) as is_broken,
                 (array_agg(to_status order by transition_number desc))[1] as last_status
            from (
              select payment_order_id, transition_number, from_status, to_status,
+                    exists (select 1 from payment_order_allowed_transitions a
+                             where a.from_status is not distinct from t.from_status and a.to_status = t.to_status) as is_allowed,
                     lag(to_status) over (partition by payment_order_id order by transition_number) as former_status
-               from payment_order_transitions
+               from payment_order_transitions t
            ) steps
           group by payment_order_id
        ) h on h.payment_order_id = o.payment_order_id

@@ -39,7 +39,7 @@ describe("history cannot be changed (R223)", () => {
   test.for([
     "update ledger_entries set amount_minor = 1", "update ledger_entries set amount_minor = amount_minor where false", "delete from ledger_entries", "truncate ledger_entries",
     "update ledger_transactions set source = 'x'", "delete from ledger_transactions", "truncate ledger_transactions cascade",
-    "delete from ledger_accounts", "truncate ledger_accounts cascade", "insert into events (type, subject_id) values ('a.b', 'c'); update events set type = 'c.d'", "delete from events", "truncate events",
+    "delete from ledger_accounts", "truncate ledger_accounts cascade", "insert into checkout_events (type, checkout_id) values ('checkout.created', 'c'); update checkout_events set type = 'checkout.completed'", "delete from checkout_events", "truncate checkout_events",
     "update payment_order_transitions set actor = 'x'", "delete from payment_order_transitions", "truncate payment_order_transitions",
   ])("%s fails as the service's role by its rights, and as the owner by a trigger", async (statement) => {
     await expect(db.asService(statement)).rejects.toMatchObject(refused);

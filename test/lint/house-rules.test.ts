@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -99,6 +100,13 @@ const checkerPlants: readonly { readonly rule: string; readonly file: string; re
   { rule: "rooms", file: "src/events/planted-without-door.ts", text: "export {};\n" },
 ];
 
+/** Files that do what only they may do, and are to be left in peace. */
+const exceptions: readonly string[] = [
+  "src/clock.ts", "src/config.ts", "src/log.ts", "src/main.ts", "src/metrics.ts", "src/cli/compose.ts", "src/cli/stack.ts", "src/cli/demo.ts",
+  "src/db/database.ts", "src/db/embedded/server.ts", "src/http/app.ts", "src/http/routes/payments.ts", "src/jobs/install.ts", "src/jobs/jobs.ts",
+  "src/psp/breaker.ts", "src/psp/stripe/stripe.ts", "src/webhooks/payment-status.ts", "simulator/src/main.ts", "simulator/src/store.ts",
+];
+
 const LintReport = Type.Object({
   diagnostics: Type.Array(Type.Object({ message: Type.String(), code: Type.Optional(Type.String()), help: Type.Optional(Type.String()), filename: Type.String() })),
 });
@@ -121,7 +129,8 @@ beforeAll(async () => {
     await writeFile(join(folder, file), text);
   }
   breaches = findBreaches(folder);
-  const report = Value.Parse(LintReport, JSON.parse(await output([join(root, "node_modules/oxlint/bin/oxlint"), "-f", "json"])));
+  const linter = [join(root, "node_modules/oxlint/bin/oxlint"), "--format=json", ...linterPlants.map(({ file }) => file), ...exceptions];
+  const report = Value.Parse(LintReport, JSON.parse(await output(linter)));
   for (const { message, code = "", help = "", filename } of report.diagnostics) {
     said.set(filename, [...said.get(filename) ?? [], `${code} ${message} ${help}`]);
   }
@@ -142,10 +151,9 @@ describe("the linter", () => {
     expect(said.get(file)?.join("\n")).toMatch(new RegExp(expected, "m"));
   });
 
-  test("says nothing of the house's rules about files without a planted breach", () => {
-    const planted = new Set([...linterPlants, ...checkerPlants].map(({ file }) => file));
-    const others = [...said].filter(([file]) => !planted.has(file)).flatMap(([file, lines]) => lines.map((line) => `${file}: ${line}`));
-    expect(others.filter((line) => /House rule|no-cycle|no-console|no-explicit-any/.test(line))).toEqual([]);
+  test.each(exceptions)("leaves %s in peace", (file) => {
+    expect(existsSync(join(folder, file))).toBe(true);
+    expect((said.get(file) ?? []).filter((line) => line.includes("House rule"))).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../jobs/jobs.ts";
 import type { App, HttpContext } from "../context.ts";
-import { decodeCursor, pageOf } from "../cursor.ts";
+import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
 import { DeadLetter, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
@@ -12,6 +12,7 @@ const view = (row: DeadLetterRow) => ({ object: "dead_letter" as const, ...row }
 
 export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs, settings } = context;
+  const signingKey = cursorKey(settings.secret_key, "dead_letters");
 
   app.get("/dead_letters", {
     schema: {
@@ -26,9 +27,9 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
     },
   }, async (request) => {
     const { limit = 25, cursor, ...filters } = request.query;
-    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key);
+    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const rows = await selectDeadLetters(database, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, id } }), limit: limit + 1 });
-    return pageOf(rows, limit, settings.secret_key, view, (row) => [row.created_at, row.dead_letter_id]);
+    return pageOf(rows, limit, signingKey, view, (row) => [row.created_at, row.dead_letter_id]);
   });
 
   app.get("/dead_letters/:dead_letter_id", {

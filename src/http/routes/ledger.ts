@@ -4,7 +4,7 @@ import {
   entryKeyOf, selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance,
 } from "../../ledger/ledger.ts";
 import type { App, HttpContext } from "../context.ts";
-import { decodeCursor, pageOf } from "../cursor.ts";
+import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
 import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
@@ -14,7 +14,8 @@ const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));
 const closed = { additionalProperties: false } as const;
 
 export function registerLedgerRoutes(app: App, { database, settings }: HttpContext): void {
-  const positionOf = (cursor: string | undefined): readonly string[] => (cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key));
+  const keyOf = (list: string): string => cursorKey(settings.secret_key, list);
+  const positionOf = (cursor: string | undefined, key: string): readonly string[] => (cursor === undefined ? [] : decodeCursor(cursor, key));
 
   app.get("/ledger", {
     schema: {
@@ -27,7 +28,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
   }, async (request) => {
     const query = request.query;
     const limit = query.limit ?? 25;
-    const [transaction_id, account_id, account_version] = positionOf(query.cursor);
+    const [transaction_id, account_id, account_version] = positionOf(query.cursor, keyOf("ledger"));
     const rows = await selectEntries(database, {
       ...(query.account_id === undefined ? {} : { owner_or_code: query.account_id }),
       ...(query.transaction_id === undefined ? {} : { transaction: query.transaction_id }),
@@ -39,7 +40,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
       }),
       limit: limit + 1,
     });
-    return pageOf(rows, limit, settings.secret_key, entryView,
+    return pageOf(rows, limit, keyOf("ledger"), entryView,
       (row) => [String(row.transaction_id), String(row.account_id), String(row.account_version)]);
   });
 
@@ -52,14 +53,14 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     },
   }, async (request) => {
     const { limit = 25, cursor, account_id, currency: wanted } = request.query;
-    const [before] = positionOf(cursor);
+    const [before] = positionOf(cursor, keyOf("ledger/accounts"));
     const rows = await selectAccounts(database, {
       ...(account_id === undefined ? {} : { owner_or_code: account_id }),
       ...(wanted === undefined ? {} : { currency: wanted }),
       ...(before === undefined ? {} : { before_account_id: BigInt(before) }),
       limit: limit + 1,
     });
-    return pageOf(rows, limit, settings.secret_key, accountView, (row) => [String(row.account_id)]);
+    return pageOf(rows, limit, keyOf("ledger/accounts"), accountView, (row) => [String(row.account_id)]);
   });
 
   app.get("/ledger/trial-balance", {
@@ -98,10 +99,11 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     },
   }, async (request) => {
     const { limit = 25, cursor, currency: wanted } = request.query;
-    const [after = "0"] = positionOf(cursor);
+    const key = keyOf(`ledger/statement/${request.params.account}/${wanted}`);
+    const [after = "0"] = positionOf(cursor, key);
     const rows = await selectStatement(database, { code: request.params.account, currency: wanted }, BigInt(after), limit + 1);
     if (rows.length === 0 && after === "0") throw new AppError("not_found", `${request.params.account} has no entries in ${wanted}.`, { param: "account" });
-    return pageOf(rows, limit, settings.secret_key, entryView, (row) => [String(row.account_version)]);
+    return pageOf(rows, limit, key, entryView, (row) => [String(row.account_version)]);
   });
 
   app.get("/ledger/:entry_id", {

@@ -5,7 +5,7 @@ import { isCurrencyCode, isPaymentCurrency, parseAmount, type AmountRefusal, typ
 import type { CheckoutDraft } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
-import { AcceptedCheckout, NewCheckout, problemResponses } from "../schemas.ts";
+import { AcceptedCheckout, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 export function registerPaymentCreateRoute(app: App, context: HttpContext): void {
   app.post("/payments", {
@@ -13,6 +13,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
       operationId: "createPayment",
       summary: "Take a checkout: 202 means stored and queued",
       body: NewCheckout,
+      headers: idempotencyHeaders,
       response: { 202: AcceptedCheckout, ...problemResponses },
     },
   }, async (request, reply) => {

@@ -2,9 +2,9 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { attemptView, orderView, selectAttempts, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
-import { decodeCursor, pageOf } from "../cursor.ts";
+import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { PaymentOrder, PaymentOrderDetail, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { PaymentOrder, PaymentOrderDetail, idempotencyHeaders, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
 const params = Type.Object({ payment_order_id: Type.String({ minLength: 1, maxLength: 255 }) });
 const time = Type.Optional(Type.String({ format: "date-time" }));
@@ -12,6 +12,7 @@ const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHED
 
 export function registerPaymentRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs, settings } = context;
+  const signingKey = cursorKey(settings.secret_key, "payments");
 
   app.get("/payments", {
     schema: {
@@ -31,7 +32,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     },
   }, async (request) => {
     const { limit = 25, cursor, "created_at[gte]": created_from, "created_at[lt]": created_until, ...filters } = request.query;
-    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key);
+    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const rows = await selectOrders(database, {
       ...filters,
       ...(created_from === undefined ? {} : { created_from }),
@@ -39,7 +40,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       ...(cursor === undefined ? {} : { before: { created_at, id } }),
       limit: limit + 1,
     });
-    return pageOf(rows, limit, settings.secret_key, orderView, (row: OrderRow) => [row.created_at, row.payment_order_id]);
+    return pageOf(rows, limit, signingKey, orderView, (row: OrderRow) => [row.created_at, row.payment_order_id]);
   });
 
   app.get("/payments/:payment_order_id", {
@@ -61,6 +62,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     schema: {
       operationId: "retryPayment",
       summary: "A new attempt for a failed order",
+      headers: idempotencyHeaders,
       params,
       response: { 200: PaymentOrder, ...problemResponses },
     },
@@ -74,6 +76,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     schema: {
       operationId: "cancelPayment",
       summary: "End an order that no PSP works on",
+      headers: idempotencyHeaders,
       params,
       response: { 200: PaymentOrder, ...problemResponses },
     },

@@ -2,10 +2,11 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { findWallet, listWallets, type Wallet as WalletView } from "../../wallets/wallets.ts";
 import type { App, HttpContext } from "../context.ts";
-import { decodeCursor, pageOf } from "../cursor.ts";
+import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { Wallet, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
 export function registerWalletRoutes(app: App, { database, settings }: HttpContext): void {
+  const signingKey = cursorKey(settings.secret_key, "wallets");
   app.get("/wallets", {
     schema: {
       operationId: "listWallets",
@@ -15,13 +16,13 @@ export function registerWalletRoutes(app: App, { database, settings }: HttpConte
     },
   }, async (request) => {
     const { limit = 25, cursor, currency } = request.query;
-    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, settings.secret_key);
+    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const wallets = await listWallets(database, {
       ...(currency === undefined ? {} : { currency }),
       ...(cursor === undefined ? {} : { before: { created_at, id } }),
       limit: limit + 1,
     });
-    return pageOf(wallets, limit, settings.secret_key, (wallet) => ({ ...wallet, balances: [...wallet.balances] }),
+    return pageOf(wallets, limit, signingKey, (wallet) => ({ ...wallet, balances: [...wallet.balances] }),
       (wallet: WalletView) => [wallet.created_at, wallet.account_id]);
   });
 
