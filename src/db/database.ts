@@ -27,6 +27,7 @@ const types: pg.CustomTypesConfig = {
   getTypeParser(oid, format) {
     if (oid === builtins.INT8) return (text: string) => BigInt(text);
     if (oid === builtins.TIMESTAMPTZ) return (text: string) => `${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, "Z")}`;
+    // oxlint-disable-next-line typescript/no-unsafe-return -- pg types its own parsers as any
     return getTypeParser(oid, format);
   },
 };
@@ -131,6 +132,7 @@ export class Database implements Queryable {
 }
 
 function transactionOn(client: pg.PoolClient): Transaction {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the brand is put on here and nowhere else
   return {
     client,
     async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {

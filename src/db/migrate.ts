@@ -57,7 +57,7 @@ export async function checkSchema(url: string): Promise<void> {
 
 async function migrationNames(): Promise<string[]> {
   const files = await readdir(migrationsFolder);
-  return files.filter((file) => file.endsWith(".sql")).map((file) => file.slice(0, -".sql".length)).sort();
+  return files.filter((file) => file.endsWith(".sql")).map((file) => file.slice(0, -".sql".length)).toSorted();
 }
 
 /** The SHA-256 of every migration file, by name. */
@@ -72,6 +72,7 @@ export async function hashMigrations(): Promise<Record<string, string>> {
 
 /** node-pg-migrate keeps no checksums, so an edited, already applied file would pass unnoticed. */
 async function assertMigrationsUnchanged(): Promise<void> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- scripts/hash-migrations.ts writes it
   const committed = JSON.parse(await readFile(join(migrationsFolder, "hashes.json"), "utf8")) as Record<string, string>;
   const found = await hashMigrations();
   const changed = Object.keys({ ...committed, ...found }).filter((name) => committed[name] !== found[name]);

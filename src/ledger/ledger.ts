@@ -1,15 +1,16 @@
 /** The door of the ledger room. */
 import { GroupCommit, type Database } from "../db/db.ts";
-import { postAll, type Posting, type TransactionDraft } from "./post.ts";
+import { postAll, type TransactionDraft } from "./post.ts";
+import type { Posting } from "./queries.ts";
 
 export { chart } from "./chart.ts";
 export type { AccountKind, AccountRef } from "./chart.ts";
 export { entryIdOf, entryKeyOf } from "./entry-id.ts";
 export type { EntryKey } from "./entry-id.ts";
 export { postAll } from "./post.ts";
-export type { EntryDraft, Posting, PostingOutcome, TransactionDraft } from "./post.ts";
+export type { EntryDraft, TransactionDraft } from "./post.ts";
 export { selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance } from "./queries.ts";
-export type { AccountFilter, AccountRow, EntryFilter, EntryRow, TrialBalanceRow } from "./queries.ts";
+export type { AccountFilter, AccountRow, EntryFilter, EntryRow, Posting, PostingOutcome, TrialBalanceRow } from "./queries.ts";
 export { reverse } from "./reverse.ts";
 export { verifyLedger } from "./verify.ts";
 export type { Check } from "./verify.ts";

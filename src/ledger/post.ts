@@ -1,7 +1,7 @@
 import { AssertionError } from "node:assert";
 import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AccountRef } from "./chart.ts";
-import { postBatch } from "./queries.ts";
+import { postBatch, type Posting } from "./queries.ts";
 
 export type EntryDraft = {
   readonly account: AccountRef;
@@ -18,17 +18,6 @@ export type TransactionDraft = {
   readonly effective_at?: Timestamp;
   readonly reverses_transaction_id?: bigint;
 };
-
-export type PostingOutcome =
-  | "posted"
-  | "already_posted"
-  /** The source is in the ledger with other entries. */
-  | "source_conflict"
-  | "already_reversed"
-  /** Some account would fall below its floor; nothing of this transaction was written. */
-  | "below_floor";
-
-export type Posting = { readonly outcome: PostingOutcome; readonly transaction_id: bigint | null };
 
 /**
  * Posts a batch in one call inside the caller's transaction and gives each one's outcome, in order.

@@ -1,6 +1,16 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
 import type { AccountKind } from "./chart.ts";
-import type { Posting } from "./post.ts";
+
+export type PostingOutcome =
+  | "posted"
+  | "already_posted"
+  /** The source is in the ledger with other entries. */
+  | "source_conflict"
+  | "already_reversed"
+  /** Some account would fall below its floor; nothing of this transaction was written. */
+  | "below_floor";
+
+export type Posting = { readonly outcome: PostingOutcome; readonly transaction_id: bigint | null };
 
 /** The parameters of `ledger_post` in its order, as array literals. */
 export function postBatch(tx: Queryable, parameters: readonly string[]): Promise<Posting[]> {

@@ -1,8 +1,8 @@
 import { AppError } from "../errors.ts";
 import type { Transaction } from "../db/db.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import { postAll, type Posting, type TransactionDraft } from "./post.ts";
-import { selectReversibleEntries, selectTransaction } from "./queries.ts";
+import { postAll, type TransactionDraft } from "./post.ts";
+import { selectReversibleEntries, selectTransaction, type Posting } from "./queries.ts";
 
 /**
  * Posts the opposite of a transaction, once: a second reversal gives `already_posted`.

@@ -68,7 +68,11 @@ export class Settlement {
     let rest = [...news];
     while (rest.length > 0) {
       const orderIds = new Set<string>();
-      const round = rest.filter((one) => !orderIds.has(one.payment_order_id) && orderIds.add(one.payment_order_id));
+      const round = rest.filter(({ payment_order_id }) => {
+        const isFirst = !orderIds.has(payment_order_id);
+        orderIds.add(payment_order_id);
+        return isFirst;
+      });
       rest = rest.filter((one) => !round.includes(one));
       await this.#settleRound(tx, round);
     }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,6 +8,8 @@ import { Shop, expectNothingLostOrDoubled, quickRecovery } from "./recovery.ts";
 
 test("after kill -9 of PostgreSQL under load, what was answered with 202 is there and nothing is charged twice", async () => {
   const data_dir = await mkdtemp(join(tmpdir(), "pacioli-crash-"));
+  // Open to the account that PostgreSQL runs as under root, so that the cluster stays in this folder.
+  await chmod(data_dir, 0o755);
   const first = await startEmbeddedPostgres({ data_dir });
   const stack = await startTestStack({ server_url: first.superuser_url, environment: quickRecovery });
   try {
