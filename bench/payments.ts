@@ -10,7 +10,7 @@ import { percentile, printJson, printTable, progress } from "./report.ts";
 const load_seconds = 5;
 const latency_seconds = 10;
 const latency_rate_per_second = 100;
-const connections = 64;
+const connections = 256;
 const sellers = 1_000;
 
 /**
@@ -23,7 +23,7 @@ export async function benchPayments(server: Server, options: { has_webhooks: boo
   const stack = await startStack({
     data_dir: server.data_dir, database_url: server.url, database: name, port: 18_090, simulator_port: 0,
     has_webhooks: options.has_webhooks, on_progress: progress,
-    environment: { LOG_LEVEL: "error", RATE_LIMIT_PER_SECOND: "1000000" },
+    environment: { LOG_LEVEL: "error", RATE_LIMIT_PER_SECOND: "1000000", PSP_CONCURRENCY: "256" },
   });
   const database = openDatabase(stack.owner_url, 3, "bench");
   try {

@@ -1,12 +1,14 @@
 import { AppError } from "../errors.ts";
 import { groupCommitItems } from "../metrics.ts";
-import type { Database, Transaction } from "./database.ts";
+import { sqlStateOf, type Database, type Transaction } from "./database.ts";
 
 type Waiting<Item, Result> = {
   readonly item: Item;
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
 };
+
+const unique_violation = "23505";
 
 export type GroupCommitOptions<Item, Result> = {
   readonly name: string;
@@ -68,7 +70,7 @@ export class GroupCommit<Item, Result> {
     this.#draining = undefined;
   }
 
-  async #settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+  async #settle(batch: readonly Waiting<Item, Result>[], isSecondTry = false): Promise<void> {
     try {
       const results = await this.#flush(batch.map((waiting) => waiting.item));
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there are as many results as items, and one may be undefined
@@ -76,8 +78,10 @@ export class GroupCommit<Item, Result> {
     } catch (error) {
       const [only, ...others] = batch;
       if (only === undefined) return;
-      if (others.length === 0) return only.reject(error);
-      for (const waiting of batch) await this.#settle([waiting]);
+      // Another process inserted the same row first: now it is there to be found.
+      const isRaceLost = sqlStateOf(error) === unique_violation && !isSecondTry;
+      if (others.length === 0 && !isRaceLost) return only.reject(error);
+      for (const waiting of batch) await this.#settle([waiting], others.length === 0);
     }
   }
 

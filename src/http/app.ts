@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import fastifySwagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyError } from "fastify";
@@ -28,12 +29,16 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_048_576,
     requestTimeout: 30_000,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
+    // 255 characters outside the basic plane are 510 of JavaScript's, and room for a client's mistake.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
+    // What fails before a route is found: half a percent sign in the path, say.
+    frameworkErrors: (error, request, reply) => sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" })),
     genReqId: () => newId("req"),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   answerWithProblems(app);
+  takeOnlyJson(app);
   await app.register(fastifySwagger, { openapi: openApiInfo });
   observe(app);
   app.addHook("onRequest", async (request) => assertAllowedHost(request.hostname, context.settings.allowed_hosts));
@@ -57,7 +62,11 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   const authenticate = createAuthenticator(context.database);
   const limitRate = createRateLimit(context.settings.rate_limit_per_second);
   app.addHook("onRequest", async (request, reply) => {
-    request.caller = await authenticate(request);
+    request.caller = await authenticate(request).catch((error: unknown) => {
+      // Whoever guesses keys is slowed down by address.
+      limitRate(`address:${request.ip}`, reply);
+      throw error;
+    });
     limitRate(request.caller.key_id, reply);
   });
   app.addHook("preValidation", async (request) => readQueryNumbers(request.query));
@@ -72,6 +81,17 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
     object: "index",
     resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "risk_blocks", "webhooks"].map((name) => `/api/v1/${name}`),
   }));
+}
+
+/** JSON in UTF-8 and nothing else: bytes that are not UTF-8 would be stored as another text than was sent. */
+function takeOnlyJson(app: App): void {
+  app.removeAllContentTypeParsers();
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
+    if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
+    return parseJson(request, bytes.toString("utf8"), done);
+  });
 }
 
 /** Query strings are texts; a limit is the one number among them. */

@@ -30,6 +30,7 @@ export function inspectBody(body: unknown): void {
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { value, param, depth } = next;
     if (typeof value === "string") inspectText(value, param);
+    if (typeof value === "number") inspectText(String(value), param);
     if (typeof value !== "object" || value === null) continue;
     if (depth >= depth_max) throw new AppError("invalid_request", `The body is nested deeper than ${depth_max} levels.`, { param: param.slice(0, 200) || "body" });
     for (const [name, member] of Object.entries(value)) {

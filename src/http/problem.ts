@@ -43,10 +43,13 @@ function detailOf(code: ErrorCode, message: string): string {
   return code === "payload_too_large" ? "The body is larger than 1 MiB." : message;
 }
 
+/** A body of forty thousand unknown fields is not answered with a list of them. */
+const errors_shown_max = 20;
+
 type SchemaFault = NonNullable<FastifyError["validation"]>[number];
 
 function validationError(faults: readonly SchemaFault[], context: string): AppError {
-  const errors = faults.map((fault): FieldError => ({ param: paramOf(fault, context), code: "invalid_request", message: `${fault.message ?? "is not valid"}.` }));
+  const errors = faults.slice(0, errors_shown_max).map((fault): FieldError => ({ param: paramOf(fault, context), code: "invalid_request", message: `${fault.message ?? "is not valid"}.` }));
   const [first] = errors;
   return new AppError("invalid_request", `${first?.param ?? context} ${first?.message ?? "is not valid."}`, {
     errors, ...(first === undefined ? {} : { param: first.param }),

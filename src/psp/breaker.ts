@@ -25,6 +25,7 @@ export class Breaker {
       halfOpenAfter: options.open_seconds * 1_000,
       breaker: new ConsecutiveBreaker(options.failures_in_a_row),
     });
+    breakerOpen.set({ psp: name }, 0);
     this.#policy.onStateChange((state) => breakerOpen.set({ psp: name }, state === CircuitState.Open ? 1 : 0));
     this.#policy.onBreak(() => {
       this.#openUntilMs = monotonicMilliseconds() + options.open_seconds * 1_000;

@@ -22,11 +22,16 @@ export async function selectBlocked(tx: Queryable, subjects: readonly Facts[]): 
   return new Set(rows.map((row) => row.fact));
 }
 
+type DaySum = { readonly buyer_account: string; readonly currency: string; readonly amount_minor: bigint };
+
+const dayArrays = (sums: readonly DaySum[]): string[] => [
+  textArray(sums.map((sum) => sum.buyer_account)), textArray(sums.map((sum) => sum.currency)),
+  numberArray(sums.map((sum) => sum.amount_minor)),
+];
+
 /** Adds to what buyers have spent today (UTC) and gives the new totals by `buyer currency`. Rows are locked in key order. */
-export async function addBuyerDays(
-  tx: Queryable, sums: readonly { buyer_account: string; currency: string; amount_minor: bigint }[],
-): Promise<Map<string, bigint>> {
-  const rows = await tx.query<{ buyer_account: string; currency: string; amount_minor: bigint }>(
+export async function addBuyerDays(tx: Queryable, sums: readonly DaySum[]): Promise<Map<string, bigint>> {
+  const rows = await tx.query<DaySum>(
     `insert into risk_buyer_days as d (buyer_account, currency, day, amount_minor)
      select buyer_account, currency, (now() at time zone 'UTC')::date, sum(amount_minor)
        from unnest($1::text[], $2::text[], $3::bigint[]) as s (buyer_account, currency, amount_minor)
@@ -34,24 +39,39 @@ export async function addBuyerDays(
       order by buyer_account, currency
      on conflict (buyer_account, currency, day) do update set amount_minor = d.amount_minor + excluded.amount_minor
      returning buyer_account, currency::text, amount_minor`,
-    [
-      textArray(sums.map((sum) => sum.buyer_account)), textArray(sums.map((sum) => sum.currency)),
-      numberArray(sums.map((sum) => sum.amount_minor)),
-    ],
+    dayArrays(sums),
   );
   return new Map(rows.map((row) => [`${row.buyer_account} ${row.currency}`, row.amount_minor]));
 }
 
+/** Takes off again what `addBuyerDays` added in the same transaction, whose locks still hold. */
+export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[]): Promise<void> {
+  await tx.query(
+    `update risk_buyer_days d
+        set amount_minor = d.amount_minor - s.amount_minor
+       from (
+         select buyer_account, currency, sum(amount_minor) as amount_minor
+           from unnest($1::text[], $2::text[], $3::bigint[]) as u (buyer_account, currency, amount_minor)
+          group by buyer_account, currency
+       ) s
+      where d.buyer_account = s.buyer_account and d.currency = s.currency and d.day = (now() at time zone 'UTC')::date`,
+    dayArrays(sums),
+  );
+}
+
+/** E-mail addresses are blocked however they are written. */
+const storedValue = (kind: BlockKind, value: string): string => (kind === "buyer_email" ? value.toLowerCase() : value);
+
 export async function addBlock(tx: Queryable, kind: BlockKind, value: string, reason: string): Promise<void> {
   await tx.query(
     `insert into risk_block_list (kind, value, reason) values ($1, $2, $3) on conflict (kind, value) do nothing`,
-    [kind, kind === "buyer_email" ? value.toLowerCase() : value, reason],
+    [kind, storedValue(kind, value), reason],
   );
 }
 
 /** Whether there was such a block. */
 export async function removeBlock(tx: Queryable, kind: BlockKind, value: string): Promise<boolean> {
-  const rows = await tx.query("delete from risk_block_list where kind = $1 and value = $2 returning kind", [kind, value]);
+  const rows = await tx.query("delete from risk_block_list where kind = $1 and value = $2 returning kind", [kind, storedValue(kind, value)]);
   return rows.length > 0;
 }
 

@@ -1,7 +1,7 @@
 /** The door of the risk room: rules that run before any money moves. */
 import type { Transaction } from "../db/db.ts";
 import { formatAmount, toCurrencyCode, type Money } from "../money/money.ts";
-import { addBuyerDays, selectBlocked } from "./queries.ts";
+import { addBuyerDays, selectBlocked, subtractBuyerDays } from "./queries.ts";
 
 export { addBlock, removeBlock, selectBlockList, type BlockKind, type BlockRow } from "./queries.ts";
 
@@ -58,27 +58,41 @@ function orderReasons(limits: RiskLimits, subject: RiskSubject): string[] {
     .map(({ money }) => `order of ${formatAmount(money)} ${money.currency} is over the limit per order`);
 }
 
-/** Adds each checkout to its buyer's day, in the order of the batch, and says which went over the limit; those are taken off again. */
+/**
+ * Adds each checkout to its buyer's day and says which went over the limit, in the order of the batch;
+ * those are taken off again. A checkout that is over in one currency counts in none.
+ */
 async function countDays(tx: Transaction, limits: RiskLimits, subjects: readonly RiskSubject[]): Promise<Map<string, string[]>> {
   const reasons = new Map<string, string[]>();
   const limited = subjects.filter((subject) => subject.orders.some(({ money }) => limits.buyer_day_max.has(money.currency)));
   if (limited.length === 0) return reasons;
-  const spent = await addBuyerDays(tx, limited.flatMap(daySums));
+  const all = limited.flatMap(daySums);
+  const spent = await addBuyerDays(tx, all);
+  // What was spent before this batch, to which the checkouts that pass are added one by one.
+  for (const sum of all) spent.set(keyOf(sum), (spent.get(keyOf(sum)) ?? 0n) - sum.amount_minor);
   const refused: DaySum[] = [];
-  for (const subject of limited.toReversed()) {
-    for (const sum of daySums(subject)) {
-      const key = `${sum.buyer_account} ${sum.currency}`;
-      const total = spent.get(key) ?? 0n;
-      const limit = limits.buyer_day_max.get(sum.currency);
-      if (limit === undefined || total <= limit) continue;
-      const text = formatAmount({ amount_minor: limit, currency: toCurrencyCode(sum.currency) });
-      reasons.set(subject.checkout_id, [...(reasons.get(subject.checkout_id) ?? []), `over the buyer's limit of ${text} ${sum.currency} a day`]);
-      refused.push({ ...sum, amount_minor: -sum.amount_minor });
-      spent.set(key, total - sum.amount_minor);
+  for (const subject of limited) {
+    const sums = daySums(subject);
+    const over = sums.filter((sum) => (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor > (limits.buyer_day_max.get(sum.currency) ?? amount_unlimited));
+    if (over.length > 0) {
+      reasons.set(subject.checkout_id, over.map(({ currency }) => `over the buyer's limit of ${limitText(limits, currency)} a day`));
+      refused.push(...sums);
+    } else {
+      for (const sum of sums) spent.set(keyOf(sum), (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor);
     }
   }
-  if (refused.length > 0) await addBuyerDays(tx, refused);
+  if (refused.length > 0) await subtractBuyerDays(tx, refused);
   return reasons;
+}
+
+/** More than any sum of a bigint column. */
+const amount_unlimited = 1n << 64n;
+
+const keyOf = (sum: DaySum): string => `${sum.buyer_account} ${sum.currency}`;
+
+function limitText(limits: RiskLimits, currency: string): string {
+  const amount_minor = limits.buyer_day_max.get(currency) ?? 0n;
+  return `${formatAmount({ amount_minor, currency: toCurrencyCode(currency) })} ${currency}`;
 }
 
 type DaySum = { readonly buyer_account: string; readonly currency: string; readonly amount_minor: bigint };

@@ -35,7 +35,9 @@ function isGenuine(webhook: Webhook, body: Buffer, headers: Record<string, strin
     webhook.verify(body, headers);
     return true;
   } catch (error) {
-    if (error instanceof WebhookVerificationError || error instanceof SyntaxError) return false;
+    if (error instanceof WebhookVerificationError) return false;
+    // The library reads the body once the signature fits: genuine, but not JSON.
+    if (error instanceof SyntaxError) return true;
     throw error;
   }
 }
@@ -55,5 +57,11 @@ export function readPaymentStatus(body: string): PaymentStatus | { readonly malf
   if (typeof payment_order_id !== "string" || payment_order_id.length < 1 || payment_order_id.length > 255) return { malformed: "payment_order_id" };
   if (status !== "success" && status !== "failed" && status !== "pending") return { malformed: "status" };
   if (error !== undefined && error !== null && typeof error !== "string") return { malformed: "error" };
-  return { token, status, payment_order_id, ...(typeof error === "string" ? { error: error.slice(0, 64) } : {}) };
+  if (holdsNul(token)) return { malformed: "token" };
+  if (holdsNul(payment_order_id)) return { malformed: "payment_order_id" };
+  if (typeof error === "string" && holdsNul(error)) return { malformed: "error" };
+  return { token, status, payment_order_id, ...(typeof error === "string" && error !== "" ? { error: error.slice(0, 64) } : {}) };
 }
+
+/** PostgreSQL holds every character but this one. */
+const holdsNul = (text: string): boolean => text.includes("\0");

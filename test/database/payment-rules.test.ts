@@ -166,7 +166,7 @@ describe("attempts", () => {
     await expect(newAttempt(order, 1)).rejects.toMatchObject({ code: "23505" });
     const [attempt] = await db.asService("select attempt_id, psp_key from payment_attempts where payment_order_id = $1", [order]);
     expect(attempt?.["psp_key"]).toBe(attempt?.["attempt_id"]);
-    await expect(db.asService("update payment_attempts set psp_key = 'another'")).rejects.toMatchObject({ code: "42501" });
+    await expect(db.asService("update payment_attempts set psp_key = 'another'")).rejects.toMatchObject({ code: "428C9" });
   });
 });
 

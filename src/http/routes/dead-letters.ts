@@ -4,7 +4,7 @@ import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../j
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { DeadLetter, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { DeadLetter, listOf, nullable, pageQuery, problemResponses } from "../schemas.ts";
 
 const params = Type.Object({ dead_letter_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });
@@ -46,7 +46,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
       operationId: "redriveDeadLetter",
       summary: "Take given-up work up again",
       params,
-      body: Type.Optional(Type.Object({ note: Type.Optional(note) }, { additionalProperties: false })),
+      body: nullable(Type.Object({ note: Type.Optional(note) }, { additionalProperties: false })),
       response: { 200: DeadLetter, ...problemResponses },
     },
   }, async (request, reply) => {

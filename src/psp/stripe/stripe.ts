@@ -56,16 +56,19 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
       confirm: true,
       automatic_payment_methods: { enabled: true, allow_redirects: "never" },
       ...cardOf(request.card_token),
-      metadata: {
-        attempt_id: request.attempt_id,
-        checkout_id: request.checkout_id,
-        ...(request.payment_order_id === null ? {} : { payment_order_id: request.payment_order_id }),
-      },
+      metadata: metadataFor(request),
     }, { idempotencyKey: request.psp_key });
     return outcomeOfIntent(intent);
   } catch (error) {
     return outcomeOfError(error);
   }
+}
+
+/** Stripe takes values of at most 500 characters; the attempt's id is what finds the charge again, the others are for people. */
+function metadataFor(request: ChargeRequest): Record<string, string> {
+  const { attempt_id, checkout_id, payment_order_id } = request;
+  const fits = (value: string | null): value is string => value !== null && value.length <= 500;
+  return { attempt_id, ...(fits(checkout_id) ? { checkout_id } : {}), ...(fits(payment_order_id) ? { payment_order_id } : {}) };
 }
 
 function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_method" | "payment_method_data"> {
