@@ -63,12 +63,12 @@ async function measureAll(database: Database, size: string): Promise<Result[]> {
   return results;
 }
 
-/** Twice a batch of callers, so that one batch is made up while the other is written. */
+/** Three batches of callers, so that one is made up while another is written. */
 async function grouped(database: Database, draw: Draw, seconds: number): Promise<number> {
   const ledger = openLedger(database, batch_items);
   let posted = 0;
   const start = performance.now();
-  await closedLoop(2 * batch_items, () => performance.now() - start > seconds * 1_000, async () => {
+  await closedLoop(3 * batch_items, () => performance.now() - start > seconds * 1_000, async () => {
     const { outcome } = await ledger.post(draw());
     if (outcome !== "posted") throw new Error(`a transfer was ${outcome}`);
     posted += 1;

@@ -7,7 +7,7 @@ import { Client, closedLoop } from "./load.ts";
 import { freshDatabase, type Server } from "./server.ts";
 import { percentile, printJson, printTable, progress } from "./report.ts";
 
-const load_seconds = 5;
+const load_seconds = 15;
 const latency_seconds = 10;
 const latency_rate_per_second = 100;
 const connections = 256;
@@ -161,7 +161,7 @@ async function watch(database: Database, from: bigint, seenAt: Map<string, numbe
   while (isOn()) {
     const rows = await database.query<{ payment_order_id: string; transition_number: bigint }>(
       `select payment_order_id, transition_number from payment_order_transitions
-        where transition_number > $1 - 2000 and to_status = 'SUCCESS'`, [last]);
+        where transition_number > $1 - 100 and to_status = 'SUCCESS'`, [last]);
     const seen = performance.now();
     for (const row of rows) {
       if (!seenAt.has(row.payment_order_id)) seenAt.set(row.payment_order_id, seen);

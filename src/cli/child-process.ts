@@ -13,6 +13,8 @@ export type ChildProcessOptions = {
 };
 
 const start_ms_max = 30_000;
+/** Requests leave much short-lived garbage: with 16 MB of room for it, V8's default, collecting took 6 % of the time under load. */
+const young_generation = "--max-semi-space-size=64";
 
 /** One of our own programs as a child, which can be stopped, killed and started again. */
 export class ChildProcess {
@@ -34,7 +36,7 @@ export class ChildProcess {
 
   /** Starts it and gives its URL. Errors with the last of its output when it dies first or takes longer than 30 s. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<string> {
-    const child = spawn(process.execPath, [this.#options.script, ...this.#options.arguments], {
+    const child = spawn(process.execPath, [young_generation, this.#options.script, ...this.#options.arguments], {
       env: { ...inheritedEnvironment(), ...this.#options.environment, ...environment },
       // The fourth is a channel that breaks when we die, however that is: the child then ends by itself.
       stdio: ["ignore", "pipe", "pipe", "ipc"],

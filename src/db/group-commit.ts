@@ -21,6 +21,8 @@ export type GroupCommitOptions<Item, Result> = {
   readonly flush: (tx: Transaction, items: readonly Item[]) => Promise<readonly Result[]>;
   readonly batch_items_max?: number;
   readonly waiting_items_max?: number;
+  /** How many flushes may run at once; a further one starts only for a full batch. More than one gives up the order between batches. */
+  readonly flushes_at_once_max?: number;
 };
 
 /**
@@ -32,7 +34,8 @@ export class GroupCommit<Item, Result> {
   readonly #batchItemsMax: number;
   readonly #waitingItemsMax: number;
   #waiting: Waiting<Item, Result>[] = [];
-  #draining: Promise<void> | undefined;
+  #drainsRunning = 0;
+  readonly #draining = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: GroupCommitOptions<Item, Result>) {
@@ -49,14 +52,22 @@ export class GroupCommit<Item, Result> {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
-      this.#draining ??= this.#drain();
+      this.#startDrain();
     });
   }
 
   /** Refuses new items and resolves when those already handed over are decided. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#draining;
+    await Promise.all(this.#draining);
+  }
+
+  #startDrain(): void {
+    const isFull = this.#waiting.length >= this.#batchItemsMax && this.#drainsRunning < (this.#options.flushes_at_once_max ?? 1);
+    if (this.#drainsRunning > 0 && !isFull) return;
+    this.#drainsRunning += 1;
+    const draining = this.#drain().finally(() => this.#draining.delete(draining));
+    this.#draining.add(draining);
   }
 
   async #drain(): Promise<void> {
@@ -67,7 +78,8 @@ export class GroupCommit<Item, Result> {
       this.#waiting = this.#waiting.slice(batch.length);
       await this.#settle(batch);
     }
-    this.#draining = undefined;
+    // In the same turn in which nothing was found waiting: whoever comes later starts a drain of its own.
+    this.#drainsRunning -= 1;
   }
 
   async #settle(batch: readonly Waiting<Item, Result>[], isSecondTry = false): Promise<void> {

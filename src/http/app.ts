@@ -32,7 +32,9 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     // 255 characters outside the basic plane are 510 of JavaScript's, and room for a client's mistake.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
     // What fails before a route is found: half a percent sign in the path, say.
-    frameworkErrors: (error, request, reply) => sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" })),
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
+    },
     genReqId: () => newId("req"),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true } },
   }).withTypeProvider<TypeBoxTypeProvider>();

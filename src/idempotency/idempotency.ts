@@ -1,5 +1,5 @@
 /** The door of the idempotency room: the same request gets the same answer. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Database, Transaction } from "../db/db.ts";
 import { sqlStateOf } from "../db/db.ts";
 import { AppError } from "../errors.ts";
@@ -16,7 +16,7 @@ export type Answer = { readonly status: number; readonly body: string; readonly 
 
 /** SHA-256 over method, path and canonical JSON body (RFC 8785): equal for the same request however it was written. */
 export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
-  return createHash("sha256").update(`${method} ${path}\n${canonicalJson(body ?? null)}`).digest();
+  return hash("sha256", `${method} ${path}\n${canonicalJson(body ?? null)}`, "buffer");
 }
 
 /** Errors with `idempotency_key_reused` unless the stored answer belongs to this very request. */

@@ -21,7 +21,10 @@ export type Ledger = { post(draft: TransactionDraft): Promise<Posting>; close():
 /** A ledger over the given database; up to `batch_items_max` transactions share a commit. */
 export function openLedger(database: Database, batch_items_max = 1_000): Ledger {
   const postings = new GroupCommit<TransactionDraft, Posting>({
-    name: "ledger_post", database, batch_items_max, waiting_items_max: 100_000, flush: postAll,
+    name: "ledger_post", database, batch_items_max, waiting_items_max: 100_000,
+    // While one batch is written the next is made up and sent; a hot account lets them through one by one.
+    flushes_at_once_max: 2,
+    flush: postAll,
   });
   return { post: (draft) => postings.submit(draft), close: () => postings.close() };
 }
