@@ -69,7 +69,8 @@ export class Executor {
     if (free === 0) return 0;
     const { claimed_count, tasks } = await this.#options.database.transaction((tx) => claimTasks(tx, this.#options, free));
     for (const task of tasks) this.#start(task);
-    return claimed_count;
+    // A claim that was not filled has emptied the queue: whoever adds to it wakes the loop again.
+    return claimed_count === free ? claimed_count : 0;
   }
 
   #start(task: Task): void {

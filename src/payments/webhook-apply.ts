@@ -49,7 +49,7 @@ export class WebhookApplier {
     const { database, jobs } = this.#options;
     const claimed = await database.transaction((tx) => jobs.claim(tx, "webhook_apply", jobs_at_once));
     await Promise.all(claimed.map((job) => this.#apply(job)));
-    return claimed.length;
+    return claimed.length === jobs_at_once ? claimed.length : 0;
   }
 
   async #apply(job: Job<"webhook_apply">): Promise<void> {
