@@ -27,12 +27,12 @@ export function createAuthenticator(database: Database): (request: FastifyReques
   const cache = new Map<string, { row: ApiKeyRow | undefined; until: number }>();
   return async (request) => {
     const token = tokenOf(request);
-    const hash = hashApiKey(token);
-    const name = hash.toString("base64");
+    const keyHash = hashApiKey(token);
+    const name = keyHash.toString("base64");
     let known = cache.get(name);
     if (known === undefined || known.until < monotonicMilliseconds()) {
       if (cache.size >= cached_keys_max) cache.clear();
-      known = { row: await findApiKey(database, hash), until: monotonicMilliseconds() + cached_ms };
+      known = { row: await findApiKey(database, keyHash), until: monotonicMilliseconds() + cached_ms };
       cache.set(name, known);
     }
     if (known.row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
