@@ -45,6 +45,8 @@ export async function checkSchema(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
+    const { rows: [table] } = await client.query<{ exists: boolean }>("select to_regclass($1) is not null as exists", [migrationsTable]);
+    if (table?.exists !== true) throw new Error("The database has no schema yet: run `pacioli migrate`.");
     const { rows } = await client.query<{ name: string }>(`select name from ${migrationsTable} order by id`);
     const wanted = await migrationNames();
     const missing = wanted.filter((name) => !rows.some((row) => row.name === name));
