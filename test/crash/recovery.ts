@@ -3,7 +3,7 @@ import { verifyBooks } from "../../src/cli/verify.ts";
 import { checkoutBody, type TestStack } from "../support/stack.ts";
 
 /** Settings under which a dead worker's orders are taken over within seconds. */
-export const quickRecovery = { JOB_LEASE_SECONDS: "2", PSP_TIMEOUT_SECONDS: "1" };
+export const quickRecovery = { JOB_LEASE_SECONDS: "2", PSP_TIMEOUT_SECONDS: "1", PSP_BREAKER_OPEN_SECONDS: "1" };
 
 /** A shop that never gives up: it posts the same checkout again until it gets an answer. */
 export class Shop {

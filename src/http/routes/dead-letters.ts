@@ -4,7 +4,7 @@ import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../j
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { DeadLetter, listOf, nullable, pageQuery, problemResponses } from "../schemas.ts";
+import { DeadLetter, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
 const params = Type.Object({ dead_letter_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });
@@ -42,16 +42,20 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
 
   app.post("/dead_letters/:dead_letter_id/redrive", {
     config: { scope: "admin" },
+    // The note may be left out, and with it the whole body.
+    preValidation: async (request) => {
+      request.body ??= {};
+    },
     schema: {
       operationId: "redriveDeadLetter",
       summary: "Take given-up work up again",
       params,
-      body: nullable(Type.Object({ note: Type.Optional(note) }, { additionalProperties: false })),
+      body: Type.Object({ note: Type.Optional(note) }, { additionalProperties: false }),
       response: { 200: DeadLetter, ...problemResponses },
     },
   }, async (request, reply) => {
     const { dead_letter_id } = request.params;
-    await answerAction(context, request, reply, async (tx) => view(await actions.redrive(tx, dead_letter_id, request.caller.actor, request.body?.note ?? null)));
+    await answerAction(context, request, reply, async (tx) => view(await actions.redrive(tx, dead_letter_id, request.caller.actor, request.body.note ?? null)));
     jobs.wake("payment_execute");
     return reply;
   });
