@@ -38,6 +38,8 @@ create table payment_orders (
   status_cause text not null check (length(status_cause) between 1 and 64),
   status_actor text not null check (length(status_actor) between 1 and 255),
   attempt_id text check (length(attempt_id) between 1 and 64),
+  -- Who asked for it: an API key.
+  created_by text not null check (length(created_by) between 1 and 255),
   psp_token text check (length(psp_token) between 1 and 255),
   psp_nonce text check (length(psp_nonce) between 1 and 255),
   wallet_updated boolean not null default false,
@@ -160,13 +162,22 @@ begin
 end
 $$;
 
+-- An order that is stored in EXECUTING was accepted and handed to the executor in one commit: two steps.
 create function payment_orders_after_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 begin
   perform record_payment_order_transitions(
-      array_agg(n.payment_order_id), array_agg(null::payment_order_status), array_agg(n.status),
+      array_agg(n.payment_order_id), array_agg(null::payment_order_status),
+      array_agg(case n.status when 'EXECUTING' then 'NOT_STARTED' else n.status end),
+      array_agg(case n.status when 'EXECUTING' then 'accepted' else n.status_cause end),
+      array_agg(n.created_by), array_agg(case n.status when 'EXECUTING' then null else n.attempt_id end))
+     from new_orders n
+   having count(*) > 0;
+  perform record_payment_order_transitions(
+      array_agg(n.payment_order_id), array_agg('NOT_STARTED'::payment_order_status), array_agg(n.status),
       array_agg(n.status_cause), array_agg(n.status_actor), array_agg(n.attempt_id))
      from new_orders n
+    where n.status = 'EXECUTING'
    having count(*) > 0;
   return null;
 end
@@ -229,6 +240,8 @@ create table payment_attempts (
 create unique index payment_attempts_one_live_per_order on payment_attempts (payment_order_id)
   where status in ('executing', 'pending', 'unknown', 'succeeded');
 create index payment_attempts_order_index on payment_attempts (payment_order_id, attempt_number);
+-- For the sweep of attempts whose process died.
+create index payment_attempts_executing_index on payment_attempts (updated_at) where status = 'executing';
 create index payment_attempts_reference_index on payment_attempts (psp_reference) where psp_reference is not null;
 
 -- What a buyer has spent on a day (UTC); the row is the lock under which the daily limit is decided.

@@ -4,9 +4,9 @@
 -- key whatever the statistics of a growing table say: as plain statements, planned anew for each
 -- batch, they took 6 to 8 ms for a handful of orders. They run with the caller's rights.
 
--- 1. Stores checkouts, their orders and their events. A row that another transaction stored first
--- is a unique violation.
-create function payments_take_checkouts(p_events json, p_orders json) returns void
+-- 1. Stores checkouts, their orders, their events, and the attempts of the orders that start at once.
+-- A row that another transaction stored first is a unique violation.
+create function payments_take_checkouts(p_events json, p_orders json, p_attempts json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
 as $$
@@ -24,13 +24,18 @@ begin
     from json_to_recordset(p_events) as e (checkout_id text, risk_decision text);
 
   insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-                              status, status_cause, status_actor, error_code, error_message)
+                              status, status_cause, status_actor, created_by, attempt_id, psp_nonce, error_code, error_message)
   select payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-         status, status_cause, status_actor, error_code, error_message
+         status, status_cause, status_actor, created_by, attempt_id, attempt_id, error_code, error_message
     from json_to_recordset(p_orders)
          as o (payment_order_id text, checkout_id text, position smallint, buyer_account text, seller_account text,
                amount_minor bigint, currency text, status payment_order_status, status_cause text, status_actor text,
-               error_code text, error_message text);
+               created_by text, attempt_id text, error_code text, error_message text);
+
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency)
+  select attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency
+    from json_to_recordset(p_attempts)
+         as a (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text);
 end
 $$;
 
@@ -134,5 +139,5 @@ $$;
 
 revoke execute on all functions in schema public from public;
 grant execute on function
-  payments_take_checkouts(json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text), payments_settle(json)
+  payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text), payments_settle(json)
 to pacioli_service;

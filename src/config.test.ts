@@ -23,9 +23,9 @@ function faultsOf(mode: "development" | "production", environment: Record<string
 
 test("an empty environment is enough in development", () => {
   const config = loadConfig("development", {});
-  expect(config).toMatchObject({ port: 8_000, host: "127.0.0.1", api_key: "sk_dev", database_url: undefined, lease_seconds: 30 });
+  expect(config).toMatchObject({ port: 8_000, host: "127.0.0.1", api_key: "sk_dev", database_url: undefined });
   expect(config.payments).toMatchObject({
-    idempotency_hours: 24, retry_attempts_max: 5, retry_backoff_base: 2, commission_basis_points: 0n,
+    idempotency_hours: 24, retry_attempts_max: 5, retry_backoff_base: 2, commission_basis_points: 0n, lease_seconds: 30,
   });
   expect(config.psp).toMatchObject({ breaker_failures: 5, breaker_open_seconds: 60 });
 });

@@ -27,7 +27,6 @@ export type Config = {
   readonly api_key: string | undefined;
   readonly rate_limit_per_second: number;
   readonly payments: PaymentSettings;
-  readonly lease_seconds: number;
   readonly psp: {
     readonly stripe_secret_key: string | undefined;
     readonly stripe_webhook_secrets: readonly string[];
@@ -117,7 +116,6 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     api_key: read.text("PACIOLI_API_KEY") ?? (isDevelopment ? "sk_dev" : undefined),
     rate_limit_per_second: read.number("RATE_LIMIT_PER_SECOND", 2_000, { min: 1, max: 1_000_000 }),
     payments: paymentSettings(read),
-    lease_seconds: read.number("JOB_LEASE_SECONDS", 30, { min: 2, max: 3_600 }),
     psp: {
       stripe_secret_key: read.text("PSP_STRIPE_SECRET_KEY"),
       stripe_webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
@@ -152,6 +150,7 @@ function paymentSettings(read: Reader): PaymentSettings {
     commission_basis_points: BigInt(read.number("COMMISSION_BASIS_POINTS", 0, { min: 0, max: 10_000 })),
     psp_concurrency: read.number("PSP_CONCURRENCY", 64, { min: 1, max: 1_000 }),
     idle_poll_ms: read.number("IDLE_POLL_MS", 200, { min: 10, max: 60_000 }),
+    lease_seconds: read.number("JOB_LEASE_SECONDS", 30, { min: 2, max: 3_600 }),
   };
 }
 
@@ -179,7 +178,7 @@ function check(read: Reader, config: Config): void {
   if (isProduction && config.database_url === undefined) read.faults.push("DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL");
   if (isProduction && config.api_key === "sk_dev") read.faults.push("PACIOLI_API_KEY: sk_dev is for development only");
   if (isProduction && config.psp.stripe_secret_key === undefined) read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key");
-  if (config.lease_seconds <= config.psp.timeout_seconds) {
+  if (config.payments.lease_seconds <= config.psp.timeout_seconds) {
     read.faults.push(`JOB_LEASE_SECONDS: must be longer than PSP_TIMEOUT_SECONDS (${config.psp.timeout_seconds}), or a call under way is taken for dead`);
   }
 }

@@ -5,7 +5,7 @@ import { buildApp, type App, type HttpContext } from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
-import { createPaymentWorkers, createPayments, selectInFlight, type PaymentWorkers } from "../payments/payments.ts";
+import { createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
 import { PspRouter } from "../psp/psp.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
 import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
@@ -18,7 +18,7 @@ export type Service = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly app: App;
-  readonly workers: PaymentWorkers;
+  readonly workers: Payments["workers"];
   /** Says "not ready" from now on. */
   drain(): void;
   close(): Promise<void>;
@@ -28,11 +28,10 @@ export type Service = {
 export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean; has_api: boolean }): Promise<Service> {
   const log = createLogger(config.log_level);
   const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
-  const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.lease_seconds, is_supervisor: options.is_worker });
+  const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
   const router = createRouter(config);
-  const { intake, actions } = createPayments({ database, jobs, log }, config.payments);
-  const workers = createPaymentWorkers({ database, jobs, log, router }, config.payments);
+  const { intake, actions, workers } = createPayments({ database, jobs, log, router }, config.payments, options);
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(database));
   let isDraining = false;

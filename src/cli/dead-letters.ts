@@ -3,7 +3,7 @@ import { loadConfig } from "../config.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
 import { createLogger } from "../log.ts";
-import { createPayments, selectAttempts, selectTransitions, type Actions } from "../payments/payments.ts";
+import { createActions, selectAttempts, selectTransitions, type Actions } from "../payments/payments.ts";
 import { openDatabase, service_role } from "./compose.ts";
 import { withConfiguredDatabase } from "./configured-database.ts";
 
@@ -54,10 +54,10 @@ async function withActions(work: (tools: Tools) => Promise<void>): Promise<void>
   await withConfiguredDatabase(config, async (url) => {
     const log = createLogger(config.log_level);
     const database = openDatabase(url, 2, "pacioli-cli");
-    const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.lease_seconds, is_supervisor: false });
+    const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
     await jobs.start();
     try {
-      const { actions } = createPayments({ database, jobs, log }, config.payments);
+      const actions = createActions(jobs, { retries_max: config.payments.retry_attempts_max });
       await work({ database, inTransaction: (run) => database.transaction((tx) => run(tx, actions)) });
     } finally {
       await jobs.stop();

@@ -1,4 +1,5 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
+import { attemptsJson, type NewAttempt } from "./settlement-queries.ts";
 
 export type KnownRows = {
   /** The transaction's time, which the new rows will carry. */
@@ -46,11 +47,15 @@ export type NewOrder = {
   readonly status: string;
   readonly status_cause: string;
   readonly status_actor: string;
+  readonly created_by: string;
+  readonly attempt_id: string | null;
   readonly error_code: string | null;
   readonly error_message: string | null;
 };
 
-/** Inserts checkouts and their orders, plainly: a row that another transaction inserted first is a unique violation. */
-export async function insertCheckouts(tx: Queryable, events: readonly NewEvent[], orders: readonly NewOrder[]): Promise<void> {
-  await tx.query("select payments_take_checkouts($1, $2)", [JSON.stringify(events), JSON.stringify(orders)]);
+/** Inserts checkouts with their orders and first attempts, plainly: a row that another transaction inserted first is a unique violation. */
+export async function insertCheckouts(
+  tx: Queryable, events: readonly NewEvent[], orders: readonly NewOrder[], attempts: readonly NewAttempt[],
+): Promise<void> {
+  await tx.query("select payments_take_checkouts($1, $2, $3)", [JSON.stringify(events), JSON.stringify(orders), attemptsJson(attempts)]);
 }

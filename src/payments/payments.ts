@@ -10,9 +10,10 @@ import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
 import { retryPolicies } from "./retry-policies.ts";
 import { Settlement } from "./settlement.ts";
+import { createStaleAttemptSweep } from "./stale-attempts.ts";
 import { WebhookApplier } from "./webhook-apply.ts";
 
-export type { Actions } from "./actions.ts";
+export { createActions, type Actions } from "./actions.ts";
 export { armCrashPoint, crashPointNames } from "./crash-points.ts";
 export type { CrashPointName } from "./crash-points.ts";
 export type { Intake, IntakeRequest } from "./intake.ts";
@@ -30,40 +31,48 @@ export type PaymentSettings = {
   readonly commission_basis_points: bigint;
   readonly psp_concurrency: number;
   readonly idle_poll_ms: number;
+  /** After how long an attempt or a claimed job counts as abandoned; longer than any PSP call. */
+  readonly lease_seconds: number;
 };
 
-type Parts = { readonly database: Database; readonly jobs: Jobs; readonly log: Logger };
+type Parts = { readonly database: Database; readonly jobs: Jobs; readonly log: Logger; readonly router: PspRouter };
 
-/** What the HTTP side needs: taking checkouts in, and what a person may do with orders. */
-export function createPayments(parts: Parts, settings: PaymentSettings): { intake: Intake; actions: Actions } {
-  return {
-    intake: new Intake({ ...parts, limits: settings.limits, idempotency_hours: settings.idempotency_hours }),
-    actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
-  };
-}
+export type Payments = {
+  readonly intake: Intake;
+  /** What a person may do with orders. */
+  readonly actions: Actions;
+  /** What brings payments forward; any number of processes may run them. */
+  readonly workers: { start(): void; stop(): Promise<void> };
+};
 
-/** The workers that bring payments forward; any number of processes may run them. */
-export type PaymentWorkers = { start(): void; stop(): Promise<void> };
-
-export function createPaymentWorkers(parts: Parts & { readonly router: PspRouter }, settings: PaymentSettings): PaymentWorkers {
+/** Makes the room's parts. In a process that does not work, the workers are never started and all orders go by the queue. */
+export function createPayments(parts: Parts, settings: PaymentSettings, options: { is_worker: boolean }): Payments {
+  const { idle_poll_ms, lease_seconds } = settings;
   const settlement = new Settlement({
     ...parts,
     policies: retryPolicies({ attempts_max: settings.retry_attempts_max, backoff_base: settings.retry_backoff_base }),
     commission_basis_points: settings.commission_basis_points,
     random: Math.random,
   });
-  const idle_poll_ms = settings.idle_poll_ms;
+  const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms });
   const workers = [
-    new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms }),
+    executor,
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
+    createStaleAttemptSweep({ ...parts, lease_seconds }),
     createDeadLetterDrain({ ...parts, idle_poll_ms: 1_000 }),
     createAnswerPurge(parts.database, parts.log),
   ];
   return {
-    start: () => workers.forEach((worker) => worker.start()),
-    async stop() {
-      await Promise.all(workers.map((worker) => worker.stop()));
-      await settlement.close();
+    intake: new Intake({
+      ...parts, executor: options.is_worker ? executor : null, limits: settings.limits, idempotency_hours: settings.idempotency_hours,
+    }),
+    actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
+    workers: {
+      start: () => workers.forEach((worker) => worker.start()),
+      async stop() {
+        await Promise.all(workers.map((worker) => worker.stop()));
+        await settlement.close();
+      },
     },
   };
 }

@@ -53,15 +53,37 @@ export type NewAttempt = {
   readonly attempt_number: number;
   readonly psp: string;
   readonly psp_key: string;
+  readonly psp_reference: null;
   readonly amount_minor: bigint;
   readonly currency: string;
 };
 
+/** As JSON for `payments_open_attempts` and `payments_take_checkouts`. */
+export const attemptsJson = (attempts: readonly NewAttempt[]): string =>
+  JSON.stringify(attempts.map((attempt) => ({ ...attempt, amount_minor: String(attempt.amount_minor) })));
+
 /** Opens attempts and moves their orders to EXECUTING. */
 export async function openAttempts(tx: Queryable, attempts: readonly NewAttempt[], actor: string): Promise<void> {
   if (attempts.length === 0) return;
-  const rows = attempts.map((attempt) => ({ ...attempt, amount_minor: String(attempt.amount_minor) }));
-  await tx.query("select payments_open_attempts($1, $2)", [JSON.stringify(rows), actor]);
+  await tx.query("select payments_open_attempts($1, $2)", [attemptsJson(attempts), actor]);
+}
+
+/** Takes attempts that are `executing` for longer than the lease on for another lease, and gives their orders. */
+export async function renewStaleAttempts(tx: Queryable, leaseSeconds: number, limit: number): Promise<string[]> {
+  const rows = await tx.query<{ payment_order_id: string }>(
+    `update payment_attempts a set updated_at = now()
+       from (
+         select attempt_id from payment_attempts
+          where status = 'executing' and updated_at < now() - $1 * interval '1 second' and payment_order_id is not null
+          order by updated_at
+          limit $2
+            for no key update skip locked
+       ) stale
+      where a.attempt_id = stale.attempt_id
+     returning a.payment_order_id`,
+    [leaseSeconds, limit],
+  );
+  return rows.map((row) => row.payment_order_id);
 }
 
 export type SettledOrder = {

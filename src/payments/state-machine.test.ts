@@ -71,8 +71,8 @@ describe("against the table in the database", () => {
   test("it refuses what the table does not allow, also from the service", async () => {
     await db.asService(`insert into payment_events (checkout_id, buyer_info, credit_card_info, unfinished_order_count, request_fingerprint, risk_decision)
       values ('c', '{}', '{}', 1, decode(repeat('00', 32), 'hex'), 'pass')`);
-    await db.asService(`insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor)
-      values ('o', 'c', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'accepted', 'test')`);
+    await db.asService(`insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor, created_by)
+      values ('o', 'c', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'accepted', 'test', 'test')`);
     await expect(db.asService("update payment_orders set status = 'SUCCESS', wallet_updated = true, ledger_updated = true")).rejects.toMatchObject({ code: "PL005" });
     expect(await db.asService("select status from payment_orders")).toEqual([{ status: "NOT_STARTED" }]);
   });

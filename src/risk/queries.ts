@@ -5,8 +5,11 @@ export type BlockRow = { readonly kind: BlockKind; readonly value: string; reado
 
 type Facts = { readonly buyer_account: string; readonly buyer_email: string; readonly orders: readonly { readonly seller_account: string }[] };
 
+/** Blocked facts as `kind value`. */
+export type Blocked = ReadonlySet<string>;
+
 /** Which of the batch's buyers, e-mail addresses and sellers are blocked, as `kind value`. */
-export async function selectBlocked(tx: Queryable, subjects: readonly Facts[]): Promise<Set<string>> {
+export async function selectBlocked(tx: Queryable, subjects: readonly Facts[]): Promise<Blocked> {
   const rows = await tx.query<{ fact: string }>(
     `select kind || ' ' || value as fact
        from risk_block_list

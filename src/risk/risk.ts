@@ -1,9 +1,9 @@
 /** The door of the risk room: rules that run before any money moves. */
 import type { Transaction } from "../db/db.ts";
 import { formatAmount, toCurrencyCode, type Money } from "../money/money.ts";
-import { addBuyerDays, selectBlocked, subtractBuyerDays } from "./queries.ts";
+import { addBuyerDays, subtractBuyerDays, type Blocked } from "./queries.ts";
 
-export { addBlock, removeBlock, selectBlockList, type BlockKind, type BlockRow } from "./queries.ts";
+export { addBlock, removeBlock, selectBlocked, selectBlockList, type Blocked, type BlockKind, type BlockRow } from "./queries.ts";
 
 export type RiskDecision = "pass" | "review" | "reject";
 export type RiskVerdict = { readonly decision: RiskDecision; readonly reasons: readonly string[] };
@@ -27,10 +27,12 @@ export type RiskLimits = {
 /**
  * Decides a batch of checkouts in the transaction that stores them. What a buyer spends in a day is
  * counted on a row that this transaction locks, so that two checkouts at once cannot both slip under the limit.
+ * `blocked` was read in this transaction by `selectBlocked`, of at least these subjects.
  */
-export async function assess(tx: Transaction, limits: RiskLimits, subjects: readonly RiskSubject[]): Promise<readonly RiskVerdict[]> {
+export async function assess(
+  tx: Transaction, limits: RiskLimits, subjects: readonly RiskSubject[], blocked: Blocked,
+): Promise<readonly RiskVerdict[]> {
   if (subjects.length === 0) return [];
-  const blocked = await selectBlocked(tx, subjects);
   const reasons = subjects.map((subject) => [...blockReasons(blocked, subject), ...orderReasons(limits, subject)]);
   const dayReasons = await countDays(tx, limits, subjects.filter((_, index) => reasons[index]?.length === 0));
   return subjects.map((subject, index) => verdictOf([...(reasons[index] ?? []), ...(dayReasons.get(subject.checkout_id) ?? [])], limits, subject));

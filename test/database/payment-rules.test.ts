@@ -27,12 +27,12 @@ const insertEvent = (id: string, orders = 1): Promise<unknown[]> => db.asService
   `insert into payment_events (checkout_id, buyer_info, credit_card_info, unfinished_order_count, request_fingerprint, risk_decision)
    values ($1, '{}', '{}', $2, decode(repeat('00', 32), 'hex'), 'pass')`, [id, orders]);
 
-const orderColumns = "payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor";
+const orderColumns = "payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor, created_by";
 
 async function newOrder(changes: { status?: State; amount?: string; currency?: string } = {}): Promise<string> {
   const id = `order-${++count}`;
   await insertEvent(id);
-  await db.asService(`insert into payment_orders (${orderColumns}) values ($1, $1, 0, 'b', 's', $2, $3, $4, 'accepted', 'test')`,
+  await db.asService(`insert into payment_orders (${orderColumns}) values ($1, $1, 0, 'b', 's', $2, $3, $4, 'accepted', 'test', 'test')`,
     [id, changes.amount ?? "100", changes.currency ?? "USD", changes.status ?? "NOT_STARTED"]);
   return id;
 }
@@ -45,7 +45,7 @@ async function orderAt(status: State): Promise<string> {
   await db.asOwner(
     `begin; set local session_replication_role = replica;
      insert into payment_orders (${orderColumns}, wallet_updated, ledger_updated)
-     values ('${id}', '${id}', 0, 'b', 's', 100, 'USD', '${status}', 'test', 'test', ${booked}, ${booked}); commit`);
+     values ('${id}', '${id}', 0, 'b', 's', 100, 'USD', '${status}', 'test', 'test', 'test', ${booked}, ${booked}); commit`);
   return id;
 }
 
@@ -75,6 +75,14 @@ describe("the state machine", () => {
 
   test.for(states)("an order made as %s is refused or has its first line of history", async (status) => {
     const made = newOrder({ status });
+    if (status === "EXECUTING") {
+      // Accepted and handed to the executor in one commit.
+      expect(await historyOf(await made)).toEqual([
+        { from_status: null, to_status: "NOT_STARTED", cause: "accepted", actor: "test" },
+        { from_status: "NOT_STARTED", to_status: "EXECUTING", cause: "accepted", actor: "test" },
+      ]);
+      return;
+    }
     if (!["NOT_STARTED", "PENDING", "CANCELED"].includes(status)) {
       await expect(made).rejects.toMatchObject({ code: expect.stringMatching(/^(PL005|23514)$/) as string });
       return;
@@ -131,7 +139,7 @@ describe("amounts and currencies", () => {
   });
   test("an order has at most 255 characters of id", async () => {
     await insertEvent("long");
-    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ($1, 'long', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't')`, ["x".repeat(256)])).rejects.toMatchObject({ code: "23514" });
+    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ($1, 'long', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't', 't')`, ["x".repeat(256)])).rejects.toMatchObject({ code: "23514" });
   });
 });
 
@@ -185,10 +193,10 @@ describe("what belongs together stays together", () => {
 
   test("an order needs its event, and ids are unique for ever (R47, R53)", async () => {
     const id = await newOrder();
-    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ('no-event', 'nowhere', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't')`)).rejects.toMatchObject({ code: "23503" });
+    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ('no-event', 'nowhere', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't', 't')`)).rejects.toMatchObject({ code: "23503" });
     await expect(insertEvent(id)).rejects.toMatchObject({ code: "23505" });
     await insertEvent("another-event");
-    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ($1, 'another-event', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't')`, [id])).rejects.toMatchObject({ code: "23505" });
+    await expect(db.asService(`insert into payment_orders (${orderColumns}) values ($1, 'another-event', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'a', 't', 't')`, [id])).rejects.toMatchObject({ code: "23505" });
   });
 
   test("a checkout is done exactly when no order is unfinished, and the count never falls below zero", async () => {
