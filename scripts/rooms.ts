@@ -20,7 +20,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ["close-with-grace", "typebox", "typebox/*"],
   http: ["fastify", "@fastify/*", "typebox", "typebox/*"],
   webhooks: ["standardwebhooks"],
-  psp: ["cockatiel"],
+  psp: ["cockatiel", "undici"],
   jobs: ["pg-boss", "pg"],
   db: ["pg", "node-pg-migrate"],
   money: ["node:assert"],
@@ -60,7 +60,7 @@ const specialPlaces: readonly Place[] = [
 function adapter(name: string, sdk: readonly string[]): Place {
   return {
     files: `src/psp/${name}/**`, name: `psp/${name}`, packages: sdk,
-    paths: ["../port.ts", `../../${rootFiles}`, "../../money/money.ts"],
+    paths: ["../port.ts", "../http-client.ts", `../../${rootFiles}`, "../../money/money.ts"],
   };
 }
 

@@ -1,5 +1,6 @@
 import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
+import { neverConnectedCodes } from "../http-client.ts";
 import type { Failure, FailureClass, PspOutcome } from "../port.ts";
 import { fromStripeAmount } from "./amounts.ts";
 
@@ -88,9 +89,6 @@ function retryAfterSeconds(headers: Record<string, string> | undefined): number 
   const seconds = Number(headers?.["retry-after"]);
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) : undefined;
 }
-
-/** Codes of the system that mean: no byte of the request left. A reset connection is not among them. */
-const neverConnectedCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 
 function isNeverConnected(error: unknown): boolean {
   for (let cause: unknown = error; typeof cause === "object" && cause !== null;) {

@@ -1,9 +1,9 @@
 /** The Stripe adapter, on the official SDK. */
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import Stripe from "stripe";
+import { PspHttpClient } from "../http-client.ts";
 import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome, VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
+import { StripeHttpClient } from "./http-client.ts";
 import { outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
 
 export type StripeOptions = {
@@ -22,18 +22,16 @@ const tolerance_seconds = 300;
 
 /** Errors of the SDK become outcomes; it never retries by itself, so that each try is an attempt of ours. */
 export function createStripe(options: StripeOptions): Psp {
-  const isPlain = options.api_base?.protocol === "http:";
-  const agentOptions = { keepAlive: true, maxSockets: options.connections_max };
+  const base = options.api_base ?? new URL("https://api.stripe.com");
+  const isPlain = base.protocol === "http:";
   const stripe = new Stripe(options.secret_key, {
     maxNetworkRetries: 0,
     timeout: options.timeout_ms,
     telemetry: false,
-    httpAgent: isPlain ? new HttpAgent(agentOptions) : new HttpsAgent(agentOptions),
-    ...(options.api_base === undefined ? {} : {
-      host: options.api_base.hostname,
-      port: options.api_base.port === "" ? (isPlain ? 80 : 443) : options.api_base.port,
-      protocol: isPlain ? "http" : "https",
-    }),
+    httpClient: new StripeHttpClient(new PspHttpClient({ origin: base.origin, connections_max: options.connections_max })),
+    protocol: isPlain ? "http" : "https",
+    host: base.hostname,
+    port: base.port === "" ? (isPlain ? 80 : 443) : base.port,
   });
   return {
     name: options.name,
@@ -50,17 +48,31 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
     return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
   }
   try {
-    const intent = await stripe.paymentIntents.create({
+    const intent = await withoutStackTrace(() => stripe.paymentIntents.create({
       amount: converted.amount,
       currency: request.money.currency.toLowerCase(),
       confirm: true,
       automatic_payment_methods: { enabled: true, allow_redirects: "never" },
       ...cardOf(request.card_token),
       metadata: metadataFor(request),
-    }, { idempotencyKey: request.psp_key });
+    }, { idempotencyKey: request.psp_key }));
     return outcomeOfIntent(intent);
   } catch (error) {
     return outcomeOfError(error);
+  }
+}
+
+/**
+ * The SDK formats the stack of its caller at every call, for errors that become values here: 70 of the
+ * 210 µs that a charge took. It does so before its first await, so nobody else misses a stack.
+ */
+function withoutStackTrace<Result>(call: () => Promise<Result>): Promise<Result> {
+  const frames_max = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return call();
+  } finally {
+    Error.stackTraceLimit = frames_max;
   }
 }
 
