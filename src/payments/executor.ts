@@ -17,7 +17,11 @@ export type ExecutorOptions = {
   /** PSP calls at the same time. */
   readonly concurrency: number;
   readonly idle_poll_ms: number;
+  readonly lease_seconds: number;
 };
+
+/** Orders that this process holds at once, per PSP call at the same time; more wait in the queue. */
+const held_per_call_max = 16;
 
 /**
  * Calls the PSP for each task outside any transaction and hands the outcomes to settlement. Tasks
@@ -28,8 +32,10 @@ export class Executor {
   readonly #loop: WorkLoop;
   /** Tasks whose PSP call or whose settlement is not done. */
   readonly #running = new Set<Promise<void>>();
-  /** Tasks that wait for a place. */
-  readonly #ready: Task[] = [];
+  /** Tasks that wait for a place, with the time until which they may. */
+  readonly #ready: { readonly task: Task; readonly until_ms: number }[] = [];
+  /** Claimed jobs among the ready and the running. */
+  #claimsHeld = 0;
   #callsRunning = 0;
   /** Whether there may be due work in the queue that this process has not looked at. */
   #isQueueDue = true;
@@ -54,38 +60,47 @@ export class Executor {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** How many orders may start with their acceptance, without a turn in the queue: none while others wait there, for they came first. */
+  /**
+   * How many orders may start with their acceptance, without a turn in the queue: none while others
+   * wait there, for they came first. They may have to wait for a place, but cost no job.
+   */
   placesAtOnce(): number {
-    return this.#isQueueDue ? 0 : this.#places();
+    if (this.#isQueueDue) return 0;
+    const { concurrency, router } = this.#options;
+    const held = this.#running.size + this.#ready.length;
+    return Math.max(0, Math.min(held_per_call_max * concurrency - held, router.callsAllowed()));
   }
 
   /** Brings a task forward as soon as there is a place; its attempt is committed. */
   execute(task: Task): void {
-    this.#ready.push(task);
+    if (task.job !== null) this.#claimsHeld += 1;
+    this.#ready.push({ task, until_ms: monotonicMilliseconds() + this.#options.lease_seconds * 500 });
     this.#startReady();
   }
 
-  #places(): number {
-    return Math.min(this.#freePlaces(), this.#options.router.callsAllowed());
-  }
-
-  /** A place is free once its call has an outcome; waiting for the commit must not hold it, up to a bound. */
-  #freePlaces(): number {
+  /**
+   * A place is free once its call has an outcome; waiting for the commit must not hold it. A quarter
+   * of the places is the queue's, however many checkouts come in.
+   */
+  #placesForQueue(): number {
     const { concurrency } = this.#options;
-    return this.#running.size > 4 * concurrency ? 0 : Math.max(0, concurrency - this.#callsRunning - this.#ready.length);
+    const free = concurrency - this.#callsRunning - this.#ready.length;
+    const held = this.#running.size + this.#ready.length;
+    return held > held_per_call_max * concurrency ? 0 : Math.max(0, free, quarterOf(concurrency) - this.#claimsHeld);
   }
 
   async #run(): Promise<number> {
+    const { concurrency, router, database } = this.#options;
     // Claim only when a good part of the places is free: small claims cost as much as large ones.
-    while (this.#freePlaces() < Math.max(1, this.#options.concurrency / 4)) {
+    while (this.#placesForQueue() < quarterOf(concurrency)) {
       await new Promise<void>((resolve) => {
         this.#onPlaceFree = resolve;
       });
     }
-    const places = this.#places();
+    const places = Math.min(this.#placesForQueue(), router.callsAllowed());
     if (places === 0) return 0;
     this.#isQueueDue = false;
-    const { claimed_count, tasks } = await this.#options.database.transaction((tx) => claimTasks(tx, this.#options, places));
+    const { claimed_count, tasks } = await database.transaction((tx) => claimTasks(tx, this.#options, places));
     for (const task of tasks) this.execute(task);
     // A claim that was not filled has emptied the queue: whoever adds to it wakes the loop again.
     if (claimed_count < places) return 0;
@@ -95,17 +110,29 @@ export class Executor {
 
   #startReady(): void {
     while (this.#callsRunning < this.#options.concurrency) {
-      const task = this.#ready.shift();
-      if (task === undefined) return;
-      this.#callsRunning += 1;
-      const tracked: Promise<void> = this.#bringForward(task)
-        .catch((error: unknown) => this.#giveBack(task, error))
-        .finally(() => {
-          this.#running.delete(tracked);
-          this.#onPlaceFree();
-        });
-      this.#running.add(tracked);
+      const next = this.#ready.shift();
+      if (next === undefined) return;
+      // Near the end of its lease somebody else may take it up, so it is no first send any more: it is left to the sweep or the queue.
+      if (monotonicMilliseconds() < next.until_ms) this.#start(next.task);
+      else this.#drop(next.task);
     }
+  }
+
+  #start(task: Task): void {
+    this.#callsRunning += 1;
+    const tracked: Promise<void> = this.#bringForward(task)
+      .catch((error: unknown) => this.#giveBack(task, error))
+      .finally(() => {
+        this.#running.delete(tracked);
+        this.#drop(task);
+      });
+    this.#running.add(tracked);
+  }
+
+  /** This process has nothing more to do for the task. */
+  #drop(task: Task): void {
+    if (task.job !== null) this.#claimsHeld -= 1;
+    this.#onPlaceFree();
   }
 
   async #bringForward(task: Task): Promise<void> {
@@ -140,3 +167,5 @@ export class Executor {
     });
   }
 }
+
+const quarterOf = (places: number): number => Math.max(1, Math.floor(places / 4));

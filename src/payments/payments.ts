@@ -54,7 +54,7 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
     commission_basis_points: settings.commission_basis_points,
     random: Math.random,
   });
-  const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms });
+  const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds });
   const workers = [
     executor,
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
