@@ -24,19 +24,21 @@ const cached_keys_max = 10_000;
 
 /** Gives the caller of a request. Errors: `unauthenticated`, `forbidden`. */
 export function createAuthenticator(database: Database): (request: FastifyRequest) => Promise<Caller> {
-  const cache = new Map<string, { row: ApiKeyRow | undefined; until: number }>();
+  // The row on its way counts as known, so that hundreds of requests at the end of its time ask once.
+  const cache = new Map<string, { row: Promise<ApiKeyRow | undefined>; until: number }>();
+  const rowOf = (token: string): Promise<ApiKeyRow | undefined> => {
+    const known = cache.get(token);
+    if (known !== undefined && known.until > monotonicMilliseconds()) return known.row;
+    if (cache.size >= cached_keys_max) cache.clear();
+    const row = findApiKey(database, hashApiKey(token));
+    cache.set(token, { row, until: monotonicMilliseconds() + cached_ms });
+    row.catch(() => cache.delete(token));
+    return row;
+  };
   return async (request) => {
-    const token = tokenOf(request);
-    const keyHash = hashApiKey(token);
-    const name = keyHash.toString("base64");
-    let known = cache.get(name);
-    if (known === undefined || known.until < monotonicMilliseconds()) {
-      if (cache.size >= cached_keys_max) cache.clear();
-      known = { row: await findApiKey(database, keyHash), until: monotonicMilliseconds() + cached_ms };
-      cache.set(name, known);
-    }
-    if (known.row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
-    const caller = { key_id: known.row.key_id, actor: `key:${known.row.name}`, scopes: known.row.scopes };
+    const row = await rowOf(tokenOf(request));
+    if (row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
+    const caller = { key_id: row.key_id, actor: `key:${row.name}`, scopes: row.scopes };
     const scope = request.routeOptions.config.scope ?? (request.method === "GET" || request.method === "HEAD" ? "read" : "write");
     if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `The API key has no ${scope} right.`);
     return caller;

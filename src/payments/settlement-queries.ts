@@ -1,20 +1,33 @@
 import { textArray, type Queryable } from "../db/db.ts";
 import type { AttemptId, CheckoutId, PaymentOrderId } from "../ids.ts";
-import type { AttemptRow, OrderRow, OrderStatus } from "./model.ts";
-import { attemptColumns, orderColumns } from "./queries.ts";
+import type { AttemptRow, AttemptStatus, OrderStatus } from "./model.ts";
+import { attemptColumns } from "./queries.ts";
 
-/** Locks orders in key order and gives them. */
-export function lockOrders(tx: Queryable, paymentOrderIds: readonly string[]): Promise<OrderRow[]> {
-  return tx.query<OrderRow>(
-    `select ${orderColumns} from payment_orders o
-      where o.payment_order_id = any ($1::text[])
-      order by o.payment_order_id
-        for no key update`,
-    [textArray(paymentOrderIds)],
+/** An order under its lock, and the attempt that there is news about. */
+export type OpenRow = {
+  readonly payment_order_id: PaymentOrderId;
+  readonly seller_account: string;
+  readonly amount_minor: bigint;
+  readonly currency: string;
+  readonly status: OrderStatus;
+  readonly attempt_id: AttemptId;
+  readonly psp: string;
+  readonly attempt_status: AttemptStatus;
+  readonly attempt_number: number;
+  readonly inquiry_count: number;
+};
+
+/** Locks orders in key order and gives what a decision about each needs. */
+export function lockForSettlement(
+  tx: Queryable, news: readonly { readonly payment_order_id: string; readonly attempt_id: string }[],
+): Promise<OpenRow[]> {
+  return tx.query<OpenRow>(
+    "select * from payments_lock_for_settlement($1, $2)",
+    [textArray(news.map((one) => one.payment_order_id)), textArray(news.map((one) => one.attempt_id))],
   );
 }
 
-/** Attempts by id; their orders are locked, so nobody else changes them. */
+/** Attempts by id. */
 export function selectAttemptsById(tx: Queryable, attemptIds: readonly string[]): Promise<AttemptRow[]> {
   return tx.query<AttemptRow>(
     `select ${attemptColumns} from payment_attempts a where a.attempt_id = any ($1::text[])`, [textArray(attemptIds)]);

@@ -5,10 +5,9 @@ import { ordersFinal } from "../metrics.ts";
 import type { PspOutcome } from "../psp/psp.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
-import type { AttemptRow, OrderRow } from "./model.ts";
 import { capturePosting } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
-import { lockOrders, selectAttemptsById, writeSettlement, type SettledOrder } from "./settlement-queries.ts";
+import { lockForSettlement, writeSettlement, type OpenRow, type SettledOrder } from "./settlement-queries.ts";
 import { decide, type Decision } from "./state-machine.ts";
 
 /** News about one attempt, from a call, an inquiry or a webhook. */
@@ -35,7 +34,7 @@ export type SettlementOptions = {
   readonly random: () => number;
 };
 
-type Settled = { readonly news: News; readonly order: OrderRow; readonly attempt: AttemptRow; readonly decision: Decision };
+type Settled = { readonly news: News; readonly row: OpenRow; readonly decision: Decision };
 
 /** Writes outcomes: order, attempt, history, ledger, wallet, event and job change in one shared commit. */
 export class Settlement {
@@ -79,22 +78,15 @@ export class Settlement {
   }
 
   async #settleRound(tx: Transaction, news: readonly News[]): Promise<void> {
-    // Sent together, yet run one after the other: the attempts are read once their orders are locked.
-    const [lockedOrders, readAttempts] = await Promise.all([
-      lockOrders(tx, news.map((one) => one.payment_order_id)),
-      selectAttemptsById(tx, news.map((one) => one.attempt_id)),
-    ]);
-    const orders = new Map(lockedOrders.map((order) => [order.payment_order_id as string, order]));
-    const attempts = new Map(readAttempts.map((attempt) => [attempt.attempt_id as string, attempt]));
+    const rows = new Map((await lockForSettlement(tx, news)).map((row) => [row.attempt_id as string, row]));
     const settled = news.flatMap((one): Settled[] => {
-      const order = orders.get(one.payment_order_id);
-      const attempt = attempts.get(one.attempt_id);
-      if (order === undefined || attempt === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
+      const row = rows.get(one.attempt_id);
+      if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
       const decision = decide({
-        order, attempt, outcome: one.outcome, is_first_send: one.is_first_send,
+        order: row, attempt: { ...row, status: row.attempt_status }, outcome: one.outcome, is_first_send: one.is_first_send,
         policies: this.#options.policies, random: this.#options.random(),
       });
-      return decision === null ? [] : [{ news: one, order, attempt, decision }];
+      return decision === null ? [] : [{ news: one, row, decision }];
     });
     const written = settled.filter(({ decision }) => !decision.is_alarm_only);
     await Promise.all([
@@ -109,38 +101,38 @@ export class Settlement {
 
   async #post(tx: Transaction, settled: readonly Settled[]): Promise<void> {
     const captured = settled.filter(isBooked);
-    const postings = await postAll(tx, captured.map(({ order, attempt }) => capturePosting(order, attempt.psp, this.#options.commission_basis_points)));
+    const postings = await postAll(tx, captured.map(({ row }) => capturePosting(row, row.psp, this.#options.commission_basis_points)));
     postings.forEach((posting, index) => {
       if (posting.outcome !== "posted") {
-        throw new Error(`the capture of ${captured[index]?.order.payment_order_id} was not posted: ${posting.outcome}`);
+        throw new Error(`the capture of ${captured[index]?.row.payment_order_id} was not posted: ${posting.outcome}`);
       }
     });
   }
 
   async #followUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    await this.#options.jobs.enqueue(tx, "payment_execute", settled.flatMap(({ order, decision }) =>
+    await this.#options.jobs.enqueue(tx, "payment_execute", settled.flatMap(({ row, decision }) =>
       decision.retry_delay_seconds === null ? []
-        : [{ data: { payment_order_id: order.payment_order_id }, start_after_seconds: decision.retry_delay_seconds }]));
-    await buryAll(tx, settled.flatMap(({ order, attempt, decision }): DeadLetterDraft[] =>
+        : [{ data: { payment_order_id: row.payment_order_id }, start_after_seconds: decision.retry_delay_seconds }]));
+    await buryAll(tx, settled.flatMap(({ row, decision }): DeadLetterDraft[] =>
       decision.alarm === null ? [] : [{
         queue: "payment_execute",
-        subject_id: order.payment_order_id,
-        payload: { payment_order_id: order.payment_order_id, attempt_id: attempt.attempt_id },
+        subject_id: row.payment_order_id,
+        payload: { payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
         reason: decision.alarm,
-        attempt_count: attempt.attempt_number,
+        attempt_count: row.attempt_number,
       }]));
   }
 }
 
 /** Only a move to SUCCESS books money; an order that was SUCCESS before is never decided again. */
-const isBooked = ({ order, decision }: Settled): boolean => decision.order_status === "SUCCESS" && order.status !== "SUCCESS";
+const isBooked = ({ row, decision }: Settled): boolean => decision.order_status === "SUCCESS" && row.status !== "SUCCESS";
 
 function rowOf(settled: Settled): SettledOrder {
-  const { news, order, attempt, decision } = settled;
+  const { news, row, decision } = settled;
   const { outcome } = news;
   return {
-    payment_order_id: order.payment_order_id,
-    attempt_id: attempt.attempt_id,
+    payment_order_id: row.payment_order_id,
+    attempt_id: row.attempt_id,
     order_status: decision.order_status,
     cause: decision.cause,
     actor: news.actor,

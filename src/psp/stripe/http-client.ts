@@ -16,19 +16,20 @@ export class StripeHttpClient extends Stripe.HttpClient {
 
   override async makeRequest(
     _host: string, _port: string, path: string, method: string, headers: Record<string, string | number | string[]>,
-    requestData: string, _protocol: string, timeout: number,
+    body: string, _protocol: string, timeout_ms: number,
   ): Promise<StripeHttpResponse> {
-    const texts = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-    return new StripeHttpResponse(await this.#client.request({ path, method, headers: texts, body: requestData, timeout_ms: timeout }));
+    const texts: Record<string, string> = {};
+    for (const [name, value] of Object.entries(headers)) texts[name] = String(value);
+    return new StripeHttpResponse(await this.#client.request({ path, method, headers: texts, body, timeout_ms }));
   }
 }
 
 class StripeHttpResponse extends Stripe.HttpClientResponse {
-  readonly #answer: HttpAnswer;
+  readonly #body: string | Error;
 
   constructor(answer: HttpAnswer) {
-    super(answer.status, answer.headers);
-    this.#answer = answer;
+    super(answer.status, Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])));
+    this.#body = answer.body;
   }
 
   override getRawResponse(): object {
@@ -39,16 +40,10 @@ class StripeHttpResponse extends Stripe.HttpClientResponse {
     throw new Error("no call of ours reads a stream");
   }
 
-  /** An answer that nobody reads must still give its connection back. */
-  dispose(): void {
-    this.#answer.text().catch(() => undefined);
-  }
-
-  /** A body that breaks off says nothing about the charge: the SDK makes a connection error of it. */
+  /** A body that broke off says nothing about the charge: the SDK makes a connection error of it. */
   override async toJSON(): Promise<unknown> {
-    const text = await this.#answer.text().catch((error: unknown) => {
-      throw Stripe.HttpClient.makeResponseBodyError(error instanceof HttpTimeoutError ? Stripe.HttpClient.makeTimeoutError() : error);
-    });
-    return JSON.parse(text);
+    if (typeof this.#body === "string") return JSON.parse(this.#body);
+    const error = this.#body instanceof HttpTimeoutError ? Stripe.HttpClient.makeTimeoutError() : this.#body;
+    throw Stripe.HttpClient.makeResponseBodyError(error);
   }
 }
