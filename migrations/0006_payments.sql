@@ -126,59 +126,39 @@ grant select on events to pacioli_service;
 create trigger payment_order_transitions_append_only before update or delete or truncate on payment_order_transitions
   for each statement execute function refuse_history_change();
 
--- Writes the history of a set of changes after checking every one of them.
--- Runs as the owner: the service's role may read the history, but only a change of state writes it.
-create function record_payment_order_transitions(
-  p_order_ids text[], p_from payment_order_status[], p_to payment_order_status[],
-  p_causes text[], p_actors text[], p_attempt_ids text[]
-) returns void
+-- The history is written and checked in one statement: what the check refuses is rolled back with it.
+-- Both run as the owner: the service's role may read the history, but only a change of state writes it.
+-- An order that is stored in EXECUTING was accepted and handed to the executor in one commit: two steps.
+create function payment_orders_after_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
   v_refused record;
 begin
-  select c.order_id, c.from_status, c.to_status
-    into v_refused
-    from (
-      -- A batch holds few kinds of change: check each kind once.
-      select min(u.order_id) as order_id, u.from_status, u.to_status
-        from unnest(p_order_ids, p_from, p_to) as u (order_id, from_status, to_status)
-       group by u.from_status, u.to_status
-    ) c
+  with written as (
+    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
+    select payment_order_id, null::payment_order_status,
+           case status when 'EXECUTING' then 'NOT_STARTED' else status end,
+           case status when 'EXECUTING' then 'accepted' else status_cause end,
+           created_by, case status when 'EXECUTING' then null else attempt_id end
+      from new_orders
+    union all
+    select payment_order_id, 'NOT_STARTED', status, status_cause, status_actor, attempt_id
+      from new_orders
+     where status = 'EXECUTING'
+    returning payment_order_id, from_status, to_status
+  )
+  select w.* into v_refused
+    from written w
    where not exists (
-     select 1 from payment_order_allowed_transitions a
-      where a.from_status is not distinct from c.from_status and a.to_status = c.to_status
+     select from payment_order_allowed_transitions a
+      where a.from_status is not distinct from w.from_status and a.to_status = w.to_status
    )
    limit 1;
   if found then
-    raise exception 'payment order % may not go from % to %', v_refused.order_id,
-      coalesce(v_refused.from_status::text, 'nothing'), v_refused.to_status
+    raise exception 'payment order % may not go from % to %',
+      v_refused.payment_order_id, coalesce(v_refused.from_status::text, 'nothing'), v_refused.to_status
       using errcode = 'PL005';
   end if;
-
-  insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
-  select c.order_id, c.from_status, c.to_status, c.cause, c.actor, c.attempt_id
-    from unnest(p_order_ids, p_from, p_to, p_causes, p_actors, p_attempt_ids)
-         as c (order_id, from_status, to_status, cause, actor, attempt_id);
-end
-$$;
-
--- An order that is stored in EXECUTING was accepted and handed to the executor in one commit: two steps.
-create function payment_orders_after_insert() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public as $$
-begin
-  perform record_payment_order_transitions(
-      array_agg(n.payment_order_id), array_agg(null::payment_order_status),
-      array_agg(case n.status when 'EXECUTING' then 'NOT_STARTED' else n.status end),
-      array_agg(case n.status when 'EXECUTING' then 'accepted' else n.status_cause end),
-      array_agg(n.created_by), array_agg(case n.status when 'EXECUTING' then null else n.attempt_id end))
-     from new_orders n
-   having count(*) > 0;
-  perform record_payment_order_transitions(
-      array_agg(n.payment_order_id), array_agg('NOT_STARTED'::payment_order_status), array_agg(n.status),
-      array_agg(n.status_cause), array_agg(n.status_actor), array_agg(n.attempt_id))
-     from new_orders n
-    where n.status = 'EXECUTING'
-   having count(*) > 0;
   return null;
 end
 $$;
@@ -189,14 +169,29 @@ language plpgsql security definer set search_path = pg_catalog, public
 -- 40 ms for 200 orders.
 set enable_hashjoin = on
 as $$
+declare
+  v_refused record;
 begin
-  perform record_payment_order_transitions(
-      array_agg(n.payment_order_id), array_agg(o.status), array_agg(n.status),
-      array_agg(n.status_cause), array_agg(n.status_actor), array_agg(n.attempt_id))
-     from old_orders o
-     join new_orders n on n.payment_order_id = o.payment_order_id
-    where n.status <> o.status
-   having count(*) > 0;
+  with written as (
+    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
+    select n.payment_order_id, o.status, n.status, n.status_cause, n.status_actor, n.attempt_id
+      from old_orders o
+      join new_orders n on n.payment_order_id = o.payment_order_id
+     where n.status <> o.status
+    returning payment_order_id, from_status, to_status
+  )
+  select w.* into v_refused
+    from written w
+   where not exists (
+     select from payment_order_allowed_transitions a
+      where a.from_status = w.from_status and a.to_status = w.to_status
+   )
+   limit 1;
+  if found then
+    raise exception 'payment order % may not go from % to %',
+      v_refused.payment_order_id, coalesce(v_refused.from_status::text, 'nothing'), v_refused.to_status
+      using errcode = 'PL005';
+  end if;
   return null;
 end
 $$;
