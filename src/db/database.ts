@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
 
@@ -97,8 +98,9 @@ export class Database implements Queryable {
       try {
         return await this.#runOnce(work);
       } catch (error) {
-        if (tries < 3 && retryableStates.has(sqlStateOf(error) ?? "")) continue;
-        return refuseWhenUnavailable(error);
+        if (tries === 3 || !retryableStates.has(sqlStateOf(error) ?? "")) return refuseWhenUnavailable(error);
+        // At once the victim would take its first lock again before the one that waits for it wakes up: the same deadlock, three times.
+        await sleep(tries * 20);
       }
     }
   }
