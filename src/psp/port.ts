@@ -17,8 +17,24 @@ export type ChargeRequest = {
   readonly card_token: string;
 };
 
+/**
+ * One charge for a whole checkout, for which the buyer types the card on the PSP's own page.
+ * Nothing is charged by the registration.
+ */
+export type PageRequest = Pick<ChargeRequest, "attempt_id" | "psp_key" | "checkout_id" | "money"> & {
+  readonly lines: readonly { readonly payment_order_id: string; readonly seller_account: string; readonly money: Money }[];
+  /** Where the browser goes afterwards; what it says there is not trusted. */
+  readonly return_url: string;
+  /** After this the page takes no card any more. */
+  readonly expires_at: Date;
+};
+
 /** What we know of an attempt when we ask the PSP about it. */
-export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & { readonly psp_reference: string | null };
+export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & {
+  readonly psp_reference: string | null;
+  /** The registration, when the attempt is a page. */
+  readonly page_token: string | null;
+};
 
 /**
  * Why a charge did not happen; retry policies are chosen by it.
@@ -42,12 +58,26 @@ export type Failure = {
 export type PspOutcome =
   | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money }
   | { readonly kind: "declined"; readonly psp_reference: string | null; readonly failure: Failure }
+  /** Closed without a charge, and no charge can follow: a page that expired or was given up, say. */
+  | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled" }
   /** The PSP waits for the buyer or a review. */
   | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: Record<string, unknown> | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure }
   /** It may or may not have happened; only asking, a webhook or a settlement line can tell. */
   | { readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number };
+
+/** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
+export type PageOutcome =
+  | { readonly kind: "registered"; readonly page_token: string; readonly url: string; readonly expires_at: Date }
+  | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
+
+/** The hosted pages of a PSP. */
+export type PspPages = {
+  register(request: PageRequest): Promise<PageOutcome>;
+  /** Closes a page; what became of its attempt then. A page that was paid in between stays paid. */
+  close(inquiry: Inquiry): Promise<InquiryOutcome>;
+};
 
 /** The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its way. */
 export type InquiryOutcome = PspOutcome | { readonly kind: "not_found" };
@@ -69,6 +99,8 @@ export type Psp = {
   readonly name: string;
   /** Charges once per `psp_key`, whatever is repeated. */
   charge(request: ChargeRequest): Promise<PspOutcome>;
+  /** Null: this PSP has no hosted page, or the adapter does not use it. */
+  readonly pages: PspPages | null;
   /** Asks what became of an attempt, without any effect. */
   inquire(inquiry: Inquiry): Promise<InquiryOutcome>;
   /** Verifies the raw bytes; undefined: forged, stale or malformed. */

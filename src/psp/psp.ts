@@ -1,5 +1,5 @@
 /** The door of the PSP room. Adapters are wired by the composition root and imported by nobody else. */
 export { PspRouter } from "./router.ts";
 export type {
-  ChargeRequest, Failure, FailureClass, Inquiry, InquiryOutcome, Psp, PspOutcome, VerifiedWebhook, WebhookHeaders, WebhookNews,
+  ChargeRequest, Failure, FailureClass, Inquiry, InquiryOutcome, PageOutcome, PageRequest, Psp, PspOutcome, PspPages, VerifiedWebhook, WebhookHeaders, WebhookNews,
 } from "./port.ts";
