@@ -90,6 +90,7 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
   ('UNKNOWN', 'FAILED'),
   ('UNKNOWN', 'PENDING'),
   ('UNKNOWN', 'RETRY_SCHEDULED'),
+  ('UNKNOWN', 'CANCELED'),
   ('RETRY_SCHEDULED', 'EXECUTING'),
   ('RETRY_SCHEDULED', 'FAILED'),
   ('RETRY_SCHEDULED', 'CANCELED'),

@@ -14,7 +14,7 @@ export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pend
 export type Cause =
   | "accepted" | "risk_review" | "risk_rejected" | "review_approved" | "review_rejected"
   | "execution_started" | "psp_succeeded" | "psp_declined" | "psp_pending" | "psp_unknown" | "psp_not_reached"
-  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled";
+  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired";
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string | undefined };
 export type CardInfo = { readonly token: string; readonly last4?: string | undefined };

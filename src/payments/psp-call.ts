@@ -28,7 +28,7 @@ export async function callPsp(router: PspRouter, task: Task): Promise<PspOutcome
 
 function inquiryOf(attempt: Task["attempt"]): Inquiry {
   const { attempt_id, psp_key, psp_reference } = attempt;
-  return { attempt_id, psp_key, psp_reference, money: moneyOf(attempt) };
+  return { attempt_id, psp_key, psp_reference, page_token: null, money: moneyOf(attempt) };
 }
 
 function chargeRequest(attempt: Task["attempt"], card_token: string): ChargeRequest {

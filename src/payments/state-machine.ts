@@ -49,6 +49,11 @@ export function decide(input: DecisionInput): Decision | null {
       return afterFailure(input, outcome.failure, "declined");
     case "not_sent":
       return afterFailure(input, outcome.failure, "not_sent");
+    case "canceled":
+      return {
+        ...stay("CANCELED", "canceled", outcome.reason === "expired" ? "expired" : "canceled"),
+        error: { code: outcome.reason, message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was given up." },
+      };
     case "pending":
       return { ...stay("PENDING", "pending", "psp_pending"), retry_delay_seconds: inquiryDelay(input) };
     case "unknown":

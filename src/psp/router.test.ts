@@ -48,7 +48,7 @@ test("a PSP is not called inside a database transaction, by charge or inquiry, h
     return router.charge("guarded", charge);
   };
   await expect(db.database.transaction(() => deep())).rejects.toThrow(AssertionError);
-  await expect(db.database.transaction((tx) => tx.query("select 1").then(() => router.inquire("guarded", { ...charge, psp_reference: null })))).rejects.toThrow("inside a database transaction");
+  await expect(db.database.transaction((tx) => tx.query("select 1").then(() => router.inquire("guarded", { ...charge, psp_reference: null, page_token: null })))).rejects.toThrow("inside a database transaction");
   expect(await simulator.chargeCount("attempt_id", charge.attempt_id)).toBe(0);
   expect(await router.charge("guarded", charge)).toMatchObject({ kind: "succeeded" });
 });
@@ -68,7 +68,7 @@ test("after failures in a row calls are held back without reaching the PSP, and 
   expect(await router.charge("recovering", held)).toEqual({ kind: "not_sent", failure: {
     class: "unreachable", code: "psp_unavailable", message: expect.any(String), retry_after_seconds: open_seconds,
   } });
-  expect(await router.inquire("recovering", { ...held, psp_reference: null })).toMatchObject({ kind: "unknown", retry_after_seconds: open_seconds });
+  expect(await router.inquire("recovering", { ...held, psp_reference: null, page_token: null })).toMatchObject({ kind: "unknown", retry_after_seconds: open_seconds });
   expect(await simulator.chargeCount("attempt_id", held.attempt_id)).toBe(0);
   await sleep(open_seconds * 1_000 + 50);
   expect(await chargeAll(router, "recovering", [paying, paying])).toEqual(["succeeded", "succeeded"]);

@@ -28,7 +28,7 @@ function request(card_token: string, changes: Partial<ChargeRequest> = {}): Char
 }
 
 const inquire = ({ attempt_id, psp_key, money }: ChargeRequest, psp_reference: string | null = null): Promise<InquiryOutcome> =>
-  stripe.inquire({ attempt_id, psp_key, money, psp_reference });
+  stripe.inquire({ attempt_id, psp_key, money, psp_reference, page_token: null });
 const charges = (charged: ChargeRequest): Promise<number> => simulator.chargeCount("attempt_id", charged.attempt_id);
 const paid = { kind: "succeeded", psp_reference: expect.stringMatching(/^pi_/), charged: price };
 
@@ -161,6 +161,6 @@ test("a refused API key and a PSP that is not there mean that nothing was sent",
 test("an inquiry that does not get through says nothing about the charge", async () => {
   const nowhere = openStripe({ api_base: new URL(`http://127.0.0.1:${await freePort()}`) });
   const { attempt_id, psp_key, money } = request("tok_visa_4242");
-  expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: null })).toMatchObject({ kind: "unknown" });
-  expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: "pi_1" })).toMatchObject({ kind: "unknown" });
+  expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: null, page_token: null })).toMatchObject({ kind: "unknown" });
+  expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: "pi_1", page_token: null })).toMatchObject({ kind: "unknown" });
 });

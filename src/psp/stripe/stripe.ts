@@ -36,6 +36,7 @@ export function createStripe(options: StripeOptions): Psp {
   return {
     name: options.name,
     charge: (request) => charge(stripe, request),
+    pages: null,
     inquire: (inquiry) => inquire(stripe, inquiry),
     verifyWebhook: (body, headers) => verify(stripe, options.webhook_secrets, body, headers),
     readWebhook,
