@@ -1,3 +1,4 @@
+import { now } from "../clock.ts";
 import type { Transaction } from "../db/db.ts";
 import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
@@ -23,14 +24,17 @@ export async function claimTasks(
   const open = openIds.length === 0 ? [] : await selectAttemptsById(tx, openIds);
 
   const tokens = new Map(orders.map((order) => [order.payment_order_id, order.card_token]));
-  const taskOf = (attempt: AttemptRow | NewAttempt, is_first_send: boolean): Task[] => {
+  const taskOf = (attempt: AttemptRow | NewAttempt, opened_at: Date, is_first_send: boolean): Task[] => {
     const { payment_order_id } = attempt;
     const job = payment_order_id === null ? undefined : jobOf.get(payment_order_id);
     const card_token = payment_order_id === null ? undefined : tokens.get(payment_order_id);
     if (payment_order_id === null || job === undefined || card_token === undefined) return [];
-    return [{ payment_order_id, job, attempt, card_token, is_first_send }];
+    return [{ payment_order_id, job, attempt, opened_at, card_token, is_first_send }];
   };
-  const tasks = [...opened.flatMap((attempt) => taskOf(attempt, true)), ...open.flatMap((attempt) => taskOf(attempt, false))];
+  const tasks = [
+    ...opened.flatMap((attempt) => taskOf(attempt, now(), true)),
+    ...open.flatMap((attempt) => taskOf(attempt, new Date(attempt.created_at), false)),
+  ];
   // Jobs of orders that are final, wait for a person, or stand twice in the batch have nothing to do.
   const busy = new Set(tasks.map((task) => task.job));
   await jobs.complete(tx, "payment_execute", claimed.filter((job) => !busy.has(job)));

@@ -1,3 +1,4 @@
+import { now } from "../clock.ts";
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { insertAnswers, replayOf, selectAnswers, type Answer, type AnswerRow } from "../idempotency/idempotency.ts";
@@ -115,7 +116,7 @@ export class Intake {
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
         const order = { payment_order_id, checkout_id: request.checkout.checkout_id, ...money };
         const attempt = newAttempt(order, 1, router.choose());
-        return { payment_order_id, attempt, card_token: request.checkout.credit_card_info.token, is_first_send: true, job: null };
+        return { payment_order_id, attempt, card_token: request.checkout.credit_card_info.token, opened_at: now(), is_first_send: true, job: null };
       });
       return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id) };
     });

@@ -7,6 +7,7 @@ import type { AttemptRow } from "./model.ts";
 export type Task = {
   readonly payment_order_id: string;
   readonly attempt: Pick<AttemptRow, "attempt_id" | "checkout_id" | "payment_order_id" | "psp" | "psp_key" | "psp_reference" | "amount_minor" | "currency">;
+  readonly opened_at: Date;
   readonly card_token: string;
   readonly is_first_send: boolean;
   /** The job that woke it; null when it was started by its acceptance and never queued. */
@@ -23,7 +24,7 @@ export async function callPsp(router: PspRouter, task: Task): Promise<PspOutcome
     const found = await router.inquire(attempt.psp, inquiryOf(attempt));
     if (found.kind !== "not_found") return found;
   }
-  return router.charge(attempt.psp, chargeRequest(attempt, task.card_token));
+  return router.charge(attempt.psp, chargeRequest(task));
 }
 
 function inquiryOf(attempt: Task["attempt"]): Inquiry {
@@ -31,9 +32,9 @@ function inquiryOf(attempt: Task["attempt"]): Inquiry {
   return { attempt_id, psp_key, psp_reference, page_token: null, money: moneyOf(attempt) };
 }
 
-function chargeRequest(attempt: Task["attempt"], card_token: string): ChargeRequest {
+function chargeRequest({ attempt, card_token, opened_at }: Task): ChargeRequest {
   const { attempt_id, psp_key, checkout_id, payment_order_id } = attempt;
-  return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), card_token };
+  return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), opened_at, card_token };
 }
 
 const moneyOf = ({ amount_minor, currency }: Task["attempt"]): Money => ({ amount_minor, currency: toCurrencyCode(currency) });

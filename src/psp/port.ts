@@ -13,6 +13,8 @@ export type ChargeRequest = {
   /** Null: the attempt covers the whole checkout. */
   readonly payment_order_id: string | null;
   readonly money: Money;
+  /** When the attempt was made: nothing of it can be older at the PSP. */
+  readonly opened_at: Date;
   /** The PSP's token for the buyer's card. */
   readonly card_token: string;
 };

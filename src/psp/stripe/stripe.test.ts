@@ -24,7 +24,7 @@ const price: Money = { amount_minor: 2_999n, currency: toCurrencyCode("USD") };
 
 function request(card_token: string, changes: Partial<ChargeRequest> = {}): ChargeRequest {
   const id = `att_${randomUUID()}`;
-  return { attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price, card_token, ...changes };
+  return { attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price, opened_at: new Date(), card_token, ...changes };
 }
 
 const inquire = ({ attempt_id, psp_key, money }: ChargeRequest, psp_reference: string | null = null): Promise<InquiryOutcome> =>
@@ -94,8 +94,9 @@ const faults: readonly Fault[] = [
   { fault: "timeout_after_charge", first: unclear, found: "succeeded", again: "succeeded", charged: 1 },
   { fault: "disconnect_before_charge", first: unclear, found: "not_found", again: "unknown", charged: 0 },
   { fault: "disconnect_after_charge", first: paid, found: "succeeded", again: "succeeded", charged: 1 },
-  { fault: "500_before", first: unclear, found: "not_found", again: "unknown", charged: 0 },
-  { fault: "500_after_charge", first: unclear, found: "succeeded", again: "unknown", charged: 1 },
+  // The stored 500 has ended, and the list shows no charge.
+  { fault: "500_before", first: unclear, found: "not_found", again: "declined", charged: 0 },
+  { fault: "500_after_charge", first: unclear, found: "succeeded", again: "succeeded", charged: 1 },
   { fault: "html", first: unclear, found: "not_found", again: "unknown", charged: 0 },
   { fault: "truncated", first: unclear, found: "succeeded", again: "succeeded", charged: 1 },
   { fault: "slow", first: unclear, found: "succeeded", again: "succeeded", charged: 1 },

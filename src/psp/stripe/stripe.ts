@@ -17,6 +17,10 @@ export type StripeOptions = {
   readonly connections_max: number;
 };
 
+/** How far Stripe's clock may be from ours. */
+const clock_difference_seconds = 300;
+/** A hundred pages; a busier account leaves the question to a person. */
+const intents_searched_max = 10_000;
 /** A webhook older or newer than this is refused. */
 const tolerance_seconds = 300;
 
@@ -59,7 +63,32 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
     }, { idempotencyKey: request.psp_key }));
     return outcomeOfIntent(intent);
   } catch (error) {
-    return outcomeOfError(error);
+    return isStoredFailure(error) ? afterStoredFailure(stripe, request) : outcomeOfError(error);
+  }
+}
+
+/** A 5xx that Stripe keeps under the key: the request has ended, and will be answered like this for ever. */
+const isStoredFailure = (error: unknown): boolean =>
+  error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
+
+/**
+ * What a stored failure charged. The list shows what was just made (the search only a minute later), so an
+ * intent of ours that is not in it does not exist: nothing was charged, and a new attempt may be made.
+ */
+async function afterStoredFailure(stripe: Stripe, request: ChargeRequest): Promise<PspOutcome> {
+  const since = Math.floor(request.opened_at.getTime() / 1_000) - clock_difference_seconds;
+  try {
+    let seen = 0;
+    for await (const intent of stripe.paymentIntents.list({ created: { gte: since }, limit: 100 })) {
+      if (intent.metadata["attempt_id"] === request.attempt_id) return outcomeOfIntent(intent);
+      seen += 1;
+      if (seen === intents_searched_max) return { kind: "unknown", reason: `Not among the ${seen} newest payments at the PSP.` };
+    }
+    const failure = { class: "transient_decline" as const, code: "psp_error", message: "The PSP failed, and charged nothing." };
+    return { kind: "declined", psp_reference: null, failure };
+  } catch (error) {
+    const outcome = outcomeOfError(error);
+    return outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "The PSP did not list its payments." };
   }
 }
 
