@@ -9,7 +9,9 @@ create table payment_events (
   checkout_id text primary key check (length(checkout_id) between 1 and 255),
   buyer_info jsonb not null,
   seller_info jsonb,
-  credit_card_info jsonb not null,
+  -- How it is paid: with a card token, or by the buyer on the PSP's page.
+  credit_card_info jsonb,
+  hosted_page jsonb,
   is_payment_done boolean not null default false,
   -- Orders that are not SUCCESS yet; at 0 the payment is done. Counted down by one update, so that
   -- two processes that settle the last two orders at once cannot both miss the end.
@@ -19,7 +21,8 @@ create table payment_events (
   risk_reasons text[] not null default '{}',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint payment_events_done_check check (is_payment_done = (unfinished_order_count = 0))
+  constraint payment_events_done_check check (is_payment_done = (unfinished_order_count = 0)),
+  constraint payment_events_way_to_pay_check check ((credit_card_info is null) <> (hosted_page is null))
 );
 
 create index payment_events_done_index on payment_events (is_payment_done, created_at);
@@ -227,18 +230,33 @@ create table payment_attempts (
   failure_class text check (length(failure_class) between 1 and 64),
   failure_code text check (length(failure_code) between 1 and 64),
   failure_message text check (length(failure_message) <= 500),
-  next_action jsonb,
+  -- The registration of a hosted page: the PSP's token of it, where it is, and until when it takes a card.
+  page_token text check (length(page_token) between 1 and 255),
+  page_url text check (length(page_url) between 1 and 2000),
+  page_expires_at timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  constraint payment_attempts_page_check check (page_token is null or (page_url is not null and payment_order_id is null))
 );
 
 -- While one attempt is open or has succeeded no other may start, whatever the code believes.
 create unique index payment_attempts_one_live_per_order on payment_attempts (payment_order_id)
   where status in ('executing', 'pending', 'unknown', 'succeeded');
+create unique index payment_attempts_one_live_per_checkout on payment_attempts (checkout_id)
+  where payment_order_id is null and status in ('executing', 'pending', 'unknown', 'succeeded');
+create index payment_attempts_page_index on payment_attempts (checkout_id) where payment_order_id is null;
 create index payment_attempts_order_index on payment_attempts (payment_order_id, attempt_number);
 -- For the sweep of attempts whose process died.
 create index payment_attempts_executing_index on payment_attempts (updated_at) where status = 'executing';
 create index payment_attempts_reference_index on payment_attempts (psp_reference) where psp_reference is not null;
+
+-- Orders that stayed in one state for too long; each such stay is told once.
+create table overdue_orders (
+  payment_order_id text not null references payment_orders on delete restrict,
+  transition_number bigint not null,
+  found_at timestamptz not null default now(),
+  primary key (payment_order_id, transition_number)
+);
 
 -- What a buyer has spent on a day (UTC); the row is the lock under which the daily limit is decided.
 create table risk_buyer_days (
@@ -263,9 +281,11 @@ grant update (
   status, status_cause, status_actor, attempt_id, psp_token, psp_nonce, wallet_updated, ledger_updated,
   retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
-grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message, next_action, updated_at)
+grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,
+  page_token, page_url, updated_at)
   on payment_attempts to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
+grant select, insert on overdue_orders to pacioli_service;
 grant select, insert, update on risk_buyer_days to pacioli_service;
 grant select, insert, delete on risk_block_list to pacioli_service;
 revoke execute on all functions in schema public from public;

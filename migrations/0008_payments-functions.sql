@@ -11,12 +11,12 @@ language plpgsql
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, unfinished_order_count,
+  insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, unfinished_order_count,
                               request_fingerprint, risk_decision, risk_reasons)
-  select checkout_id, buyer_info, seller_info, credit_card_info, unfinished_order_count,
+  select checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, unfinished_order_count,
          decode(request_fingerprint, 'hex'), risk_decision, risk_reasons
     from json_to_recordset(p_events)
-         as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, unfinished_order_count integer,
+         as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, hosted_page jsonb, unfinished_order_count integer,
                request_fingerprint text, risk_decision risk_decision, risk_reasons text[]);
 
   insert into checkout_events (type, checkout_id, data)
@@ -32,10 +32,11 @@ begin
                amount_minor bigint, currency text, status payment_order_status, status_cause text, status_actor text,
                created_by text, attempt_id text, error_code text, error_message text);
 
-  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency)
-  select attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, page_expires_at)
+  select attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, page_expires_at
     from json_to_recordset(p_attempts)
-         as a (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text);
+         as a (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text,
+               page_expires_at timestamptz);
 end
 $$;
 
@@ -44,7 +45,7 @@ $$;
 create function payments_lock_for_execution(p_order_ids text[])
 returns table (
   payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
-  card_token text, attempt_count integer, open_attempt_id text
+  card_token text, hosted_page jsonb, attempt_count integer, open_attempt_id text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -55,10 +56,13 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
-         e.credit_card_info ->> 'token',
+         e.credit_card_info ->> 'token', e.hosted_page,
          (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id),
-         (select a.attempt_id from payment_attempts a
-           where a.payment_order_id = o.payment_order_id and a.status in ('executing', 'pending', 'unknown'))
+         coalesce(
+           (select a.attempt_id from payment_attempts a
+             where a.payment_order_id = o.payment_order_id and a.status in ('executing', 'pending', 'unknown')),
+           (select a.attempt_id from payment_attempts a
+             where a.checkout_id = o.checkout_id and a.payment_order_id is null and a.status in ('executing', 'pending', 'unknown')))
     from payment_orders o
     join payment_events e on e.checkout_id = o.checkout_id
    where o.payment_order_id = any (p_order_ids);
@@ -72,10 +76,11 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency)
-  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.amount_minor, n.currency
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, page_expires_at)
+  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.amount_minor, n.currency, n.page_expires_at
     from json_to_recordset(p_attempts)
-         as n (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text);
+         as n (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text,
+               page_expires_at timestamptz);
 
   update payment_orders o
      set status = 'EXECUTING', status_cause = 'execution_started', status_actor = p_actor, attempt_id = n.attempt_id,
@@ -91,7 +96,7 @@ $$;
 create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[])
 returns table (
   payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status,
-  attempt_id text, psp text, attempt_status payment_attempt_status, attempt_number integer, inquiry_count integer
+  attempt_id text, attempt_amount_minor bigint, page_token text, psp text, attempt_status payment_attempt_status, attempt_number integer, inquiry_count integer
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -101,7 +106,7 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status,
-         a.attempt_id, a.psp, a.status, a.attempt_number, a.inquiry_count
+         a.attempt_id, a.amount_minor, a.page_token, a.psp, a.status, a.attempt_number, a.inquiry_count
     from unnest(p_order_ids, p_attempt_ids) as n (payment_order_id, attempt_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
     join payment_attempts a on a.attempt_id = n.attempt_id;
@@ -120,12 +125,14 @@ begin
     select * from json_to_recordset(p_settled)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
-            error_message text, is_booked boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision)
+            error_message text, is_booked boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
+            psp_token text, page_token text, page_url text)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
            inquiry_count = a.inquiry_count + s.is_inquired::integer,
-           psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms),
+           psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms), page_token = coalesce(s.page_token, a.page_token),
+           page_url = coalesce(s.page_url, a.page_url),
            failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
            updated_at = now()
       from settled s
@@ -133,7 +140,7 @@ begin
   ), orders as (
     update payment_orders o
        set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
-           psp_token = coalesce(s.psp_reference, o.psp_token),
+           psp_token = coalesce(s.psp_token, o.psp_token),
            wallet_updated = o.wallet_updated or s.is_booked, ledger_updated = o.ledger_updated or s.is_booked,
            error_code = s.error_code, error_message = left(s.error_message, 500),
            next_retry_at = now() + s.retry_delay_seconds * interval '1 second', updated_at = now()

@@ -21,8 +21,10 @@ export const errorRegistry = {
   unsupported_media_type: { status: 415, title: "Send application/json", is_retryable: false },
   idempotency_key_reused: { status: 422, title: "The key was used with another request", is_retryable: false },
   checkout_id_reused: { status: 422, title: "The checkout_id was used with another content", is_retryable: false },
+  page_refused: { status: 422, title: "The PSP did not open a page for this checkout", is_retryable: false },
   rate_limited: { status: 429, title: "Too many requests", is_retryable: true },
   internal_error: { status: 500, title: "Something went wrong on our side", is_retryable: true },
+  psp_unavailable: { status: 503, title: "The PSP cannot be reached now", is_retryable: true },
   unavailable: { status: 503, title: "The service cannot answer now", is_retryable: true },
 } as const satisfies Record<string, { status: number; title: string; is_retryable: boolean }>;
 

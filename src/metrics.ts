@@ -13,6 +13,9 @@ export const ordersFinal = new Counter({
   name: "pacioli_payment_orders_total", help: "Payment orders by the state they moved to.",
   labelNames: ["status"], registers,
 });
+export const ordersOverdue = new Counter({
+  name: "pacioli_payment_orders_overdue_total", help: "Orders found in one state for too long.", labelNames: ["status"], registers,
+});
 export const pspCallSeconds = new Histogram({
   name: "pacioli_psp_call_seconds", help: "Duration of PSP calls by outcome.",
   labelNames: ["psp", "outcome"], buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers,

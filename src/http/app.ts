@@ -18,6 +18,8 @@ import { registerOperationsRoutes } from "./routes/operations.ts";
 import { registerPaymentRoutes } from "./routes/payments.ts";
 import { registerPaymentCreateRoute } from "./routes/payments-create.ts";
 import { registerRiskRoutes } from "./routes/risk.ts";
+import { registerStatusPageRoutes } from "./routes/status-page.ts";
+import { registerUnresolvedOrderRoutes } from "./routes/unresolved-orders.ts";
 import { registerWalletRoutes } from "./routes/wallets.ts";
 import { registerWebhookRoutes } from "./routes/webhooks.ts";
 
@@ -57,6 +59,7 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
   if (options.has_api) {
     await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
     await app.register(async (scope: App) => registerApi(scope, context), { prefix: "/api/v1" });
+    await app.register(async (scope: App) => registerStatusPageRoutes(scope, context));
   }
   await app.ready();
   return app;
@@ -81,9 +84,10 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   registerLedgerRoutes(app, context);
   registerDeadLetterRoutes(app, context);
   registerRiskRoutes(app, context);
+  registerUnresolvedOrderRoutes(app, context);
   app.get("/", { schema: { operationId: "listResources", summary: "The resources of this API", hide: false } }, async () => ({
     object: "index",
-    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "risk_blocks", "webhooks"].map((name) => `/api/v1/${name}`),
+    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "unresolved_orders", "risk_blocks", "webhooks"].map((name) => `/api/v1/${name}`),
   }));
 }
 

@@ -1,4 +1,5 @@
 /** The door of the HTTP room. */
 export { admitApiKey, createApiKey, revokeApiKey, selectApiKeys } from "./api-keys.ts";
 export { buildApp } from "./app.ts";
+export { statusUrl } from "./status-page.ts";
 export type { App, HttpContext } from "./context.ts";

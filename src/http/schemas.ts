@@ -17,10 +17,13 @@ export const NewCheckout = Type.Object({
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   }, closed),
   seller_info: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown(), { maxProperties: 50 }))),
-  credit_card_info: Type.Object({
+  credit_card_info: Type.Optional(Type.Object({
     token: id("The PSP's token for the card, never a card number."),
     last4: Type.Optional(Type.String({ pattern: "^[0-9]{4}$" })),
-  }, closed),
+  }, closed)),
+  hosted_page: Type.Optional(Type.Object({
+    return_url: Type.String({ minLength: 1, maxLength: 1_000, description: "Where the PSP's page sends the buyer afterwards. HTTPS, or HTTP on this machine." }),
+  }, { ...closed, description: "In place of credit_card_info: the buyer pays on the PSP's page." })),
   payment_orders: Type.Array(Type.Object({
     payment_order_id: id("Yours, unique for ever."),
     seller_account: id("Who receives the money."),
@@ -44,6 +47,8 @@ export const AcceptedCheckout = Type.Object({
     payment_order_id: Type.String(), seller_account: Type.String(), amount, currency, status: orderStatus,
   })),
   created_at: timestamp,
+  hosted_page_url: Type.Optional(nullable(Type.String({ description: "Send the buyer here; null while the checkout waits for a review." }))),
+  status_url: Type.Optional(Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host." })),
 }, { $id: "AcceptedCheckout" });
 
 export const PaymentOrder = Type.Object({
@@ -81,6 +86,8 @@ export const PaymentAttempt = Type.Object({
   failure_class: nullable(Type.String()),
   failure_code: nullable(Type.String()),
   failure_message: nullable(Type.String()),
+  page_token: nullable(Type.String({ description: "The registration of a hosted page at the PSP." })),
+  page_expires_at: nullable(timestamp),
   created_at: timestamp,
   updated_at: timestamp,
 }, { $id: "PaymentAttempt" });
@@ -101,7 +108,8 @@ export const Checkout = Type.Object({
   is_payment_done: Type.Boolean(),
   buyer_info: Type.Record(Type.String(), Type.Unknown()),
   seller_info: nullable(Type.Record(Type.String(), Type.Unknown())),
-  credit_card_info: Type.Object({ last4: nullable(Type.String()) }),
+  credit_card_info: nullable(Type.Object({ last4: nullable(Type.String()) })),
+  hosted_page: nullable(Type.Object({ return_url: Type.String() })),
   risk_decision: Type.String(),
   risk_reasons: Type.Array(Type.String()),
   payment_orders: Type.Array(PaymentOrder),

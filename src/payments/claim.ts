@@ -1,35 +1,45 @@
 import { now } from "../clock.ts";
-import type { Transaction } from "../db/db.ts";
+import type { Timestamp, Transaction } from "../db/db.ts";
 import { newId } from "../ids.ts";
-import type { Jobs } from "../jobs/jobs.ts";
+import type { Job, Jobs } from "../jobs/jobs.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { AttemptRow, OrderRow } from "./model.ts";
-import type { Task } from "./psp-call.ts";
+import { pageOf } from "./page-draft.ts";
+import type { Task, WayToPay } from "./psp-call.ts";
+import { selectOrdersOfCheckouts } from "./queries.ts";
 import { lockForExecution, openAttempts, selectAttemptsById, type ExecutableRow, type NewAttempt } from "./settlement-queries.ts";
 
 /** Who starts an attempt, in an order's history. */
 export const executor_actor = "executor";
 
+type Parts = { readonly jobs: Jobs; readonly router: PspRouter; readonly page_seconds: number };
+
 /** Group commit 2: claimed jobs, their attempts with the PSP key, and the orders in EXECUTING. */
-export async function claimTasks(
-  tx: Transaction, { jobs, router }: { jobs: Jobs; router: PspRouter }, count: number,
-): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
+export async function claimTasks(tx: Transaction, parts: Parts, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
+  const { jobs, router } = parts;
   const claimed = await jobs.claim(tx, "payment_execute", count);
   if (claimed.length === 0) return { claimed_count: 0, tasks: [] };
   const jobOf = new Map(claimed.map((job) => [job.data.payment_order_id, job]));
   const orders = await lockForExecution(tx, [...jobOf.keys()]);
-  const opened = orders.filter(mayStart).map((order) => newAttempt(order, order.attempt_count + 1, router.choose()));
+  const checkouts = await selectHosted(tx, orders);
+  const opened = orders.filter(mayStart).flatMap((order): NewAttempt[] => {
+    const { payment_order_id, checkout_id, amount_minor, currency } = order;
+    if (order.hosted_page === null) return [newAttempt({ payment_order_id, checkout_id, amount_minor, currency, page_expires_at: null }, order.attempt_count + 1, router.choose())];
+    // One page for the whole checkout, opened by the first of its orders.
+    if (orders.find((other) => other.checkout_id === checkout_id) !== order) return [];
+    const total_minor = (checkouts.get(checkout_id) ?? []).reduce((sum, one) => sum + one.amount_minor, 0n);
+    return [newAttempt({ payment_order_id: null, checkout_id, amount_minor: total_minor, currency, page_expires_at: pageEnd(parts.page_seconds) }, 1, router.choose())];
+  });
   await openAttempts(tx, opened, executor_actor);
-  const openIds = orders.flatMap((order) => order.open_attempt_id ?? []);
+  const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
   const open = openIds.length === 0 ? [] : await selectAttemptsById(tx, openIds);
 
-  const tokens = new Map(orders.map((order) => [order.payment_order_id, order.card_token]));
   const taskOf = (attempt: AttemptRow | NewAttempt, opened_at: Date, is_first_send: boolean): Task[] => {
-    const { payment_order_id } = attempt;
-    const job = payment_order_id === null ? undefined : jobOf.get(payment_order_id);
-    const card_token = payment_order_id === null ? undefined : tokens.get(payment_order_id);
-    if (payment_order_id === null || job === undefined || card_token === undefined) return [];
-    return [{ payment_order_id, job, attempt, opened_at, card_token, is_first_send }];
+    const { payment_order_id, checkout_id } = attempt;
+    const order = orders.find((one) => (payment_order_id === null ? one.checkout_id === checkout_id : one.payment_order_id === payment_order_id));
+    const job: Job<"payment_execute"> | undefined = order === undefined ? undefined : jobOf.get(order.payment_order_id);
+    if (order === undefined || job === undefined) return [];
+    return [{ payment_order_id, job, attempt, opened_at, is_first_send, way_to_pay: wayToPay(order, checkouts, attempt) }];
   };
   const tasks = [
     ...opened.flatMap((attempt) => taskOf(attempt, now(), true)),
@@ -41,15 +51,29 @@ export async function claimTasks(
   return { claimed_count: claimed.length, tasks };
 }
 
+/** All orders of the checkouts that are paid on a page. */
+async function selectHosted(tx: Transaction, orders: readonly ExecutableRow[]): Promise<ReadonlyMap<string, readonly OrderRow[]>> {
+  const ids = [...new Set(orders.filter((order) => order.hosted_page !== null).map((order) => order.checkout_id))];
+  return ids.length === 0 ? new Map() : Map.groupBy(await selectOrdersOfCheckouts(tx, ids), (order) => order.checkout_id);
+}
+
+function wayToPay(order: ExecutableRow, checkouts: ReadonlyMap<string, readonly OrderRow[]>, attempt: AttemptRow | NewAttempt): WayToPay {
+  if (order.hosted_page !== null) return pageOf(order.hosted_page, checkouts.get(order.checkout_id) ?? [], attempt);
+  if (order.card_token === null) throw new Error(`the checkout ${order.checkout_id} has no way to pay`);
+  return { card_token: order.card_token };
+}
+
 /** An order without an open attempt whose next step is a charge. */
 const mayStart = (order: ExecutableRow): boolean =>
   order.open_attempt_id === null && (order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING");
 
-/** A logical charge that is about to be: its id is its key at the PSP. */
+/** Until when a page opened now takes a card. */
+export const pageEnd = (page_seconds: number): Timestamp => new Date(now().getTime() + page_seconds * 1_000).toISOString();
+
+/** A logical charge that is about to be: its id is its key at the PSP. Without an order it covers the whole checkout. */
 export function newAttempt(
-  order: Pick<OrderRow, "payment_order_id" | "checkout_id" | "amount_minor" | "currency">, attempt_number: number, psp: string,
+  charged: Pick<NewAttempt, "payment_order_id" | "checkout_id" | "amount_minor" | "currency" | "page_expires_at">, attempt_number: number, psp: string,
 ): NewAttempt {
-  const { payment_order_id, checkout_id, amount_minor, currency } = order;
   const attempt_id = newId("att");
-  return { attempt_id, checkout_id, payment_order_id, amount_minor, currency, attempt_number, psp, psp_key: attempt_id, psp_reference: null };
+  return { attempt_id, ...charged, attempt_number, psp, psp_key: attempt_id, psp_reference: null, page_token: null };
 }

@@ -18,6 +18,7 @@ export type ExecutorOptions = {
   readonly concurrency: number;
   readonly idle_poll_ms: number;
   readonly lease_seconds: number;
+  readonly page_seconds: number;
 };
 
 /** Orders that this process holds at once, per PSP call at the same time; more wait in the queue. */
@@ -138,13 +139,11 @@ export class Executor {
   async #bringForward(task: Task): Promise<void> {
     const { payment_order_id, attempt, is_first_send, job } = task;
     crashPoint("after_claim");
-    const start = monotonicMilliseconds();
-    const outcome = await callPsp(this.#options.router, task).finally(() => {
+    const { outcome, psp_call_ms } = await callPsp(this.#options.router, task).finally(() => {
       this.#callsRunning -= 1;
       this.#startReady();
       this.#onPlaceFree();
     });
-    const psp_call_ms = monotonicMilliseconds() - start;
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id, attempt_id: attempt.attempt_id, outcome, actor: executor_actor,

@@ -28,7 +28,8 @@ export type NewEvent = {
   readonly checkout_id: string;
   readonly buyer_info: object;
   readonly seller_info: object | null;
-  readonly credit_card_info: object;
+  readonly credit_card_info: object | null;
+  readonly hosted_page: object | null;
   readonly unfinished_order_count: number;
   readonly request_fingerprint: string;
   readonly risk_decision: string;

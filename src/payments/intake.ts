@@ -1,16 +1,17 @@
 import { now } from "../clock.ts";
-import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
+import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { insertAnswers, replayOf, selectAnswers, type Answer, type AnswerRow } from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject, type RiskVerdict } from "../risk/risk.ts";
-import { executor_actor, newAttempt } from "./claim.ts";
+import { executor_actor, newAttempt, pageEnd } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { Executor } from "./executor.ts";
 import { insertCheckouts, selectKnown, type KnownRows, type NewEvent, type NewOrder } from "./intake-queries.ts";
 import type { PaymentOrderId } from "../ids.ts";
 import type { CheckoutDraft } from "./model.ts";
+import type { Pages } from "./pages.ts";
 import type { Task } from "./psp-call.ts";
 import { selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 import type { NewAttempt } from "./settlement-queries.ts";
@@ -30,18 +31,25 @@ export type IntakeOptions = {
   readonly router: PspRouter;
   /** This process's own, when it has one: while it has places, orders start with their acceptance and need no turn in the queue. */
   readonly executor: Executor | null;
+  readonly pages: Pages;
   readonly limits: RiskLimits;
   readonly idempotency_hours: number;
+  readonly page_seconds: number;
 };
 
 /** What became of a request; a refusal is a value, so that it does not fail its neighbours in the batch. */
-type Decided = { readonly answer: Answer; readonly tasks: readonly Task[]; readonly is_queued: boolean } | { readonly refusal: AppError };
+type Decided =
+  | { readonly answer: Answer; readonly tasks: readonly Task[]; readonly is_queued: boolean }
+  /** Stored, now or before; its answer needs the PSP's page. */
+  | { readonly hosted: { readonly is_new: boolean } }
+  | { readonly refusal: AppError };
 type FirstTask = Task & { readonly attempt: NewAttempt };
 type Stored = {
   readonly request: IntakeRequest;
   readonly verdict: RiskVerdict;
   readonly tasks: readonly FirstTask[];
   readonly queued: readonly PaymentOrderId[];
+  readonly page: NewAttempt | null;
 };
 type Sorted = { readonly answer: Answer } | { readonly refusal: AppError } | { readonly created: IntakeRequest } | { readonly repeats: IntakeRequest };
 
@@ -66,9 +74,23 @@ export class Intake {
     const decided = await this.#group.submit(request);
     if ("refusal" in decided) throw decided.refusal;
     crashPoint("after_intake");
+    if ("hosted" in decided) return this.#answerHosted(request, decided.hosted.is_new);
     for (const task of decided.tasks) this.#options.executor?.execute(task);
     if (decided.is_queued) this.#options.jobs.wake("payment_execute");
     return decided.answer;
+  }
+
+  async #answerHosted(request: IntakeRequest, is_new: boolean): Promise<Answer> {
+    const { database, pages } = this.#options;
+    const body = JSON.stringify(await pages.answer(request.checkout.checkout_id, is_new));
+    const answer = answerRow(request, body, this.#options.idempotency_hours);
+    if (answer !== null) {
+      await database.transaction((tx) => insertAnswers(tx, [answer])).catch((error: unknown) => {
+        // The same request at the same time stored the same answer first.
+        if (sqlStateOf(error) !== "23505") throw error;
+      });
+    }
+    return { status: 202, body, is_replay: !is_new };
   }
 
   close(): Promise<void> {
@@ -93,7 +115,8 @@ export class Intake {
     return sorted.map((one): Decided => {
       if ("refusal" in one) return one;
       if ("answer" in one) return { answer: one.answer, tasks: [], is_queued: false };
-      const { checkout_id } = ("created" in one ? one.created : one.repeats).checkout;
+      const { checkout_id, way_to_pay } = ("created" in one ? one.created : one.repeats).checkout;
+      if ("hosted_page" in way_to_pay) return { hosted: { is_new: "created" in one } };
       const body = first.get(checkout_id);
       if (body === undefined) throw new Error(`no answer for the checkout ${checkout_id}`);
       const answer = { status: 202, body, is_replay: "repeats" in one };
@@ -111,22 +134,34 @@ export class Intake {
     const stored = requests.map((request, index): Stored => {
       const verdict = verdicts[index] ?? missing();
       const passing = verdict.decision === "pass" ? request.checkout.orders : [];
+      const { checkout_id, way_to_pay } = request.checkout;
+      if ("hosted_page" in way_to_pay) {
+        return { request, verdict, tasks: [], queued: [], page: passing.length === 0 ? null : this.#pageAttempt(request.checkout) };
+      }
       const started = passing.slice(0, places);
       places -= started.length;
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
-        const order = { payment_order_id, checkout_id: request.checkout.checkout_id, ...money };
-        const attempt = newAttempt(order, 1, router.choose());
-        return { payment_order_id, attempt, card_token: request.checkout.credit_card_info.token, opened_at: now(), is_first_send: true, job: null };
+        const attempt = newAttempt({ payment_order_id, checkout_id, ...money, page_expires_at: null }, 1, router.choose());
+        return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token }, opened_at: now(), is_first_send: true, job: null };
       });
-      return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id) };
+      return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
     });
     const rows = stored.map(rowsOf);
     const queued = stored.flatMap((one) => one.queued);
+    const attempts = stored.flatMap((one) => [...one.tasks.map((task) => task.attempt), ...(one.page === null ? [] : [one.page])]);
     await Promise.all([
-      insertCheckouts(tx, rows.map((row) => row.event), rows.flatMap((row) => row.orders), stored.flatMap((one) => one.tasks.map((task) => task.attempt))),
+      insertCheckouts(tx, rows.map((row) => row.event), rows.flatMap((row) => row.orders), attempts),
       jobs.enqueue(tx, "payment_execute", queued.map((payment_order_id) => ({ data: { payment_order_id } }))),
     ]);
     return new Map(stored.map((one) => [one.request.checkout.checkout_id, one]));
+  }
+
+  /** One attempt for the whole checkout. */
+  #pageAttempt({ checkout_id, orders }: CheckoutDraft): NewAttempt {
+    const currency = orders[0]?.money.currency ?? missing();
+    const amount_minor = orders.reduce((sum, order) => sum + order.money.amount_minor, 0n);
+    const page_expires_at = pageEnd(this.#options.page_seconds);
+    return newAttempt({ payment_order_id: null, checkout_id, amount_minor, currency, page_expires_at }, 1, this.#options.router.choose());
   }
 
   /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */
@@ -135,13 +170,13 @@ export class Intake {
   ): Promise<Map<string, string>> {
     const bodies = new Map<string, string>();
     for (const one of sorted) {
-      if (!("created" in one)) continue;
+      if (!("created" in one) || isHosted(one.created)) continue;
       const { checkout } = one.created;
       const risk_decision = (stored.get(checkout.checkout_id) ?? missing()).verdict.decision;
       const orders = checkout.orders.map(({ money, ...order }) => ({ ...order, ...money }));
       bodies.set(checkout.checkout_id, JSON.stringify(acceptedView({ checkout_id: checkout.checkout_id, risk_decision, created_at }, orders)));
     }
-    const before = sorted.flatMap((one) => ("repeats" in one && !bodies.has(one.repeats.checkout.checkout_id) ? one.repeats.checkout.checkout_id : []));
+    const before = sorted.flatMap((one) => ("repeats" in one && !isHosted(one.repeats) && !bodies.has(one.repeats.checkout.checkout_id) ? one.repeats.checkout.checkout_id : []));
     const orders = before.length === 0 ? [] : await selectOrdersOfCheckouts(tx, before);
     for (const checkoutId of new Set(before)) {
       const event = await selectEvent(tx, checkoutId);
@@ -154,14 +189,9 @@ export class Intake {
   async #storeAnswers(tx: Transaction, sorted: readonly Sorted[], bodies: ReadonlyMap<string, string>): Promise<void> {
     const answers = new Map(sorted.flatMap((one) => {
       const request = "created" in one ? one.created : "repeats" in one ? one.repeats : undefined;
-      if (request === undefined || request.idempotency_key === null) return [];
-      return [[request.idempotency_key, {
-        idempotency_key: request.idempotency_key,
-        fingerprint: request.fingerprint,
-        lifetime_hours: this.#options.idempotency_hours,
-        response_status: 202,
-        response_body: bodies.get(request.checkout.checkout_id) ?? "",
-      }] as const];
+      if (request === undefined || isHosted(request)) return [];
+      const answer = answerRow(request, bodies.get(request.checkout.checkout_id) ?? "", this.#options.idempotency_hours);
+      return answer === null ? [] : [[answer.idempotency_key, answer] as const];
     }));
     await insertAnswers(tx, [...answers.values()]);
   }
@@ -209,6 +239,14 @@ function replay(answer: AnswerRow, fingerprint: Buffer): Sorted {
   }
 }
 
+const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in checkout.way_to_pay;
+
+/** What is kept under the request's Idempotency-Key, if it has one. */
+function answerRow(request: IntakeRequest, response_body: string, lifetime_hours: number) {
+  const { idempotency_key, fingerprint } = request;
+  return idempotency_key === null ? null : { idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
+}
+
 const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({
   checkout_id: checkout.checkout_id,
   buyer_account: checkout.buyer_info.user_id,
@@ -218,7 +256,7 @@ const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({
 
 const firstCause = { pass: "accepted", review: "risk_review", reject: "risk_rejected" } as const;
 
-function rowsOf({ request, verdict, tasks }: Stored): { event: NewEvent; orders: NewOrder[] } {
+function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewEvent; orders: NewOrder[] } {
   const { checkout, actor } = request;
   const rejected = verdict.decision === "reject";
   const attempts = new Map(tasks.map((task) => [task.payment_order_id, task.attempt.attempt_id]));
@@ -227,14 +265,15 @@ function rowsOf({ request, verdict, tasks }: Stored): { event: NewEvent; orders:
       checkout_id: checkout.checkout_id,
       buyer_info: checkout.buyer_info,
       seller_info: checkout.seller_info,
-      credit_card_info: checkout.credit_card_info,
+      credit_card_info: "card" in checkout.way_to_pay ? checkout.way_to_pay.card : null,
+      hosted_page: "hosted_page" in checkout.way_to_pay ? checkout.way_to_pay.hosted_page : null,
       unfinished_order_count: checkout.orders.length,
       request_fingerprint: request.fingerprint.toString("hex"),
       risk_decision: verdict.decision,
       risk_reasons: verdict.reasons,
     },
     orders: checkout.orders.map((order, position) => {
-      const attempt_id = attempts.get(order.payment_order_id);
+      const attempt_id = page?.attempt_id ?? attempts.get(order.payment_order_id);
       return {
         payment_order_id: order.payment_order_id,
         checkout_id: checkout.checkout_id,

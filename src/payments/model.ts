@@ -14,9 +14,10 @@ export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pend
 export type Cause =
   | "accepted" | "risk_review" | "risk_rejected" | "review_approved" | "review_rejected"
   | "execution_started" | "psp_succeeded" | "psp_declined" | "psp_pending" | "psp_unknown" | "psp_not_reached"
-  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired";
+  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired" | "page_opened";
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string | undefined };
+export type HostedPage = { readonly return_url: string };
 export type CardInfo = { readonly token: string; readonly last4?: string | undefined };
 
 /** A checkout as the HTTP door hands it over: checked, with exact amounts. */
@@ -24,7 +25,8 @@ export type CheckoutDraft = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, unknown> | null;
-  readonly credit_card_info: CardInfo;
+  /** How it is paid: a card token, or the PSP's page. */
+  readonly way_to_pay: { readonly card: CardInfo } | { readonly hosted_page: HostedPage };
   readonly orders: readonly { readonly payment_order_id: PaymentOrderId; readonly seller_account: string; readonly money: Money }[];
 };
 
@@ -55,7 +57,9 @@ export type EventRow = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, unknown> | null;
-  readonly credit_card_info: CardInfo;
+  /** One of the two is null. */
+  readonly credit_card_info: CardInfo | null;
+  readonly hosted_page: HostedPage | null;
   readonly is_payment_done: boolean;
   readonly request_fingerprint: Buffer;
   readonly risk_decision: "pass" | "review" | "reject";
@@ -80,6 +84,9 @@ export type AttemptRow = {
   readonly failure_class: FailureClass | null;
   readonly failure_code: string | null;
   readonly failure_message: string | null;
+  readonly page_token: string | null;
+  readonly page_url: string | null;
+  readonly page_expires_at: Timestamp | null;
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
 };

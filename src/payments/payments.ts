@@ -8,6 +8,8 @@ import type { RiskLimits } from "../risk/risk.ts";
 import { createActions, type Actions } from "./actions.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
+import { createMonitor } from "./monitor.ts";
+import { Pages } from "./pages.ts";
 import { retryPolicies } from "./retry-policies.ts";
 import { Settlement } from "./settlement.ts";
 import { createStaleAttemptSweep } from "./stale-attempts.ts";
@@ -18,7 +20,8 @@ export { armCrashPoint, crashPointNames } from "./crash-points.ts";
 export type { CrashPointName } from "./crash-points.ts";
 export type { Intake, IntakeRequest } from "./intake.ts";
 export type { CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
-export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectTransitions } from "./queries.ts";
+export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectPageAttempt, selectTransitions } from "./queries.ts";
+export { selectUnresolved } from "./monitor-queries.ts";
 export { verifyPayments } from "./verify.ts";
 export { attemptView, checkoutView, orderView } from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";
@@ -33,9 +36,21 @@ export type PaymentSettings = {
   readonly idle_poll_ms: number;
   /** After how long an attempt or a claimed job counts as abandoned; longer than any PSP call. */
   readonly lease_seconds: number;
+  /** For how long a hosted page takes a card. */
+  readonly page_seconds: number;
+  /** After how long in one state an order that should move is overdue, and how often that is looked for. */
+  readonly overdue_seconds: number;
+  readonly monitor_seconds: number;
 };
 
-type Parts = { readonly database: Database; readonly jobs: Jobs; readonly log: Logger; readonly router: PspRouter };
+type Parts = {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly log: Logger;
+  readonly router: PspRouter;
+  /** Where a buyer sees what became of a checkout. */
+  readonly statusUrlOf: (checkoutId: string) => string;
+};
 
 export type Payments = {
   readonly intake: Intake;
@@ -47,24 +62,26 @@ export type Payments = {
 
 /** Makes the room's parts. In a process that does not work, the workers are never started and all orders go by the queue. */
 export function createPayments(parts: Parts, settings: PaymentSettings, options: { is_worker: boolean }): Payments {
-  const { idle_poll_ms, lease_seconds } = settings;
+  const { idle_poll_ms, lease_seconds, page_seconds } = settings;
   const settlement = new Settlement({
     ...parts,
     policies: retryPolicies({ attempts_max: settings.retry_attempts_max, backoff_base: settings.retry_backoff_base }),
     commission_basis_points: settings.commission_basis_points,
     random: Math.random,
   });
-  const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds });
+  const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds, page_seconds });
   const workers = [
     executor,
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
     createStaleAttemptSweep({ ...parts, lease_seconds }),
+    createMonitor({ ...parts, overdue_seconds: settings.overdue_seconds, interval_seconds: settings.monitor_seconds }),
     createDeadLetterDrain({ ...parts, idle_poll_ms: 1_000 }),
     createAnswerPurge(parts.database, parts.log),
   ];
   return {
     intake: new Intake({
-      ...parts, executor: options.is_worker ? executor : null, limits: settings.limits, idempotency_hours: settings.idempotency_hours,
+      ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement }),
+      limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
     }),
     actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
     workers: {

@@ -7,9 +7,9 @@ export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.bu
 
 export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
   a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
-  a.failure_message, a.created_at, a.updated_at`;
+  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.created_at, a.updated_at`;
 
-const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.is_payment_done,
+const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.is_payment_done,
   e.request_fingerprint, e.risk_decision, e.risk_reasons, e.created_at, e.updated_at`;
 
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
@@ -45,7 +45,22 @@ export function selectOrdersOfCheckouts(db: Queryable, checkoutIds: readonly str
 
 export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<AttemptRow[]> {
   return db.query<AttemptRow>(
-    `select ${attemptColumns} from payment_attempts a where a.payment_order_id = $1 order by a.attempt_number`, [paymentOrderId]);
+    `select ${attemptColumns} from payment_attempts a
+      where a.payment_order_id = $1
+         or (a.payment_order_id is null and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1))
+      order by a.attempt_number`, [paymentOrderId]);
+}
+
+/** The attempt that pays a whole checkout on the PSP's page; the last one, if there were several. */
+export async function selectPageAttempt(db: Queryable, checkoutId: string): Promise<AttemptRow | undefined> {
+  const [row] = await db.query<AttemptRow>(
+    `select ${attemptColumns} from payment_attempts a
+      where a.checkout_id = $1 and a.payment_order_id is null
+      order by a.created_at desc, a.attempt_id desc
+      limit 1`,
+    [checkoutId],
+  );
+  return row;
 }
 
 export type TransitionRow = {

@@ -1,6 +1,6 @@
-import { textArray, type Queryable } from "../db/db.ts";
+import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, PaymentOrderId } from "../ids.ts";
-import type { AttemptRow, AttemptStatus, OrderStatus } from "./model.ts";
+import type { AttemptRow, AttemptStatus, HostedPage, OrderStatus } from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
 /** An order under its lock, and the attempt that there is news about. */
@@ -11,6 +11,8 @@ export type OpenRow = {
   readonly currency: string;
   readonly status: OrderStatus;
   readonly attempt_id: AttemptId;
+  readonly attempt_amount_minor: bigint;
+  readonly page_token: string | null;
   readonly psp: string;
   readonly attempt_status: AttemptStatus;
   readonly attempt_number: number;
@@ -25,6 +27,19 @@ export function lockForSettlement(
     "select * from payments_lock_for_settlement($1, $2)",
     [textArray(news.map((one) => one.payment_order_id)), textArray(news.map((one) => one.attempt_id))],
   );
+}
+
+/** The orders that a page's attempt covers, by the attempt. */
+export async function selectOrdersOfAttempts(tx: Queryable, attemptIds: readonly string[]): Promise<ReadonlyMap<string, readonly PaymentOrderId[]>> {
+  const rows = await tx.query<{ attempt_id: string; payment_order_ids: PaymentOrderId[] }>(
+    `select a.attempt_id, array_agg(o.payment_order_id order by o.position) as payment_order_ids
+       from payment_attempts a
+       join payment_orders o on o.checkout_id = a.checkout_id
+      where a.attempt_id = any ($1::text[])
+      group by a.attempt_id`,
+    [textArray(attemptIds)],
+  );
+  return new Map(rows.map((row) => [row.attempt_id, row.payment_order_ids]));
 }
 
 /** Attempts by id. */
@@ -49,7 +64,9 @@ export type ExecutableRow = {
   readonly status: OrderStatus;
   readonly amount_minor: bigint;
   readonly currency: string;
-  readonly card_token: string;
+  /** Null when the buyer pays on the PSP's page. */
+  readonly card_token: string | null;
+  readonly hosted_page: HostedPage | null;
   readonly attempt_count: number;
   readonly open_attempt_id: AttemptId | null;
 };
@@ -62,11 +79,15 @@ export function lockForExecution(tx: Queryable, paymentOrderIds: readonly string
 export type NewAttempt = {
   readonly attempt_id: AttemptId;
   readonly checkout_id: CheckoutId;
-  readonly payment_order_id: PaymentOrderId;
+  /** Null: it covers every order of the checkout. */
+  readonly payment_order_id: PaymentOrderId | null;
   readonly attempt_number: number;
   readonly psp: string;
   readonly psp_key: string;
   readonly psp_reference: null;
+  readonly page_token: null;
+  /** Null: it charges a card. */
+  readonly page_expires_at: Timestamp | null;
   readonly amount_minor: bigint;
   readonly currency: string;
 };
@@ -81,19 +102,21 @@ export async function openAttempts(tx: Queryable, attempts: readonly NewAttempt[
   await tx.query("select payments_open_attempts($1, $2)", [attemptsJson(attempts), actor]);
 }
 
-/** Takes attempts that are `executing` for longer than the lease on for another lease, and gives their orders. */
+/** Takes attempts that are `executing` for longer than the lease on for another lease, and gives an order of each. */
 export async function renewStaleAttempts(tx: Queryable, leaseSeconds: number, limit: number): Promise<string[]> {
   const rows = await tx.query<{ payment_order_id: string }>(
     `update payment_attempts a set updated_at = now()
        from (
          select attempt_id from payment_attempts
-          where status = 'executing' and updated_at < now() - $1 * interval '1 second' and payment_order_id is not null
+          where status = 'executing' and updated_at < now() - $1 * interval '1 second'
           order by updated_at
           limit $2
             for no key update skip locked
        ) stale
       where a.attempt_id = stale.attempt_id
-     returning a.payment_order_id`,
+     returning coalesce(a.payment_order_id, (
+       select o.payment_order_id from payment_orders o where o.checkout_id = a.checkout_id order by o.position limit 1
+     )) as payment_order_id`,
     [leaseSeconds, limit],
   );
   return rows.map((row) => row.payment_order_id);
@@ -114,6 +137,9 @@ export type SettledOrder = {
   readonly is_inquired: boolean;
   readonly psp_call_ms: number | null;
   readonly retry_delay_seconds: number | null;
+  readonly psp_token: string | null;
+  readonly page_token: string | null;
+  readonly page_url: string | null;
 };
 
 /** Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. */

@@ -2,19 +2,19 @@ import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
 import { buryAll, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import { postAll } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
-import type { PspOutcome } from "../psp/psp.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
 import { capturePosting } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
-import { lockForSettlement, writeSettlement, type OpenRow, type SettledOrder } from "./settlement-queries.ts";
-import { decide, type Decision } from "./state-machine.ts";
+import { lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow, type SettledOrder } from "./settlement-queries.ts";
+import { decide, type AttemptOutcome, type Decision } from "./state-machine.ts";
 
 /** News about one attempt, from a call, an inquiry or a webhook. */
 export type News = {
-  readonly payment_order_id: string;
+  /** Null: the attempt covers every order of its checkout. */
+  readonly payment_order_id: string | null;
   readonly attempt_id: string;
-  readonly outcome: PspOutcome;
+  readonly outcome: AttemptOutcome;
   readonly actor: string;
   readonly is_first_send: boolean;
   readonly is_inquiry: boolean;
@@ -34,7 +34,9 @@ export type SettlementOptions = {
   readonly random: () => number;
 };
 
-type Settled = { readonly news: News; readonly row: OpenRow; readonly decision: Decision };
+/** News about one order of an attempt; the first order's carry the job, the webhook and the next look. */
+type OrderNews = News & { readonly payment_order_id: string; readonly is_first: boolean };
+type Settled = { readonly news: OrderNews; readonly row: OpenRow; readonly decision: Decision };
 
 /** Writes outcomes: order, attempt, history, ledger, wallet, event and job change in one shared commit. */
 export class Settlement {
@@ -64,7 +66,7 @@ export class Settlement {
 
   /** Several news about one order are taken one after another, each deciding on what the former left. */
   async #flush(tx: Transaction, news: readonly News[]): Promise<void> {
-    let rest = [...news];
+    let rest = await this.#ofOrders(tx, news);
     while (rest.length > 0) {
       const orderIds = new Set<string>();
       const round = rest.filter(({ payment_order_id }) => {
@@ -77,13 +79,24 @@ export class Settlement {
     }
   }
 
-  async #settleRound(tx: Transaction, news: readonly News[]): Promise<void> {
-    const rows = new Map((await lockForSettlement(tx, news)).map((row) => [row.attempt_id as string, row]));
+  async #ofOrders(tx: Transaction, news: readonly News[]): Promise<OrderNews[]> {
+    const pages = news.filter((one) => one.payment_order_id === null).map((one) => one.attempt_id);
+    const orders = pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
+    return news.flatMap((one): OrderNews[] => {
+      const ids = one.payment_order_id === null ? orders.get(one.attempt_id) ?? [] : [one.payment_order_id];
+      return ids.map((payment_order_id, index) => ({
+        ...one, payment_order_id, is_first: index === 0, ...(index === 0 ? {} : { job: null, message_id: null }),
+      }));
+    });
+  }
+
+  async #settleRound(tx: Transaction, news: readonly OrderNews[]): Promise<void> {
+    const rows = new Map((await lockForSettlement(tx, news)).map((row) => [row.payment_order_id as string, row]));
     const settled = news.flatMap((one): Settled[] => {
-      const row = rows.get(one.attempt_id);
+      const row = rows.get(one.payment_order_id);
       if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
       const decision = decide({
-        order: row, attempt: { ...row, status: row.attempt_status }, outcome: one.outcome, is_first_send: one.is_first_send,
+        order: row, attempt: { ...row, status: row.attempt_status, amount_minor: row.attempt_amount_minor }, outcome: one.outcome, is_first_send: one.is_first_send,
         policies: this.#options.policies, random: this.#options.random(),
       });
       return decision === null ? [] : [{ news: one, row, decision }];
@@ -110,11 +123,11 @@ export class Settlement {
   }
 
   async #followUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    await this.#options.jobs.enqueue(tx, "payment_execute", settled.flatMap(({ row, decision }) =>
-      decision.retry_delay_seconds === null ? []
+    await this.#options.jobs.enqueue(tx, "payment_execute", settled.flatMap(({ news, row, decision }) =>
+      decision.retry_delay_seconds === null || !news.is_first ? []
         : [{ data: { payment_order_id: row.payment_order_id }, start_after_seconds: decision.retry_delay_seconds }]));
-    await buryAll(tx, settled.flatMap(({ row, decision }): DeadLetterDraft[] =>
-      decision.alarm === null ? [] : [{
+    await buryAll(tx, settled.flatMap(({ news, row, decision }): DeadLetterDraft[] =>
+      decision.alarm === null || !news.is_first ? [] : [{
         queue: "payment_execute",
         subject_id: row.payment_order_id,
         payload: { payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
@@ -130,6 +143,8 @@ const isBooked = ({ row, decision }: Settled): boolean => decision.order_status 
 function rowOf(settled: Settled): SettledOrder {
   const { news, row, decision } = settled;
   const { outcome } = news;
+  const page = outcome.kind === "registered" ? outcome : null;
+  const psp_reference = "psp_reference" in outcome ? outcome.psp_reference : null;
   return {
     payment_order_id: row.payment_order_id,
     attempt_id: row.attempt_id,
@@ -137,7 +152,10 @@ function rowOf(settled: Settled): SettledOrder {
     cause: decision.cause,
     actor: news.actor,
     attempt_status: decision.attempt_status,
-    psp_reference: "psp_reference" in outcome ? outcome.psp_reference : null,
+    psp_reference,
+    psp_token: page?.page_token ?? row.page_token ?? psp_reference,
+    page_token: page?.page_token ?? null,
+    page_url: page?.url ?? null,
     failure_class: decision.failure_class,
     error_code: decision.error?.code ?? null,
     error_message: decision.error?.message ?? null,

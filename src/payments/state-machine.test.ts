@@ -26,8 +26,8 @@ type Changes = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<Deci
 
 function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
   return decide({
-    order: { status: "EXECUTING", amount_minor: 2_999n, currency: "USD", ...order },
-    attempt: { status: "executing", attempt_number: 1, inquiry_count: 0, ...attempt },
+    order: { status: "EXECUTING", currency: "USD", ...order },
+    attempt: { status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, ...attempt },
     outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }

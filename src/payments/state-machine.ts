@@ -1,8 +1,11 @@
 import { nextDelaySeconds } from "../jobs/jobs.ts";
-import type { PspOutcome } from "../psp/psp.ts";
+import type { PageOutcome, PspOutcome } from "../psp/psp.ts";
 import type { AttemptRow, AttemptStatus, Cause, OrderRow, OrderStatus } from "./model.ts";
 import { openAttemptStatuses } from "./model.ts";
 import { inquiries_before_alarm, type RetryPolicies } from "./retry-policies.ts";
+
+/** News about an attempt: what came of its charge, or that its page is there. */
+export type AttemptOutcome = PspOutcome | PageOutcome;
 
 /** What becomes of an order and its attempt. Null: nothing changes. */
 export type Decision = {
@@ -20,9 +23,9 @@ export type Decision = {
 };
 
 export type DecisionInput = {
-  readonly order: Pick<OrderRow, "status" | "amount_minor" | "currency">;
-  readonly attempt: Pick<AttemptRow, "status" | "attempt_number" | "inquiry_count">;
-  readonly outcome: PspOutcome;
+  readonly order: Pick<OrderRow, "status" | "currency">;
+  readonly attempt: Pick<AttemptRow, "status" | "attempt_number" | "inquiry_count" | "amount_minor">;
+  readonly outcome: AttemptOutcome;
   /** False when an earlier request of this attempt may have reached the PSP: then "not sent" proves nothing. */
   readonly is_first_send: boolean;
   readonly policies: RetryPolicies;
@@ -40,8 +43,8 @@ export function decide(input: DecisionInput): Decision | null {
   if (!openAttemptStatuses.includes(attempt.status)) return contradiction(input);
   switch (outcome.kind) {
     case "succeeded":
-      if (outcome.charged.amount_minor !== order.amount_minor || outcome.charged.currency !== order.currency) {
-        const message = `The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency}, not ${order.amount_minor} of ${order.currency}.`;
+      if (outcome.charged.amount_minor !== attempt.amount_minor || outcome.charged.currency !== order.currency) {
+        const message = `The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency}, not ${attempt.amount_minor} of ${order.currency}.`;
         return { ...stay("UNKNOWN", "unknown", "psp_unknown"), error: { code: "amount_mismatch", message }, alarm: message };
       }
       return stay("SUCCESS", "succeeded", "psp_succeeded");
@@ -49,6 +52,8 @@ export function decide(input: DecisionInput): Decision | null {
       return afterFailure(input, outcome.failure, "declined");
     case "not_sent":
       return afterFailure(input, outcome.failure, "not_sent");
+    case "registered":
+      return { ...stay("PENDING", "pending", "page_opened"), retry_delay_seconds: inquiryDelay(input) };
     case "canceled":
       return {
         ...stay("CANCELED", "canceled", outcome.reason === "expired" ? "expired" : "canceled"),
@@ -70,7 +75,7 @@ function stay(order_status: OrderStatus, attempt_status: AttemptStatus, cause: C
   return { order_status, attempt_status, cause, error: null, failure_class: null, retry_delay_seconds: null, alarm: null, is_alarm_only: false };
 }
 
-function doubted(outcome: PspOutcome): PspOutcome {
+function doubted(outcome: AttemptOutcome): AttemptOutcome {
   if (outcome.kind !== "not_sent") return outcome;
   const { message, retry_after_seconds } = outcome.failure;
   return { kind: "unknown", reason: message, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) };

@@ -55,7 +55,8 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<Fault[]> {
     `select 'order ' || o.payment_order_id as subject,
             'is ' || o.status || ' with ' || count(a.attempt_id) || ' succeeded attempts' as problem
        from payment_orders o
-       left join payment_attempts a on a.payment_order_id = o.payment_order_id and a.status = 'succeeded'
+       left join payment_attempts a
+         on a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id) and a.status = 'succeeded'
       group by o.payment_order_id, o.status
      having count(a.attempt_id) <> (o.status = 'SUCCESS')::int
       limit ${faults_shown_max}`,

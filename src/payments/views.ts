@@ -20,6 +20,9 @@ export type AcceptedCheckout = {
     readonly status: OrderStatus;
   }[];
   readonly created_at: Timestamp;
+  /** Only of a checkout that is paid on the PSP's page. */
+  readonly hosted_page_url?: string | null;
+  readonly status_url?: string;
 };
 
 type Accepted = Pick<EventRow, "checkout_id" | "risk_decision" | "created_at">;
@@ -79,7 +82,8 @@ export function checkoutView(event: EventRow, orders: readonly OrderRow[]) {
     is_payment_done: event.is_payment_done,
     buyer_info: event.buyer_info,
     seller_info: event.seller_info,
-    credit_card_info: { last4: event.credit_card_info.last4 ?? null },
+    credit_card_info: event.credit_card_info === null ? null : { last4: event.credit_card_info.last4 ?? null },
+    hosted_page: event.hosted_page,
     risk_decision: event.risk_decision,
     risk_reasons: [...event.risk_reasons],
     payment_orders: orders.map(orderView),
@@ -102,6 +106,8 @@ export function attemptView(attempt: AttemptRow) {
     failure_class: attempt.failure_class,
     failure_code: attempt.failure_code,
     failure_message: attempt.failure_message,
+    page_token: attempt.page_token,
+    page_expires_at: attempt.page_expires_at,
     created_at: attempt.created_at,
     updated_at: attempt.updated_at,
   };

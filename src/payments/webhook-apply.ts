@@ -80,7 +80,7 @@ export class WebhookApplier {
         continue;
       }
       settled.push(settlement.settle({
-        payment_order_id: reading.attempt.payment_order_id ?? "", attempt_id: reading.attempt.attempt_id, outcome: reading.outcome,
+        payment_order_id: reading.attempt.payment_order_id, attempt_id: reading.attempt.attempt_id, outcome: reading.outcome,
         actor: `webhook:${message.psp}`, is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, message_id: message.message_id,
       }));
     }

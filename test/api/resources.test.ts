@@ -64,7 +64,7 @@ describe("POST /payments and what can be read of it", () => {
       next_retry_at: null, error_code: null, error_message: null, created_at: timestamp, updated_at: timestamp,
       attempts: [{
         object: "payment_attempt", attempt_id: expect.stringMatching(/^att_/) as string, attempt_number: 1, psp: "stripe", psp_key: anyText, psp_call_ms: expect.any(Number) as number,
-        psp_reference: charge?.payment_intent, status: "succeeded", inquiry_count: 0, failure_class: null, failure_code: null,
+        psp_reference: charge?.payment_intent, status: "succeeded", inquiry_count: 0, page_token: null, page_expires_at: null, failure_class: null, failure_code: null,
         failure_message: null, created_at: timestamp, updated_at: timestamp,
       }],
       transitions: [
@@ -80,7 +80,7 @@ describe("POST /payments and what can be read of it", () => {
     expect(json).toEqual({
       object: "checkout", checkout_id: paid.checkout_id, payment_event_status: "COMPLETE", is_payment_done: true,
       buyer_info: { user_id: "buyer_alice", email: "alice@example.com" }, seller_info: { shop: "Bob's", tags: ["a", 1, null] },
-      credit_card_info: { last4: "4242" }, risk_decision: "pass", risk_reasons: [], created_at: timestamp, updated_at: timestamp,
+      credit_card_info: { last4: "4242" }, hosted_page: null, risk_decision: "pass", risk_reasons: [], created_at: timestamp, updated_at: timestamp,
       payment_orders: [expect.objectContaining({ payment_order_id: paid.order_ids[0] }), expect.objectContaining({ payment_order_id: paid.order_ids[1] })],
     });
     expect(text).not.toContain("tok_");

@@ -46,9 +46,33 @@ function draftOf(body: NewCheckout): CheckoutDraft {
     checkout_id: checkoutId(body.checkout_id),
     buyer_info: body.buyer_info,
     seller_info: body.seller_info ?? null,
-    credit_card_info: body.credit_card_info,
+    way_to_pay: wayToPay(body, orders),
     orders,
   };
+}
+
+/** A card token or the PSP's page, and not both; a page is one charge, so its orders have one currency. */
+function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutDraft["way_to_pay"] {
+  const { credit_card_info, hosted_page } = body;
+  if (credit_card_info !== undefined && hosted_page === undefined) return { card: credit_card_info };
+  if (hosted_page === undefined || credit_card_info !== undefined) {
+    throw new AppError("invalid_request", "Send either credit_card_info or hosted_page.", { param: hosted_page === undefined ? "credit_card_info" : "hosted_page" });
+  }
+  const other = orders.findIndex((order) => order.money.currency !== orders[0]?.money.currency);
+  if (other >= 0) {
+    throw new AppError("invalid_request", "The orders of a hosted page have one currency.", { param: `payment_orders[${other}][currency]` });
+  }
+  assertReturnUrl(hosted_page.return_url);
+  return { hosted_page };
+}
+
+function assertReturnUrl(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = url !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  const isRight = url !== undefined && (url.protocol === "https:" || (url.protocol === "http:" && isLocal)) && url.username === "" && url.password === "";
+  if (!isRight) {
+    throw new AppError("invalid_request", "The return_url is not an https URL without a password.", { param: "hosted_page[return_url]" });
+  }
 }
 
 function moneyOf(amount: string, currency: string, param: string, errors: FieldError[]): Money | undefined {

@@ -5,6 +5,7 @@ import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome, VerifiedW
 import { toStripeAmount } from "./amounts.ts";
 import { StripeHttpClient } from "./http-client.ts";
 import { outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
+import { closePage, inquirePage, outcomeOfSession, page_mark, registerPage } from "./pages.ts";
 
 export type StripeOptions = {
   readonly name: string;
@@ -40,7 +41,10 @@ export function createStripe(options: StripeOptions): Psp {
   return {
     name: options.name,
     charge: (request) => charge(stripe, request),
-    pages: null,
+    pages: {
+      register: (request) => registerPage(stripe, request),
+      close: (inquiry) => closePage(stripe, inquiry),
+    },
     inquire: (inquiry) => inquire(stripe, inquiry),
     verifyWebhook: (body, headers) => verify(stripe, options.webhook_secrets, body, headers),
     readWebhook,
@@ -122,6 +126,7 @@ function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_
 
 /** By Stripe's own id when we have it, else by the attempt id we sent as metadata. */
 async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
+  if (inquiry.page_token !== null) return inquirePage(stripe, inquiry.page_token);
   try {
     if (inquiry.psp_reference !== null) return outcomeOfIntent(await stripe.paymentIntents.retrieve(inquiry.psp_reference));
     const found = await stripe.paymentIntents.search({ query: `metadata['attempt_id']:'${inquiry.attempt_id}'`, limit: 1 });
@@ -165,19 +170,23 @@ function readWebhook(body: string): WebhookNews {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that Stripe wrote it
   const event = JSON.parse(body) as Stripe.Event;
   switch (event.type) {
+    case "checkout.session.completed":
+    case "checkout.session.expired":
+      return newsOf(event, outcomeOfSession(event.data.object));
     case "payment_intent.succeeded":
+      return newsOf(event, outcomeOfIntent(event.data.object));
     case "payment_intent.processing":
     case "payment_intent.requires_action":
     case "payment_intent.payment_failed":
-    case "payment_intent.canceled": {
-      const metadata = metadataOf(event);
-      return {
-        attempt_id: metadata["attempt_id"] ?? null,
-        payment_order_id: metadata["payment_order_id"] ?? null,
-        outcome: outcomeOfIntent(event.data.object),
-      };
-    }
+    case "payment_intent.canceled":
+      // On a page a card may fail and another one follow: the session says how it ends.
+      return metadataOf(event)["page"] === page_mark.page ? null : newsOf(event, outcomeOfIntent(event.data.object));
     default:
       return null;
   }
+}
+
+function newsOf(event: Stripe.Event, outcome: PspOutcome): WebhookNews {
+  const metadata = metadataOf(event);
+  return { attempt_id: metadata["attempt_id"] ?? null, payment_order_id: metadata["payment_order_id"] ?? null, outcome };
 }

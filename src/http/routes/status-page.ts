@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { Type } from "typebox";
+import { AppError } from "../../errors.ts";
+import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "../../payments/payments.ts";
+import type { App, HttpContext } from "../context.ts";
+import { createRateLimit } from "../rate-limit.ts";
+import { problemResponses } from "../schemas.ts";
+import { isStatusToken, statusOf, statusPage } from "../status-page.ts";
+
+const params = Type.Object({ checkout_id: Type.String({ minLength: 1, maxLength: 255 }) });
+/** Whatever else stands in the query comes from a redirect, and is not read. */
+const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
+
+/** The page on which a buyer sees what became of a payment; whoever has its link may look. */
+export function registerStatusPageRoutes(app: App, context: HttpContext): void {
+  const { database, settings } = context;
+  const limitRate = createRateLimit(settings.rate_limit_per_second);
+  app.addHook("onRequest", async (request, reply) => limitRate(`status:${request.ip}`, reply));
+
+  const find = async (checkoutId: string, token: string) => {
+    const event = isStatusToken(settings.secret_key, checkoutId, token) ? await selectEvent(database, checkoutId) : undefined;
+    if (event === undefined) throw new AppError("not_found", "There is no such payment, or the link is not whole.");
+    return checkoutView(event, await selectOrdersOfCheckouts(database, [checkoutId]));
+  };
+
+  app.get("/pay/:checkout_id", { schema: { hide: true, params, querystring } }, async (request, reply) => {
+    const checkout = await find(request.params.checkout_id, request.query.token);
+    const page = await selectPageAttempt(database, checkout.checkout_id);
+    const nonce = randomBytes(16).toString("base64");
+    return reply
+      .headers({
+        "content-security-policy": `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+        "cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
+      })
+      .type("text/html; charset=utf-8")
+      .send(statusPage(checkout, { back: checkout.hosted_page?.return_url ?? null, pay: page?.page_url ?? null }, nonce));
+  });
+
+  app.get("/pay/:checkout_id/state", {
+    schema: {
+      operationId: "getPaymentStatus", summary: "What a buyer's status page shows", security: [], params, querystring,
+      response: {
+        200: Type.Object({
+          state: Type.String({ description: "pending, paid, partly_paid, failed, expired or canceled." }),
+          title: Type.String(), text: Type.String(), is_final: Type.Boolean(),
+        }),
+        ...problemResponses,
+      },
+    },
+  }, async (request, reply) => {
+    reply.header("cache-control", "no-store");
+    return statusOf(await find(request.params.checkout_id, request.query.token));
+  });
+}

@@ -1,0 +1,81 @@
+import type { Queryable, Timestamp } from "../db/db.ts";
+import type { OrderStatus } from "./model.ts";
+
+export type OverdueRow = { readonly payment_order_id: string; readonly status: OrderStatus; readonly seconds: number };
+
+/** The states that end by themselves; PENDING ends by the buyer, a review or the page's end. */
+const movingStates = "('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED', 'PENDING')";
+
+/** Records the orders that are in their state for too long and were not yet told of in it, with an event each. Lasts until the commit. */
+export function recordOverdue(tx: Queryable, overdueSeconds: number, limit: number): Promise<OverdueRow[]> {
+  return tx.query<OverdueRow>(
+    `with stuck as (
+       select o.payment_order_id, o.checkout_id, o.status, t.transition_number,
+              extract(epoch from now() - t.occurred_at)::float8 as seconds
+         from payment_orders o
+         cross join lateral (
+           select transition_number, occurred_at from payment_order_transitions t
+            where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
+         ) t
+        where o.status <> 'SUCCESS' and o.status in ${movingStates}
+          and o.status_cause <> 'risk_review'
+          and t.occurred_at < now() - $1 * interval '1 second'
+          -- What waits for its time is not overdue before it has come.
+          and coalesce(o.next_retry_at, '-infinity') < now() - $1 * interval '1 second'
+          and not exists (
+            select from overdue_orders d where d.payment_order_id = o.payment_order_id and d.transition_number = t.transition_number
+          )
+        order by t.occurred_at
+        limit $2
+     ), told as (
+       insert into overdue_orders (payment_order_id, transition_number)
+       select payment_order_id, transition_number from stuck
+       on conflict do nothing
+       returning payment_order_id
+     ), events as (
+       insert into checkout_events (type, checkout_id, data)
+       select 'payment_order.overdue', s.checkout_id,
+              jsonb_build_object('payment_order_id', s.payment_order_id, 'status', s.status, 'seconds', round(s.seconds::numeric))
+         from stuck s join told using (payment_order_id)
+     )
+     select s.payment_order_id, s.status, s.seconds from stuck s join told using (payment_order_id)`,
+    [overdueSeconds, limit],
+  );
+}
+
+export type UnresolvedRow = {
+  readonly payment_order_id: string;
+  readonly checkout_id: string;
+  readonly status: OrderStatus;
+  readonly status_cause: string;
+  readonly status_since: Timestamp;
+  readonly seconds_in_status: number;
+  readonly psp: string | null;
+  readonly attempt_id: string | null;
+  readonly inquiry_count: number | null;
+  readonly error_message: string | null;
+};
+
+/** Orders that are not final, longest in their state first, each with its newest attempt. */
+export function selectUnresolved(db: Queryable, filter: { readonly seconds_min: number; readonly limit: number }): Promise<UnresolvedRow[]> {
+  return db.query<UnresolvedRow>(
+    `select o.payment_order_id, o.checkout_id, o.status, o.status_cause, t.occurred_at as status_since,
+            floor(extract(epoch from now() - t.occurred_at))::int as seconds_in_status,
+            a.psp, a.attempt_id, a.inquiry_count, o.error_message
+       from payment_orders o
+       cross join lateral (
+         select occurred_at from payment_order_transitions t
+          where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
+       ) t
+       left join lateral (
+         select psp, attempt_id, inquiry_count from payment_attempts a
+          where a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
+          order by a.created_at desc limit 1
+       ) a on true
+      where o.status <> 'SUCCESS' and o.status in ${movingStates}
+        and t.occurred_at <= now() - $1 * interval '1 second'
+      order by t.occurred_at, o.payment_order_id
+      limit $2`,
+    [filter.seconds_min, filter.limit],
+  );
+}

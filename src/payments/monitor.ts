@@ -1,0 +1,40 @@
+import type { Database } from "../db/db.ts";
+import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
+import type { Logger } from "../log.ts";
+import { ordersOverdue } from "../metrics.ts";
+import { recordOverdue } from "./monitor-queries.ts";
+
+const batch_orders_max = 500;
+
+export type MonitorOptions = {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  readonly log: Logger;
+  /** In one state for longer than this, an order that should move is overdue. */
+  readonly overdue_seconds: number;
+  readonly interval_seconds: number;
+};
+
+/**
+ * Finds orders that should move and do not, whatever else went wrong: asks the PSP about each (by a
+ * job, as everything that waits) and says so once for each stay: in the log, in the metrics, as the
+ * event `payment_order.overdue`.
+ */
+export function createMonitor({ database, jobs, log, overdue_seconds, interval_seconds }: MonitorOptions): WorkLoop {
+  return new WorkLoop({
+    name: "monitor", log, idle_poll_ms: interval_seconds * 1_000,
+    run: async () => {
+      const overdue = await database.transaction(async (tx) => {
+        const found = await recordOverdue(tx, overdue_seconds, batch_orders_max);
+        await jobs.enqueue(tx, "payment_execute", found.map(({ payment_order_id }) => ({ data: { payment_order_id } })));
+        return found;
+      });
+      for (const { payment_order_id, status, seconds } of overdue) {
+        ordersOverdue.inc({ status });
+        log.error({ payment_order_id, status, seconds }, "an order is overdue: the PSP is asked");
+      }
+      if (overdue.length > 0) jobs.wake("payment_execute");
+      return overdue.length === batch_orders_max ? overdue.length : 0;
+    },
+  });
+}

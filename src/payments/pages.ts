@@ -1,0 +1,66 @@
+import type { Database } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import type { PspRouter } from "../psp/psp.ts";
+import { executor_actor } from "./claim.ts";
+import { crashPoint } from "./crash-points.ts";
+import { openAttemptStatuses, type AttemptRow } from "./model.ts";
+import { pageOf } from "./page-draft.ts";
+import { callPsp, type Task } from "./psp-call.ts";
+import { selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "./queries.ts";
+import type { Settlement } from "./settlement.ts";
+import { acceptedView, type AcceptedCheckout } from "./views.ts";
+
+export type PagesOptions = {
+  readonly database: Database;
+  readonly router: PspRouter;
+  readonly settlement: Settlement;
+  /** Where a buyer sees what became of a checkout. */
+  readonly statusUrlOf: (checkoutId: string) => string;
+};
+
+/** Hosted pages: the PSP is asked for one, and its token is stored, before the POST of the checkout is answered. */
+export class Pages {
+  readonly #options: PagesOptions;
+
+  constructor(options: PagesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The answer to the POST of a hosted checkout, the first one and each repetition: registers the page
+   * if that is not done, always under the attempt's key. Errors: `psp_unavailable` (send the same POST
+   * again), `page_refused`.
+   */
+  async answer(checkoutId: string, isNew: boolean): Promise<AcceptedCheckout> {
+    const { database, statusUrlOf } = this.#options;
+    const [event, orders] = [await selectEvent(database, checkoutId), await selectOrdersOfCheckouts(database, [checkoutId])];
+    if (event?.hosted_page === undefined || event.hosted_page === null) throw new Error(`${checkoutId} is no hosted checkout`);
+    let attempt = await selectPageAttempt(database, checkoutId);
+    if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)) {
+      const way_to_pay = pageOf(event.hosted_page, orders, attempt);
+      await this.#register({ payment_order_id: null, attempt, way_to_pay, opened_at: new Date(attempt.created_at), is_first_send: isNew, job: null });
+      attempt = await selectPageAttempt(database, checkoutId);
+    }
+    if (attempt !== undefined && attempt.page_url === null) throw refusalOf(attempt);
+    return { ...acceptedView(event, orders), hosted_page_url: attempt?.page_url ?? null, status_url: statusUrlOf(checkoutId) };
+  }
+
+  async #register(task: Task): Promise<void> {
+    crashPoint("after_claim");
+    const { outcome, psp_call_ms } = await callPsp(this.#options.router, task);
+    crashPoint("after_psp_call");
+    await this.#options.settlement.settle({
+      payment_order_id: null, attempt_id: task.attempt.attempt_id, outcome, actor: executor_actor,
+      is_first_send: task.is_first_send, is_inquiry: false, psp_call_ms, job: null, message_id: null,
+    });
+    crashPoint("after_settlement");
+  }
+}
+
+/** Why there is no page. While the attempt is open the same POST may get one. */
+function refusalOf(attempt: AttemptRow): AppError {
+  if (openAttemptStatuses.includes(attempt.status) || attempt.failure_class === "unreachable" || attempt.failure_class === "rate_limited") {
+    return new AppError("psp_unavailable", "The PSP has not opened a page yet; the checkout is stored. Send the same request again.", { retry_after_seconds: 2 });
+  }
+  return new AppError("page_refused", attempt.failure_message ?? "The PSP did not open a page.");
+}
