@@ -87,7 +87,17 @@ begin
          psp_nonce = n.attempt_id, updated_at = now(), next_retry_at = null,
          retry_count = o.retry_count + (o.status = 'RETRY_SCHEDULED')::integer,
          last_retry_at = case when o.status = 'RETRY_SCHEDULED' then now() else o.last_retry_at end
-    from json_to_recordset(p_attempts) as n (attempt_id text, payment_order_id text)
+    from (
+      select a.attempt_id, a.payment_order_id
+        from json_to_recordset(p_attempts) as a (attempt_id text, payment_order_id text)
+       where a.payment_order_id is not null
+      union all
+      -- An attempt without an order is a page: it takes every order of its checkout along.
+      select a.attempt_id, c.payment_order_id
+        from json_to_recordset(p_attempts) as a (attempt_id text, payment_order_id text, checkout_id text)
+        join payment_orders c on c.checkout_id = a.checkout_id
+       where a.payment_order_id is null
+    ) n
    where o.payment_order_id = n.payment_order_id;
 end
 $$;
