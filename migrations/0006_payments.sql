@@ -43,6 +43,8 @@ create table payment_orders (
   attempt_id text check (length(attempt_id) between 1 and 64),
   -- Who asked for it: an API key.
   created_by text not null check (length(created_by) between 1 and 255),
+  -- The card of a retry by hand, in place of the checkout's.
+  card_token text check (length(card_token) between 1 and 255),
   psp_token text check (length(psp_token) between 1 and 255),
   psp_nonce text check (length(psp_nonce) between 1 and 255),
   wallet_updated boolean not null default false,
@@ -278,7 +280,7 @@ create table risk_block_list (
 grant select, insert on payment_events, payment_orders, payment_attempts to pacioli_service;
 grant update (is_payment_done, unfinished_order_count, updated_at) on payment_events to pacioli_service;
 grant update (
-  status, status_cause, status_actor, attempt_id, psp_token, psp_nonce, wallet_updated, ledger_updated,
+  status, status_cause, status_actor, attempt_id, card_token, psp_token, psp_nonce, wallet_updated, ledger_updated,
   retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
 grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,

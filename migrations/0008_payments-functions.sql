@@ -56,7 +56,7 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
-         e.credit_card_info ->> 'token', e.hosted_page,
+         coalesce(o.card_token, e.credit_card_info ->> 'token'), e.hosted_page,
          (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id),
          coalesce(
            (select a.attempt_id from payment_attempts a

@@ -9,7 +9,7 @@ import { queueNames, type JobPayloads, type QueueName } from "./queues.ts";
 export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
-export { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
+export { decideWaiting, selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
 export type { JobPayloads, QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
 export { createDeadLetterDrain } from "./dead-letter-drain.ts";

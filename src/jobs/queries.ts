@@ -51,6 +51,17 @@ export function selectDeadLetters(
   );
 }
 
+/** The waiting dead letter of a subject is decided by what a person does elsewhere. */
+export async function decideWaiting(
+  tx: Queryable, subject: { queue: string; subject_id: string }, decision: { state: "redriven" | "discarded"; actor: string; note: string },
+): Promise<void> {
+  await tx.query(
+    `update dead_letters set state = $3, decided_by = $4, decision_note = $5, decided_at = now()
+      where queue = $1 and subject_id = $2 and state = 'waiting'`,
+    [subject.queue, subject.subject_id, decision.state, decision.actor, decision.note],
+  );
+}
+
 /** Gives no row when it does not wait any more. */
 export async function decideDeadLetter(
   tx: Queryable, deadLetterId: string, decision: { state: "redriven" | "discarded"; actor: string; note: string | null },

@@ -1,13 +1,14 @@
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { decide, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
+import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
 import type { OrderRow } from "./model.ts";
-import { lockOrder, lockOrdersOfCheckout, moveOrder } from "./queries.ts";
+import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent } from "./queries.ts";
 import { selectOpenAttempts } from "./settlement-queries.ts";
 
 /** What a person may do with an order. Each runs in the caller's transaction, with the order locked. */
 export type Actions = {
-  retry(tx: Transaction, paymentOrderId: string, actor: string): Promise<OrderRow>;
+  /** `card_token`: another card than the checkout's. */
+  retry(tx: Transaction, paymentOrderId: string, actor: string, card_token?: string): Promise<OrderRow>;
   cancel(tx: Transaction, paymentOrderId: string, actor: string): Promise<OrderRow>;
   review(tx: Transaction, checkoutId: string, decision: "approve" | "reject", actor: string): Promise<readonly OrderRow[]>;
   redrive(tx: Transaction, deadLetterId: string, actor: string, note: string | null): Promise<DeadLetterRow>;
@@ -20,13 +21,19 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
 
   return {
     /** A new attempt for a failed order. Errors: `not_found`, `state_conflict`. */
-    async retry(tx, paymentOrderId, actor) {
+    async retry(tx, paymentOrderId, actor, card_token) {
       const order = await lockKnownOrder(tx, paymentOrderId);
       if (order.status !== "FAILED") throw new AppError("state_conflict", `Only a FAILED order can be retried; this one is ${order.status}.`);
       if (order.retry_count >= options.retries_max) {
         throw new AppError("state_conflict", `The order was retried ${order.retry_count} times already, the most allowed.`);
       }
-      const moved = await moveOrder(tx, { payment_order_id: paymentOrderId, status: "EXECUTING", cause: "manual_retry", actor, is_retry: true });
+      if (card_token !== undefined && (await selectEvent(tx, order.checkout_id))?.hosted_page !== null) {
+        throw new AppError("state_conflict", "This checkout is paid on the PSP's page, not with a card token.", { param: "card_token" });
+      }
+      const moved = await moveOrder(tx, {
+        payment_order_id: paymentOrderId, status: "EXECUTING", cause: "manual_retry", actor, is_retry: true, ...(card_token === undefined ? {} : { card_token }),
+      });
+      await decideWaiting(tx, { queue: "payment_execute", subject_id: paymentOrderId }, { state: "redriven", actor, note: "The order was retried." });
       await execute(tx, [moved]);
       return moved;
     },

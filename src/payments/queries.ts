@@ -121,15 +121,18 @@ export type OrderMove = {
 };
 
 /** Moves one order whose money did not move; the database checks the transition and writes the history. */
-export async function moveOrder(tx: Queryable, move: OrderMove & { readonly is_retry?: boolean }): Promise<OrderRow> {
+export async function moveOrder(
+  tx: Queryable, move: OrderMove & { readonly is_retry?: boolean; readonly card_token?: string },
+): Promise<OrderRow> {
   const [row] = await tx.query<OrderRow>(
     `update payment_orders o
         set status = $2, status_cause = $3, status_actor = $4, next_retry_at = null, updated_at = now(),
             retry_count = o.retry_count + $5::int,
-            last_retry_at = case when $5::int > 0 then now() else o.last_retry_at end
+            last_retry_at = case when $5::int > 0 then now() else o.last_retry_at end,
+            card_token = coalesce($6, o.card_token)
       where o.payment_order_id = $1
      returning ${orderColumns}`,
-    [move.payment_order_id, move.status, move.cause, move.actor, move.is_retry === true ? 1 : 0],
+    [move.payment_order_id, move.status, move.cause, move.actor, move.is_retry === true ? 1 : 0, move.card_token ?? null],
   );
   if (row === undefined) throw new Error(`the order ${move.payment_order_id} vanished under its lock`);
   return row;

@@ -26,6 +26,24 @@ async function letterOf(index: number): Promise<DeadLetter> {
   return letter;
 }
 
+test("an order that is given up is retried by hand with another card, by a new attempt; its dead letter is decided by that", async () => {
+  const { order_ids: [id] } = await acceptCheckout(stack, card("tok_visa_4242"));
+  await orderIn(stack, id, "FAILED");
+  const letter = (await letters("state=waiting&limit=100")).find((one) => one.subject_id === id);
+  expect(letter).toBeDefined();
+  expect(await stack.call("POST", `/payments/${id}/retry`, { card_token: "tok_card_declined" })).toMatchObject({ status: 200, json: { status: "EXECUTING" } });
+  const order = await orderIn(stack, id, "FAILED");
+  expect(order).toMatchObject({ error_code: "card_declined", retry_count: 2 });
+  expect(new Set(order.attempts.map((attempt) => attempt.psp_key)).size).toBe(3);
+  expect((await stack.call("GET", `/dead_letters/${letter?.dead_letter_id}`)).json).toMatchObject({ state: "redriven", decision_note: "The order was retried." });
+});
+
+test.for(["4242424242424242", 17, ""])("a retry with %j for a card token is refused", async (card_token) => {
+  const reply = await stack.call("POST", `/payments/${givenUp.order_ids[3]}/retry`, { card_token });
+  expect(reply.status).toBe(400);
+  expect(reply.json).toMatchObject({ param: "card_token" });
+});
+
 test("a PSP that stores a 500 for every key and charges nothing: each key is asked about, and only then another is tried", async () => {
   const { order_ids } = await acceptCheckout(stack, card("tok_fault_500_before"));
   const order = await orderIn(stack, order_ids[0], "FAILED");
@@ -54,7 +72,7 @@ describe("an order whose retries are exhausted", () => {
       decided_by: null, decision_note: null, created_at: expect.any(String) as string, decided_at: null,
     });
     expect(await letters("queue=webhook_apply")).toEqual([]);
-    expect(await letters("state=redriven")).toEqual([]);
+    expect((await letters("state=redriven")).filter((one) => givenUp.order_ids.includes(one.subject_id))).toEqual([]);
   });
 
   test("can be discarded with a note, once, and stays FAILED", async () => {

@@ -59,15 +59,23 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   });
 
   app.post("/payments/:payment_order_id/retry", {
+    // Another card may be given or not, and with it the whole body.
+    preValidation: async (request) => {
+      request.body ??= {};
+    },
     schema: {
       operationId: "retryPayment",
-      summary: "A new attempt for a failed order",
+      summary: "A new attempt for a failed order, with another card where one is given",
       headers: idempotencyHeaders,
       params,
+      body: Type.Object({
+        card_token: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "The PSP's token of another card, never a card number." })),
+      }, { additionalProperties: false }),
       response: { 200: PaymentOrder, ...problemResponses },
     },
   }, async (request, reply) => {
-    await answerAction(context, request, reply, async (tx) => orderView(await actions.retry(tx, request.params.payment_order_id, request.caller.actor)));
+    const { params: { payment_order_id }, body: { card_token }, caller } = request;
+    await answerAction(context, request, reply, async (tx) => orderView(await actions.retry(tx, payment_order_id, caller.actor, card_token)));
     jobs.wake("payment_execute");
     return reply;
   });
