@@ -16,11 +16,15 @@ export type PagesOptions = {
   readonly settlement: Settlement;
   /** Where a buyer sees what became of a checkout. */
   readonly statusUrlOf: (checkoutId: string) => string;
+  /** Registrations at the same time; more wait for their turn. */
+  readonly registrations_at_once_max: number;
 };
 
 /** Hosted pages: the PSP is asked for one, and its token is stored, before the POST of the checkout is answered. */
 export class Pages {
   readonly #options: PagesOptions;
+  readonly #waiting: (() => void)[] = [];
+  #registering = 0;
 
   constructor(options: PagesOptions) {
     this.#options = options;
@@ -38,11 +42,22 @@ export class Pages {
     let attempt = await selectPageAttempt(database, checkoutId);
     if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)) {
       const way_to_pay = pageOf(event.hosted_page, orders, attempt);
-      await this.#register({ payment_order_id: null, attempt, way_to_pay, opened_at: new Date(attempt.created_at), is_first_send: isNew, job: null });
+      await this.#inTurn(
+        { payment_order_id: null, attempt, way_to_pay, opened_at: new Date(attempt.created_at), is_first_send: isNew, job: null });
       attempt = await selectPageAttempt(database, checkoutId);
     }
     if (attempt !== undefined && attempt.page_url === null) throw refusalOf(attempt);
     return { ...acceptedView(event, orders), hosted_page_url: attempt?.page_url ?? null, status_url: statusUrlOf(checkoutId) };
+  }
+
+  async #inTurn(task: Task): Promise<void> {
+    if (this.#registering >= this.#options.registrations_at_once_max) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#registering += 1;
+    await this.#register(task).finally(() => {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#registering -= 1;
+      else next();
+    });
   }
 
   async #register(task: Task): Promise<void> {

@@ -80,7 +80,7 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
   ];
   return {
     intake: new Intake({
-      ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement }),
+      ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
       limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
     }),
     actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
