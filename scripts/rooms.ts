@@ -52,7 +52,7 @@ const specialPlaces: readonly Place[] = [
     paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],
   },
   { files: "src/*.ts", name: "a root file", paths: [`./${rootFiles}`], packages: ["pino", "prom-client"] },
-  { files: "src/config.ts", name: "config.ts", paths: [`./${rootFiles}`, "./money/money.ts", "./payments/payments.ts"], packages: [] },
+  { files: "src/{config,settings-reader}.ts", name: "config.ts", paths: [`./${rootFiles}`, "./settings-reader.ts", "./money/money.ts", "./payments/payments.ts"], packages: [] },
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
   { files: "simulator/src/**", name: "the simulator", paths: [], packages: ["pg"] },
 ];

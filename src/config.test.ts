@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "./config.ts";
 import { messageOf } from "./errors.ts";
 
@@ -74,7 +74,7 @@ test("a setting with _FILE is read from that file, and a file that is not there 
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "key");
   writeFileSync(file, "sk_live_from_file\n");
-  expect(loadConfig("development", { PSP_STRIPE_SECRET_KEY_FILE: file }).psp.stripe_secret_key).toBe("sk_live_from_file");
+  expect(loadConfig("development", { PSP_STRIPE_SECRET_KEY_FILE: file }).psp.accounts[0].secret_key).toBe("sk_live_from_file");
   expect(faultsOf("development", { SECRET_KEY_FILE: join(folder, "none") })).toEqual([expect.stringMatching(/^SECRET_KEY_FILE: ENOENT/)]);
 });
 
@@ -93,6 +93,116 @@ test("a lease that could end during a PSP call is refused", () => {
   const faults = faultsOf("development", { JOB_LEASE_SECONDS: "10", PSP_TIMEOUT_SECONDS: "10" });
   expect(faults).toEqual([expect.stringMatching(/^JOB_LEASE_SECONDS: .*PSP_TIMEOUT_SECONDS/)]);
   expect(faultsOf("development", { JOB_LEASE_SECONDS: "11", PSP_TIMEOUT_SECONDS: "10" })).toEqual([]);
+});
+
+test("without PSP_ACCOUNTS the settings of Stripe make one account, which takes every order", () => {
+  const { accounts, routing } = loadConfig("development", { PSP_STRIPE_SECRET_KEY: "sk_1", PSP_STRIPE_WEBHOOK_SECRET: "whsec_a, whsec_b", PSP_CONCURRENCY: "7" }).psp;
+  expect(accounts).toEqual([{
+    name: "stripe", kind: "stripe", secret_key: "sk_1", webhook_secrets: ["whsec_a", "whsec_b"], api_base: undefined, timeout_seconds: 10, calls_at_once_max: 7,
+  }]);
+  expect(routing).toEqual([]);
+});
+
+describe("several PSPs", () => {
+  const eu = { name: "stripe-eu", kind: "stripe", secret_key_env: "STRIPE_EU_KEY" };
+  const adyen = { name: "adyen-1", kind: "adyen", secret_key_env: "ADYEN_KEY", merchant_account: "Shop_DE", return_url: "https://shop.example/back" };
+  const secrets = { STRIPE_EU_KEY: "sk_live_eu", ADYEN_KEY: "AQE_1" };
+  const withAccounts = (...accounts: unknown[]): Record<string, string> => ({ ...secrets, PSP_ACCOUNTS: JSON.stringify(accounts) });
+  const withRules = (...rules: unknown[]): Record<string, string> => ({ ...withAccounts(eu, adyen), PSP_ROUTING: JSON.stringify(rules) });
+
+  test("accounts are read with their secrets from the variables they name, or from those variables' files, and with their own limits", () => {
+    const folder = mkdtempSync(join(tmpdir(), "pacioli-config-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "secrets");
+    writeFileSync(file, "whsec_1,whsec_2\n");
+    const full = { ...adyen, webhook_secrets_env: "ADYEN_HMAC_FILE", api_base: "http://127.0.0.1:1/adyen", timeout_seconds: 2.5, calls_at_once_max: 8, live_endpoint_prefix: "abc-Shop" };
+    const { accounts, timeout_seconds } = loadConfig("production", { ...production, ...withAccounts(eu, full), ADYEN_HMAC_FILE: file, PSP_TIMEOUT_SECONDS: "4" }).psp;
+    expect(accounts).toEqual([
+      { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 64 },
+      {
+        name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: ["whsec_1", "whsec_2"], api_base: new URL("http://127.0.0.1:1/adyen"),
+        timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop",
+      },
+    ]);
+    expect(timeout_seconds).toBe(4);
+  });
+
+  test("with accounts of its own production asks for no key of Stripe's", () => {
+    const { PSP_STRIPE_SECRET_KEY: _, ...others } = production;
+    expect(faultsOf("production", { ...others, ...withAccounts(eu) })).toEqual([]);
+    expect(faultsOf("production", others)).toEqual([expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: /)]);
+  });
+
+  test.each<[string, unknown]>([
+    ["name", { ...eu, name: "Stripe" }], ["name", { ...eu, name: "stripe_eu" }], ["name", { ...eu, name: "stripe--eu" }], ["name", { ...eu, name: "1stripe" }],
+    ["name", { ...eu, name: "a/b" }], ["name", { ...eu, name: "x".repeat(33) }], ["name", { ...eu, name: "payment-status" }], ["name", { ...eu, name: 7 }],
+    ["name", { ...eu, name: adyen.name }], ["kind", { ...eu, kind: "paypal" }], ["kind", { ...eu, kind: undefined }],
+    ["secret_key_env", { ...eu, secret_key_env: "NOT_SET" }], ["secret_key_env", { ...eu, secret_key_env: undefined }], ["webhook_secrets_env", { ...eu, webhook_secrets_env: "NOT_SET" }],
+    ["secret_key", { ...eu, secret_key: "sk_live_eu" }], ["api_base", { ...eu, api_base: "ftp://x" }], ["api_base", { ...eu, api_base: "stripe" }],
+    ["timeout_seconds", { ...eu, timeout_seconds: 0 }], ["timeout_seconds", { ...eu, timeout_seconds: "3" }], ["calls_at_once_max", { ...eu, calls_at_once_max: 1.5 }],
+    ["merchant_account", { ...eu, merchant_account: "Shop" }], ["merchant_account", { ...adyen, name: "a", merchant_account: "" }],
+    ["return_url", { ...adyen, name: "a", return_url: undefined }], ["live_endpoint_prefix", { ...adyen, name: "a", live_endpoint_prefix: "a/b" }],
+  ])("an account with a wrong %s is a fault that names the field: %j", (field, account) => {
+    expect(faultsOf("development", withAccounts(adyen, account))).toEqual([expect.stringContaining(`PSP_ACCOUNTS[1].${field}: `)]);
+  });
+
+  test.each(["{}", "[]", "[", "7", "null", '[{"secret_key": "sk_live_eu"}', "[7]"])("what is no array of accounts is a fault: %s", (text) => {
+    expect(faultsOf("development", { ...secrets, PSP_ACCOUNTS: text }).join("\n")).toMatch(/^PSP_ACCOUNTS(\[0\])?: /);
+  });
+
+  test("a secret that stands where its variable's name belongs, or anywhere else in the accounts, is never printed", () => {
+    const secret = "44782DEF547AAA06C910C43932B1EB0C";
+    const places = ["name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", "merchant_account", "secret_key", "return_url"];
+    for (const kind of ["stripe", "adyen"]) {
+      for (const place of places) {
+        const [fault, ...others] = faultsOf("development", withAccounts({ ...eu, kind, [place]: secret }));
+        if (place === "merchant_account" && kind === "adyen") continue;
+        expect(fault).toContain("PSP_ACCOUNTS[0].");
+        expect([fault, ...others].join()).not.toContain(secret);
+      }
+    }
+    expect(faultsOf("development", { PSP_ACCOUNTS: `[{"secret_key": "${secret}"` }).join()).not.toContain(secret);
+  });
+
+  test("rules are read with amounts as exact integers; weight is 1 where none is given", () => {
+    const when = { currencies: ["EUR", "CHF"], amount_minor_min: "9007199254740993", amount_minor_max: "9007199254740993", card_countries: ["DE"] };
+    const { routing } = loadConfig("development", withRules({ when, to: [{ psp: "adyen-1", weight: 9 }, { psp: "stripe-eu", weight: 0 }] }, { to: [{ psp: "stripe-eu" }] })).psp;
+    expect(routing).toEqual([
+      { when: { ...when, amount_minor_min: 9_007_199_254_740_993n, amount_minor_max: 9_007_199_254_740_993n }, to: [{ psp: "adyen-1", weight: 9 }, { psp: "stripe-eu", weight: 0 }] },
+      { when: {}, to: [{ psp: "stripe-eu", weight: 1 }] },
+    ]);
+  });
+
+  const to = [{ psp: "stripe-eu", weight: 1 }];
+  test.each<[string, unknown]>([
+    [".to", {}], [".to", { to: [] }], [".to", { to: "stripe-eu" }], [".to[0].psp", { to: [{ psp: "paypal", weight: 1 }] }], [".to[0]", { to: ["stripe-eu"] }],
+    [".to[0].weight", { to: [{ psp: "stripe-eu", weight: -1 }] }], [".to[0].weight", { to: [{ psp: "stripe-eu", weight: 0.5 }] }],
+    [".to", { to: [{ psp: "stripe-eu", weight: 0 }] }], [".to", { to: [...to, ...to] }], [".to[0].share", { to: [{ ...to[0], share: 1 }] }],
+    [".when.currencies", { when: { currencies: ["EUR", "XYZ"] }, to }], [".when.currencies", { when: { currencies: [] }, to }], [".when.currencies", { when: { currencies: "EUR" }, to }],
+    [".when.card_countries", { when: { card_countries: ["de"] }, to }], [".when.card_countries", { when: { card_countries: ["DE", 7] }, to }],
+    [".when.amount_minor_min", { when: { amount_minor_min: 100 }, to }], [".when.amount_minor_max", { when: { amount_minor_max: "1.00" }, to }],
+    [".when.amount_minor_max", { when: { amount_minor_min: "5", amount_minor_max: "4" }, to }], [".when.currency", { when: { currency: "EUR" }, to }], [".when", { when: [], to }],
+  ])("a rule that is wrong at %s stops the start: %j", (path, rule) => {
+    const faults = faultsOf("development", withRules({ to }, rule));
+    expect(faults[0]).toContain(`PSP_ROUTING[1]${path}: `);
+    expect(faults.every((fault) => fault.startsWith("PSP_ROUTING[1]"))).toBe(true);
+  });
+
+  test("rules know the one account of the settings of Stripe by its name", () => {
+    expect(faultsOf("development", { PSP_ROUTING: '[{"to": [{"psp": "stripe"}]}]' })).toEqual([]);
+    expect(faultsOf("development", { PSP_ROUTING: '[{"to": [{"psp": "stripe-eu"}]}]' })).toEqual([expect.stringMatching(/^PSP_ROUTING\[0\]\.to\[0\]\.psp: /)]);
+  });
+
+  test("faults in accounts, rules and other settings are told at once", () => {
+    const environment = { ...withAccounts(eu, { ...adyen, kind: "x" }, { name: "?" }), PSP_ROUTING: '[{"to": []}]', PORT: "http" };
+    const places = faultsOf("development", environment).map((fault) => fault.split(":")[0]);
+    expect(places).toEqual(expect.arrayContaining(["PORT", "PSP_ACCOUNTS[1].kind", "PSP_ACCOUNTS[2].name", "PSP_ACCOUNTS[2].kind", "PSP_ACCOUNTS[2].secret_key_env", "PSP_ROUTING[0].to"]));
+  });
+
+  test("the lease is longer than every account's timeout", () => {
+    const faults = faultsOf("development", { ...withAccounts(eu, { ...adyen, timeout_seconds: 30 }, { ...eu, name: "slow", timeout_seconds: 45 }), JOB_LEASE_SECONDS: "30" });
+    expect(faults).toEqual([expect.stringMatching(/^JOB_LEASE_SECONDS: .*adyen-1/), expect.stringMatching(/^JOB_LEASE_SECONDS: .*slow/)]);
+  });
 });
 
 test("a crash point is refused in production", () => {

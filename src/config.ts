@@ -1,10 +1,9 @@
 /** The only place that reads the environment. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { messageOf } from "./errors.ts";
-import { isCurrencyCode, parseAmount } from "./money/money.ts";
+import { isCurrencyCode } from "./money/money.ts";
 import { armCrashPoint, crashPointNames, type PaymentSettings } from "./payments/payments.ts";
+import { SettingsReader, isWebUrl, textsOf, type Environment, type Fields } from "./settings-reader.ts";
 
 /** In development everything has a default; in production secrets have none. */
 export type Mode = "development" | "production";
@@ -28,9 +27,10 @@ export type Config = {
   readonly rate_limit_per_second: number;
   readonly payments: PaymentSettings;
   readonly psp: {
-    readonly stripe_secret_key: string | undefined;
-    readonly stripe_webhook_secrets: readonly string[];
-    readonly stripe_api_base: URL | undefined;
+    /** The first takes the orders for which there is no rule. */
+    readonly accounts: readonly [PspAccount, ...PspAccount[]];
+    readonly routing: readonly RoutingRule[];
+    /** The longest that a call to any of them may take. */
     readonly timeout_seconds: number;
     readonly breaker_failures: number;
     readonly breaker_open_seconds: number;
@@ -39,69 +39,44 @@ export type Config = {
   readonly simulator: { readonly port: number; readonly success_rate: string; readonly webhook_url: string | undefined };
 };
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** A PSP as it is called: two accounts at one PSP are two. */
+export type PspAccount = {
+  /** Stands in attempts, ledger accounts and webhook URLs, so it stays what it is. */
+  readonly name: string;
+  readonly secret_key: string;
+  readonly webhook_secrets: readonly string[];
+  /** Undefined: the PSP's own. */
+  readonly api_base: URL | undefined;
+  readonly timeout_seconds: number;
+  readonly calls_at_once_max: number;
+} & ({ readonly kind: "stripe" } | AdyenSettings);
 
-/** Collects what is wrong with the environment, so that all faults are told at once. */
-class Reader {
-  readonly faults: string[] = [];
-  readonly #environment: Environment;
+type AdyenSettings = {
+  readonly kind: "adyen";
+  readonly merchant_account: string;
+  /** Where a buyer would come back to from a page of Adyen's. */
+  readonly return_url: string;
+  /** Undefined: Adyen's test platform. */
+  readonly live_endpoint_prefix: string | undefined;
+};
 
-  constructor(environment: Environment) {
-    this.#environment = environment;
-  }
-
-  text(name: string): string | undefined;
-  text(name: string, fallback: string): string;
-  text(name: string, fallback?: string): string | undefined {
-    const file = this.#environment[`${name}_FILE`];
-    if (file !== undefined && file !== "") {
-      try {
-        return readFileSync(file, "utf8").trim();
-      } catch (error) {
-        this.faults.push(`${name}_FILE: ${messageOf(error)}`);
-        return fallback;
-      }
-    }
-    const value = this.#environment[name];
-    return value === undefined || value === "" ? fallback : value;
-  }
-
-  list(name: string): string[] {
-    return (this.text(name) ?? "").split(",").map((part) => part.trim()).filter((part) => part !== "");
-  }
-
-  number(name: string, fallback: number, bounds: { min: number; max: number; is_integer?: boolean }): number {
-    const text = this.text(name);
-    if (text === undefined) return fallback;
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-    const isRight = value >= bounds.min && value <= bounds.max && (bounds.is_integer === false || Number.isInteger(value));
-    if (!isRight) this.faults.push(`${name}: "${text}" is not a number from ${bounds.min} to ${bounds.max}`);
-    return isRight ? value : fallback;
-  }
-
-  url(name: string): URL | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    if (!URL.canParse(text)) this.faults.push(`${name}: "${text}" is not a URL`);
-    return URL.canParse(text) ? new URL(text) : undefined;
-  }
-
-  /** `USD:10000.00,JPY:900000` as minor units by currency. */
-  amounts(name: string): ReadonlyMap<string, bigint> {
-    return new Map(this.list(name).flatMap((part): [string, bigint][] => {
-      const [currency = "", amount = ""] = part.split(":");
-      const parsed = isCurrencyCode(currency) ? parseAmount(amount, currency) : undefined;
-      if (parsed?.ok === true) return [[currency, parsed.money.amount_minor]];
-      this.faults.push(`${name}: "${part}" is not like USD:10000.00`);
-      return [];
-    }));
-  }
-}
+/** As `psp/routing-rules.ts` explains it. */
+type RoutingRule = {
+  readonly when: {
+    readonly currencies: readonly string[] | undefined;
+    readonly amount_minor_min: bigint | undefined;
+    readonly amount_minor_max: bigint | undefined;
+    readonly card_countries: readonly string[] | undefined;
+  };
+  readonly to: readonly { readonly psp: string; readonly weight: number }[];
+};
 
 /** The settings from the environment. Errors with every fault in one message. */
 export function loadConfig(mode: Mode, environment: Environment = process.env): Config {
-  const read = new Reader(environment);
+  const read = new SettingsReader(environment);
   const isDevelopment = mode === "development";
+  const payments = paymentSettings(read);
+  const accounts = pspAccounts(read, payments.psp_concurrency);
   const config: Config = {
     mode,
     host: read.text("HOST", "127.0.0.1"),
@@ -115,12 +90,11 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     database_connections_max: read.number("DATABASE_CONNECTIONS_MAX", 12, { min: 4, max: 500 }),
     api_key: read.text("PACIOLI_API_KEY") ?? (isDevelopment ? "sk_dev" : undefined),
     rate_limit_per_second: read.number("RATE_LIMIT_PER_SECOND", 2_000, { min: 1, max: 1_000_000 }),
-    payments: paymentSettings(read),
+    payments,
     psp: {
-      stripe_secret_key: read.text("PSP_STRIPE_SECRET_KEY"),
-      stripe_webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
-      stripe_api_base: read.url("PSP_STRIPE_API_BASE"),
-      timeout_seconds: read.number("PSP_TIMEOUT_SECONDS", 10, { min: 0.05, max: 120, is_integer: false }),
+      accounts,
+      routing: routingRules(read, new Set(accounts.map(({ name }) => name))),
+      timeout_seconds: Math.max(...accounts.map((account) => account.timeout_seconds)),
       breaker_failures: read.number("PSP_BREAKER_FAILURES", 5, { min: 1, max: 1_000 }),
       breaker_open_seconds: read.number("PSP_BREAKER_OPEN_SECONDS", 60, { min: 0.1, max: 3_600, is_integer: false }),
       status_webhook_secrets: read.list("PSP_WEBHOOK_SECRET"),
@@ -137,7 +111,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
   return config;
 }
 
-function paymentSettings(read: Reader): PaymentSettings {
+function paymentSettings(read: SettingsReader): PaymentSettings {
   return {
     limits: {
       order_max: read.amounts("RISK_ORDER_MAX"),
@@ -151,11 +125,84 @@ function paymentSettings(read: Reader): PaymentSettings {
     psp_concurrency: read.number("PSP_CONCURRENCY", 64, { min: 1, max: 1_000 }),
     idle_poll_ms: read.number("IDLE_POLL_MS", 200, { min: 10, max: 60_000 }),
     lease_seconds: read.number("JOB_LEASE_SECONDS", 30, { min: 2, max: 3_600 }),
+    overdue_seconds: read.number("OVERDUE_SECONDS", 600, { min: 1, max: 86_400 }),
+    monitor_seconds: read.number("MONITOR_SECONDS", 60, { min: 1, max: 3_600 }),
+    page_seconds: read.number("HOSTED_PAGE_SECONDS", 3_600, { min: 2, max: 86_000 }),
   };
 }
 
+const key_not_configured = "sk_test_not_configured";
+const timeoutBounds = { min: 0.05, max: 120, is_integer: false };
+const adyenFields = ["merchant_account", "return_url", "live_endpoint_prefix"];
+const accountFields = ["name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", ...adyenFields];
+
+/** The accounts of PSP_ACCOUNTS, or the one of the variables of Stripe's. */
+function pspAccounts(read: SettingsReader, psp_concurrency: number): readonly [PspAccount, ...PspAccount[]] {
+  const timeout_seconds = read.number("PSP_TIMEOUT_SECONDS", 10, timeoutBounds);
+  const objects = read.objects("PSP_ACCOUNTS", accountFields);
+  const stripe = {
+    name: "stripe", kind: "stripe",
+    secret_key: read.text("PSP_STRIPE_SECRET_KEY", key_not_configured), webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
+    api_base: read.url("PSP_STRIPE_API_BASE"), timeout_seconds, calls_at_once_max: psp_concurrency,
+  } as const;
+  const accounts = (objects ?? []).map((fields) => accountOf(fields, { timeout_seconds, calls_at_once_max: psp_concurrency }));
+  for (const [index, { name }] of accounts.entries()) {
+    if (accounts.findIndex((other) => other.name === name) < index) objects?.[index]?.fault("name", "is another account's too");
+  }
+  const [first = stripe, ...others] = accounts;
+  return [first, ...others];
+}
+
+/** Names that stand in ledger account codes and URLs; the other route of webhooks is not theirs. */
+const isAccountName = (text: string): boolean => /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(text) && text.length <= 32 && text !== "payment-status";
+
+function accountOf(fields: Fields, defaults: Pick<PspAccount, "timeout_seconds" | "calls_at_once_max">): PspAccount {
+  const account = {
+    name: fields.text("name", isAccountName, "of lower-case letters, digits and single dashes, at most 32, and not payment-status"),
+    secret_key: fields.secret("secret_key_env"),
+    webhook_secrets: fields.has("webhook_secrets_env") ? textsOf(fields.secret("webhook_secrets_env")) : [],
+    api_base: fields.url("api_base"),
+    timeout_seconds: fields.number("timeout_seconds", defaults.timeout_seconds, timeoutBounds),
+    calls_at_once_max: fields.number("calls_at_once_max", defaults.calls_at_once_max, { min: 1, max: 1_000 }),
+  };
+  const kind = fields.text("kind", (text) => text === "stripe" || text === "adyen", "stripe or adyen");
+  if (kind === "adyen") return { ...account, ...adyenSettings(fields) };
+  for (const field of adyenFields) if (kind === "stripe" && fields.has(field)) fields.fault(field, "is for Adyen only");
+  return { ...account, kind: "stripe" };
+}
+
+function adyenSettings(fields: Fields): AdyenSettings {
+  const isName = (text: string): boolean => /^[\w-]+$/.test(text);
+  return {
+    kind: "adyen",
+    merchant_account: fields.text("merchant_account", isName, "the name of your merchant account"),
+    return_url: fields.text("return_url", isWebUrl, "a URL with http or https"),
+    live_endpoint_prefix: fields.has("live_endpoint_prefix") ? fields.text("live_endpoint_prefix", isName, "the prefix of your live endpoints") : undefined,
+  };
+}
+
+function routingRules(read: SettingsReader, psps: ReadonlySet<string>): readonly RoutingRule[] {
+  return (read.objects("PSP_ROUTING", ["when", "to"]) ?? []).map((fields): RoutingRule => {
+    const conditions = fields.object("when", ["currencies", "amount_minor_min", "amount_minor_max", "card_countries"]);
+    const when = {
+      currencies: conditions.texts("currencies", isCurrencyCode, "currencies, like EUR"),
+      amount_minor_min: conditions.amount("amount_minor_min"),
+      amount_minor_max: conditions.amount("amount_minor_max"),
+      card_countries: conditions.texts("card_countries", (text) => /^[A-Z]{2}$/.test(text), "countries of two capital letters, like DE"),
+    };
+    const { amount_minor_min = 0n, amount_minor_max = amount_minor_min } = when;
+    if (amount_minor_min > amount_minor_max) conditions.fault("amount_minor_max", "is below amount_minor_min");
+    const to = fields.objects("to", ["psp", "weight"]).map((target) => (
+      { psp: target.text("psp", (text) => psps.has(text), "the name of an account"), weight: target.number("weight", 1, { min: 0, max: 10_000 }) }
+    ));
+    if (to.length > 0 && to.every(({ weight }) => weight === 0)) fields.fault("to", "has no weight above 0");
+    if (new Set(to.map(({ psp }) => psp)).size < to.length) fields.fault("to", "names an account twice");
+    return { when, to };
+  });
+}
+
 /** The first version's five database settings, where no DATABASE_URL is given. */
-function databaseUrlOfParts(read: Reader): string | undefined {
+function databaseUrlOfParts(read: SettingsReader): string | undefined {
   const host = read.text("DB_HOST");
   if (host === undefined) return undefined;
   const user = encodeURIComponent(read.text("DB_USER", "pacioli"));
@@ -165,7 +212,7 @@ function databaseUrlOfParts(read: Reader): string | undefined {
 
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
-function check(read: Reader, config: Config): void {
+function check(read: SettingsReader, config: Config): void {
   if (!logLevels.includes(config.log_level)) read.faults.push(`LOG_LEVEL: "${config.log_level}" is not one of ${logLevels.join(", ")}`);
   for (const secret of config.psp.status_webhook_secrets) {
     // What Standard Webhooks prescribes: base64 after an optional whsec_.
@@ -177,14 +224,15 @@ function check(read: Reader, config: Config): void {
   if (isProduction && config.secret_key.length < 32) read.faults.push("SECRET_KEY: set at least 32 random characters");
   if (isProduction && config.database_url === undefined) read.faults.push("DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL");
   if (isProduction && config.api_key === "sk_dev") read.faults.push("PACIOLI_API_KEY: sk_dev is for development only");
-  if (isProduction && config.psp.stripe_secret_key === undefined) read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key");
-  if (config.payments.lease_seconds <= config.psp.timeout_seconds) {
-    read.faults.push(`JOB_LEASE_SECONDS: must be longer than PSP_TIMEOUT_SECONDS (${config.psp.timeout_seconds}), or a call under way is taken for dead`);
+  if (isProduction && config.psp.accounts[0].secret_key === key_not_configured) read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
+  for (const { name, timeout_seconds } of config.psp.accounts) {
+    if (config.payments.lease_seconds > timeout_seconds) continue;
+    read.faults.push(`JOB_LEASE_SECONDS: must be longer than ${timeout_seconds} s (PSP_TIMEOUT_SECONDS, or timeout_seconds of ${name}), or a call under way is taken for dead`);
   }
 }
 
 /** `CRASH_POINT=after_psp_call:3` kills the process there, for tests; refused in production. */
-function armFromEnvironment(read: Reader, mode: Mode): void {
+function armFromEnvironment(read: SettingsReader, mode: Mode): void {
   const text = read.text("CRASH_POINT");
   if (text === undefined) return;
   const [wanted, passings = "1"] = text.split(":");

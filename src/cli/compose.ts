@@ -1,12 +1,12 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
-import type { Config } from "../config.ts";
+import type { Config, PspAccount } from "../config.ts";
 import { Database } from "../db/db.ts";
-import { buildApp, type App, type HttpContext } from "../http/http.ts";
+import { buildApp, statusUrl, type App, type HttpContext } from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
 import { createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
-import { PspRouter } from "../psp/psp.ts";
+import { PspRouter, type Psp } from "../psp/psp.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
 import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
 
@@ -31,7 +31,9 @@ export async function composeService(config: Config, databaseUrl: string, option
   const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
   const router = createRouter(config);
-  const { intake, actions, workers } = createPayments({ database, jobs, log, router }, config.payments, options);
+  const { intake, actions, workers } = createPayments({
+    database, jobs, log, router, statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
+  }, config.payments, options);
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(database));
   let isDraining = false;
@@ -68,15 +70,23 @@ export function openDatabase(url: string, connections_max: number, application_n
   return new Database({ url, application_name, connections_max, role: service_role });
 }
 
-function createRouter(config: Config): PspRouter {
-  const { psp } = config;
-  const stripe = createStripe({
-    name: "stripe",
-    secret_key: psp.stripe_secret_key ?? "sk_test_not_configured",
-    webhook_secrets: psp.stripe_webhook_secrets,
-    timeout_ms: psp.timeout_seconds * 1_000,
-    connections_max: config.payments.psp_concurrency,
-    ...(psp.stripe_api_base === undefined ? {} : { api_base: psp.stripe_api_base }),
+function createRouter({ psp }: Config): PspRouter {
+  const [first, ...others] = psp.accounts;
+  return new PspRouter([createPsp(first), ...others.map(createPsp)], {
+    failures_in_a_row: psp.breaker_failures,
+    open_seconds: psp.breaker_open_seconds,
+    rules: psp.routing,
+    calls_at_once_max: new Map(psp.accounts.map((account) => [account.name, account.calls_at_once_max])),
   });
-  return new PspRouter([stripe], { failures_in_a_row: psp.breaker_failures, open_seconds: psp.breaker_open_seconds });
+}
+
+function createPsp(account: PspAccount): Psp {
+  const { name, secret_key, webhook_secrets, api_base } = account;
+  const limits = { timeout_ms: account.timeout_seconds * 1_000, connections_max: account.calls_at_once_max };
+  switch (account.kind) {
+    case "stripe":
+      return createStripe({ name, secret_key, webhook_secrets, ...limits, ...(api_base === undefined ? {} : { api_base }) });
+    case "adyen":
+      throw new Error(`${name}: there is no adapter for Adyen yet`);
+  }
 }

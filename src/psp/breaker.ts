@@ -1,4 +1,3 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, type CircuitBreakerPolicy } from "cockatiel";
 import { monotonicMilliseconds } from "../clock.ts";
 import { breakerOpen } from "../metrics.ts";
 
@@ -6,45 +5,93 @@ export type BreakerOptions = { readonly failures_in_a_row: number; readonly open
 
 type Outcome = { readonly kind: string; readonly failure?: { readonly class: string } };
 
-/** A PSP that cannot be reached or does not answer clearly counts as failing; a decline is a clear answer. */
-function isPspFailing(result: unknown): boolean {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the policy hands over what the call gave
-  const outcome = result as Outcome;
-  return outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
-}
+type State =
+  | { readonly kind: "closed"; failures_in_a_row: number }
+  | { readonly kind: "open"; readonly until_ms: number }
+  /** One call is under way, and its outcome decides. */
+  | { readonly kind: "half_open" };
 
-/** Holds calls back after failures in a row, lets one through after a while, and opens fully when that succeeds. */
+/** How long others wait while a trial is under way: it ends within the PSP's timeout. */
+const trial_wait_seconds = 1;
+/** Whom the trial was promised starts it within this time, or somebody else may. */
+const promise_ms = 1_000;
+
+/**
+ * Holds calls back after failures in a row, lets one through as a trial after a while, and opens fully when
+ * that succeeds. A call counts in the state in which it began: what comes late from before is no news about now.
+ */
 export class Breaker {
-  readonly #policy: CircuitBreakerPolicy;
-  readonly #openSeconds: number;
-  #openUntilMs = 0;
+  readonly #name: string;
+  readonly #options: BreakerOptions;
+  #state: State = { kind: "closed", failures_in_a_row: 0 };
+  #promisedUntilMs = 0;
 
   constructor(name: string, options: BreakerOptions) {
-    this.#openSeconds = options.open_seconds;
-    this.#policy = circuitBreaker(handleWhenResult(isPspFailing), {
-      halfOpenAfter: options.open_seconds * 1_000,
-      breaker: new ConsecutiveBreaker(options.failures_in_a_row),
-    });
+    this.#name = name;
+    this.#options = options;
     breakerOpen.set({ psp: name }, 0);
-    this.#policy.onStateChange((state) => breakerOpen.set({ psp: name }, state === CircuitState.Open ? 1 : 0));
-    this.#policy.onBreak(() => {
-      this.#openUntilMs = monotonicMilliseconds() + options.open_seconds * 1_000;
-    });
   }
 
-  /** How many calls make sense now: none while open, one as a trial after that, any number while closed. */
+  /** How many calls make sense now: any number while closed, none while open, then one as a trial. */
   callsAllowed(): number {
-    if (this.#policy.state === CircuitState.Closed) return Number.POSITIVE_INFINITY;
-    return monotonicMilliseconds() < this.#openUntilMs ? 0 : 1;
+    if (this.#state.kind === "closed") return Number.POSITIVE_INFINITY;
+    return this.secondsToWait() > 0 ? 0 : 1;
   }
 
-  /** The call's result, or `whenOpen(seconds until the next trial)` without a call. */
-  async run<Result>(call: () => Promise<Result>, whenOpen: (retryAfterSeconds: number) => Result): Promise<Result> {
-    try {
-      return await this.#policy.execute(call);
-    } catch (error) {
-      if (error instanceof BrokenCircuitError) return whenOpen(this.#openSeconds);
-      throw error;
+  /** The time left until a call may be let through; 0: now. */
+  secondsToWait(): number {
+    switch (this.#state.kind) {
+      case "closed":
+        return 0;
+      case "open":
+        return Math.max(0, this.#state.until_ms - monotonicMilliseconds()) / 1_000;
+      case "half_open":
+        return trial_wait_seconds;
     }
   }
+
+  /** Whether a new attempt may be meant for this PSP. A trial that is due is promised to the first who asks. */
+  invites(): boolean {
+    if (this.#state.kind === "closed") return true;
+    const nowMs = monotonicMilliseconds();
+    if (this.secondsToWait() > 0 || nowMs < this.#promisedUntilMs) return false;
+    this.#promisedUntilMs = nowMs + promise_ms;
+    return true;
+  }
+
+  /** The call's result. To be asked only when there is nothing to wait for, in the same turn of the event loop. */
+  async run<Result extends Outcome>(call: () => Promise<Result>): Promise<Result> {
+    if (this.#state.kind === "open") this.#enter({ kind: "half_open" });
+    const state = this.#state;
+    // A call that throws has proved nothing.
+    let isFailing = true;
+    try {
+      const result = await call();
+      isFailing = isPspFailing(result);
+      return result;
+    } finally {
+      if (this.#state === state) this.#count(state, isFailing);
+    }
+  }
+
+  #count(state: State, isFailing: boolean): void {
+    if (state.kind === "closed") {
+      state.failures_in_a_row = isFailing ? state.failures_in_a_row + 1 : 0;
+      if (state.failures_in_a_row < this.#options.failures_in_a_row) return;
+    }
+    this.#enter(isFailing
+      ? { kind: "open", until_ms: monotonicMilliseconds() + this.#options.open_seconds * 1_000 }
+      : { kind: "closed", failures_in_a_row: 0 });
+  }
+
+  #enter(state: State): void {
+    this.#state = state;
+    this.#promisedUntilMs = 0;
+    breakerOpen.set({ psp: this.#name }, state.kind === "closed" ? 0 : 1);
+  }
+}
+
+/** A PSP that cannot be reached or does not answer clearly counts as failing; a decline is a clear answer. */
+function isPspFailing(outcome: Outcome): boolean {
+  return outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
 }

@@ -3,29 +3,72 @@ import { isInsideTransaction } from "../db/db.ts";
 import { monotonicMilliseconds } from "../clock.ts";
 import { pspCallSeconds } from "../metrics.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
-import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome } from "./port.ts";
+import { Bulkhead } from "./bulkhead.ts";
+import type { ChargeRequest, Failure, Inquiry, InquiryOutcome, PageOutcome, PageRequest, Psp, PspOutcome, PspPages } from "./port.ts";
+import { preferredPsps, type RoutingFacts, type RoutingRule } from "./routing-rules.ts";
 
-/** Chooses the PSP of a new attempt and calls PSPs, each behind its own circuit breaker. */
+export type RouterOptions = BreakerOptions & {
+  /** Default: every order goes to the first PSP. */
+  readonly rules?: readonly RoutingRule[];
+  /** By name of the PSP; one that is not named has no limit. */
+  readonly calls_at_once_max?: ReadonlyMap<string, number>;
+};
+
+type Route = { readonly psp: Psp; readonly breaker: Breaker; readonly bulkhead: Bulkhead };
+/** Why there was no call. */
+type Refusal = Failure & { readonly retry_after_seconds: number };
+
+/** Chooses the PSP of a new attempt and calls PSPs, each behind its own circuit breaker and bulkhead. */
 export class PspRouter {
-  readonly #psps = new Map<string, { psp: Psp; breaker: Breaker }>();
+  readonly #routes = new Map<string, Route>();
+  readonly #rules: readonly RoutingRule[];
   readonly #default: string;
+  /** PSPs that can be chosen; others only end what they began. */
+  readonly #choices: ReadonlySet<string>;
 
-  constructor(psps: readonly [Psp, ...Psp[]], options: BreakerOptions) {
+  /** Errors when a rule names a PSP that is not there. */
+  constructor(psps: readonly [Psp, ...Psp[]], options: RouterOptions) {
     this.#default = psps[0].name;
-    for (const psp of psps) this.#psps.set(psp.name, { psp, breaker: new Breaker(psp.name, options) });
-  }
-
-  /** The PSP for a new attempt. */
-  choose(): string {
-    return this.#default;
+    this.#rules = options.rules ?? [];
+    for (const psp of psps) {
+      const callsMax = options.calls_at_once_max?.get(psp.name) ?? Number.POSITIVE_INFINITY;
+      this.#routes.set(psp.name, { psp, breaker: new Breaker(psp.name, options), bulkhead: new Bulkhead(callsMax) });
+    }
+    this.#choices = new Set([this.#default, ...this.#rules.flatMap((rule) => rule.to.map(({ psp }) => psp))]);
+    for (const name of this.#choices) this.#route(name);
   }
 
   /**
-   * How many new calls make sense now. None while every PSP's breaker is open: work that waits then
-   * keeps its state and uses up no attempt.
+   * The PSP for a new attempt of an order: the first in the order of the rules whose breaker is not open and
+   * where no earlier attempt was `tried`; else one where it was; else, with every breaker open, the rules' first.
+   * `tried`: PSPs where an earlier attempt of this order surely did nothing. No other fail-over is safe.
+   */
+  choose(facts?: RoutingFacts, tried: readonly string[] = []): string {
+    const allowed = facts === undefined ? [] : preferredPsps(this.#rules, facts);
+    const [first = this.#default] = allowed;
+    if (allowed.length <= 1) return first;
+    const invites = (name: string): boolean => this.#route(name).breaker.invites();
+    return allowed.find((name) => !tried.includes(name) && invites(name))
+      ?? allowed.find((name) => tried.includes(name) && invites(name))
+      ?? first;
+  }
+
+  /**
+   * How many new calls make sense now. None while the breaker of every PSP that can be chosen is open: work
+   * that waits then keeps its state and uses up no attempt.
    */
   callsAllowed(): number {
-    return Math.max(...[...this.#psps.values()].map(({ breaker }) => breaker.callsAllowed()));
+    return Math.max(...[...this.#choices].map((name) => this.callsAllowedFor(name)));
+  }
+
+  /** How many new calls to this PSP make sense now, as far as its breaker goes. */
+  callsAllowedFor(pspName: string): number {
+    return this.#route(pspName).breaker.callsAllowed();
+  }
+
+  /** How many calls to this PSP may start now before the next one is refused as `psp_busy`. */
+  placesFreeFor(pspName: string): number {
+    return this.#route(pspName).bulkhead.placesFree();
   }
 
   get(name: string): Psp {
@@ -33,32 +76,58 @@ export class PspRouter {
   }
 
   has(name: string): boolean {
-    return this.#psps.has(name);
+    return this.#routes.has(name);
   }
 
-  /** The outcome of a charge; while the PSP's breaker is open, `not_sent` without a call. */
-  async charge(pspName: string, request: ChargeRequest): Promise<PspOutcome> {
-    const { psp, breaker } = this.#route(pspName);
+  /** The outcome of a charge; while the PSP's breaker is open or all its places are taken, `not_sent` without a call. */
+  charge(pspName: string, request: ChargeRequest): Promise<PspOutcome> {
+    return this.#call(pspName, (psp): Promise<PspOutcome> => psp.charge(request), (failure) => ({ kind: "not_sent", failure }));
+  }
+
+  /** The answer to an inquiry; without a call, as above, the outcome stays `unknown`. */
+  inquire(pspName: string, inquiry: Inquiry): Promise<InquiryOutcome> {
+    return this.#call(pspName, (psp): Promise<InquiryOutcome> => psp.inquire(inquiry), stillUnknown);
+  }
+
+  /** Registers a page at the PSP; without a call, as above, `not_sent`. Errors when the PSP has no pages. */
+  async registerPage(pspName: string, request: PageRequest): Promise<PageOutcome> {
+    const pages = pagesOf(this.get(pspName));
+    return this.#call(pspName, (): Promise<PageOutcome> => pages.register(request), (failure) => ({ kind: "not_sent", failure }));
+  }
+
+  /** Closes a page and tells what became of its attempt; without a call, as above, that stays `unknown`. Errors when the PSP has no pages. */
+  async closePage(pspName: string, inquiry: Inquiry): Promise<InquiryOutcome> {
+    const pages = pagesOf(this.get(pspName));
+    return this.#call(pspName, (): Promise<InquiryOutcome> => pages.close(inquiry), stillUnknown);
+  }
+
+  async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome>(
+    pspName: string, call: (psp: Psp) => Promise<Outcome>, whenRefused: (refusal: Refusal) => Outcome,
+  ): Promise<Outcome> {
+    const { psp, breaker, bulkhead } = this.#route(pspName);
     assertOutsideTransaction();
-    return breaker.run(() => timed(psp.name, () => psp.charge(request)), (retry_after_seconds) => ({
-      kind: "not_sent",
-      failure: { class: "unreachable", code: "psp_unavailable", message: "Calls to the PSP are held back after repeated failures.", retry_after_seconds },
-    }));
+    const waitSeconds = breaker.secondsToWait();
+    if (waitSeconds > 0) {
+      return whenRefused(refusal("psp_unavailable", "Calls to the PSP are held back after repeated failures.", waitSeconds));
+    }
+    if (bulkhead.placesFree() < 1) return whenRefused(refusal("psp_busy", "As many calls to the PSP are under way as may be.", 1));
+    return bulkhead.run(() => breaker.run(() => timed(psp.name, () => call(psp))));
   }
 
-  async inquire(pspName: string, inquiry: Inquiry): Promise<InquiryOutcome> {
-    const { psp, breaker } = this.#route(pspName);
-    assertOutsideTransaction();
-    return breaker.run(() => timed(psp.name, () => psp.inquire(inquiry)), (retry_after_seconds) => ({
-      kind: "unknown", reason: "Calls to the PSP are held back after repeated failures.", retry_after_seconds,
-    }));
-  }
-
-  #route(name: string): { psp: Psp; breaker: Breaker } {
-    const route = this.#psps.get(name);
+  #route(name: string): Route {
+    const route = this.#routes.get(name);
     if (route === undefined) throw new AssertionError({ message: `no PSP named ${name} is configured` });
     return route;
   }
+}
+
+const refusal = (code: string, message: string, retry_after_seconds: number): Refusal => ({ class: "unreachable", code, message, retry_after_seconds });
+
+const stillUnknown = ({ message, retry_after_seconds }: Refusal): InquiryOutcome => ({ kind: "unknown", reason: message, retry_after_seconds });
+
+function pagesOf(psp: Psp): PspPages {
+  if (psp.pages === null) throw new AssertionError({ message: `the PSP ${psp.name} has no hosted pages` });
+  return psp.pages;
 }
 
 /** A PSP call inside a transaction would hold its locks for as long as the PSP likes. */

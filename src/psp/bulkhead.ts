@@ -1,0 +1,24 @@
+/** Bounds the calls under way at one PSP, so that a slow one cannot take the places of the others. */
+export class Bulkhead {
+  readonly #callsMax: number;
+  #callsRunning = 0;
+
+  constructor(calls_at_once_max: number) {
+    this.#callsMax = calls_at_once_max;
+  }
+
+  /** How many more calls may start now. */
+  placesFree(): number {
+    return this.#callsMax - this.#callsRunning;
+  }
+
+  /** The call's result. To be asked only while a place is free. */
+  async run<Result>(call: () => Promise<Result>): Promise<Result> {
+    this.#callsRunning += 1;
+    try {
+      return await call();
+    } finally {
+      this.#callsRunning -= 1;
+    }
+  }
+}

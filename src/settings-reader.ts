@@ -1,0 +1,166 @@
+/** How settings are read and what is wrong with them is collected. */
+import { readFileSync } from "node:fs";
+import { messageOf } from "./errors.ts";
+import { isCurrencyCode, parseAmount } from "./money/money.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+type Bounds = { readonly min: number; readonly max: number; readonly is_integer?: boolean };
+
+/** Collects what is wrong with the environment, so that all faults are told at once. */
+export class SettingsReader {
+  readonly faults: string[] = [];
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  text(name: string): string | undefined;
+  text(name: string, fallback: string): string;
+  text(name: string, fallback?: string): string | undefined {
+    const file = this.#environment[`${name}_FILE`];
+    if (file !== undefined && file !== "") {
+      try {
+        return readFileSync(file, "utf8").trim();
+      } catch (error) {
+        this.faults.push(`${name}_FILE: ${messageOf(error)}`);
+        return fallback;
+      }
+    }
+    const value = this.#environment[name];
+    return value === undefined || value === "" ? fallback : value;
+  }
+
+  list(name: string): string[] {
+    return textsOf(this.text(name, ""));
+  }
+
+  number(name: string, fallback: number, bounds: Bounds): number {
+    const text = this.text(name);
+    if (text === undefined) return fallback;
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (isWithin(value, bounds)) return value;
+    this.faults.push(`${name}: "${text}" is not a number from ${bounds.min} to ${bounds.max}`);
+    return fallback;
+  }
+
+  url(name: string): URL | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (!URL.canParse(text)) this.faults.push(`${name}: "${text}" is not a URL`);
+    return URL.canParse(text) ? new URL(text) : undefined;
+  }
+
+  /** `USD:10000.00,JPY:900000` as minor units by currency. */
+  amounts(name: string): ReadonlyMap<string, bigint> {
+    return new Map(this.list(name).flatMap((part): [string, bigint][] => {
+      const [currency = "", amount = ""] = part.split(":");
+      const parsed = isCurrencyCode(currency) ? parseAmount(amount, currency) : undefined;
+      if (parsed?.ok === true) return [[currency, parsed.money.amount_minor]];
+      this.faults.push(`${name}: "${part}" is not like USD:10000.00`);
+      return [];
+    }));
+  }
+
+  /** A setting in JSON: an array of objects with these fields; undefined: not set. */
+  objects(name: string, fields: readonly string[]): readonly Fields[] | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : Fields.list(this, name, parseJson(text), fields);
+  }
+}
+
+/** Undefined: not JSON. What the parser says about it would repeat a part of it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** An object in a setting in JSON. Its faults name the field and never repeat the value: it may be a secret that went astray. */
+export class Fields {
+  readonly #read: SettingsReader;
+  readonly #path: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(read: SettingsReader, path: string, value: unknown, known: readonly string[]) {
+    this.#read = read;
+    this.#path = path;
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    this.#values = isObject ? { ...value } : {};
+    if (!isObject) read.faults.push(`${path}: is not an object`);
+    for (const field of Object.keys(this.#values)) if (!known.includes(field)) this.fault(field, `is not one of ${known.join(", ")}`);
+  }
+
+  static list(read: SettingsReader, path: string, value: unknown, known: readonly string[]): readonly Fields[] {
+    const items: readonly unknown[] = Array.isArray(value) ? value : [];
+    if (items.length === 0) read.faults.push(`${path}: is not a JSON array with something in it`);
+    return items.map((item, index) => new Fields(read, `${path}[${index}]`, item, known));
+  }
+
+  fault(field: string, what: string): void {
+    this.#read.faults.push(`${this.#path}.${field}: ${what}`);
+  }
+
+  has(field: string): boolean {
+    return this.#values[field] !== undefined;
+  }
+
+  text(field: string, isRight: (text: string) => boolean, what: string): string {
+    const value = this.#values[field];
+    if (typeof value === "string" && isRight(value)) return value;
+    this.fault(field, `is not ${what}`);
+    return "";
+  }
+
+  texts(field: string, isRight: (text: string) => boolean, what: string): readonly string[] | undefined {
+    const value = this.#values[field];
+    if (value === undefined) return undefined;
+    const items: readonly unknown[] = Array.isArray(value) ? value : [];
+    const texts = items.filter((item) => typeof item === "string").filter(isRight);
+    if (texts.length === 0 || texts.length < items.length) this.fault(field, `is not an array of ${what}`);
+    return texts;
+  }
+
+  number(field: string, fallback: number, bounds: Bounds): number {
+    const value = this.#values[field] ?? fallback;
+    if (typeof value === "number" && isWithin(value, bounds)) return value;
+    this.fault(field, `is not a number from ${bounds.min} to ${bounds.max}`);
+    return fallback;
+  }
+
+  amount(field: string): bigint | undefined {
+    return this.has(field) ? BigInt(this.text(field, (text) => /^\d{1,18}$/.test(text), "an amount in minor units, as a string of digits")) : undefined;
+  }
+
+  url(field: string): URL | undefined {
+    const text = this.has(field) ? this.text(field, isWebUrl, "a URL with http or https") : "";
+    return text === "" ? undefined : new URL(text);
+  }
+
+  /** What stands in the variable, or the file of a variable, that the field names. */
+  secret(field: string): string {
+    const name = this.text(field, (text) => /^[A-Z][A-Z0-9_]*$/.test(text), "the name of a variable, like STRIPE_EU_SECRET_KEY").replace(/_FILE$/, "");
+    const secret = name === "" ? "" : this.#read.text(name, "");
+    if (name !== "" && secret === "") this.fault(field, "names a variable that is not set");
+    return secret;
+  }
+
+  objects(field: string, known: readonly string[]): readonly Fields[] {
+    return Fields.list(this.#read, `${this.#path}.${field}`, this.#values[field], known);
+  }
+
+  object(field: string, known: readonly string[]): Fields {
+    return new Fields(this.#read, `${this.#path}.${field}`, this.#values[field] ?? {}, known);
+  }
+}
+
+export const isWebUrl = (text: string): boolean => /^https?:/.test(text) && URL.canParse(text);
+
+const isWithin = (value: number, { min, max, is_integer = true }: Bounds): boolean =>
+  value >= min && value <= max && (!is_integer || Number.isInteger(value));
+
+/** What stands between commas. */
+export const textsOf = (text: string): string[] => text.split(",").map((part) => part.trim()).filter((part) => part !== "");
