@@ -45,7 +45,7 @@ $$;
 create function payments_lock_for_execution(p_order_ids text[])
 returns table (
   payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
-  card_token text, hosted_page jsonb, attempt_count integer, open_attempt_id text
+  card_token text, hosted_page jsonb, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -56,7 +56,9 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
-         coalesce(o.card_token, e.credit_card_info ->> 'token'), e.hosted_page,
+         coalesce(o.card_token, e.credit_card_info ->> 'token'), e.hosted_page, e.credit_card_info ->> 'country',
+         (select array_agg(distinct a.psp) from payment_attempts a
+           where a.payment_order_id = o.payment_order_id and (a.status = 'not_sent' or a.failure_code = 'psp_error')),
          (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id),
          coalesce(
            (select a.attempt_id from payment_attempts a

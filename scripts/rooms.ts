@@ -20,7 +20,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ["close-with-grace", "typebox", "typebox/*"],
   http: ["fastify", "@fastify/*", "typebox", "typebox/*"],
   webhooks: ["standardwebhooks"],
-  psp: ["cockatiel", "undici"],
+  psp: ["undici"],
   jobs: ["pg-boss", "pg"],
   db: ["pg", "node-pg-migrate"],
   money: ["node:assert"],

@@ -98,7 +98,7 @@ test("a lease that could end during a PSP call is refused", () => {
 test("without PSP_ACCOUNTS the settings of Stripe make one account, which takes every order", () => {
   const { accounts, routing } = loadConfig("development", { PSP_STRIPE_SECRET_KEY: "sk_1", PSP_STRIPE_WEBHOOK_SECRET: "whsec_a, whsec_b", PSP_CONCURRENCY: "7" }).psp;
   expect(accounts).toEqual([{
-    name: "stripe", kind: "stripe", secret_key: "sk_1", webhook_secrets: ["whsec_a", "whsec_b"], api_base: undefined, timeout_seconds: 10, calls_at_once_max: 7,
+    name: "stripe", kind: "stripe", secret_key: "sk_1", webhook_secrets: ["whsec_a", "whsec_b"], api_base: undefined, timeout_seconds: 10, calls_at_once_max: 9,
   }]);
   expect(routing).toEqual([]);
 });
@@ -118,7 +118,7 @@ describe("several PSPs", () => {
     const full = { ...adyen, webhook_secrets_env: "ADYEN_HMAC_FILE", api_base: "http://127.0.0.1:1/adyen", timeout_seconds: 2.5, calls_at_once_max: 8, live_endpoint_prefix: "abc-Shop" };
     const { accounts, timeout_seconds } = loadConfig("production", { ...production, ...withAccounts(eu, full), ADYEN_HMAC_FILE: file, PSP_TIMEOUT_SECONDS: "4" }).psp;
     expect(accounts).toEqual([
-      { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 64 },
+      { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 80 },
       {
         name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: ["whsec_1", "whsec_2"], api_base: new URL("http://127.0.0.1:1/adyen"),
         timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop",

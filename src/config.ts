@@ -139,13 +139,15 @@ const accountFields = ["name", "kind", "secret_key_env", "webhook_secrets_env", 
 /** The accounts of PSP_ACCOUNTS, or the one of the variables of Stripe's. */
 function pspAccounts(read: SettingsReader, psp_concurrency: number): readonly [PspAccount, ...PspAccount[]] {
   const timeout_seconds = read.number("PSP_TIMEOUT_SECONDS", 10, timeoutBounds);
+  // Room for the worker's calls and for the pages that requests register beside them.
+  const calls_at_once_max = Math.ceil(psp_concurrency * 1.25);
   const objects = read.objects("PSP_ACCOUNTS", accountFields);
   const stripe = {
     name: "stripe", kind: "stripe",
     secret_key: read.text("PSP_STRIPE_SECRET_KEY", key_not_configured), webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
-    api_base: read.url("PSP_STRIPE_API_BASE"), timeout_seconds, calls_at_once_max: psp_concurrency,
+    api_base: read.url("PSP_STRIPE_API_BASE"), timeout_seconds, calls_at_once_max,
   } as const;
-  const accounts = (objects ?? []).map((fields) => accountOf(fields, { timeout_seconds, calls_at_once_max: psp_concurrency }));
+  const accounts = (objects ?? []).map((fields) => accountOf(fields, { timeout_seconds, calls_at_once_max }));
   for (const [index, { name }] of accounts.entries()) {
     if (accounts.findIndex((other) => other.name === name) < index) objects?.[index]?.fault("name", "is another account's too");
   }

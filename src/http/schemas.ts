@@ -20,6 +20,7 @@ export const NewCheckout = Type.Object({
   credit_card_info: Type.Optional(Type.Object({
     token: id("The PSP's token for the card, never a card number."),
     last4: Type.Optional(Type.String({ pattern: "^[0-9]{4}$" })),
+    country: Type.Optional(Type.String({ pattern: "^[A-Z]{2}$", description: "Where the card was issued (ISO 3166-1), for routing rules." })),
   }, closed)),
   hosted_page: Type.Optional(Type.Object({
     return_url: Type.String({ minLength: 1, maxLength: 1_000, description: "Where the PSP's page sends the buyer afterwards. HTTPS, or HTTP on this machine." }),

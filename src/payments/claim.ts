@@ -2,7 +2,8 @@ import { now } from "../clock.ts";
 import type { Timestamp, Transaction } from "../db/db.ts";
 import { newId } from "../ids.ts";
 import type { Job, Jobs } from "../jobs/jobs.ts";
-import type { PspRouter } from "../psp/psp.ts";
+import { toCurrencyCode } from "../money/money.ts";
+import type { PspRouter, RoutingFacts } from "../psp/psp.ts";
 import type { AttemptRow, OrderRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
 import type { Task, WayToPay } from "./psp-call.ts";
@@ -24,11 +25,15 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
   const checkouts = await selectHosted(tx, orders);
   const opened = orders.filter(mayStart).flatMap((order): NewAttempt[] => {
     const { payment_order_id, checkout_id, amount_minor, currency } = order;
-    if (order.hosted_page === null) return [newAttempt({ payment_order_id, checkout_id, amount_minor, currency, page_expires_at: null }, order.attempt_count + 1, router.choose())];
+    if (order.hosted_page === null) {
+      const psp = router.choose(factsOf(order), order.tried_psps ?? []);
+      return [newAttempt({ payment_order_id, checkout_id, amount_minor, currency, page_expires_at: null }, order.attempt_count + 1, psp)];
+    }
     // One page for the whole checkout, opened by the first of its orders.
     if (orders.find((other) => other.checkout_id === checkout_id) !== order) return [];
     const total_minor = (checkouts.get(checkout_id) ?? []).reduce((sum, one) => sum + one.amount_minor, 0n);
-    return [newAttempt({ payment_order_id: null, checkout_id, amount_minor: total_minor, currency, page_expires_at: pageEnd(parts.page_seconds) }, 1, router.choose())];
+    const psp = router.chooseForPage(factsOf({ ...order, amount_minor: total_minor })) ?? missingPages(checkout_id);
+    return [newAttempt({ payment_order_id: null, checkout_id, amount_minor: total_minor, currency, page_expires_at: pageEnd(parts.page_seconds) }, 1, psp)];
   });
   await openAttempts(tx, opened, executor_actor);
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
@@ -49,6 +54,15 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
   const busy = new Set(tasks.map((task) => task.job));
   await jobs.complete(tx, "payment_execute", claimed.filter((job) => !busy.has(job)));
   return { claimed_count: claimed.length, tasks };
+}
+
+/** What the routing rules look at. */
+function factsOf({ payment_order_id, amount_minor, currency, card_country }: Pick<ExecutableRow, "payment_order_id" | "amount_minor" | "currency" | "card_country">): RoutingFacts {
+  return { payment_order_id, money: { amount_minor, currency: toCurrencyCode(currency) }, card_country };
+}
+
+function missingPages(checkoutId: string): never {
+  throw new Error(`no PSP that the routing rules allow has a page for the checkout ${checkoutId}`);
 }
 
 /** All orders of the checkouts that are paid on a page. */

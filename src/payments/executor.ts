@@ -111,7 +111,9 @@ export class Executor {
 
   #startReady(): void {
     while (this.#callsRunning < this.#options.concurrency) {
-      const next = this.#ready.shift();
+      // A PSP whose places are all taken holds its own tasks back, not the others'.
+      const index = this.#ready.findIndex(({ task }) => this.#options.router.placesFreeFor(task.attempt.psp) > 0);
+      const [next] = index < 0 ? [] : this.#ready.splice(index, 1);
       if (next === undefined) return;
       // Near the end of its lease somebody else may take it up, so it is no first send any more: it is left to the sweep or the queue.
       if (monotonicMilliseconds() < next.until_ms) this.#start(next.task);

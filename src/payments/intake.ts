@@ -141,7 +141,8 @@ export class Intake {
       const started = passing.slice(0, places);
       places -= started.length;
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
-        const attempt = newAttempt({ payment_order_id, checkout_id, ...money, page_expires_at: null }, 1, router.choose());
+        const psp = router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
+        const attempt = newAttempt({ payment_order_id, checkout_id, ...money, page_expires_at: null }, 1, psp);
         return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token }, opened_at: now(), is_first_send: true, job: null };
       });
       return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
@@ -158,10 +159,14 @@ export class Intake {
 
   /** One attempt for the whole checkout. */
   #pageAttempt({ checkout_id, orders }: CheckoutDraft): NewAttempt {
-    const currency = orders[0]?.money.currency ?? missing();
+    const [first] = orders;
+    const currency = first?.money.currency ?? missing();
     const amount_minor = orders.reduce((sum, order) => sum + order.money.amount_minor, 0n);
     const page_expires_at = pageEnd(this.#options.page_seconds);
-    return newAttempt({ payment_order_id: null, checkout_id, amount_minor, currency, page_expires_at }, 1, this.#options.router.choose());
+    const facts = { payment_order_id: first?.payment_order_id ?? missing(), money: { amount_minor, currency }, card_country: null };
+    // The HTTP door let no checkout through for which there is none.
+    const psp = this.#options.router.chooseForPage(facts) ?? missing();
+    return newAttempt({ payment_order_id: null, checkout_id, amount_minor, currency, page_expires_at }, 1, psp);
   }
 
   /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */

@@ -18,7 +18,7 @@ export type Cause =
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string | undefined };
 export type HostedPage = { readonly return_url: string };
-export type CardInfo = { readonly token: string; readonly last4?: string | undefined };
+export type CardInfo = { readonly token: string; readonly last4?: string | undefined; readonly country?: string | undefined };
 
 /** A checkout as the HTTP door hands it over: checked, with exact amounts. */
 export type CheckoutDraft = {

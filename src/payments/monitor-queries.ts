@@ -49,7 +49,7 @@ export type UnresolvedRow = {
   readonly status: OrderStatus;
   readonly status_cause: string;
   readonly status_since: Timestamp;
-  readonly seconds_in_status: number;
+  readonly status_age_seconds: number;
   readonly psp: string | null;
   readonly attempt_id: string | null;
   readonly inquiry_count: number | null;
@@ -60,7 +60,7 @@ export type UnresolvedRow = {
 export function selectUnresolved(db: Queryable, filter: { readonly seconds_min: number; readonly limit: number }): Promise<UnresolvedRow[]> {
   return db.query<UnresolvedRow>(
     `select o.payment_order_id, o.checkout_id, o.status, o.status_cause, t.occurred_at as status_since,
-            floor(extract(epoch from now() - t.occurred_at))::int as seconds_in_status,
+            floor(extract(epoch from now() - t.occurred_at))::int as status_age_seconds,
             a.psp, a.attempt_id, a.inquiry_count, o.error_message
        from payment_orders o
        cross join lateral (

@@ -67,6 +67,9 @@ export type ExecutableRow = {
   /** Null when the buyer pays on the PSP's page. */
   readonly card_token: string | null;
   readonly hosted_page: HostedPage | null;
+  readonly card_country: string | null;
+  /** PSPs at which an earlier attempt surely did nothing. */
+  readonly tried_psps: readonly string[] | null;
   readonly attempt_count: number;
   readonly open_attempt_id: AttemptId | null;
 };

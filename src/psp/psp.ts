@@ -1,5 +1,6 @@
 /** The door of the PSP room. Adapters are wired by the composition root and imported by nobody else. */
 export { PspRouter } from "./router.ts";
+export type { RoutingFacts } from "./routing-rules.ts";
 export type {
   ChargeRequest, Failure, FailureClass, Inquiry, InquiryOutcome, PageOutcome, PageRequest, Psp, PspOutcome, PspPages, VerifiedWebhook, WebhookHeaders, WebhookNews,
 } from "./port.ts";

@@ -43,8 +43,27 @@ export class PspRouter {
    * where no earlier attempt was `tried`; else one where it was; else, with every breaker open, the rules' first.
    * `tried`: PSPs where an earlier attempt of this order surely did nothing. No other fail-over is safe.
    */
-  choose(facts?: RoutingFacts, tried: readonly string[] = []): string {
-    const allowed = facts === undefined ? [] : preferredPsps(this.#rules, facts);
+  choose(facts: RoutingFacts, tried: readonly string[] = []): string {
+    return this.#chooseOf(preferredPsps(this.#rules, facts), tried);
+  }
+
+  /** As above among the PSPs that have hosted pages; undefined when none of those that the rules allow has. */
+  chooseForPage(facts: RoutingFacts): string | undefined {
+    const withPages = this.#withPages(facts);
+    return withPages.length === 0 ? undefined : this.#chooseOf(withPages, []);
+  }
+
+  /** Whether a PSP that the rules allow for these facts has hosted pages. */
+  offersPage(facts: RoutingFacts): boolean {
+    return this.#withPages(facts).length > 0;
+  }
+
+  #withPages(facts: RoutingFacts): readonly string[] {
+    const allowed = preferredPsps(this.#rules, facts);
+    return (allowed.length === 0 ? [this.#default] : allowed).filter((name) => this.get(name).pages !== null);
+  }
+
+  #chooseOf(allowed: readonly string[], tried: readonly string[]): string {
     const [first = this.#default] = allowed;
     if (allowed.length <= 1) return first;
     const invites = (name: string): boolean => this.#route(name).breaker.invites();

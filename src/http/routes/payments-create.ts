@@ -17,8 +17,10 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
       response: { 202: AcceptedCheckout, ...problemResponses },
     },
   }, async (request, reply) => {
+    const checkout = draftOf(request.body);
+    assertPageOffered(context, checkout);
     const answer = await context.intake.accept({
-      checkout: draftOf(request.body),
+      checkout,
       fingerprint: requestFingerprint(request),
       idempotency_key: idempotencyKeyOf(request),
       actor: request.caller.actor,
@@ -64,6 +66,14 @@ function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutD
   }
   assertReturnUrl(hosted_page.return_url);
   return { hosted_page };
+}
+
+function assertPageOffered({ router }: HttpContext, { way_to_pay, orders: [first, ...others] }: CheckoutDraft): void {
+  if ("card" in way_to_pay || first === undefined) return;
+  const amount_minor = others.reduce((sum, order) => sum + order.money.amount_minor, first.money.amount_minor);
+  const facts = { payment_order_id: first.payment_order_id, money: { amount_minor, currency: first.money.currency }, card_country: null };
+  if (router.offersPage(facts)) return;
+  throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", { param: "hosted_page" });
 }
 
 function assertReturnUrl(text: string): void {

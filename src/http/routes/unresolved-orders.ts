@@ -6,7 +6,7 @@ import { nullable, problemResponses } from "../schemas.ts";
 const UnresolvedOrder = Type.Object({
   object: Type.Literal("unresolved_order"),
   payment_order_id: Type.String(), checkout_id: Type.String(), status: Type.String(), status_cause: Type.String(),
-  status_since: Type.String(), seconds_in_status: Type.Integer(),
+  status_since: Type.String(), status_age_seconds: Type.Integer(),
   psp: nullable(Type.String()), attempt_id: nullable(Type.String()),
   inquiry_count: nullable(Type.Integer({ description: "How often the PSP was asked about the newest attempt." })),
   error_message: nullable(Type.String()),
