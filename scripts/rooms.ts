@@ -47,6 +47,8 @@ const specialPlaces: readonly Place[] = [
   adapter("*", []),
   adapter("stripe", ["stripe"]),
   adapter("adyen", ["@adyen/api-library", "@adyen/api-library/**"]),
+  // What every adapter must pass: a suite, not a part of the service.
+  adapter("conformance", ["vitest"]),
   {
     files: "src/cli/compose.ts", name: "cli/compose.ts",
     paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],
@@ -55,6 +57,7 @@ const specialPlaces: readonly Place[] = [
   { files: "src/{config,settings-reader}.ts", name: "config.ts", paths: [`./${rootFiles}`, "./settings-reader.ts", "./money/money.ts", "./payments/payments.ts"], packages: [] },
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
   { files: "simulator/src/**", name: "the simulator", paths: [], packages: ["pg"] },
+  { files: "simulator/src/*/**", name: "the simulator", paths: ["../*.ts"], packages: ["pg"] },
 ];
 
 /** What a PSP's adapter may use: the port it fills, and its PSP's own SDK. */

@@ -114,13 +114,14 @@ describe("several PSPs", () => {
     const folder = mkdtempSync(join(tmpdir(), "pacioli-config-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "secrets");
-    writeFileSync(file, "whsec_1,whsec_2\n");
+    const hmacKeys = ["0a".repeat(32), "b1".repeat(32)];
+    writeFileSync(file, `${hmacKeys.join()}\n`);
     const full = { ...adyen, webhook_secrets_env: "ADYEN_HMAC_FILE", api_base: "http://127.0.0.1:1/adyen", timeout_seconds: 2.5, calls_at_once_max: 8, live_endpoint_prefix: "abc-Shop" };
     const { accounts, timeout_seconds } = loadConfig("production", { ...production, ...withAccounts(eu, full), ADYEN_HMAC_FILE: file, PSP_TIMEOUT_SECONDS: "4" }).psp;
     expect(accounts).toEqual([
       { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 80 },
       {
-        name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: ["whsec_1", "whsec_2"], api_base: new URL("http://127.0.0.1:1/adyen"),
+        name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: hmacKeys, api_base: new URL("http://127.0.0.1:1/adyen"),
         timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop",
       },
     ]);

@@ -168,7 +168,11 @@ function accountOf(fields: Fields, defaults: Pick<PspAccount, "timeout_seconds" 
     calls_at_once_max: fields.number("calls_at_once_max", defaults.calls_at_once_max, { min: 1, max: 1_000 }),
   };
   const kind = fields.text("kind", (text) => text === "stripe" || text === "adyen", "stripe or adyen");
-  if (kind === "adyen") return { ...account, ...adyenSettings(fields) };
+  if (kind === "adyen") {
+    // Adyen's library takes a key that is not hexadecimal for an empty one, with which anybody can sign.
+    if (!account.webhook_secrets.every((key) => /^([0-9a-f]{2}){16,}$/i.test(key))) fields.fault("webhook_secrets_env", "are not Adyen's hexadecimal HMAC keys");
+    return { ...account, ...adyenSettings(fields) };
+  }
   for (const field of adyenFields) if (kind === "stripe" && fields.has(field)) fields.fault(field, "is for Adyen only");
   return { ...account, kind: "stripe" };
 }

@@ -7,6 +7,7 @@ import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
 import { createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
 import { PspRouter, type Psp } from "../psp/psp.ts";
+import { createAdyen } from "../psp/adyen/adyen.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
 import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
 
@@ -87,6 +88,10 @@ function createPsp(account: PspAccount): Psp {
     case "stripe":
       return createStripe({ name, secret_key, webhook_secrets, ...limits, ...(api_base === undefined ? {} : { api_base }) });
     case "adyen":
-      throw new Error(`${name}: there is no adapter for Adyen yet`);
+      return createAdyen({
+        name, secret_key, webhook_secrets, merchant_account: account.merchant_account, return_url: account.return_url, ...limits,
+        ...(api_base === undefined ? {} : { api_base }),
+        ...(account.live_endpoint_prefix === undefined ? {} : { live_endpoint_prefix: account.live_endpoint_prefix }),
+      });
   }
 }

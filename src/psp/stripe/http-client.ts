@@ -42,8 +42,12 @@ class StripeHttpResponse extends Stripe.HttpClientResponse {
 
   /** A body that broke off says nothing about the charge: the SDK makes a connection error of it. */
   override async toJSON(): Promise<unknown> {
-    if (typeof this.#body === "string") return JSON.parse(this.#body);
-    const error = this.#body instanceof HttpTimeoutError ? Stripe.HttpClient.makeTimeoutError() : this.#body;
-    throw Stripe.HttpClient.makeResponseBodyError(error);
+    if (typeof this.#body !== "string") {
+      throw Stripe.HttpClient.makeResponseBodyError(this.#body instanceof HttpTimeoutError ? Stripe.HttpClient.makeTimeoutError() : this.#body);
+    }
+    const value: unknown = JSON.parse(this.#body);
+    // The SDK takes any JSON for an object: a text made it wait for ever, null made it throw a bug's error.
+    if (typeof value !== "object" || value === null) throw Stripe.HttpClient.makeResponseBodyError(new Error("The answer is no JSON object."));
+    return value;
   }
 }

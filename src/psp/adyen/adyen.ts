@@ -1,0 +1,110 @@
+/** The Adyen adapter, on the official library: Checkout API v72, cards stored at Adyen, captured at once. */
+import { now } from "../../clock.ts";
+import { PspHttpClient } from "../http-client.ts";
+import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
+import { toAdyenAmount } from "./amounts.ts";
+import { AdyenHttpClient } from "./http-client.ts";
+import { CardDetails, Client, EnvironmentEnum, PaymentRequest, PaymentsApi } from "./library.ts";
+import { outcomeOfError, outcomeOfPayment } from "./outcomes.ts";
+import { readWebhook, verifyWebhook } from "./webhooks.ts";
+
+export type AdyenOptions = {
+  readonly name: string;
+  /** The API key. */
+  readonly secret_key: string;
+  readonly merchant_account: string;
+  /** Hexadecimal keys of the webhook endpoint; two while one is being replaced. */
+  readonly webhook_secrets: readonly string[];
+  /** The company's prefix of live endpoints; without it calls go to Adyen's test platform. */
+  readonly live_endpoint_prefix?: string;
+  /** Where the API is, when it is not at Adyen (the simulator: its URL with the path /adyen). */
+  readonly api_base?: URL;
+  /** Adyen wants to know where a buyer would come back to, for every payment. */
+  readonly return_url: string;
+  readonly timeout_ms: number;
+  readonly connections_max: number;
+};
+
+/** Adyen keeps idempotency keys for at least seven days; a request repeated later would charge again. */
+const repeatable_days = 6;
+
+/**
+ * Whatever comes of a call is an outcome; nothing is repeated here, so that each try is an attempt of ours.
+ * Errors when a webhook key is none.
+ */
+export function createAdyen(options: AdyenOptions): Psp {
+  // The library takes what is no hexadecimal number for an empty key, with which anybody can sign.
+  if (options.webhook_secrets.some((key) => !/^([0-9A-Fa-f]{2}){16,}$/.test(key))) {
+    throw new Error(`${options.name}: a webhook key of Adyen's is a hexadecimal number of at least 32 digits`);
+  }
+  const api = openApi(options);
+  return {
+    name: options.name,
+    charge: (request) => charge(api, options, request),
+    pages: null,
+    inquire,
+    verifyWebhook: (body) => verifyWebhook(body, options.webhook_secrets),
+    readWebhook,
+  };
+}
+
+function openApi({ secret_key, live_endpoint_prefix, api_base, timeout_ms, connections_max }: AdyenOptions): PaymentsApi {
+  const isLive = live_endpoint_prefix !== undefined;
+  const host = isLive ? `${live_endpoint_prefix}-checkout-live.adyenpayments.com` : "checkout-test.adyen.com";
+  const base = api_base ?? new URL(`https://${host}`);
+  const http = new AdyenHttpClient(new PspHttpClient({ origin: base.origin, connections_max }), {
+    path_prefix: base.pathname.replace(/\/$/, ""), timeout_ms,
+  });
+  const environment = isLive ? EnvironmentEnum.LIVE : EnvironmentEnum.TEST;
+  const prefix = isLive ? { liveEndpointUrlPrefix: live_endpoint_prefix } : {};
+  return new PaymentsApi(new Client({ apiKey: secret_key, environment, ...prefix }, http));
+}
+
+async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRequest): Promise<PspOutcome> {
+  const converted = toAdyenAmount(request.money);
+  if (!converted.ok) {
+    return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
+  }
+  if (now().getTime() - request.opened_at.getTime() > repeatable_days * 86_400_000) {
+    const reason = "Too old to be repeated: Adyen may have forgotten its key. Only a webhook or a settlement line can tell.";
+    return { kind: "unknown", reason };
+  }
+  try {
+    const payment = await api.payments({
+      merchantAccount: options.merchant_account,
+      reference: request.attempt_id,
+      amount: converted.amount,
+      ...cardOf(request.card_token),
+      // Captured at once, whatever the account's own delay is.
+      captureDelayHours: 0,
+      shopperInteraction: PaymentRequest.ShopperInteractionEnum.ContAuth,
+      recurringProcessingModel: PaymentRequest.RecurringProcessingModelEnum.CardOnFile,
+      returnUrl: options.return_url,
+      metadata: metadataFor(request),
+    }, { idempotencyKey: request.psp_key });
+    return outcomeOfPayment(payment, request);
+  } catch (error) {
+    return outcomeOfError(error);
+  }
+}
+
+/** `shopperReference/storedPaymentMethodId`: Adyen finds a stored card by both. Without a slash it is the latter alone. */
+function cardOf(token: string): Pick<PaymentRequest, "paymentMethod" | "shopperReference"> {
+  const slash = token.lastIndexOf("/");
+  const paymentMethod = { type: CardDetails.TypeEnum.Scheme, storedPaymentMethodId: token.slice(slash + 1) };
+  return { paymentMethod, ...(slash < 0 ? {} : { shopperReference: token.slice(0, slash) }) };
+}
+
+/** For people; Adyen takes values of at most 80 characters. The reference is what finds the charge again. */
+function metadataFor({ checkout_id, payment_order_id }: ChargeRequest): Record<string, string> {
+  const fits = (value: string | null): value is string => value !== null && value.length <= 80;
+  return { ...(fits(checkout_id) ? { checkout_id } : {}), ...(fits(payment_order_id) ? { payment_order_id } : {}) };
+}
+
+/**
+ * Adyen has no call that only asks. What tells is the same request under the same key, which gives the first answer
+ * again; "not found" makes the executor send it. Later than Adyen keeps keys, `charge` sends nothing.
+ */
+function inquire(): Promise<InquiryOutcome> {
+  return Promise.resolve({ kind: "not_found" });
+}

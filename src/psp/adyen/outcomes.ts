@@ -1,0 +1,103 @@
+import { HttpTimeoutError, neverConnectedCodes } from "../http-client.ts";
+import type { ChargeRequest, FailureClass, PspOutcome } from "../port.ts";
+import { fromAdyenAmount } from "./amounts.ts";
+import { AdyenAnswerError } from "./http-client.ts";
+import { PaymentResponse } from "./library.ts";
+import { failureOfRefusal } from "./refusals.ts";
+
+const fraud_cancelled = "22";
+
+/** Reads Adyen's result code (https://docs.adyen.com/online-payments/build-your-integration/payment-result-codes). */
+export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeRequest, "attempt_id" | "money">): PspOutcome {
+  const { resultCode, pspReference, merchantReference, refusalReason, refusalReasonCode } = payment;
+  if (merchantReference !== undefined && merchantReference !== request.attempt_id) {
+    return unknown("Adyen answered for another payment: the key was used before.");
+  }
+  switch (resultCode) {
+    case PaymentResponse.ResultCodeEnum.Authorised:
+    case PaymentResponse.ResultCodeEnum.PartiallyAuthorised:
+      return outcomeOfSuccess(payment, request);
+    case PaymentResponse.ResultCodeEnum.Refused:
+    case PaymentResponse.ResultCodeEnum.Error:
+      return { kind: "declined", psp_reference: pspReference ?? null, failure: failureOfRefusal(refusalReasonCode, refusalReason) };
+    case PaymentResponse.ResultCodeEnum.Cancelled:
+      // Adyen's own risk rules cancel too; that is a decline.
+      return refusalReasonCode === fraud_cancelled
+        ? { kind: "declined", psp_reference: pspReference ?? null, failure: failureOfRefusal(refusalReasonCode, refusalReason) }
+        : { kind: "canceled", psp_reference: pspReference ?? null, reason: "canceled" };
+    case PaymentResponse.ResultCodeEnum.Pending:
+    case PaymentResponse.ResultCodeEnum.Received:
+    case PaymentResponse.ResultCodeEnum.RedirectShopper:
+    case PaymentResponse.ResultCodeEnum.IdentifyShopper:
+    case PaymentResponse.ResultCodeEnum.ChallengeShopper:
+    case PaymentResponse.ResultCodeEnum.PresentToShopper:
+      // While the buyer must act Adyen gives no reference of its own; by ours it finds the payment too.
+      return { kind: "pending", psp_reference: pspReference ?? request.attempt_id, next_action: actionOf(payment) };
+    case PaymentResponse.ResultCodeEnum.AuthenticationFinished:
+    case PaymentResponse.ResultCodeEnum.AuthenticationNotRequired:
+    case PaymentResponse.ResultCodeEnum.Success:
+    case undefined:
+    default:
+      return unknown(`Adyen reports the result ${String(resultCode)}.`);
+  }
+}
+
+/** Without an amount in the answer the whole one was authorised: Adyen has a result of its own for a part. */
+function outcomeOfSuccess({ resultCode, pspReference, amount }: PaymentResponse, { money }: Pick<ChargeRequest, "money">): PspOutcome {
+  const isWhole = resultCode === PaymentResponse.ResultCodeEnum.Authorised;
+  const charged = amount === undefined || amount === null ? (isWhole ? money : undefined) : fromAdyenAmount(amount);
+  if (pspReference === undefined || charged === undefined) {
+    return unknown(`Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which is no amount of ours.`);
+  }
+  return { kind: "succeeded", psp_reference: pspReference, charged };
+}
+
+/** Only what kind of step it is: its other fields are tokens for the buyer's browser. */
+function actionOf({ action }: PaymentResponse): Record<string, unknown> | null {
+  return action !== undefined && action !== null && "type" in action ? { type: action.type } : null;
+}
+
+/**
+ * Sorts what came instead of a result by what it says about the money: nothing was charged only when Adyen refused
+ * the request as such (4xx), or no connection was opened. A 5xx may have been acted on.
+ */
+export function outcomeOfError(error: unknown): PspOutcome {
+  if (error instanceof AdyenAnswerError) return outcomeOfAnswer(error);
+  if (error instanceof Error && "code" in error && typeof error.code === "string" && neverConnectedCodes.has(error.code)) {
+    return notSent("unreachable", "psp_unreachable", "No connection to the PSP could be opened.");
+  }
+  if (error instanceof HttpTimeoutError) return unknown("The PSP gave no answer in time.");
+  // A broken connection, or an answer that the library cannot read: by then the request was out.
+  return unknown(`The PSP gave no clear answer (${error instanceof Error ? error.name : typeof error}).`);
+}
+
+function outcomeOfAnswer({ status, error_code, headers }: AdyenAnswerError): PspOutcome {
+  const retryAfter = retryAfterSeconds(headers["retry-after"]);
+  // It works on a request with this key, or asks to repeat this one under it
+  // (https://docs.adyen.com/development-resources/api-idempotency).
+  if (headers["transient-error"] === "true" || error_code === "704" || status === 409) {
+    return unknown("The PSP asks to repeat the request under its key.", retryAfter ?? 1);
+  }
+  if (status === 429) return notSent("rate_limited", "psp_rate_limited", "The PSP asked us to slow down.", retryAfter);
+  if (status === 401 || status === 403) {
+    return notSent("unreachable", "psp_key_refused", "The PSP refused our API key or merchant account: check the settings of this PSP.");
+  }
+  if (status >= 400 && status < 500 && status !== 408) {
+    return notSent("invalid_request", "invalid_request", `The PSP did not accept the request (Adyen's error ${error_code ?? status}).`);
+  }
+  return unknown(`The PSP gave no clear answer (${status}).`, retryAfter);
+}
+
+function notSent(failureClass: FailureClass, code: string, message: string, retry_after_seconds?: number): PspOutcome {
+  const failure = { class: failureClass, code, message };
+  return { kind: "not_sent", failure: retry_after_seconds === undefined ? failure : { ...failure, retry_after_seconds } };
+}
+
+function unknown(reason: string, retry_after_seconds?: number): PspOutcome {
+  return { kind: "unknown", reason, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) };
+}
+
+function retryAfterSeconds(header: string | string[] | undefined): number | undefined {
+  const seconds = Number(header);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3_600) : undefined;
+}

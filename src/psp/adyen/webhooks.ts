@@ -1,0 +1,86 @@
+import type { PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
+import { fromAdyenAmount } from "./amounts.ts";
+import { HmacValidator, NotificationRequestItem } from "./library.ts";
+import { failureOfRefusal } from "./refusals.ts";
+
+const validator = new HmacValidator();
+
+/**
+ * Verifies a standard webhook by Adyen's library. The signature is over eight fields of the item, among them our
+ * reference, the amount and `success`; metadata and the reason are not signed, and so name nobody here. It has no time:
+ * an old message is a duplicate, by its `psp_event_id`.
+ */
+export function verifyWebhook(body: Buffer, hmac_keys: readonly string[]): VerifiedWebhook | undefined {
+  const item = itemOf(body.toString("utf8"));
+  if (item === undefined || !hmac_keys.some((key) => validator.validateHMAC(item, key))) return undefined;
+  const { eventCode, pspReference, success } = item;
+  return {
+    // Adyen has no id of events: a repeated one has the same code, reference and result.
+    psp_event_id: `${eventCode}:${pspReference}:${success}`,
+    type: eventCode, attempt_id: attemptIdOf(item), payment_order_id: null,
+  };
+}
+
+/**
+ * Only AUTHORISATION says whether an attempt charged. What follows on a charge (CAPTURE_FAILED, CANCELLATION, refunds,
+ * disputes) says nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays after all.
+ */
+export function readWebhook(body: string): WebhookNews {
+  const item = itemOf(body);
+  if (item?.eventCode !== NotificationRequestItem.EventCodeEnum.Authorisation) return null;
+  return { attempt_id: attemptIdOf(item), payment_order_id: null, outcome: outcomeOf(item) };
+}
+
+function outcomeOf({ success, pspReference, amount, reason }: NotificationRequestItem): PspOutcome {
+  if (success !== NotificationRequestItem.SuccessEnum.True) {
+    return { kind: "declined", psp_reference: pspReference, failure: failureOfRefusal(undefined, reason) };
+  }
+  const { value, currency } = amount;
+  const charged = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
+  if (charged === undefined) return { kind: "unknown", reason: `Adyen reports ${value} ${currency}, which is no amount of ours.` };
+  return { kind: "succeeded", psp_reference: pspReference, charged };
+}
+
+/**
+ * Our reference, when it is one. The signature joins the fields by colons and escapes none, so an item with a colon
+ * inside a field could be another item cut differently: it names nobody.
+ */
+function attemptIdOf(item: NotificationRequestItem): string | null {
+  const { pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode } = item;
+  const signed = [pspReference, originalReference, merchantAccountCode, merchantReference, amount.currency, eventCode];
+  const isOurs = /^att_[0-9a-zA-Z-]+$/.test(merchantReference);
+  return isOurs && !signed.some((text) => text?.includes(":") === true) ? merchantReference : null;
+}
+
+/** The one item of a message: in JSON there is never another (https://docs.adyen.com/development-resources/webhooks/webhook-types). */
+function itemOf(body: string): NotificationRequestItem | undefined {
+  const items = field(parsed(body), "notificationItems");
+  if (!Array.isArray(items) || items.length !== 1) return undefined;
+  const item = field(items[0], "NotificationRequestItem");
+  return isItem(item) ? item : undefined;
+}
+
+/** Whether all that is signed or read has its type: the library joins whatever it is given. */
+function isItem(item: unknown): item is NotificationRequestItem {
+  const texts = ["pspReference", "merchantAccountCode", "merchantReference", "eventCode"];
+  const optionalTexts = ["originalReference", "reason"];
+  const amount = field(item, "amount");
+  const signature = field(field(item, "additionalData"), "hmacSignature");
+  return texts.every((name) => typeof field(item, name) === "string")
+    && optionalTexts.every((name) => ["string", "undefined"].includes(typeof (field(item, name) ?? undefined)))
+    && ["true", "false"].some((word) => field(item, "success") === word)
+    && typeof field(amount, "value") === "number" && typeof field(amount, "currency") === "string"
+    && typeof signature === "string" && signature !== "";
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
