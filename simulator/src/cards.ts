@@ -12,7 +12,8 @@ export interface Decline {
 export type CardBehaviour =
   | { kind: "paid" }
   | { kind: "declined"; decline: Decline }
-  | { kind: "authentication" }
+  /** Asks for 3-D Secure; `refusal` is why the charge fails all the same once it is passed. */
+  | { kind: "authentication"; refusal?: Decline }
   | { kind: "fault"; fault: FaultName };
 
 /** A test card: what its charge does, and what is shown of it. */
@@ -46,6 +47,14 @@ export const PROCESSING_ERROR = decline(
   "processing_error",
   "processing_error",
   "An error occurred while processing your card. Try again in a little bit.",
+);
+
+/** The buyer did not pass 3-D Secure. Shown with no decline code: no issuer declined anything. */
+export const AUTHENTICATION_FAILED = decline(
+  "payment_intent_authentication_failure",
+  "authentication_required",
+  "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod " +
+  "to attempt to fulfill this PaymentIntent again.",
 );
 
 const PAID: CardBehaviour = { kind: "paid" };
@@ -96,7 +105,8 @@ const TABLE: readonly (readonly [string, string, CardBehaviour])[] = [
   ["chargeCustomerFail", "4000000000000341", declined(GENERIC)],
   ["authenticationRequired", "4000002760003184", AUTHENTICATION],
   ["authenticationRequiredOnSetup", "4000002500003155", AUTHENTICATION],
-  ["authenticationRequiredChargeDeclinedInsufficientFunds", "4000008260003178", AUTHENTICATION],
+  ["authenticationRequiredChargeDeclinedInsufficientFunds", "4000008260003178",
+    { kind: "authentication", refusal: INSUFFICIENT }],
   ["threeDSecure2Required", "4000000000003220", AUTHENTICATION],
   ["threeDSecureRequired", "4000000000003063", AUTHENTICATION],
   ["bypassPending", "4000000000000077", PAID],
@@ -148,6 +158,13 @@ export function cardOfTestMethod(id: string): Card | undefined {
 /** The card with this number, or undefined. */
 export function cardOfNumber(number: string): Card | undefined {
   return BY_NUMBER.get(number);
+}
+
+/** The card as it is charged once its holder passed 3-D Secure. */
+export function authenticated(card: Card): Card {
+  const { behaviour } = card;
+  if (behaviour.kind !== "authentication") return card;
+  return { ...card, behaviour: behaviour.refusal === undefined ? PAID : declined(behaviour.refusal) };
 }
 
 /** The public part of a card. */

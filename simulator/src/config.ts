@@ -1,3 +1,5 @@
+import { readAdyenSettings, type AdyenSettings } from "./adyen/settings.ts";
+
 export interface SimulatorConfig {
   port: number;
   host: string;
@@ -8,6 +10,9 @@ export interface SimulatorConfig {
   /** Share (0 to 1) of otherwise successful charges that succeed. */
   success_rate: number;
   latency_ms: number;
+  /** How soon after its creation a Checkout Session may expire; Stripe wants 30 minutes. */
+  session_seconds_min: number;
+  adyen?: AdyenSettings;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -52,6 +57,8 @@ export function readConfig(env: Environment): SimulatorConfig {
     webhook: webhookIn(env, faults),
     success_rate: numberIn(env, "PSP_SUCCESS_RATE", 1, 0, 1, faults),
     latency_ms: numberIn(env, "SIMULATOR_LATENCY_MS", 0, 0, 600_000, faults),
+    session_seconds_min: numberIn(env, "SIMULATOR_SESSION_SECONDS_MIN", 1_800, 1, 86_400, faults),
+    adyen: readAdyenSettings(env, faults),
   };
   if (faults.length > 0) throw new Error(`The simulator cannot start:\n- ${faults.join("\n- ")}`);
   return config;

@@ -18,7 +18,8 @@ function beforeConfirmation(intent: IntentRecord): IntentRecord {
 }
 
 function objectOf(type: EventType, row: RequestRow): EventRecord["object"] {
-  const { intent, charge } = row.record;
+  const { intent, charge, session } = row.record;
+  if (type.startsWith("checkout.session.") && session !== undefined) return { session };
   if (type.startsWith("charge.") && charge !== undefined) return { charge };
   if (intent === undefined) throw new Error(`the event ${type} of request ${row.request_id} has lost its object`);
   return { intent: type === "payment_intent.created" && row.types.length > 1 ? beforeConfirmation(intent) : intent };

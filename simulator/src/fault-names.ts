@@ -14,7 +14,10 @@ export const FAULT_NAMES = [
   "slow",
 ] as const;
 
-export type FaultName = (typeof FAULT_NAMES)[number];
+/** Faults of the hosted page alone: only for the next charges, and only a charge on the page takes them. */
+export const PAGE_FAULT_NAMES = ["no_redirect"] as const;
+
+export type FaultName = (typeof FAULT_NAMES)[number] | (typeof PAGE_FAULT_NAMES)[number];
 
 /** What happens to the answer on its way back, whatever it says. */
 export type Transport = "normal" | "hang" | "disconnect" | "truncate" | "slow";
@@ -38,6 +41,7 @@ export function transportOf(fault: FaultName | undefined): Transport {
     case "html":
     case "once_500":
     case "once_processing_error":
+    case "no_redirect":
     case undefined:
       return "normal";
   }

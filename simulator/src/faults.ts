@@ -1,5 +1,5 @@
 import { PROCESSING_ERROR, type Card, type Decline } from "./cards.ts";
-import { FAULT_NAMES, strikesFirst, type FaultName } from "./fault-names.ts";
+import { FAULT_NAMES, PAGE_FAULT_NAMES, strikesFirst, type FaultName } from "./fault-names.ts";
 import type { Metadata } from "./records.ts";
 
 export interface WebhookFaults {
@@ -37,6 +37,8 @@ export interface ChargeDecision {
   once_fault?: string;
 }
 
+const ALL_FAULT_NAMES: readonly FaultName[] = [...FAULT_NAMES, ...PAGE_FAULT_NAMES];
+const PAGE_ONLY: ReadonlySet<FaultName> = new Set(PAGE_FAULT_NAMES);
 const NO_WEBHOOK_FAULTS: WebhookFaults = { drop_rate: 0, duplicate_rate: 0, delay_ms: 0, reorder: false };
 
 /** The faults set for the whole process; they live in memory and are gone after a restart. */
@@ -58,13 +60,13 @@ export class Faults {
     this.current = mergeFaults(this.current, input);
   }
 
-  /** Takes the next planned fault, if there is one. */
-  takeNext(): FaultName | undefined {
-    const [first] = this.current.next;
-    if (first === undefined) return undefined;
-    first.count -= 1;
-    if (first.count <= 0) this.current.next.shift();
-    return first.fault;
+  /** Takes the next planned fault, if there is one; a charge by the API leaves those of the page alone. */
+  takeNext(where: "api" | "page"): FaultName | undefined {
+    const next = this.current.next.find(({ fault }) => where === "page" || !PAGE_ONLY.has(fault));
+    if (next === undefined) return undefined;
+    next.count -= 1;
+    if (next.count <= 0) this.current.next.splice(this.current.next.indexOf(next), 1);
+    return next.fault;
   }
 
   /**
@@ -75,9 +77,10 @@ export class Faults {
     card: Card,
     metadata: Metadata,
     timesStruck: (key: string) => Promise<number>,
+    where: "api" | "page" = "api",
   ): Promise<ChargeDecision> {
     const { behaviour } = card;
-    const fault = this.takeNext() ?? (behaviour.kind === "fault" ? behaviour.fault : undefined);
+    const fault = this.takeNext(where) ?? (behaviour.kind === "fault" ? behaviour.fault : undefined);
     if (fault !== undefined && strikesFirst(fault)) throw new FaultStrike(fault);
     if (fault === "500_before") return { outcome: { kind: "crashed" }, fault };
     if (fault === "once_500" || fault === "once_processing_error") {
@@ -121,8 +124,8 @@ function nextOf(value: unknown): GlobalFaults["next"] {
   return value.map((item: unknown) => {
     if (!isObject(item)) throw new Error("next must be a list of {fault, count}");
     knownKeys(item, ["fault", "count"]);
-    const fault = FAULT_NAMES.find((name) => name === item["fault"]);
-    if (fault === undefined) throw new Error(`fault must be one of ${FAULT_NAMES.join(", ")}`);
+    const fault = ALL_FAULT_NAMES.find((name) => name === item["fault"]);
+    if (fault === undefined) throw new Error(`fault must be one of ${ALL_FAULT_NAMES.join(", ")}`);
     return { fault, count: numberOf(item, "count", 1, 1_000_000) };
   }).filter((item) => item.count > 0);
 }

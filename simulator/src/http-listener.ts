@@ -1,7 +1,9 @@
 import type http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminRequest } from "./admin.ts";
+import type { AdyenRequest } from "./adyen/adyen.ts";
 import type { FaultName } from "./fault-names.ts";
+import type { PageRequest } from "./checkout-page.ts";
 import { FaultStrike, type Faults } from "./faults.ts";
 import { decodeForm } from "./form.ts";
 import { fingerprintOf, type Reply } from "./idempotency.ts";
@@ -18,6 +20,8 @@ export interface ListenerParts {
   checkKey: (header: string | undefined) => void;
   stripe: (request: StripeRequest) => Promise<Reply>;
   admin: (request: AdminRequest) => Promise<Reply>;
+  adyen: (request: AdyenRequest) => Promise<Reply>;
+  page: (request: PageRequest) => Promise<Reply>;
   faults: Faults;
 }
 
@@ -130,8 +134,20 @@ async function answerStripe(
     const key = method === "POST" ? oneHeader(headers["idempotency-key"]) : undefined;
     return await parts.stripe({
       method, path: pathParts(path, "/v1/"), params: values, request_id: requestId, idempotency_key: key ?? null,
+      origin: `http://${headers.host ?? "127.0.0.1"}`,
       fingerprint: key === undefined ? "" : fingerprintOf(method, path, canonical),
     });
+  } catch (error) {
+    return error instanceof FaultStrike ? strikeReply(error.fault) : errorReply(error);
+  }
+}
+
+async function answerPage(parts: ListenerParts, request: http.IncomingMessage, path: string): Promise<Reply> {
+  try {
+    const { values } = decodeForm(await bodyOf(request));
+    const { latency_ms } = parts.faults.current;
+    if (latency_ms > 0) await sleep(latency_ms);
+    return await parts.page({ method: request.method ?? "GET", path: pathParts(path, "/c/"), params: values });
   } catch (error) {
     return error instanceof FaultStrike ? strikeReply(error.fault) : errorReply(error);
   }
@@ -167,6 +183,18 @@ async function handle(
   const query = mark < 0 ? "" : url.slice(mark + 1);
   if (path.startsWith("/_simulator/")) {
     await send(response, await answerAdmin(parts, request, path, query), {});
+    return;
+  }
+  if (path.startsWith("/c/")) {
+    await send(response, await answerPage(parts, request, path), {});
+    return;
+  }
+  if (path.startsWith("/adyen/")) {
+    const { method = "GET", headers } = request;
+    const reply = await parts.adyen({
+      method, path, headers, body: await bodyOf(request), base_url: `http://${headers.host ?? "127.0.0.1"}`,
+    });
+    await send(response, reply, {});
     return;
   }
   const requestId = `req_${randomText(14)}`;

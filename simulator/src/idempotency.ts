@@ -6,7 +6,7 @@ import type { Plan } from "./plan.ts";
 import { findKey } from "./queries.ts";
 import type { EventType, RequestRow } from "./records.ts";
 import { renderAnswer } from "./render.ts";
-import type { Delivery, Store } from "./store.ts";
+import type { CommitOutcome, Delivery, Store } from "./store.ts";
 import { invalidRequest, StripeError } from "./stripe-error.ts";
 
 const MAX_CONFLICTS = 50;
@@ -54,6 +54,14 @@ function inProgress(): StripeError {
   );
 }
 
+function lockTimeout(): StripeError {
+  return new StripeError(
+    429, "invalid_request_error",
+    "This object cannot be accessed right now because another API request is currently accessing it.",
+    { code: "lock_timeout" },
+  );
+}
+
 /** Runs each idempotency key once: within this process by memory, for ever by the database. */
 export class Idempotency {
   readonly #store: Store;
@@ -94,22 +102,37 @@ export class Idempotency {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
       const plan = await makePlan();
       const row = requestRow(request, plan);
-      const deliveries = this.#deliveries(row);
-      const outcome = await this.#store.commit({
-        request: isWorthKeeping(row) ? row : null, writes: plan.writes, deliveries,
-      });
+      const outcome = await this.#commit(row, plan);
       if (outcome === "done") {
-        if (deliveries.length > 0) this.#afterCommit(deliveries);
         return { status: plan.status, body: JSON.stringify(renderAnswer(row.record)), transport: plan.transport };
       }
       const stored = row.key === null || outcome === "stale" ? null : await findKey(this.#store.reads, row.key);
       if (stored !== null && row.key !== null) return replay(stored, row.key, request);
     }
-    throw new StripeError(
-      429, "invalid_request_error",
-      "This object cannot be accessed right now because another API request is currently accessing it.",
-      { code: "lock_timeout" },
-    );
+    throw lockTimeout();
+  }
+
+  /**
+   * Carries out what no API request asks for: a buyer's act on the hosted page, or the clock's. `decide` is asked again
+   * when an object moved on meanwhile; without a plan nothing is written.
+   */
+  async act<Decided extends { plan: Plan | null }>(decide: () => Promise<Decided>): Promise<Decided> {
+    for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
+      const decided = await decide();
+      if (decided.plan === null) return decided;
+      const row = requestRow({ request_id: "", idempotency_key: null, fingerprint: "" }, decided.plan);
+      if ((await this.#commit(row, decided.plan)) === "done") return decided;
+    }
+    throw lockTimeout();
+  }
+
+  async #commit(row: RequestRow, plan: Plan): Promise<CommitOutcome> {
+    const deliveries = this.#deliveries(row);
+    const outcome = await this.#store.commit({
+      request: isWorthKeeping(row) ? row : null, writes: plan.writes, deliveries,
+    });
+    if (outcome === "done" && deliveries.length > 0) this.#afterCommit(deliveries);
+    return outcome;
   }
 
   /** The deliveries the row's events need; notes in the row how many there are. */
@@ -131,13 +154,13 @@ function isWorthKeeping(row: RequestRow): boolean {
 
 function requestRow(request: KeyedRequest, plan: Plan): RequestRow {
   const nowMs = Date.now();
-  const { intent, charge, events } = plan.writes;
+  const { intent, charge, session, events } = plan.writes;
   return {
     id: newStem(nowMs), key: request.idempotency_key, fingerprint: request.fingerprint, request_id: request.request_id,
     status: plan.status, types: events ?? [],
     record: {
       created: Math.floor(nowMs / 1_000), answer: plan.answer, ...(intent === undefined ? {} : { intent }),
-      ...(charge === undefined ? {} : { charge }),
+      ...(charge === undefined ? {} : { charge }), ...(session === undefined ? {} : { session }),
     },
   };
 }

@@ -176,7 +176,11 @@ export function refuseCustomer(form: FormMap): void {
 
 /** The paths of `expand[]`; only those an intent has are known. */
 export function expandParam(form: FormMap, prefix = ""): string[] {
-  const known = ["latest_charge", "payment_method", "latest_charge.balance_transaction", "customer"];
+  return expandPaths(form, ["latest_charge", "payment_method", "latest_charge.balance_transaction", "customer"], prefix);
+}
+
+/** The paths of `expand[]` without the list's prefix; others than the known ones are refused. */
+export function expandPaths(form: FormMap, known: readonly string[], prefix: string): string[] {
   return textList(form, "expand").map((path) => {
     const bare = path.startsWith(prefix) ? path.slice(prefix.length) : "";
     if (known.includes(bare)) return bare;

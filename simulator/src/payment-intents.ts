@@ -33,6 +33,8 @@ const RETURN_URL_TOO_EARLY =
   "The parameter `return_url` cannot be passed when creating a PaymentIntent unless confirm is set to true.";
 const ALREADY_CONFIRMED =
   "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.";
+const OF_A_PAGE =
+  "You cannot perform this action on PaymentIntents created by Checkout. To cancel, expire the Checkout Session instead.";
 const METHOD_NEEDED =
   "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the " +
   "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method " +
@@ -119,6 +121,7 @@ export async function confirmIntent(parts: Parts, id: string, form: FormMap, fac
   refuseUnknown(form, CONFIRM_PARAMS);
   const expand = expandParam(form);
   const intent = await loadIntent(parts, id);
+  if (intent.checkout_session !== undefined) return stateConflict(OF_A_PAGE, intent);
   if (intent.status === "succeeded" || intent.status === "requires_capture") {
     return stateConflict(ALREADY_CONFIRMED, intent);
   }
@@ -191,6 +194,7 @@ export async function cancelIntent(parts: Parts, id: string, form: FormMap, fact
   const expand = expandParam(form);
   const reason = optionalChoice(form, "cancellation_reason", CANCELLATION_REASONS);
   const intent = await loadIntent(parts, id);
+  if (intent.checkout_session !== undefined) return stateConflict(OF_A_PAGE, intent);
   if (!CANCELABLE.includes(intent.status)) {
     return stateConflict(
       `You cannot cancel this PaymentIntent because it has a status of ${intent.status}. Only a PaymentIntent with ` +

@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { chargeStem, timePrefix } from "./ids.ts";
 import type {
-  ChargeRecord, EndpointRecord, EventType, IntentRecord, Metadata, PaymentMethodRecord, RequestRow,
+  ChargeRecord, EndpointRecord, EventType, IntentRecord, Metadata, PaymentMethodRecord, RequestRow, SessionRecord,
 } from "./records.ts";
 
-type Table = "charges" | "payment_intents" | "payment_methods";
+type Table = "charges" | "checkout_sessions" | "payment_intents" | "payment_methods";
 
 /** A page of a list, newest first. Times are Unix seconds. */
 export interface Page {
@@ -16,6 +16,7 @@ export interface Page {
   metadata?: Metadata | undefined;
   id_prefix?: string | undefined;
   status?: string | undefined;
+  payment_intent?: string | undefined;
 }
 
 export interface PageResult<Row> {
@@ -40,6 +41,10 @@ export function findCharge(pool: pg.Pool, id: string): Promise<ChargeRecord | nu
 
 export function findPaymentMethod(pool: pg.Pool, id: string): Promise<PaymentMethodRecord | null> {
   return one<PaymentMethodRecord>(pool, "payment_methods", id);
+}
+
+export function findSession(pool: pg.Pool, id: string): Promise<SessionRecord | null> {
+  return one<SessionRecord>(pool, "checkout_sessions", id);
 }
 
 const REQUEST_COLUMNS = "id, key, fingerprint, request_id, status, types, record";
@@ -91,6 +96,7 @@ function pageConditions(page: Page): { where: string; values: unknown[] } {
   if (page.ending_before !== undefined) add("id > ?", page.ending_before);
   if (page.metadata !== undefined) add("metadata @> ?::jsonb", JSON.stringify(page.metadata));
   if (page.status !== undefined) add("record ->> 'status' = ?", page.status);
+  if (page.payment_intent !== undefined) add("record ->> 'payment_intent' = ?", page.payment_intent);
   if (page.id_prefix !== undefined) {
     add("id >= ?", page.id_prefix);
     add("id < ?", `${page.id_prefix}~`);
@@ -136,6 +142,20 @@ export function listCharges(pool: pg.Pool, page: Page, intentId?: string): Promi
   return list<ChargeRecord>(pool, "charges", "ch", narrowed);
 }
 
+export function listSessions(pool: pg.Pool, page: Page): Promise<PageResult<SessionRecord>> {
+  return list<SessionRecord>(pool, "checkout_sessions", "cs_test", page);
+}
+
+/** The open sessions that expire first; `expires_at` in Unix seconds. */
+export async function nextToExpire(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
+  const { rows } = await pool.query<{ id: string; expires_at: number }>(
+    `select id, expires_at::float8 as expires_at from simulator.checkout_sessions
+     where status = 'open' order by expires_at limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
 /** The charges with these ids, by id. */
 export async function chargesById(pool: pg.Pool, ids: readonly string[]): Promise<Map<string, ChargeRecord>> {
   if (ids.length === 0) return new Map();
@@ -163,8 +183,8 @@ export async function deleteEndpoint(pool: pg.Pool, id: string): Promise<void> {
 /** Forgets everything. */
 export async function emptyEverything(pool: pg.Pool): Promise<void> {
   await pool.query(
-    `truncate simulator.payment_intents, simulator.charges, simulator.payment_methods, simulator.requests,
-       simulator.effects, simulator.once_faults, simulator.webhook_endpoints, simulator.webhook_deliveries
+    `truncate simulator.payment_intents, simulator.charges, simulator.checkout_sessions, simulator.payment_methods,
+       simulator.requests, simulator.effects, simulator.once_faults, simulator.webhook_endpoints, simulator.webhook_deliveries
      restart identity`,
   );
 }

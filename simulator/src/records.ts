@@ -15,9 +15,10 @@ export type IntentStatus =
 
 export type Metadata = Readonly<Record<string, string>>;
 
-/** A failed charge attempt, kept on the intent until the next one. */
+/** A failed attempt, kept on the intent until the next one. */
 export interface PaymentFailure {
-  charge: string;
+  /** Absent when the buyer failed the authentication: nothing was charged then. */
+  charge?: string;
   payment_method: string;
   card: string;
   decline: Decline;
@@ -48,6 +49,8 @@ export interface IntentRecord {
   failure?: PaymentFailure;
   canceled_at?: number;
   cancellation_reason?: string;
+  /** The Checkout Session it belongs to; only the session's page moves it then. */
+  checkout_session?: string;
 }
 
 export interface ChargeRecord {
@@ -67,6 +70,42 @@ export interface ChargeRecord {
   decline?: Decline;
 }
 
+export interface SessionLine {
+  id: string;
+  name: string;
+  description?: string;
+  unit_amount: number;
+  quantity: number;
+}
+
+/** A Checkout Session: an order, and the hosted page on which its buyer pays it. */
+export interface SessionRecord {
+  id: string;
+  /** 1 at creation, one more at each change. */
+  version: number;
+  created: number;
+  expires_at: number;
+  status: "open" | "complete" | "expired";
+  payment_status: "paid" | "unpaid";
+  currency: string;
+  amount_total: number;
+  lines: readonly SessionLine[];
+  url: string;
+  success_url: string;
+  cancel_url?: string;
+  metadata: Metadata;
+  methods: IntentRecord["methods"];
+  /** What the intent gets that is made when the buyer first pays. */
+  payment: { metadata: Metadata; extra?: Readonly<Record<string, unknown>> };
+  payment_intent?: string;
+  client_reference_id?: string;
+  customer_email?: string;
+  /** As typed on the page. */
+  customer_name?: string;
+  /** Parameters given back as they came: locale, submit_type. */
+  extra?: Readonly<Record<string, unknown>>;
+}
+
 export interface PaymentMethodRecord {
   id: string;
   created: number;
@@ -84,6 +123,8 @@ export const EVENT_TYPES = [
   "charge.succeeded",
   "charge.failed",
   "charge.captured",
+  "checkout.session.completed",
+  "checkout.session.expired",
 ] as const;
 
 export type EventType = (typeof EVENT_TYPES)[number];
@@ -94,9 +135,10 @@ export interface EventRecord {
   type: EventType;
   created: number;
   pending_webhooks: number;
+  /** Empty: no API request caused it (a buyer or the clock did). */
   request_id: string;
   idempotency_key: string | null;
-  object: { intent: IntentRecord } | { charge: ChargeRecord };
+  object: { intent: IntentRecord } | { charge: ChargeRecord } | { session: SessionRecord };
 }
 
 export interface EffectRecord {
@@ -127,6 +169,7 @@ export interface EndpointRecord {
 /** An answer in its stored form: with the objects of its request it always renders to the same bytes. */
 export type Answer =
   | { kind: "intent"; expand?: readonly string[] }
+  | { kind: "session"; expand?: readonly string[] }
   | { kind: "declined" }
   | { kind: "body"; body: unknown };
 
@@ -136,6 +179,7 @@ export interface RequestRecord {
   answer: Answer;
   intent?: IntentRecord;
   charge?: ChargeRecord;
+  session?: SessionRecord;
   /** Endpoints each event goes to, in the order of the events; absent when there are none. */
   pending_webhooks?: readonly number[];
 }
@@ -155,6 +199,7 @@ export interface RequestRow {
 export interface Writes {
   intent?: IntentRecord;
   charge?: ChargeRecord;
+  session?: SessionRecord;
   /** In the order they happened. */
   events?: readonly EventType[];
   effect?: EffectRecord;

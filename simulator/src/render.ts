@@ -1,4 +1,5 @@
 import { cardDetails, cardNamed } from "./cards.ts";
+import { renderSession } from "./checkout-render.ts";
 import type {
   ChargeRecord, EndpointRecord, EventRecord, IntentRecord, PaymentFailure, PaymentMethodRecord, RequestRecord,
 } from "./records.ts";
@@ -38,11 +39,12 @@ function renderCard(name: string): unknown {
 
 function renderFailure(failure: PaymentFailure, created: number): unknown {
   const { code, decline_code, message } = failure.decline;
+  const isCharge = failure.charge !== undefined;
   return {
-    charge: failure.charge, code, decline_code,
+    ...(isCharge ? { charge: failure.charge } : {}), code, ...(isCharge ? { decline_code } : {}),
     doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll("_", "-")}`, message,
     payment_method: renderPaymentMethod({ id: failure.payment_method, created, card: failure.card, metadata: {} }),
-    type: "card_error",
+    type: isCharge ? "card_error" : "invalid_request_error",
   };
 }
 
@@ -133,13 +135,18 @@ export function renderCharge(charge: ChargeRecord): Record<string, unknown> {
   };
 }
 
+function renderObject(object: EventRecord["object"]): unknown {
+  if ("session" in object) return renderSession(object.session);
+  return "intent" in object ? renderIntent(object.intent) : renderCharge(object.charge);
+}
+
 /** Stripe's Event object with the object as it was at that moment. */
 export function renderEvent(event: EventRecord): unknown {
-  const object = "intent" in event.object ? renderIntent(event.object.intent) : renderCharge(event.object.charge);
+  const { request_id, idempotency_key } = event;
   return {
-    id: event.id, object: "event", api_version: API_VERSION, created: event.created, data: { object }, livemode: false,
-    pending_webhooks: event.pending_webhooks,
-    request: { id: event.request_id, idempotency_key: event.idempotency_key }, type: event.type,
+    id: event.id, object: "event", api_version: API_VERSION, created: event.created, livemode: false,
+    data: { object: renderObject(event.object) }, pending_webhooks: event.pending_webhooks,
+    request: { id: request_id === "" ? null : request_id, idempotency_key }, type: event.type,
   };
 }
 
@@ -159,7 +166,7 @@ export function renderDecline(intent: IntentRecord): unknown {
   if (failure === undefined) throw new Error(`intent ${intent.id} has no failure to show`);
   const { code, decline_code, message } = failure.decline;
   return new StripeError(402, "card_error", message, {
-    code, decline_code, charge: failure.charge,
+    code, decline_code, ...(failure.charge === undefined ? {} : { charge: failure.charge }),
     ...(code === "incorrect_cvc" ? { param: "cvc" } : {}),
     ...(code === "expired_card" ? { param: "exp_month" } : {}),
     payment_intent: renderIntent(intent),
@@ -170,8 +177,12 @@ export function renderDecline(intent: IntentRecord): unknown {
 }
 
 /** The JSON body of a request's answer. */
-export function renderAnswer({ answer, intent, charge }: Omit<RequestRecord, "created">): unknown {
+export function renderAnswer({ answer, intent, charge, session }: Omit<RequestRecord, "created">): unknown {
   if (answer.kind === "body") return answer.body;
+  if (answer.kind === "session") {
+    if (session === undefined) throw new Error("the stored answer has lost its session");
+    return renderSession(session, { expand: answer.expand, intent: intent && renderIntent(intent) });
+  }
   if (intent === undefined) throw new Error("the stored answer has lost its intent");
   if (answer.kind === "declined") return renderDecline(intent);
   const shown = answer.expand?.includes("latest_charge") === true ? charge : undefined;

@@ -1,3 +1,7 @@
+import type { CheckoutClock } from "./checkout-clock.ts";
+import {
+  createSession, expireSession, listAllSessions, listSessionLines, retrieveSession,
+} from "./checkout-sessions.ts";
 import { listAllEvents, retrieveEvent } from "./event-lists.ts";
 import type { FormMap } from "./form.ts";
 import type { Faults } from "./faults.ts";
@@ -18,6 +22,8 @@ export interface StripeParts {
   faults: Faults;
   endpoints: WebhookEndpoints;
   idempotency: Idempotency;
+  clock: CheckoutClock;
+  config: { session_seconds_min: number };
 }
 
 /** A request to the Stripe API, decoded. */
@@ -26,6 +32,8 @@ export interface StripeRequest extends KeyedRequest {
   /** Path parts after `/v1/`. */
   path: readonly string[];
   params: FormMap;
+  /** Where the client reached the simulator. */
+  origin: string;
 }
 
 const INTENT_ACTIONS = new Map([["confirm", confirmIntent], ["capture", captureIntent], ["cancel", cancelIntent]]);
@@ -53,9 +61,19 @@ function endpoint(parts: StripeParts, id: string): Reply {
   return ok(renderEndpoint(found, false));
 }
 
+async function readSession({ store }: StripeParts, request: StripeRequest): Promise<Reply> {
+  const [, object, id, lines, extra] = request.path;
+  if (object !== "sessions" || extra !== undefined) throw unknownUrl(request);
+  if (id === undefined) return ok(await listAllSessions(store, request.params));
+  if (lines === undefined) return ok(await retrieveSession(store, id, request.params));
+  if (lines !== "line_items") throw unknownUrl(request);
+  return ok(await listSessionLines(store, id, request.params));
+}
+
 async function read(parts: StripeParts, request: StripeRequest): Promise<Reply> {
   const [collection, id, extra] = request.path;
   const { store } = parts;
+  if (collection === "checkout") return readSession(parts, request);
   if (extra !== undefined) throw unknownUrl(request);
   switch (collection) {
     case "payment_intents":
@@ -80,13 +98,28 @@ async function read(parts: StripeParts, request: StripeRequest): Promise<Reply> 
   }
 }
 
-/** The handler of a POST, or undefined. `lookFirst`: its plan depends on what is stored. */
-function writer(
-  parts: StripeParts,
-  request: StripeRequest,
-): { plan: (facts: RequestFacts) => Promise<Plan>; lookFirst: boolean } | undefined {
+/** `lookFirst`: the plan depends on what is stored. */
+interface Writer {
+  plan: (facts: RequestFacts) => Promise<Plan>;
+  lookFirst: boolean;
+}
+
+function sessionWriter(parts: StripeParts, { path, params, origin }: StripeRequest): Writer | undefined {
+  const [, object, id, action, extra] = path;
+  if (object !== "sessions" || extra !== undefined) return undefined;
+  if (id === undefined) {
+    const { session_seconds_min: seconds_min } = parts.config;
+    return { lookFirst: false, plan: async (facts) => createSession(params, facts, { origin, seconds_min }) };
+  }
+  if (action !== "expire") return undefined;
+  return { plan: (facts) => expireSession(parts.store, id, params, facts), lookFirst: true };
+}
+
+/** The handler of a POST, or undefined. */
+function writer(parts: StripeParts, request: StripeRequest): Writer | undefined {
   const { params } = request;
   const [collection, id, action, extra] = request.path;
+  if (collection === "checkout") return sessionWriter(parts, request);
   if (extra !== undefined) return undefined;
   if (collection === "payment_intents" && id === undefined) {
     return { plan: (facts) => createIntent(parts, params, facts), lookFirst: false };
@@ -109,7 +142,11 @@ async function write(parts: StripeParts, request: StripeRequest): Promise<Reply>
   const found = writer(parts, request);
   if (found === undefined) throw unknownUrl(request);
   const { request_id, idempotency_key } = request;
-  const makePlan = (): Promise<Plan> => found.plan({ request_id, idempotency_key, now_ms: Date.now() });
+  const makePlan = async (): Promise<Plan> => {
+    const plan = await found.plan({ request_id, idempotency_key, now_ms: Date.now() });
+    if (plan.writes.session?.status === "open") parts.clock.notice(plan.writes.session.expires_at);
+    return plan;
+  };
   const reply = await parts.idempotency.execute(request, makePlan, found.lookFirst);
   if (request.path[0] === "webhook_endpoints") await parts.endpoints.load();
   return reply;

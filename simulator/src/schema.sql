@@ -15,6 +15,15 @@ create table if not exists simulator.charges (
   record json not null
 );
 
+create table if not exists simulator.checkout_sessions (
+  id text collate "C" primary key,
+  version integer not null,
+  status text not null generated always as (record ->> 'status') stored,
+  expires_at bigint not null generated always as ((record ->> 'expires_at')::bigint) stored,
+  record json not null
+);
+create index if not exists checkout_sessions_open on simulator.checkout_sessions (expires_at) where status = 'open';
+
 create table if not exists simulator.payment_methods (
   id text collate "C" primary key,
   record json not null
@@ -69,11 +78,12 @@ create table if not exists simulator.webhook_deliveries (
 create index if not exists webhook_deliveries_due on simulator.webhook_deliveries (next_attempt_at);
 
 -- Writes a batch of requests in one transaction. Each row names its operation (its request). An operation is refused
--- as a whole, and only it, when its idempotency key is already stored ('replay') or when the intent it changes has
--- moved on since it was read ('stale'). Returns the refused operations.
+-- as a whole, and only it, when its idempotency key is already stored ('replay') or when the intent or the session it
+-- changes has moved on since it was read ('stale'). Returns the refused operations.
+drop function if exists simulator.commit_operations(json, json, json, json, json, json, json, json);
 create or replace function simulator.commit_operations(
   p_requests json, p_intents json, p_charges json, p_effects json, p_deliveries json,
-  p_once_faults json, p_payment_methods json, p_endpoints json
+  p_once_faults json, p_payment_methods json, p_endpoints json, p_sessions json
 ) returns table (operation integer, refusal text)
 language plpgsql as $$
 declare
@@ -90,6 +100,16 @@ begin
       where r.version > 1 order by r.id
   loop
     select p.version into found_version from simulator.payment_intents p where p.id = changed.id for update;
+    if found_version is distinct from changed.version - 1 then
+      stale := stale || changed.operation;
+    end if;
+  end loop;
+  for changed in
+    select r.operation, r.id, r.version from json_to_recordset(p_sessions)
+      as r(operation integer, id text, version integer)
+      where r.version > 1 order by r.id
+  loop
+    select s.version into found_version from simulator.checkout_sessions s where s.id = changed.id for update;
     if found_version is distinct from changed.version - 1 then
       stale := stale || changed.operation;
     end if;
@@ -151,6 +171,14 @@ begin
     insert into simulator.payment_methods (id, record)
       select r.id, r.record from json_to_recordset(p_payment_methods) as r(operation integer, id text, record json)
         where r.operation <> all (refused);
+  end if;
+  if p_sessions is not null then
+    insert into simulator.checkout_sessions (id, version, record)
+      select r.id, r.version, r.record
+        from json_to_recordset(p_sessions) as r(operation integer, id text, version integer, record json)
+        where r.operation <> all (refused)
+      on conflict (id) do update set version = excluded.version, record = excluded.record
+        where checkout_sessions.version = excluded.version - 1;
   end if;
   if p_endpoints is not null then
     insert into simulator.webhook_endpoints (id, record)

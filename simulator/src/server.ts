@@ -1,7 +1,10 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { adminRoutes } from "./admin.ts";
+import { AdyenPsp } from "./adyen/adyen.ts";
 import { keyCheck } from "./auth.ts";
+import { CheckoutClock } from "./checkout-clock.ts";
+import { pageRoutes } from "./checkout-page.ts";
 import type { SimulatorConfig } from "./config.ts";
 import { Faults } from "./faults.ts";
 import { requestListener } from "./http-listener.ts";
@@ -36,28 +39,41 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   const idempotency = new Idempotency(
     store, (type) => endpoints.wanting(type), (deliveries) => sender.enqueue(deliveries),
   );
-  const parts = { config, store, faults, endpoints, sender, idempotency };
+  const adyen = new AdyenPsp(store, faults, config.adyen);
+  const clock = new CheckoutClock(store, idempotency);
+  const parts = { config, store, faults, endpoints, sender, idempotency, clock };
   const server = http.createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000 },
     requestListener({
-      checkKey: keyCheck(config.secret_key), stripe: stripeRoutes(parts), admin: adminRoutes(parts), faults,
+      checkKey: keyCheck(config.secret_key), stripe: stripeRoutes(parts), faults, adyen: (request) => adyen.answer(request),
+      page: pageRoutes(parts),
+      admin: adyen.withReset(adminRoutes(parts)),
     }),
   );
+  const rest = {
+    async close(): Promise<void> {
+      await clock.close();
+      await adyen.close();
+      await store.close();
+    },
+  };
   try {
+    await adyen.start();
     await endpoints.load();
     await endpoints.registerFromEnvironment(config.webhook, Date.now());
     const url = await listen(server, config.port, config.host);
     sender.start();
+    clock.start();
     let closing: Promise<void> | undefined;
-    return { url, close: () => (closing ??= close(server, sender, store)) };
+    return { url, close: () => (closing ??= close(server, sender, rest)) };
   } catch (error) {
     await sender.close();
-    await store.close();
+    await rest.close();
     throw error;
   }
 }
 
-async function close(server: http.Server, sender: WebhookSender, store: { close(): Promise<void> }): Promise<void> {
+async function close(server: http.Server, sender: WebhookSender, rest: { close(): Promise<void> }): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeIdleConnections();
   await sender.close();
@@ -65,5 +81,5 @@ async function close(server: http.Server, sender: WebhookSender, store: { close(
   await Promise.race([closed, grace]);
   server.closeAllConnections();
   await closed;
-  await store.close();
+  await rest.close();
 }

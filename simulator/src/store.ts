@@ -4,7 +4,7 @@ import { GroupCommit } from "./group-commit.ts";
 import type { EventRecord, RequestRow, Writes } from "./records.ts";
 
 const SCHEMA_LOCK = 727_001;
-const COMMIT = "select operation, refusal from simulator.commit_operations($1, $2, $3, $4, $5, $6, $7, $8)";
+const COMMIT = "select operation, refusal from simulator.commit_operations($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 export interface Delivery {
   event: EventRecord;
@@ -18,7 +18,7 @@ export interface Operation {
   deliveries: readonly Delivery[];
 }
 
-/** `stale`: the intent changed since it was read. `replay`: the idempotency key was stored before. */
+/** `stale`: the intent or the session changed since it was read. `replay`: the idempotency key was stored before. */
 export type CommitOutcome = "done" | "replay" | "stale";
 
 interface Refusal {
@@ -51,6 +51,7 @@ function commitParameters(operations: readonly Operation[]): (string | null)[] {
     rows(operations, (o) => some(o.writes.once_fault, (key) => ({ key }))),
     rows(operations, (o) => some(o.writes.payment_method, (record) => ({ id: record.id, record }))),
     rows(operations, (o) => some(o.writes.endpoint, (record) => ({ id: record.id, record }))),
+    rows(operations, (o) => some(o.writes.session, (record) => ({ id: record.id, version: record.version, record }))),
   ];
 }
 

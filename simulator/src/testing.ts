@@ -45,7 +45,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export function startForTest(databaseUrl: string, changes: Partial<SimulatorConfig> = {}): Promise<Simulator> {
   return startSimulator({
     port: 0, host: "127.0.0.1", database_url: databaseUrl, secret_key: SECRET_KEY, webhook: null, success_rate: 1,
-    latency_ms: 0, ...changes,
+    latency_ms: 0, session_seconds_min: 1_800, ...changes,
   });
 }
 
@@ -94,6 +94,27 @@ export function tokenCharge(token: string, metadata: Record<string, string> = {}
   // The SDK's type of payment_method_data does not list `card`; the API takes it.
   const data = { type: "card" as const, card: { token } };
   return { ...rest, payment_method_data: data };
+}
+
+/** Parameters of a Checkout Session for 40.00 in two lines. */
+export function session(
+  changes: Partial<Stripe.Checkout.SessionCreateParams> = {},
+): Stripe.Checkout.SessionCreateParams {
+  return {
+    mode: "payment", success_url: "https://shop.example/done?session={CHECKOUT_SESSION_ID}",
+    cancel_url: "https://shop.example/cart",
+    line_items: [
+      { quantity: 1, price_data: { currency: "usd", unit_amount: 1_500, product_data: { name: "Mug" } } },
+      { quantity: 2, price_data: { currency: "usd", unit_amount: 1_250, product_data: { name: "Candle" } } },
+    ],
+    ...changes,
+  };
+}
+
+/** Posts the page's card form as a browser does; redirects are not followed. */
+export function submitCard(pageUrl: string | null, fields: Record<string, string> = {}): Promise<Response> {
+  const filled = { number: "4242 4242 4242 4242", expiry: "12 / 34", cvc: "123", name: "Test Buyer", ...fields };
+  return fetch(pageUrl ?? "", { method: "POST", body: new URLSearchParams(filled), redirect: "manual" });
 }
 
 /** The Stripe error a call ends with; fails when it succeeds. */

@@ -20,8 +20,12 @@ export function recordOverdue(tx: Queryable, overdueSeconds: number, limit: numb
         where o.status <> 'SUCCESS' and o.status in ${movingStates}
           and o.status_cause <> 'risk_review'
           and t.occurred_at < now() - $1 * interval '1 second'
-          -- What waits for its time is not overdue before it has come.
-          and coalesce(o.next_retry_at, '-infinity') < now() - $1 * interval '1 second'
+          -- What waits for a time, its own or its page's, is not overdue before that has passed as long ago.
+          and coalesce(case o.status
+                when 'RETRY_SCHEDULED' then o.next_retry_at
+                when 'PENDING' then (select max(a.page_expires_at) from payment_attempts a
+                                      where a.checkout_id = o.checkout_id and a.payment_order_id is null)
+              end, '-infinity') < now() - $1 * interval '1 second'
           and not exists (
             select from overdue_orders d where d.payment_order_id = o.payment_order_id and d.transition_number = t.transition_number
           )
