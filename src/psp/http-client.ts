@@ -31,7 +31,7 @@ export class HttpTimeoutError extends Error {
 /**
  * HTTP/1.1 to one PSP over kept connections, for the SDKs' places for a client of one's own. With it a
  * call through Stripe's SDK takes 165 µs of CPU, with `node:http` 300. Errors before an answer carry a
- * code: one of `neverConnectedCodes`, ECONNRESET when a connection broke, ETIMEDOUT.
+ * code: one of `neverConnectedCodes`, CONNECTION_BROKEN, ETIMEDOUT.
  */
 export class PspHttpClient {
   readonly #pool: Pool;
@@ -108,7 +108,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #fail(error: Error): void {
     if (this.#head !== undefined) return this.#end(error);
     clearTimeout(this.#timer);
-    this.#reject(withSystemCode(error));
+    this.#reject(withoutHiddenRetry(error));
   }
 
   #end(body: string | Error): void {
@@ -117,8 +117,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** The client's own code for a broken connection as the system's, which the SDKs know. */
-function withSystemCode(error: Error): Error {
-  const isBroken = "code" in error && error.code === "UND_ERR_SOCKET";
-  return isBroken ? Object.assign(new Error(error.message, { cause: error }), { code: "ECONNRESET" }) : error;
+const brokenCodes: ReadonlySet<unknown> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
+/**
+ * A broken connection under a code that no SDK knows. Stripe's repeats a request by itself after
+ * ECONNRESET, whatever it is told, and shows the second one's failure only: a charge whose answer was
+ * lost, then "connection refused", looked as if nothing had been sent, and was charged again.
+ */
+function withoutHiddenRetry(error: Error): Error {
+  const isBroken = "code" in error && brokenCodes.has(error.code);
+  return isBroken ? Object.assign(new Error(error.message, { cause: error }), { code: "CONNECTION_BROKEN" }) : error;
 }

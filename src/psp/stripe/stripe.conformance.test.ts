@@ -46,8 +46,6 @@ const profile: PspProfile = {
   inquiry: "succeeded",
   inquiry_unreachable: "unknown",
   faults: {
-    // The SDK repeats a broken connection once by itself, under the same key.
-    disconnect_after_charge: { first: "succeeded" },
     // A stored 500 has ended, and the list of payments shows whether it charged.
     "500_before": { again: "declined" },
     "500_after_charge": { again: "succeeded" },
