@@ -31,9 +31,9 @@ async function send(route: Route, authorization: string | undefined): Promise<Re
 const named = (route: Route): string => `${route.method} ${route.path}`;
 
 describe("every route needs a key and the right for what it does (R232)", () => {
-  test("the routes of openapi.json that need no key are exactly those for machines and for signed webhooks", () => {
+  test("the routes of openapi.json that need no key are exactly those for machines, for signed webhooks and for the buyer with a signed link", () => {
     expect(routes.filter((route) => route.isOpen).map(named).sort()).toEqual([
-      "GET /livez", "GET /readyz", "POST /api/v1/webhooks/payment-status", "POST /api/v1/webhooks/some_id",
+      "GET /livez", "GET /pay/some_id/state", "GET /readyz", "POST /api/v1/webhooks/payment-status", "POST /api/v1/webhooks/some_id",
     ]);
     expect(routes.filter((route) => !route.isOpen).length).toBeGreaterThanOrEqual(20);
   });

@@ -1,5 +1,6 @@
 /** The Stripe adapter, on the official SDK. */
 import Stripe from "stripe";
+import { now } from "../../clock.ts";
 import { PspHttpClient } from "../http-client.ts";
 import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome, VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
@@ -141,7 +142,7 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
 
 function verify(stripe: Stripe, secrets: readonly string[], body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined {
   const signature = headers["stripe-signature"];
-  if (typeof signature !== "string") return undefined;
+  if (typeof signature !== "string" || isFromTheFuture(signature)) return undefined;
   for (const secret of secrets) {
     try {
       const event = stripe.webhooks.constructEvent(body, signature, secret, tolerance_seconds);
@@ -158,6 +159,12 @@ function verify(stripe: Stripe, secrets: readonly string[], body: Buffer, header
     }
   }
   return undefined;
+}
+
+/** The SDK refuses old signatures only; one that is dated ahead could be replayed for as long as it likes. */
+function isFromTheFuture(signature: string): boolean {
+  const signed_at = Number(/(?:^|,)t=(\d+)/.exec(signature)?.[1]);
+  return signed_at > now().getTime() / 1_000 + tolerance_seconds;
 }
 
 function metadataOf(event: Stripe.Event): Record<string, string> {

@@ -2,10 +2,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { attemptId } from "../../src/ids.ts";
-import { toCurrencyCode } from "../../src/money/money.ts";
-import type { ChargeRequest, Psp } from "../../src/psp/port.ts";
-import { createStripe } from "../../src/psp/stripe/stripe.ts";
+import { attemptId } from "../../ids.ts";
+import { toCurrencyCode } from "../../money/money.ts";
+import type { ChargeRequest, Psp } from "../port.ts";
+import { createStripe } from "./stripe.ts";
 
 type Handler = Parameters<typeof createServer>[1];
 
