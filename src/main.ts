@@ -19,6 +19,10 @@ program.command("verify").description("recompute the books from the entries; exi
   .action(async () => (await import("./cli/verify.ts")).verify());
 program.command("demo").description("the whole path of payments, shown and checked")
   .action(async () => (await import("./cli/demo.ts")).demo());
+program.command("chaos").description("a seeded history of payments under faults, then every promise checked; exit 1 if one is broken")
+  .requiredOption("--seed <number>", "the same seed: the same checkouts and faults").option("--payments <count>", "payment orders in all", "300")
+  .option("--keep", "leave the databases for a look").option("--verbose", "print each fault")
+  .action(async (options: { seed: string; payments: string; keep?: true; verbose?: true }) => (await import("./cli/chaos.ts")).chaos(options));
 program.command("shell").description("a console with the services loaded")
   .action(async () => (await import("./cli/shell.ts")).shell());
 

@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { monotonicMilliseconds } from "../clock.ts";
+import { loadConfig } from "../config.ts";
+import { messageOf } from "../errors.ts";
+import { describeRun, findBroken } from "./chaos/report.ts";
+import { runChaos, type ChaosReport } from "./chaos/run.ts";
+import { findFreePort } from "./demo/free-port.ts";
+import { Paper } from "./demo/paper.ts";
+
+export type ChaosSettings = { readonly seed: string; readonly payments: string; readonly keep?: true; readonly verbose?: true };
+
+const seed_max = 2 ** 32 - 1;
+const payments_max = 10_000;
+/** Of one claim; the count says how many there are. */
+const faults_shown_max = 20;
+
+/** `pacioli chaos`: exit code 0 only if every claim holds, 2 if the run itself was not possible. */
+export async function chaos(settings: ChaosSettings): Promise<void> {
+  const seed = wholeNumber("--seed", settings.seed, 0, seed_max);
+  const payments = wholeNumber("--payments", settings.payments, 1, payments_max);
+  const start = monotonicMilliseconds();
+  const paper = new Paper(process.stdout);
+  const { data_dir } = loadConfig("development");
+  const signal = interruption();
+  paper.title(`Chaos, seed ${seed}`, "Real processes, killed for real; the PSP keeps its own books, and in the end each charge is asked for.");
+  try {
+    const report = await runChaos({
+      seed, payments, data_dir, port: await findFreePort(), is_kept: settings.keep === true, signal,
+      on_phase: (title, subtitle) => paper.heading(title, subtitle),
+      on_progress: (line) => paper.line(line),
+      on_fault: (line) => {
+        if (settings.verbose === true) paper.line(line);
+      },
+    });
+    process.exitCode = conclude(paper, report, payments, (monotonicMilliseconds() - start) / 1_000);
+    if (settings.keep === true) paper.line(`The databases stay: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`);
+  } catch (error) {
+    paper.verdict(signal.aborted ? "Interrupted. Everything is stopped." : `The run was not possible: ${messageOf(error)}`, false);
+    process.exitCode = signal.aborted ? 130 : 2;
+  }
+}
+
+function conclude(paper: Paper, report: ChaosReport, payments: number, seconds: number): 0 | 1 {
+  for (const { statement, checked_count, faults } of report.checks) {
+    const shown = faults.slice(0, faults_shown_max).map(({ subject, problem }) => `${subject}: ${problem}`);
+    const more = faults.length > shown.length ? [`… ${faults.length} in all`] : [];
+    paper.claim({ statement: `${statement} (${checked_count})`, is_true: faults.length === 0, details: [...shown, ...more] });
+  }
+  paper.blank();
+  for (const line of describeRun(report)) paper.line(line);
+  const broken = findBroken(report);
+  if (broken.length === 0) {
+    paper.verdict(`All ${report.checks.length} claims hold (${seconds.toFixed(0)} s).`, true);
+    return 0;
+  }
+  paper.verdict(`${broken.length} of ${report.checks.length} claims do not hold. Again: pacioli chaos --seed ${report.seed} --payments ${payments} --verbose --keep`, false);
+  return 1;
+}
+
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new Error(`${name}: "${text}" is not a whole number from ${min} to ${max}`);
+}
+
+/** Aborted by Ctrl-C, a closed terminal or a closed pipe. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.stdout.on("error", () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}

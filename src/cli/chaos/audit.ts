@@ -1,0 +1,99 @@
+import type { Database } from "../../db/db.ts";
+import type { Check } from "../../ledger/ledger.ts";
+import { formatAmount, toCurrencyCode } from "../../money/money.ts";
+import { findWallet } from "../../wallets/wallets.ts";
+import { verifyBooks } from "../verify.ts";
+import { postCheckout, type ClientContext } from "./clients.ts";
+import { countCharges, findEffects } from "./effects.ts";
+import { compareSides } from "./invariants.ts";
+import type { Violation } from "./journal.ts";
+import type { PlannedCheckout } from "./plan.ts";
+import { waitForQuiet } from "./quiet.ts";
+import { countMessages, countRows, selectDubiousMessages, selectOutcomes, type Outcome, type Rows } from "./queries.ts";
+import type { Random } from "./random.ts";
+import { forgeries } from "./schedule.ts";
+import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
+
+export type AuditContext = ClientContext & {
+  readonly database: Database;
+  readonly plan: readonly PlannedCheckout[];
+  readonly webhook_secret: string;
+  readonly random: Random;
+};
+
+/** All claims about a run that has come to rest: what is asked once more changes nothing, and then all sides agree. */
+export async function audit(context: AuditContext): Promise<Check[]> {
+  const { database, wire, plan, journal } = context;
+  const repeated = [await repeatCheckouts(context), await repeatNews(context)];
+  const outcomes = await selectOutcomes(database);
+  const effects = await findEffects(wire, plan.map((checkout) => checkout.checkout_id));
+  return [
+    ...compareSides({ plan, journal, outcomes, effects }), ...repeated,
+    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes),
+    ...(await verifyBooks(database)).map((check) => ({ ...check, statement: `books: ${check.statement}` })),
+  ];
+}
+
+type State = Rows & { readonly charges: bigint };
+
+const stateOf = async ({ database, wire }: AuditContext): Promise<State> => ({ ...await countRows(database), charges: BigInt(await countCharges(wire)) });
+
+function changesOf(before: State, after: State): Violation[] {
+  return Object.entries(after).filter(([name, count]) => before[name] !== count)
+    .map(([name, count]) => ({ subject: name, problem: `were ${before[name] ?? 0n}, are ${count}` }));
+}
+
+/** I6, once more for everything: the same bytes, no effect. */
+async function repeatCheckouts(context: AuditContext): Promise<Check> {
+  const { plan, journal } = context;
+  const before = await stateOf(context);
+  const faults: Violation[] = [];
+  for (const checkout of plan) {
+    const answer = await postCheckout(context, checkout);
+    const subject = `checkout ${checkout.checkout_id}`;
+    if (answer.text !== journal.accepted.get(checkout.checkout_id)) faults.push({ subject, problem: `is answered ${answer.status} ${answer.text}` });
+    else if (!answer.is_replay) faults.push({ subject, problem: "does not say that it was answered before" });
+  }
+  return { statement: "I6: each checkout sent again now: the first answer byte for byte, and no effect", checked_count: BigInt(plan.length), faults: [...faults, ...changesOf(before, await stateOf(context))] };
+}
+
+/** Genuine webhooks again and forged ones, when everything is decided: neither may change anything. */
+async function repeatNews(context: AuditContext): Promise<Check> {
+  const before = await stateOf(context);
+  const count = await repeatWebhooks(context, context.random, { copies: 2, is_all: true });
+  const target = await findTarget(context.wire);
+  if (target !== undefined) await Promise.all(forgeries.map((forgery) => sendForgery(context, forgery, target, 0)));
+  const unsettled = await waitForQuiet({ ...context, acted_orders: [], seconds_max: 15, on_progress: () => undefined });
+  const faults = unsettled.map(({ what, count: left, example }): Violation => ({ subject: example, problem: `${left} ${what} 15 s later` }));
+  return {
+    statement: "genuine webhooks again, in another order and twice at once, and one of every forgery: nothing changes",
+    checked_count: BigInt(count + (target === undefined ? 0 : forgeries.length)), faults: [...faults, ...changesOf(before, await stateOf(context))],
+  };
+}
+
+async function webhooksAreApplied(database: Database): Promise<Check> {
+  const dubious = await selectDubiousMessages(database);
+  return {
+    statement: "no forged webhook was taken in, and every genuine one was applied", checked_count: await countMessages(database),
+    faults: dubious.map(({ psp_event_id, state }) => ({ subject: `webhook ${psp_event_id}`, problem: `is ${state}` })),
+  };
+}
+
+/** Each wallet, as its seller sees it, against the paid orders. */
+async function walletsAreEqual(database: Database, outcomes: readonly Outcome[]): Promise<Check> {
+  const paid = outcomes.filter((outcome) => outcome.status === "SUCCESS");
+  const bySeller = Map.groupBy(paid, (outcome) => outcome.seller_account);
+  const faults: Violation[] = [];
+  let count = 0;
+  for (const [seller, orders] of bySeller) {
+    const wallet = await findWallet(database, seller);
+    for (const [currency, ofCurrency] of Map.groupBy(orders, (order) => order.currency)) {
+      count += 1;
+      const earned = ofCurrency.reduce((sum, order) => sum + order.amount_minor - order.commission_minor, 0n);
+      const needed = formatAmount({ amount_minor: earned, currency: toCurrencyCode(currency) });
+      const total = wallet?.balances.find((balance) => balance.currency === currency)?.total ?? "nothing";
+      if (total !== needed) faults.push({ subject: `wallet of ${seller}`, problem: `holds ${total} ${currency}, its paid orders come to ${needed}` });
+    }
+  }
+  return { statement: "each wallet holds what its seller's paid orders come to", checked_count: BigInt(count), faults };
+}

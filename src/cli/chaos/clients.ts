@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Type } from "typebox";
+import { monotonicMilliseconds } from "../../clock.ts";
+import type { Journal, Request } from "./journal.ts";
+import { bodyOf, type PlannedCheckout, type PlannedOrder } from "./plan.ts";
+import { read, type Answer, type Wire } from "./wire.ts";
+
+export type ClientContext = { readonly wire: Wire; readonly journal: Journal; readonly signal: AbortSignal };
+
+const clients_at_once = 8;
+/** Longer than any start of the database, after which the service answers again. */
+const request_seconds_max = 90;
+const wait_seconds_max = 3;
+
+/** Clients that work the plan off side by side, in its order; `onStep` is called before each checkout. */
+export async function runClients(context: ClientContext, plan: readonly PlannedCheckout[], onStep: (step: number) => Promise<void>): Promise<void> {
+  const left = plan.values();
+  await Promise.all(Array.from({ length: clients_at_once }, async () => {
+    for (const checkout of left) {
+      await sleep(checkout.habits.pause_ms, undefined, { signal: context.signal });
+      await onStep(checkout.step);
+      await shop(context, checkout, plan);
+    }
+  }));
+}
+
+async function shop(context: ClientContext, checkout: PlannedCheckout, plan: readonly PlannedCheckout[]): Promise<void> {
+  const { copies, patience_ms } = checkout.habits;
+  await Promise.all(Array.from({ length: copies }, (_, copy) => postCheckout(context, checkout, copy === 0 ? patience_ms : null)));
+  await abuse(context, checkout, plan);
+  const [first] = checkout.orders;
+  if (checkout.habits.cancels) await sendUntilDecided(context, "cancel", first.payment_order_id, () => context.wire.api("POST", `/payments/${first.payment_order_id}/cancel`));
+  if (checkout.card.ending === "waits_for_buyer") await Promise.all(checkout.orders.map((order) => actAsBuyer(context, checkout, order)));
+  else if (checkout.habits.retries > 0 && checkout.card.ending === "declined") await retryByHand(context, checkout);
+}
+
+/** The checkout's own request, exactly as its client always sends it. */
+export function postCheckout(context: ClientContext, checkout: PlannedCheckout, patience_ms: number | null = null): Promise<Answer> {
+  const headers = keyOf(checkout);
+  const body = bodyOf(checkout);
+  return sendUntilDecided(context, "checkout", checkout.checkout_id, (tries) =>
+    context.wire.api("POST", "/payments", { body, headers, ...(tries === 1 && patience_ms !== null ? { patience_ms } : {}) }));
+}
+
+const keyOf = (checkout: PlannedCheckout): Record<string, string> =>
+  (checkout.habits.has_idempotency_key ? { "idempotency-key": `key-${checkout.checkout_id}` } : {});
+
+/** What must be refused, and leave no trace. */
+async function abuse(context: ClientContext, checkout: PlannedCheckout, plan: readonly PlannedCheckout[]): Promise<void> {
+  const post = (request: Request, body: string, headers: Record<string, string> = {}): Promise<Answer> =>
+    sendUntilDecided(context, request, checkout.checkout_id, () => context.wire.api("POST", "/payments", { body, headers }));
+  const [first, ...others] = checkout.orders;
+  const cheaper = bodyOf({ ...checkout, orders: [{ ...first, seller_account: "seller_thief" }, ...others] });
+  switch (checkout.habits.abuse) {
+    case "none":
+      return;
+    case "other_body":
+      await post("other_body", cheaper);
+      return;
+    case "other_body_same_key":
+      await post("other_body", cheaper, keyOf(checkout));
+      return;
+    case "order_of_another": {
+      const victim = plan.find((one) => context.journal.accepted.has(one.checkout_id)) ?? checkout;
+      await post("order_of_another", bodyOf({ ...checkout, checkout_id: `${checkout.checkout_id}-thief`, orders: [victim.orders[0]] }));
+    }
+  }
+}
+
+const Order = Type.Object({ status: Type.String(), psp_token: Type.Union([Type.String(), Type.Null()]) });
+type Order = { status: string; psp_token: string | null };
+
+/** The order once it is in the state; undefined when that takes too long. */
+async function waitForOrder(context: ClientContext, order: PlannedOrder, status: string): Promise<Order | undefined> {
+  const deadline = monotonicMilliseconds() + wait_seconds_max * 1_000;
+  while (monotonicMilliseconds() < deadline) {
+    const found = read((await context.wire.api("GET", `/payments/${order.payment_order_id}`)).text, Order);
+    if (found?.status === status) return found;
+    await sleep(100, undefined, { signal: context.signal });
+  }
+  return undefined;
+}
+
+/** At the PSP's page, which knows nothing of us: pays with another card, or gives up. */
+async function actAsBuyer(context: ClientContext, checkout: PlannedCheckout, order: PlannedOrder): Promise<void> {
+  if (checkout.habits.buyer === "leaves") return;
+  const waiting = await waitForOrder(context, order, "PENDING");
+  if (waiting === undefined || waiting.psp_token === null) return;
+  context.journal.acted.add(order.payment_order_id);
+  const path = `payment_intents/${waiting.psp_token}`;
+  for (let tries = 1; tries <= 20; tries++) {
+    const { status } = checkout.habits.buyer === "pays"
+      ? await context.wire.psp("POST", `${path}/confirm`, { payment_method: "pm_card_visa" })
+      : await context.wire.psp("POST", `${path}/cancel`);
+    // 400: an earlier try did it.
+    if (status === 200 || status === 400) return;
+    await sleep(200, undefined, { signal: context.signal });
+  }
+}
+
+async function retryByHand(context: ClientContext, checkout: PlannedCheckout): Promise<void> {
+  for (const order of checkout.orders) {
+    for (let retry = 1; retry <= checkout.habits.retries; retry++) {
+      if (await waitForOrder(context, order, "FAILED") === undefined) return;
+      const headers = { "idempotency-key": `retry-${order.payment_order_id}-${retry}` };
+      await sendUntilDecided(context, "retry", order.payment_order_id, () => context.wire.api("POST", `/payments/${order.payment_order_id}/retry`, { headers }));
+    }
+  }
+}
+
+/** Sends again until there is a decision, whatever it is. */
+export async function sendUntilDecided(
+  { journal, signal }: Pick<ClientContext, "journal" | "signal">, request: Request, subject: string, send: (tries: number) => Promise<Answer>,
+): Promise<Answer> {
+  const deadline = monotonicMilliseconds() + request_seconds_max * 1_000;
+  for (let tries = 1; ; tries++) {
+    // A crowd that asks again all the time would take the processor from those that are starting.
+    if (tries > 1) await sleep(Math.min(100 * tries, 500), undefined, { signal });
+    const answer = await send(tries);
+    if (journal.note(request, subject, answer)) return answer;
+    if (monotonicMilliseconds() > deadline) {
+      journal.giveUp(request, subject, request_seconds_max);
+      return answer;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientContext } from "./clients.ts";
+import type { Random } from "./random.ts";
+import { describeFault, type Fault, type Forgery, type ScheduledFault } from "./schedule.ts";
+import type { Site } from "./site.ts";
+import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
+
+export type ConductorOptions = ClientContext & {
+  readonly site: Site;
+  readonly schedule: readonly ScheduledFault[];
+  readonly random: Random;
+  /** Told when a fault begins. */
+  readonly on_fault: (line: string) => void;
+};
+
+const usual_latency_ms = 20;
+
+/** Lets the faults of the schedule happen, one after another, when the history reaches their step. */
+export class Conductor {
+  readonly #options: ConductorOptions;
+  readonly #left: ScheduledFault[];
+  /** Ends when every fault that was begun is done. */
+  #last: Promise<void> = Promise.resolve();
+  /** Webhooks sent aside; they must not hold faults up while the service is away. */
+  readonly #aside: Promise<unknown>[] = [];
+  #asideCount = 0;
+
+  constructor(options: ConductorOptions) {
+    this.#options = options;
+    this.#left = [...options.schedule];
+  }
+
+  /** The history comes to this step. A client that brings the next fault waits until the former is done, so that the history cannot run away. */
+  async reach(step: number): Promise<void> {
+    while (this.#left[0] !== undefined && this.#left[0].step <= step) {
+      const [next] = this.#left.splice(0, 1);
+      if (next === undefined) return;
+      const former = this.#last;
+      this.#last = former.then(() => this.#begin(next));
+      // Whoever awaits it hears of its failure; nobody may be there to await it.
+      this.#last.catch(() => undefined);
+      await former;
+    }
+  }
+
+  /** Resolves when all that was begun is done. */
+  async end(): Promise<void> {
+    await this.#last;
+    await Promise.all(this.#aside);
+  }
+
+  async #begin(scheduled: ScheduledFault): Promise<void> {
+    this.#options.on_fault(describeFault(scheduled));
+    await this.#strike(scheduled.fault);
+  }
+
+  async #strike(fault: Fault): Promise<void> {
+    const { site, random } = this.#options;
+    const context = { ...this.#options, webhook_secret: site.webhook_secret };
+    switch (fault.kind) {
+      case "kill_service":
+        return site.service.kill();
+      case "kill_service_at":
+        return site.service.kill({ environment: { CRASH_POINT: `${fault.crash_point}:${fault.passings}` } });
+      case "kill_simulator":
+        if (fault.held_answers > 0) await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
+        await sleep(fault.after_ms);
+        return site.simulator.kill({ down_ms: fault.down_ms });
+      case "kill_postgres":
+        return site.restartPostgres("SIGKILL", fault.down_ms);
+      case "restart_postgres":
+        return site.restartPostgres("SIGINT", fault.down_ms);
+      case "charges_fail":
+        return this.#setFaults({ next: [{ fault: fault.fault, count: fault.count }] });
+      case "psp_slow":
+        return this.#setFaults({ latency_ms: fault.latency_ms });
+      case "psp_stalls":
+        await this.#setFaults({ latency_ms: site.config.psp.timeout_seconds * 1_000 + fault.late_ms });
+        await sleep(fault.for_ms);
+        return this.#setFaults({ latency_ms: usual_latency_ms });
+      case "webhooks_fail": {
+        const { kind: _, ...webhooks } = fault;
+        return this.#setFaults({ webhooks });
+      }
+      case "webhooks_again":
+        return this.#beside((number) => repeatWebhooks(context, random.fork(`webhooks ${number}`), { copies: fault.copies, is_all: false }));
+      case "forged_webhook":
+        return this.#beside((number) => this.#forge(fault.forgery, number));
+    }
+  }
+
+  #beside(work: (number: number) => Promise<unknown>): void {
+    this.#asideCount += 1;
+    const working = work(this.#asideCount);
+    working.catch(() => undefined);
+    this.#aside.push(working);
+  }
+
+  async #forge(forgery: Forgery, number: number): Promise<void> {
+    const target = await findTarget(this.#options.wire) ?? { payment_order_id: "none", attempt_id: "att_none", amount_minor: 100n, currency: "USD" };
+    await sendForgery({ ...this.#options, webhook_secret: this.#options.site.webhook_secret }, forgery, target, number);
+  }
+
+  /** A simulator that is away has no faults to set: it will come back without any. */
+  async #setFaults(faults: unknown): Promise<void> {
+    await this.#options.wire.simulator("POST", "faults", faults);
+  }
+}

@@ -1,0 +1,41 @@
+import { Type, type Static } from "typebox";
+import { read, type Wire } from "./wire.ts";
+
+const Effect = Type.Object({
+  payment_intent: Type.String(), amount_minor: Type.Integer(), currency: Type.String(),
+  metadata: Type.Object({ payment_order_id: Type.Optional(Type.String()), attempt_id: Type.Optional(Type.String()) }),
+});
+/** One charge that really happened, by the simulator's own books. */
+export type Effect = Static<typeof Effect>;
+
+const Effects = Type.Object({ has_more: Type.Boolean(), data: Type.Array(Effect) });
+const Summary = Type.Object({ charges: Type.Integer() });
+
+/** All charges: those of each checkout, and whatever else there is. Errors when the simulator does not tell. */
+export async function findEffects(wire: Wire, checkoutIds: readonly string[]): Promise<Effect[]> {
+  const effects: Effect[] = [];
+  for (const checkoutId of checkoutIds) {
+    const { data } = await ask(wire, `effects?checkout_id=${encodeURIComponent(checkoutId)}`);
+    effects.push(...data);
+  }
+  const total = await countCharges(wire);
+  if (total === effects.length) return effects;
+  // Some carry no checkout of ours; the list of all of them shows which, if not too long.
+  const known = new Set(effects.map((effect) => effect.payment_intent));
+  const all = await ask(wire, "effects");
+  return [...effects, ...all.data.filter((effect) => !known.has(effect.payment_intent))];
+}
+
+export async function countCharges(wire: Wire): Promise<number> {
+  const answer = await wire.simulator("GET", "effects/summary");
+  const summary = read(answer.text, Summary);
+  if (summary === undefined) throw new Error(`the simulator does not say how many charges it made: ${answer.status} ${answer.text}`);
+  return summary.charges;
+}
+
+async function ask(wire: Wire, path: string): Promise<Static<typeof Effects>> {
+  const answer = await wire.simulator("GET", path);
+  const effects = read(answer.text, Effects);
+  if (effects === undefined) throw new Error(`the simulator does not tell its charges: ${answer.status} ${answer.text}`);
+  return effects;
+}

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import type { Effect } from "./effects.ts";
+import { compareSides, type Evidence } from "./invariants.ts";
+import { Journal } from "./journal.ts";
+import { planCheckouts, type PlannedCheckout } from "./plan.ts";
+import type { Outcome } from "./queries.ts";
+import { Random } from "./random.ts";
+
+const habits = { ...planCheckouts(new Random(1), 1)[0]?.habits, copies: 1, patience_ms: null, cancels: false, buyer: "leaves" } as PlannedCheckout["habits"];
+const plan = planCheckouts(new Random(3), 3).map((checkout): PlannedCheckout => ({ ...checkout, habits, card: { token: "tok_visa", ending: "paid" } }));
+const orders = plan.flatMap((checkout) => checkout.orders.map((order) => ({ ...order, checkout_id: checkout.checkout_id })));
+
+const outcomes = orders.map(({ payment_order_id, checkout_id, seller_account, money }): Outcome => ({
+  payment_order_id, checkout_id, seller_account, ...money, status: "SUCCESS", status_cause: "psp_succeeded", psp_token: `pi_${payment_order_id}`,
+  attempts: "", paid_attempt_id: `att_${payment_order_id}`, has_open_case: false, capture_count: 1, seller_credit_minor: money.amount_minor, commission_minor: 0n,
+}));
+const effects = orders.map(({ payment_order_id, money }): Effect => ({
+  payment_intent: `pi_${payment_order_id}`, amount_minor: Number(money.amount_minor) * (money.currency === "ISK" ? 100 : 1),
+  currency: money.currency.toLowerCase(), metadata: { payment_order_id, attempt_id: `att_${payment_order_id}` },
+}));
+
+function journalOf(texts: readonly string[] = plan.map(() => "accepted")): Journal {
+  const journal = new Journal();
+  plan.forEach((checkout, index) => journal.note("checkout", checkout.checkout_id, { status: 202, text: texts[index] ?? "", is_replay: false }));
+  return journal;
+}
+
+const brokenBy = (changes: Partial<Evidence>): string[] =>
+  compareSides({ plan, journal: journalOf(), outcomes, effects, ...changes }).filter((check) => check.faults.length > 0).map((check) => check.statement.slice(0, 20));
+
+const [first, ...others] = outcomes as [Outcome, ...Outcome[]];
+const [charge, ...charges] = effects as [Effect, ...Effect[]];
+const withFirst = (changes: Partial<Outcome>): Partial<Evidence> => ({ outcomes: [{ ...first, ...changes }, ...others] });
+const unpaid: Partial<Outcome> = { status: "FAILED", status_cause: "psp_declined", paid_attempt_id: null, psp_token: null, capture_count: 0, seller_credit_minor: 0n };
+
+test("where clients, database and PSP agree, every claim holds", () => {
+  expect(brokenBy({})).toEqual([]);
+});
+
+describe("what does not fit is found", () => {
+  test.each<[string, Partial<Evidence>, RegExp]>([
+    ["an order that was accepted and is gone", { outcomes: others, effects: charges }, /^I7/],
+    ["an order stored with another amount", withFirst({ amount_minor: first.amount_minor + 1n }), /^I7/],
+    ["an order that nobody sent", { outcomes: [...outcomes, { ...first, ...unpaid, payment_order_id: "stranger" }] }, /^I6: what was refused/],
+    ["a paid order without a charge", { effects: charges }, /^I5: each paid/],
+    ["a second charge", { effects: [charge, ...effects] }, /^I5: no order/],
+    ["a charge of another amount", { effects: [{ ...charge, amount_minor: charge.amount_minor + 1 }, ...charges] }, /^I5: each paid/],
+    ["a charge in another currency", { effects: [{ ...charge, currency: "chf" }, ...charges] }, /^I5: each paid/],
+    ["a charge by another attempt", { effects: [{ ...charge, metadata: { ...charge.metadata, attempt_id: "att_other" } }, ...charges] }, /^I5: each paid/],
+    ["a charge for an order that failed", withFirst(unpaid), /^I5: each charge/],
+    ["a charge for nobody", { effects: [...effects, { ...charge, payment_intent: "pi_x", metadata: {} }] }, /^I5: each charge/],
+    ["an order that is still undecided", { ...withFirst({ ...unpaid, status: "UNKNOWN" }), effects: charges }, /^nothing is left/],
+    ["a good card that was declined", { ...withFirst(unpaid), effects: charges }, /^every order ended/],
+    ["an order booked twice", withFirst({ capture_count: 2 }), /^the ledger holds/],
+    ["an order booked with too little", withFirst({ seller_credit_minor: first.amount_minor - 1n }), /^the ledger holds/],
+    ["two answers to one checkout", { journal: twoAnswers() }, /^I6: a repeated/],
+    ["a 500", { journal: anAnswer(500) }, /^every answer/],
+    ["a forged webhook that was taken", { journal: anAnswer(200, "forged_webhook") }, /^every answer/],
+  ])("%s", (_name, changes, claim) => {
+    expect(brokenBy(changes)).toEqual(expect.arrayContaining([expect.stringMatching(claim)]));
+  });
+
+  test("a charge for an order that is not paid is no fault while a dead letter tells of it", () => {
+    expect(brokenBy(withFirst({ ...unpaid, has_open_case: true }))).toEqual([expect.stringMatching(/^every order ended/)]);
+  });
+});
+
+function twoAnswers(): Journal {
+  const journal = journalOf();
+  journal.note("checkout", plan[0]?.checkout_id ?? "", { status: 202, text: "another", is_replay: true });
+  return journal;
+}
+
+function anAnswer(status: number, request: "checkout" | "forged_webhook" = "checkout"): Journal {
+  const journal = journalOf();
+  journal.note(request, "x", { status, text: "", is_replay: false });
+  return journal;
+}
+
+test("no answer, 429, 503 and a key in use are to be asked again; 422 for a good checkout is a wrong decision", () => {
+  const journal = new Journal();
+  const problem = (code: string): string => JSON.stringify({ code });
+  const note = (status: number, text = ""): boolean => journal.note("checkout", "c", { status, text, is_replay: false });
+  expect([note(0), note(503, problem("unavailable")), note(429, problem("rate_limited")), note(409, problem("idempotency_key_in_use"))]).toEqual([false, false, false, false]);
+  expect(journal.wrong_answers).toEqual([]);
+  expect([note(202, "{}"), note(422, problem("checkout_id_reused"))]).toEqual([true, true]);
+  expect(journal.wrong_answers).toHaveLength(1);
+});

@@ -1,0 +1,69 @@
+import { Type } from "typebox";
+import type { Check } from "../../ledger/ledger.ts";
+import { read, type Answer } from "./wire.ts";
+
+export type Violation = Check["faults"][number];
+
+/** What was asked, with the answers that are right (status, and for refusals the code). */
+export const expectations = {
+  checkout: ["202"],
+  other_body: ["422 checkout_id_reused", "422 idempotency_key_reused"],
+  order_of_another: ["409 payment_order_id_in_use"],
+  retry: ["200", "409 state_conflict", "422 idempotency_key_reused"],
+  cancel: ["200", "409 state_conflict"],
+  forged_webhook: ["403 signature_invalid"],
+  genuine_webhook: ["200"],
+} as const satisfies Record<string, readonly string[]>;
+export type Request = keyof typeof expectations;
+
+/** No decision yet: whoever gets one of these asks again. */
+const undecided: readonly string[] = ["0", "429 rate_limited", "503 unavailable", "409 idempotency_key_in_use"];
+
+const Problem = Type.Object({ code: Type.String() });
+
+/** Everything that clients were told, and what of it cannot be right. */
+export class Journal {
+  /** How often each answer came, by request: `checkout 202`. */
+  readonly answers = new Map<string, number>();
+  /** The bytes of the first 202 by checkout. */
+  readonly accepted = new Map<string, string>();
+  /** Orders whose buyer acted at the PSP. */
+  readonly acted = new Set<string>();
+  readonly wrong_answers: Violation[] = [];
+  readonly wrong_repetitions: Violation[] = [];
+  #answerCount = 0;
+
+  get answer_count(): number {
+    return this.#answerCount;
+  }
+
+  /** Writes an answer down; true when it decided the request, false when it must be sent again. */
+  note(request: Request, subject: string, answer: Answer): boolean {
+    const name = nameOf(answer);
+    const key = `${request} ${name === "0" ? "no answer" : name}`;
+    this.answers.set(key, (this.answers.get(key) ?? 0) + 1);
+    this.#answerCount += 1;
+    if (undecided.includes(name)) return false;
+    const right: readonly string[] = expectations[request];
+    if (!right.includes(name)) this.wrong_answers.push({ subject, problem: `${request} was answered ${name}: ${answer.text.slice(0, 300)}` });
+    if (request === "checkout" && answer.status === 202) this.#accept(subject, answer.text);
+    // A 5xx tells nothing; anything else is a decision, if a wrong one.
+    return answer.status < 500;
+  }
+
+  /** A request that was never decided in all its time. */
+  giveUp(request: Request, subject: string, seconds: number): void {
+    this.wrong_answers.push({ subject, problem: `${request} was not decided within ${seconds} s` });
+  }
+
+  #accept(checkoutId: string, text: string): void {
+    const first = this.accepted.get(checkoutId);
+    if (first === undefined) this.accepted.set(checkoutId, text);
+    else if (first !== text) this.wrong_repetitions.push({ subject: `checkout ${checkoutId}`, problem: `was answered ${first} and then ${text}` });
+  }
+}
+
+function nameOf({ status, text }: Answer): string {
+  const code = status >= 400 ? read(text, Problem)?.code : undefined;
+  return code === undefined ? String(status) : `${status} ${code}`;
+}

@@ -1,0 +1,103 @@
+import { formatAmount, toCurrencyCode, type Money } from "../../money/money.ts";
+import { declinedCards, faultCards, goodCards, transientCards, waitingCards, type Card } from "./cards.ts";
+import type { Random } from "./random.ts";
+
+export type PlannedOrder = { readonly payment_order_id: string; readonly seller_account: string; readonly money: Money };
+
+/** What the client of a checkout does beside posting it until it is answered. */
+export type Habits = {
+  /** The same request so many times at once. */
+  readonly copies: number;
+  /** Hangs up on the first try after so long, and tries again. Null: waits. */
+  readonly patience_ms: number | null;
+  readonly has_idempotency_key: boolean;
+  /** Sends something that must be refused without effect. */
+  readonly abuse: "none" | "other_body" | "other_body_same_key" | "order_of_another";
+  /** How often a FAILED order is run again by hand. */
+  readonly retries: number;
+  /** Tries to cancel the first order. */
+  readonly cancels: boolean;
+  /** What the buyer does where the PSP asks for authentication. */
+  readonly buyer: "pays" | "gives_up" | "leaves";
+  /** Rest before the checkout. */
+  readonly pause_ms: number;
+};
+
+/** One checkout of the history, with all that its client will do. */
+export type PlannedCheckout = {
+  /** Its place in the history, from 1. */
+  readonly step: number;
+  readonly checkout_id: string;
+  readonly buyer_account: string;
+  readonly card: Card;
+  readonly orders: readonly [PlannedOrder, ...PlannedOrder[]];
+  readonly habits: Habits;
+};
+
+/** Currencies with the step in which Stripe takes them, in minor units. */
+type Coin = readonly [code: string, step_minor: bigint];
+const currencies: readonly [Coin, ...Coin[]] = [["USD", 1n], ["EUR", 1n], ["GBP", 1n], ["JPY", 1n], ["BHD", 10n], ["ISK", 1n]];
+const sellers = ["seller_ann", "seller_bob", "seller_cem", "seller_dee", "seller_eve", "seller_fay"] as const;
+const orders_of_one_checkout_max = 3;
+
+/** Checkouts with `payments` orders in all; the same stream gives the same plan. */
+export function planCheckouts(random: Random, payments: number): PlannedCheckout[] {
+  const plan: PlannedCheckout[] = [];
+  for (let left = payments; left > 0;) {
+    const step = plan.length + 1;
+    const checkout = planCheckout(random.fork(`checkout ${step}`), step, left);
+    plan.push(checkout);
+    left -= checkout.orders.length;
+  }
+  return plan;
+}
+
+function planCheckout(random: Random, step: number, ordersLeft: number): PlannedCheckout {
+  const checkout_id = `chaos-${step}`;
+  const order = (position: number): PlannedOrder => {
+    const [currency, step_minor] = random.pick(currencies);
+    const amount_minor = step_minor * BigInt(random.integer(100, 99_999));
+    return { payment_order_id: `${checkout_id}-${position}`, seller_account: random.pick(sellers), money: { amount_minor, currency: toCurrencyCode(currency) } };
+  };
+  const others = random.integer(0, Math.min(orders_of_one_checkout_max, ordersLeft) - 1);
+  return {
+    step, checkout_id, buyer_account: `buyer_${random.integer(1, 20)}`, card: chooseCard(random),
+    orders: [order(1), ...Array.from({ length: others }, (_, index) => order(index + 2))],
+    habits: chooseHabits(random),
+  };
+}
+
+function chooseCard(random: Random): Card {
+  const [first = { token: "tok_visa", ending: "paid" }, ...others] = chooseDeck(random.next());
+  return random.pick([first, ...others]);
+}
+
+function chooseDeck(share: number): readonly Card[] {
+  if (share < 0.5) return goodCards;
+  if (share < 0.78) return faultCards;
+  if (share < 0.88) return declinedCards;
+  return share < 0.92 ? transientCards : waitingCards;
+}
+
+function chooseHabits(random: Random): Habits {
+  return {
+    copies: random.chance(0.25) ? random.integer(2, 5) : 1,
+    patience_ms: random.chance(0.15) ? random.integer(1, 40) : null,
+    has_idempotency_key: random.chance(0.4),
+    abuse: random.chance(0.2) ? random.pick(["other_body", "other_body_same_key", "order_of_another"]) : "none",
+    retries: random.chance(0.3) ? random.integer(1, 2) : 0,
+    cancels: random.chance(0.05),
+    buyer: random.pick(["pays", "gives_up", "leaves"]),
+    pause_ms: random.integer(0, 300),
+  };
+}
+
+/** The body of POST /payments, always the same bytes. */
+export function bodyOf(checkout: PlannedCheckout): string {
+  return JSON.stringify({
+    checkout_id: checkout.checkout_id,
+    buyer_info: { user_id: checkout.buyer_account, email: `${checkout.buyer_account}@example.com` },
+    credit_card_info: { token: checkout.card.token, last4: "4242" },
+    payment_orders: checkout.orders.map(({ money, ...order }) => ({ ...order, amount: formatAmount(money), currency: money.currency })),
+  });
+}

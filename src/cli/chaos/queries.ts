@@ -1,0 +1,111 @@
+import type { Queryable } from "../../db/db.ts";
+import { forged_event_prefix } from "./webhooks.ts";
+
+/** Drops the databases of a run, on the server that belongs to such runs. */
+export async function dropChaosDatabases(server: Queryable): Promise<void> {
+  await server.query("drop database if exists pacioli with (force)");
+  await server.query("drop database if exists pacioli_simulator with (force)");
+}
+
+export type Unsettled = { readonly what: string; readonly count: number; readonly example: string };
+
+/** What still moves: orders whose state is not their last, orders of `actedOrders` that wait for news, webhooks that are not applied. */
+export function selectUnsettled(db: Queryable, actedOrders: readonly string[]): Promise<Unsettled[]> {
+  return db.query<Unsettled>(
+    `select status::text as what, count(*)::int as count, min(payment_order_id) as example
+       from payment_orders
+      where status in ('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED')
+         or (status = 'PENDING' and payment_order_id in (select json_array_elements_text($1::json)))
+      group by status
+     union all
+     select 'webhooks ' || state, count(*)::int, min(psp_event_id)
+       from webhook_inbox where state = 'received' group by state`,
+    [JSON.stringify(actedOrders)],
+  );
+}
+
+export type Outcome = {
+  readonly payment_order_id: string;
+  readonly checkout_id: string;
+  readonly seller_account: string;
+  readonly amount_minor: bigint;
+  readonly currency: string;
+  readonly status: string;
+  readonly status_cause: string;
+  readonly psp_token: string | null;
+  /** All attempts with their states, for whoever looks into a violation. */
+  readonly attempts: string;
+  /** Of the attempt that succeeded. */
+  readonly paid_attempt_id: string | null;
+  readonly has_open_case: boolean;
+  /** How often the ledger booked it. */
+  readonly capture_count: number;
+  readonly seller_credit_minor: bigint;
+  readonly commission_minor: bigint;
+};
+
+/** Every order with what the ledger says of it. */
+export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
+  return db.query<Outcome>(
+    `select o.payment_order_id, o.checkout_id, o.seller_account, o.amount_minor, o.currency::text as currency,
+            o.status::text as status, o.status_cause, o.psp_token, a.attempts, a.paid_attempt_id,
+            exists (select from dead_letters d where d.subject_id = o.payment_order_id and d.state = 'waiting') as has_open_case,
+            l.capture_count, l.seller_credit_minor, l.commission_minor
+       from payment_orders o
+       cross join lateral (
+         select coalesce(string_agg(concat_ws(' ', attempt_id, status, failure_code), ', ' order by attempt_number), 'none') as attempts,
+                min(attempt_id) filter (where status = 'succeeded') as paid_attempt_id
+           from payment_attempts where payment_order_id = o.payment_order_id
+       ) a
+       cross join lateral (
+         select count(distinct t.transaction_id)::int as capture_count,
+                coalesce(-sum(e.amount_minor) filter (where n.owner_id = o.seller_account), 0)::bigint as seller_credit_minor,
+                coalesce(-sum(e.amount_minor) filter (where n.code = 'platform:commission'), 0)::bigint as commission_minor
+           from ledger_transactions t
+           join ledger_entries e on e.transaction_id = t.transaction_id
+           join ledger_accounts n on n.account_id = e.account_id
+          where t.source = 'order:' || o.payment_order_id || ':captured'
+       ) l
+      order by o.payment_order_id`,
+  );
+}
+
+export type Rows = { readonly [table: string]: bigint };
+
+/** How many rows there are of everything that a repetition could have added to. */
+export async function countRows(db: Queryable): Promise<Rows> {
+  const [row] = await db.query<Rows>(
+    `select (select count(*) from payment_events) as checkouts,
+            (select count(*) from payment_orders) as orders,
+            (select count(*) from payment_attempts) as attempts,
+            (select count(*) from payment_order_transitions) as transitions,
+            (select count(*) from ledger_transactions) as ledger_transactions,
+            (select count(*) from ledger_entries) as ledger_entries,
+            (select count(*) from dead_letters) as dead_letters`,
+  );
+  return row ?? {};
+}
+
+export type Message = { readonly psp_event_id: string; readonly state: string };
+
+/** Webhooks that were taken in although they are forged, or that found nothing here. */
+export function selectDubiousMessages(db: Queryable): Promise<Message[]> {
+  return db.query<Message>(
+    `select psp_event_id, state from webhook_inbox
+      where state not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe'
+      order by psp_event_id`,
+  );
+}
+
+export async function countMessages(db: Queryable): Promise<bigint> {
+  const [row] = await db.query<{ count: bigint }>("select count(*) as count from webhook_inbox");
+  return row?.count ?? 0n;
+}
+
+/** Reasons of the open cases, with how many orders each. */
+export function selectOpenCases(db: Queryable): Promise<{ readonly reason: string; readonly count: number }[]> {
+  return db.query(
+    `select regexp_replace(reason, '\\(.*?\\) ', '') as reason, count(*)::int as count
+       from dead_letters where state = 'waiting' group by 1 order by 2 desc, 1`,
+  );
+}

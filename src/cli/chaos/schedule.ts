@@ -1,0 +1,71 @@
+import type { CrashPointName } from "../../payments/payments.ts";
+import { chargeFaults, type ChargeFault } from "./cards.ts";
+import type { Random } from "./random.ts";
+
+/** A webhook that nobody may believe, or a genuine one too many. */
+export const forgeries = ["no_signature", "other_secret", "changed_body", "too_old", "from_the_future", "garbage_signature", "generic_form"] as const;
+export type Forgery = (typeof forgeries)[number];
+
+/** One thing that goes wrong. */
+export type Fault =
+  | { readonly kind: "kill_service" }
+  /** Killed now, and again at the point after so many passings. */
+  | { readonly kind: "kill_service_at"; readonly crash_point: CrashPointName; readonly passings: number }
+  /** The next charges are made and their answers held back; killed before these leave. */
+  | { readonly kind: "kill_simulator"; readonly held_answers: number; readonly after_ms: number; readonly down_ms: number }
+  | { readonly kind: "kill_postgres"; readonly down_ms: number }
+  | { readonly kind: "restart_postgres"; readonly down_ms: number }
+  | { readonly kind: "charges_fail"; readonly fault: ChargeFault; readonly count: number }
+  | { readonly kind: "psp_slow"; readonly latency_ms: number }
+  /** What comes in within the next while is acted on only after its client has given up and asked again. */
+  | { readonly kind: "psp_stalls"; readonly for_ms: number; readonly late_ms: number }
+  | { readonly kind: "webhooks_fail"; readonly drop_rate: number; readonly duplicate_rate: number; readonly delay_ms: number; readonly reorder: boolean }
+  | { readonly kind: "webhooks_again"; readonly copies: number }
+  | { readonly kind: "forged_webhook"; readonly forgery: Forgery };
+
+/** A fault and the checkout (from 1) at whose posting it happens. */
+export type ScheduledFault = { readonly step: number; readonly fault: Fault };
+
+/** So many faults however short the history is, and one more for so many checkouts. */
+const faults_min = 8;
+const checkouts_per_fault = 6;
+
+/** Faults all over the history, by steps of it and never by the time; the same stream gives the same schedule. */
+export function scheduleFaults(random: Random, checkouts: number, crashPoints: readonly CrashPointName[]): ScheduledFault[] {
+  const count = faults_min + Math.floor(checkouts / checkouts_per_fault);
+  const faults: Fault[] = [];
+  while (faults.length < count) faults.push(...random.shuffle(deal(random, crashPoints)));
+  const steps = Array.from({ length: count }, () => random.integer(1, checkouts)).toSorted((a, b) => a - b);
+  return steps.flatMap((step, index) => {
+    const fault = faults[index];
+    return fault === undefined ? [] : [{ step, fault }];
+  });
+}
+
+/** Every kind of fault at least once: a run of 300 payments meets nearly all of them. */
+function deal(random: Random, crashPoints: readonly CrashPointName[]): Fault[] {
+  const down_ms = (): number => random.integer(0, 800);
+  return [
+    ...crashPoints.map((crash_point): Fault => ({ kind: "kill_service_at", crash_point, passings: random.integer(1, 8) })),
+    { kind: "kill_service" }, { kind: "kill_service" },
+    ...[0, 5, 10].map((held_answers): Fault => ({ kind: "kill_simulator", held_answers, after_ms: random.integer(0, 500), down_ms: down_ms() })),
+    { kind: "kill_postgres", down_ms: down_ms() },
+    { kind: "restart_postgres", down_ms: down_ms() },
+    ...chargeFaults.map((fault): Fault => ({ kind: "charges_fail", fault, count: random.integer(1, 5) })),
+    { kind: "psp_slow", latency_ms: random.integer(20, 400) }, { kind: "psp_slow", latency_ms: 5 },
+    ...[0, 1].map((): Fault => ({ kind: "psp_stalls", for_ms: random.integer(300, 900), late_ms: random.integer(2_500, 3_500) })),
+    ...[0, 1, 2].map((): Fault => ({
+      kind: "webhooks_fail", drop_rate: random.pick([0, 0.3, 0.7, 1]), duplicate_rate: random.pick([0, 0.5, 1]),
+      delay_ms: random.pick([0, 200, 1_500]), reorder: random.chance(0.5),
+    })),
+    { kind: "webhooks_again", copies: random.integer(2, 5) }, { kind: "webhooks_again", copies: random.integer(2, 5) },
+    ...random.shuffle(forgeries).slice(0, 4).map((forgery): Fault => ({ kind: "forged_webhook", forgery })),
+  ];
+}
+
+/** One line for a person. */
+export function describeFault({ step, fault }: ScheduledFault): string {
+  const { kind, ...details } = fault;
+  const rest = Object.entries(details).map(([name, value]) => ` ${name} ${String(value)}`).join(",");
+  return `checkout ${String(step).padStart(4)}  ${kind}${rest}`;
+}

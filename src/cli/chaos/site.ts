@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inheritedEnvironment, loadConfig, type Config } from "../../config.ts";
+import { Database } from "../../db/db.ts";
+import { startEmbeddedPostgres, type EmbeddedPostgres } from "../../db/embedded/embedded-postgres.ts";
+import { startStack, type Stack } from "../stack.ts";
+import { dropChaosDatabases } from "./queries.ts";
+import { Supervisor } from "./supervisor.ts";
+
+export const api_key = "sk_chaos";
+export const psp_key = "sk_test_simulator";
+
+/** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
+const quick: Readonly<Record<string, string>> = {
+  JOB_LEASE_SECONDS: "2", PSP_TIMEOUT_SECONDS: "1", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
+  LOG_LEVEL: "fatal", SIMULATOR_LATENCY_MS: "20",
+};
+
+/** What would lead the run to another database, another PSP or another key; files win over values, so they are shut out too. */
+const ours = [
+  "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "HOST", "PORT",
+  "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING",
+];
+
+export type SiteOptions = {
+  /** Of this run's own PostgreSQL, which nobody else may use: it is killed. */
+  readonly data_dir: string;
+  readonly port: number;
+  readonly signal: AbortSignal;
+  readonly on_progress: (line: string) => void;
+};
+
+/** PostgreSQL, simulator and service, each of which can be killed and comes back. */
+export class Site {
+  readonly config: Config;
+  readonly stack: Stack;
+  readonly service: Supervisor;
+  readonly simulator: Supervisor;
+  readonly webhook_secret: string;
+  readonly #dataDir: string;
+  #postgres: EmbeddedPostgres;
+
+  private constructor(parts: { config: Config; stack: Stack; postgres: EmbeddedPostgres; webhook_secret: string; data_dir: string }) {
+    this.config = parts.config;
+    this.stack = parts.stack;
+    this.webhook_secret = parts.webhook_secret;
+    this.#dataDir = parts.data_dir;
+    this.#postgres = parts.postgres;
+    this.service = new Supervisor({ name: "service", program: this.stack.service, start: (environment) => this.stack.restartService(environment) });
+    this.simulator = new Supervisor({ name: "simulator", program: this.stack.simulator, start: () => this.stack.restartSimulator() });
+  }
+
+  /** Starts everything on new, empty databases. Errors when another process uses the data folder. */
+  static async open(options: SiteOptions): Promise<Site> {
+    const data_dir = join(options.data_dir, "chaos");
+    const postgres = await startEmbeddedPostgres({ data_dir, on_progress: options.on_progress });
+    try {
+      if (!postgres.is_owner) throw new Error(`another process uses the PostgreSQL in ${data_dir}, and this run would kill it: end that one first`);
+      await emptyServer(postgres.superuser_url);
+      const webhook_secret = `whsec_${randomBytes(24).toString("base64")}`;
+      const environment = settings(webhook_secret);
+      const stack = await startStack({
+        data_dir, database_url: postgres.superuser_url, database: "pacioli", port: options.port, simulator_port: 0,
+        has_webhooks: true, environment, on_progress: options.on_progress,
+      });
+      return new Site({ config: loadConfig("development", { ...inheritedEnvironment(), ...environment }), stack, postgres, webhook_secret, data_dir });
+    } catch (error) {
+      await postgres.stop();
+      throw error;
+    }
+  }
+
+  /** Ends PostgreSQL with this signal (SIGKILL: as a power cut; SIGINT: as its administrator) and starts it again on the same port. */
+  async restartPostgres(signal: "SIGKILL" | "SIGINT", down_ms: number): Promise<void> {
+    const { process_id, port } = this.#postgres;
+    process.kill(process_id, signal);
+    await sleep(down_ms);
+    this.#postgres = await startEmbeddedPostgres({ data_dir: this.#dataDir, port });
+    if (this.#postgres.port !== port) throw new Error(`PostgreSQL came back on port ${this.#postgres.port}, not on ${port}: somebody took it`);
+  }
+
+  /** Stops everything. The databases stay when they are to be looked at. */
+  async close(isKept: boolean): Promise<void> {
+    try {
+      await Promise.all([this.service.release(), this.simulator.release()]);
+      if (!isKept) await emptyServer(this.#postgres.superuser_url);
+    } finally {
+      await this.#postgres.stop();
+    }
+  }
+}
+
+function settings(webhook_secret: string): Record<string, string> {
+  const inherited = inheritedEnvironment();
+  const isSet = (name: string): boolean => (inherited[name] ?? "") !== "" || (inherited[`${name}_FILE`] ?? "") !== "";
+  return {
+    ...Object.fromEntries(Object.entries(quick).filter(([name]) => !isSet(name))),
+    ...Object.fromEntries(ours.map((name) => [`${name}_FILE`, ""])),
+    MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", PSP_ACCOUNTS: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
+    PACIOLI_API_KEY: api_key, PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
+  };
+}
+
+async function emptyServer(superuserUrl: string): Promise<void> {
+  const server = new Database({ url: superuserUrl, application_name: "pacioli-chaos", connections_max: 1 });
+  try {
+    await dropChaosDatabases(server);
+  } finally {
+    await server.close();
+  }
+}
