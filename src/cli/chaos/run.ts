@@ -7,7 +7,7 @@ import { runClients } from "./clients.ts";
 import { Conductor } from "./conductor.ts";
 import { Journal } from "./journal.ts";
 import { planCheckouts } from "./plan.ts";
-import { selectOpenCases, selectOutcomes } from "./queries.ts";
+import { selectOpenCases, selectOutcomes, type Unsettled } from "./queries.ts";
 import { endFaults, quietSecondsMax, waitForQuiet } from "./quiet.ts";
 import { Random } from "./random.ts";
 import { scheduleFaults, type ScheduledFault } from "./schedule.ts";
@@ -90,8 +90,11 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   const database = openDatabase(owner_url, 4, "pacioli-chaos");
   try {
     const seconds_max = quietSecondsMax(site.config, history_seconds);
-    const quiet_seconds = await secondsOf(() => waitForQuiet({ database, acted_orders: [...context.journal.acted], seconds_max, signal, on_progress }));
-    on_progress(`at rest after ${quiet_seconds.toFixed(1)} s`);
+    let moving: readonly Unsettled[] = [];
+    const quiet_seconds = await secondsOf(async () => {
+      moving = await waitForQuiet({ database, acted_orders: [...context.journal.acted], seconds_max, signal, on_progress });
+    });
+    on_progress(`${moving.length === 0 ? "at rest" : "NOT at rest"} after ${quiet_seconds.toFixed(1)} s`);
     on_phase("The claims", "Each one by one, over everything.");
     const checks = await audit({ ...context, database, plan, webhook_secret: site.webhook_secret, random });
     const states = Map.groupBy(await selectOutcomes(database), (outcome) => outcome.status);
