@@ -7,7 +7,9 @@ create sequence event_numbers;
 create table checkout_events (
   event_number bigint primary key default nextval('event_numbers'),
   occurred_at timestamptz not null default clock_timestamp(),
-  type text collate "C" not null check (type in ('checkout.created', 'checkout.completed', 'payment_order.overdue')),
+  type text collate "C" not null check (type in (
+    'checkout.created', 'checkout.completed', 'payment_order.overdue', 'payment_order.captured', 'payment_order.capture_failed'
+  )),
   checkout_id text not null check (length(checkout_id) between 1 and 255),
   data jsonb
 );

@@ -1,7 +1,8 @@
 -- Up Migration
 
 create type payment_order_status as enum
-  ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'SUCCESS', 'FAILED', 'CANCELED');
+  ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'AUTHORIZED', 'SUCCESS', 'FAILED', 'CANCELED');
+create type capture_method as enum ('automatic', 'manual');
 create type risk_decision as enum ('pass', 'review', 'reject');
 
 -- One checkout. Its id is the client's and is the idempotency key for ever.
@@ -36,6 +37,11 @@ create table payment_orders (
   seller_account text not null check (length(seller_account) between 1 and 255),
   amount_minor bigint not null check (amount_minor > 0),
   currency currency_code not null,
+  -- Taken at once, or authorised first and taken by captures.
+  capture_method capture_method not null default 'automatic',
+  -- What was taken so far, and what captures that are under way ask for.
+  captured_minor bigint not null default 0 check (captured_minor >= 0),
+  capturing_minor bigint not null default 0 check (capturing_minor >= 0),
   status payment_order_status not null,
   -- Why it is in this state, who moved it there and with which attempt: copied into the history by the trigger below.
   status_cause text not null check (length(status_cause) between 1 and 64),
@@ -57,8 +63,12 @@ create table payment_orders (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint payment_orders_books_check check (
-    (status = 'SUCCESS') = ledger_updated and ledger_updated = wallet_updated
-  )
+    ledger_updated = (captured_minor > 0) and wallet_updated = ledger_updated
+    and case status when 'SUCCESS' then captured_minor > 0 when 'AUTHORIZED' then true else captured_minor = 0 end
+    and (capture_method = 'manual' or captured_minor in (0, amount_minor))
+  ),
+  -- However many captures are asked for at once: never more than was authorised.
+  constraint payment_orders_captured_check check (captured_minor + capturing_minor <= amount_minor)
 ) with (fillfactor = 70);
 
 create index payment_orders_checkout_index on payment_orders (checkout_id);
@@ -80,17 +90,20 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
   (null, 'CANCELED'),
   ('NOT_STARTED', 'EXECUTING'),
   ('NOT_STARTED', 'CANCELED'),
+  ('EXECUTING', 'AUTHORIZED'),
   ('EXECUTING', 'SUCCESS'),
   ('EXECUTING', 'FAILED'),
   ('EXECUTING', 'PENDING'),
   ('EXECUTING', 'UNKNOWN'),
   ('EXECUTING', 'RETRY_SCHEDULED'),
   ('PENDING', 'EXECUTING'),
+  ('PENDING', 'AUTHORIZED'),
   ('PENDING', 'SUCCESS'),
   ('PENDING', 'FAILED'),
   ('PENDING', 'UNKNOWN'),
   ('PENDING', 'RETRY_SCHEDULED'),
   ('PENDING', 'CANCELED'),
+  ('UNKNOWN', 'AUTHORIZED'),
   ('UNKNOWN', 'SUCCESS'),
   ('UNKNOWN', 'FAILED'),
   ('UNKNOWN', 'PENDING'),
@@ -99,6 +112,8 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
   ('RETRY_SCHEDULED', 'EXECUTING'),
   ('RETRY_SCHEDULED', 'FAILED'),
   ('RETRY_SCHEDULED', 'CANCELED'),
+  ('AUTHORIZED', 'SUCCESS'),
+  ('AUTHORIZED', 'CANCELED'),
   ('FAILED', 'EXECUTING');
 
 create table payment_order_transitions (
@@ -211,7 +226,7 @@ create trigger payment_orders_updated after update on payment_orders
 
 -- One logical charge at one PSP; its key there is made before the call and kept for ever.
 create type payment_attempt_status as enum
-  ('executing', 'pending', 'unknown', 'succeeded', 'declined', 'not_sent', 'canceled');
+  ('executing', 'pending', 'unknown', 'authorized', 'succeeded', 'declined', 'not_sent', 'canceled');
 
 create table payment_attempts (
   attempt_id text primary key check (length(attempt_id) between 1 and 64),
@@ -236,6 +251,9 @@ create table payment_attempts (
   page_token text check (length(page_token) between 1 and 255),
   page_url text check (length(page_url) between 1 and 2000),
   page_expires_at timestamptz,
+  capture_method capture_method not null default 'automatic',
+  -- Until when an authorisation may be captured; then it is given up.
+  authorization_expires_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint payment_attempts_page_check check (page_token is null or (page_url is not null and payment_order_id is null))
@@ -243,14 +261,63 @@ create table payment_attempts (
 
 -- While one attempt is open or has succeeded no other may start, whatever the code believes.
 create unique index payment_attempts_one_live_per_order on payment_attempts (payment_order_id)
-  where status in ('executing', 'pending', 'unknown', 'succeeded');
+  where status in ('executing', 'pending', 'unknown', 'authorized', 'succeeded');
 create unique index payment_attempts_one_live_per_checkout on payment_attempts (checkout_id)
-  where payment_order_id is null and status in ('executing', 'pending', 'unknown', 'succeeded');
+  where payment_order_id is null and status in ('executing', 'pending', 'unknown', 'authorized', 'succeeded');
 create index payment_attempts_page_index on payment_attempts (checkout_id) where payment_order_id is null;
 create index payment_attempts_order_index on payment_attempts (payment_order_id, attempt_number);
 -- For the sweep of attempts whose process died.
 create index payment_attempts_executing_index on payment_attempts (updated_at) where status = 'executing';
 create index payment_attempts_reference_index on payment_attempts (psp_reference) where psp_reference is not null;
+create index payment_attempts_authorized_index on payment_attempts (authorization_expires_at) where status = 'authorized';
+
+-- What is done to a charge after it was made: captures of an authorisation, and the void that gives up
+-- what is left of it, or a payment that waits for its buyer. Stored before the PSP is asked.
+create type payment_modification_kind as enum ('capture', 'void');
+create type payment_modification_status as enum ('queued', 'executing', 'pending', 'unknown', 'succeeded', 'failed');
+
+create table payment_modifications (
+  modification_id text primary key check (length(modification_id) between 1 and 64),
+  attempt_id text not null references payment_attempts on delete restrict,
+  -- Null: every order of a page.
+  payment_order_id text references payment_orders on delete restrict,
+  kind payment_modification_kind not null,
+  -- The client's name of a capture, and what it asked for.
+  capture_id text check (length(capture_id) between 1 and 255),
+  request_fingerprint bytea check (length(request_fingerprint) = 32),
+  amount_minor bigint check (amount_minor > 0),
+  currency currency_code not null,
+  -- Of a capture: what is left is released.
+  is_final boolean not null,
+  -- Of a void: why.
+  void_cause text check (void_cause in ('canceled', 'expired', 'declined')),
+  status payment_modification_status not null default 'queued',
+  -- The idempotency key at the PSP: another one only after the PSP surely did nothing under the last.
+  key_number integer not null default 1 check (key_number > 0),
+  psp_key text not null generated always as (modification_id || '-' || key_number) stored,
+  psp_reference text check (length(psp_reference) between 1 and 255),
+  inquiry_count integer not null default 0 check (inquiry_count >= 0),
+  failure_class text check (length(failure_class) between 1 and 64),
+  failure_code text check (length(failure_code) between 1 and 64),
+  failure_message text check (length(failure_message) <= 500),
+  created_by text not null check (length(created_by) between 1 and 255),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint payment_modifications_kind_check check (
+    case kind when 'capture' then capture_id is not null and amount_minor is not null and payment_order_id is not null and void_cause is null
+              else capture_id is null and amount_minor is null and void_cause is not null end
+  )
+);
+
+create unique index payment_modifications_capture_index on payment_modifications (payment_order_id, capture_id);
+create index payment_modifications_attempt_index on payment_modifications (attempt_id, modification_id);
+-- One at a time: then what the PSP says it has taken in all tells which of them happened.
+create unique index payment_modifications_one_under_way on payment_modifications (attempt_id)
+  where status in ('executing', 'pending', 'unknown');
+create unique index payment_modifications_one_void on payment_modifications (attempt_id)
+  where kind = 'void' and status <> 'failed';
+create index payment_modifications_open_index on payment_modifications (updated_at)
+  where status in ('queued', 'executing', 'pending', 'unknown');
 
 -- Orders that stayed in one state for too long; each such stay is told once.
 create table overdue_orders (
@@ -277,15 +344,17 @@ create table risk_block_list (
   primary key (kind, value)
 );
 
-grant select, insert on payment_events, payment_orders, payment_attempts to pacioli_service;
+grant select, insert on payment_events, payment_orders, payment_attempts, payment_modifications to pacioli_service;
 grant update (is_payment_done, unfinished_order_count, updated_at) on payment_events to pacioli_service;
 grant update (
   status, status_cause, status_actor, attempt_id, card_token, psp_token, psp_nonce, wallet_updated, ledger_updated,
-  retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
+  captured_minor, capturing_minor, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
 grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,
-  page_token, page_url, updated_at)
+  page_token, page_url, authorization_expires_at, updated_at)
   on payment_attempts to pacioli_service;
+grant update (status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, updated_at)
+  on payment_modifications to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;
 grant select, insert, update on risk_buyer_days to pacioli_service;

@@ -24,19 +24,19 @@ begin
     from json_to_recordset(p_events) as e (checkout_id text, risk_decision text);
 
   insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-                              status, status_cause, status_actor, created_by, attempt_id, psp_nonce, error_code, error_message)
+                              capture_method, status, status_cause, status_actor, created_by, attempt_id, psp_nonce, error_code, error_message)
   select payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-         status, status_cause, status_actor, created_by, attempt_id, attempt_id, error_code, error_message
+         capture_method, status, status_cause, status_actor, created_by, attempt_id, attempt_id, error_code, error_message
     from json_to_recordset(p_orders)
          as o (payment_order_id text, checkout_id text, position smallint, buyer_account text, seller_account text,
-               amount_minor bigint, currency text, status payment_order_status, status_cause text, status_actor text,
+               amount_minor bigint, currency text, capture_method capture_method, status payment_order_status, status_cause text, status_actor text,
                created_by text, attempt_id text, error_code text, error_message text);
 
-  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, page_expires_at)
-  select attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, page_expires_at
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, capture_method, page_expires_at)
+  select attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, capture_method, page_expires_at
     from json_to_recordset(p_attempts)
          as a (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text,
-               page_expires_at timestamptz);
+               capture_method capture_method, page_expires_at timestamptz);
 end
 $$;
 
@@ -45,7 +45,7 @@ $$;
 create function payments_lock_for_execution(p_order_ids text[])
 returns table (
   payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
-  card_token text, hosted_page jsonb, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
+  capture_method capture_method, card_token text, hosted_page jsonb, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -56,7 +56,7 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
-         coalesce(o.card_token, e.credit_card_info ->> 'token'), e.hosted_page, e.credit_card_info ->> 'country',
+         o.capture_method, coalesce(o.card_token, e.credit_card_info ->> 'token'), e.hosted_page, e.credit_card_info ->> 'country',
          (select array_agg(distinct a.psp) from payment_attempts a
            where a.payment_order_id = o.payment_order_id and (a.status = 'not_sent' or a.failure_code = 'psp_error')),
          (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id),
@@ -78,11 +78,11 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, page_expires_at)
-  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.amount_minor, n.currency, n.page_expires_at
+  insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, capture_method, page_expires_at)
+  select n.attempt_id, n.checkout_id, n.payment_order_id, n.attempt_number, n.psp, n.amount_minor, n.currency, n.capture_method, n.page_expires_at
     from json_to_recordset(p_attempts)
          as n (attempt_id text, checkout_id text, payment_order_id text, attempt_number integer, psp text, amount_minor bigint, currency text,
-               page_expires_at timestamptz);
+               capture_method capture_method, page_expires_at timestamptz);
 
   update payment_orders o
      set status = 'EXECUTING', status_cause = 'execution_started', status_actor = p_actor, attempt_id = n.attempt_id,
@@ -104,11 +104,16 @@ begin
 end
 $$;
 
--- 4. Locks the orders of news in key order and gives what a decision about each needs.
-create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[])
+-- 4. Locks the orders of news in key order and gives what a decision about each needs: the order, its
+-- attempt, and the modification that the news name or, without a name, the one that is under way.
+create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[], p_modification_ids text[])
 returns table (
-  payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status,
-  attempt_id text, attempt_amount_minor bigint, page_token text, psp text, attempt_status payment_attempt_status, attempt_number integer, inquiry_count integer
+  payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
+  captured_minor bigint, capturing_minor bigint,
+  attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
+  inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method,
+  modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
+  modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_inquiry_count integer
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -117,11 +122,17 @@ as $$
 begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
-  select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status,
-         a.attempt_id, a.amount_minor, a.page_token, a.psp, a.status, a.attempt_number, a.inquiry_count
-    from unnest(p_order_ids, p_attempt_ids) as n (payment_order_id, attempt_id)
+  select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status, o.status_cause,
+         o.captured_minor, o.capturing_minor,
+         a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
+         a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method,
+         m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.inquiry_count
+    from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
-    join payment_attempts a on a.attempt_id = n.attempt_id;
+    join payment_attempts a on a.attempt_id = n.attempt_id
+    left join payment_modifications m
+      on m.attempt_id = a.attempt_id
+     and case when n.modification_id is null then m.status in ('executing', 'pending', 'unknown') else m.modification_id = n.modification_id end;
 end
 $$;
 
@@ -136,15 +147,17 @@ begin
   with settled as materialized (
     select * from json_to_recordset(p_settled)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
+            captured_minor bigint, capturing_minor bigint,
             attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
-            error_message text, is_booked boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
-            psp_token text, page_token text, page_url text)
+            error_message text, is_paid boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
+            psp_token text, page_token text, page_url text, authorization_expires_at timestamptz)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
            inquiry_count = a.inquiry_count + s.is_inquired::integer,
            psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms), page_token = coalesce(s.page_token, a.page_token),
            page_url = coalesce(s.page_url, a.page_url),
+           authorization_expires_at = coalesce(s.authorization_expires_at, a.authorization_expires_at),
            failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
            updated_at = now()
       from settled s
@@ -153,18 +166,19 @@ begin
     update payment_orders o
        set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
            psp_token = coalesce(s.psp_token, o.psp_token),
-           wallet_updated = o.wallet_updated or s.is_booked, ledger_updated = o.ledger_updated or s.is_booked,
+           captured_minor = s.captured_minor, capturing_minor = s.capturing_minor,
+           wallet_updated = s.captured_minor > 0, ledger_updated = s.captured_minor > 0,
            error_code = s.error_code, error_message = left(s.error_message, 500),
            next_retry_at = now() + s.retry_delay_seconds * interval '1 second', updated_at = now()
       from settled s
      where o.payment_order_id = s.payment_order_id
-    returning o.checkout_id, s.is_booked
+    returning o.checkout_id, s.is_paid
   ), done as (
     update payment_events e
-       set unfinished_order_count = e.unfinished_order_count - c.booked_count,
-           is_payment_done = e.unfinished_order_count - c.booked_count = 0,
+       set unfinished_order_count = e.unfinished_order_count - c.paid_count,
+           is_payment_done = e.unfinished_order_count - c.paid_count = 0,
            updated_at = now()
-      from (select checkout_id, count(*)::integer as booked_count from orders where is_booked group by checkout_id order by checkout_id) c
+      from (select checkout_id, count(*)::integer as paid_count from orders where is_paid group by checkout_id order by checkout_id) c
      where e.checkout_id = c.checkout_id
     returning e.checkout_id, e.is_payment_done
   )
@@ -173,8 +187,76 @@ begin
 end
 $$;
 
+-- 6. Locks the orders of modifications that are to be brought forward, in key order, and gives what the
+-- calls about them need. `is_blocked`: another one of the same attempt is under way.
+create function payments_lock_for_modification(p_modification_ids text[])
+returns table (
+  modification_id text, payment_order_id text, kind payment_modification_kind, status payment_modification_status, psp_key text,
+  amount_minor bigint, is_final boolean, created_at timestamptz, attempt_id text, checkout_id text, psp text, psp_reference text,
+  page_token text, attempt_status payment_attempt_status, attempt_psp_key text, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  perform from payment_orders o
+    where o.payment_order_id in (
+      select c.payment_order_id
+        from payment_modifications m
+        join payment_attempts a on a.attempt_id = m.attempt_id
+        join payment_orders c on c.checkout_id = a.checkout_id
+       where m.modification_id = any (p_modification_ids) and (m.payment_order_id is null or m.payment_order_id = c.payment_order_id)
+    )
+    order by o.payment_order_id for no key update;
+  return query
+  select m.modification_id, m.payment_order_id, m.kind, m.status, m.psp_key,
+         m.amount_minor, m.is_final, m.created_at, a.attempt_id, a.checkout_id, a.psp, a.psp_reference,
+         a.page_token, a.status, a.psp_key, a.amount_minor, a.currency::text, coalesce(o.captured_minor, 0),
+         exists (select from payment_modifications u
+                  where u.attempt_id = m.attempt_id and u.modification_id <> m.modification_id
+                    and (u.status in ('executing', 'pending', 'unknown')
+                         -- In the order of their ids, and what ends the authorisation last.
+                         or u.status = 'queued' and (u.is_final, u.modification_id) < (m.is_final, m.modification_id)))
+    from payment_modifications m
+    join payment_attempts a on a.attempt_id = m.attempt_id
+    left join payment_orders o on o.payment_order_id = m.payment_order_id
+   where m.modification_id = any (p_modification_ids)
+   order by m.modification_id;
+end
+$$;
+
+-- 7. Writes what came of modifications, and tells of captures in events.
+create function payments_settle_modifications(p_settled json) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  with changed as (
+    update payment_modifications m
+       set status = s.status, psp_reference = coalesce(s.psp_reference, m.psp_reference),
+           key_number = m.key_number + s.is_new_key::integer, inquiry_count = m.inquiry_count + s.is_inquired::integer,
+           failure_class = s.failure_class, failure_code = s.failure_code, failure_message = left(s.failure_message, 500),
+           updated_at = now()
+      from json_to_recordset(p_settled)
+           as s (modification_id text, status payment_modification_status, psp_reference text, is_new_key boolean,
+                 is_inquired boolean, failure_class text, failure_code text, failure_message text)
+     where m.modification_id = s.modification_id
+    returning m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
+  )
+  insert into checkout_events (type, checkout_id, data)
+  select case c.status when 'succeeded' then 'payment_order.captured' else 'payment_order.capture_failed' end, a.checkout_id,
+         jsonb_build_object('payment_order_id', c.payment_order_id, 'capture_id', c.capture_id, 'amount_minor', c.amount_minor::text, 'failure_code', c.failure_code)
+    from changed c
+    join payment_attempts a on a.attempt_id = c.attempt_id
+   where c.kind = 'capture' and c.status in ('succeeded', 'failed');
+end
+$$;
+
 revoke execute on all functions in schema public from public;
 grant execute on function
   payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
-  payments_lock_for_settlement(text[], text[]), payments_settle(json)
+  payments_lock_for_settlement(text[], text[], text[]), payments_settle(json),
+  payments_lock_for_modification(text[]), payments_settle_modifications(json)
 to pacioli_service;

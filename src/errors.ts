@@ -21,6 +21,8 @@ export const errorRegistry = {
   unsupported_media_type: { status: 415, title: "Send application/json", is_retryable: false },
   idempotency_key_reused: { status: 422, title: "The key was used with another request", is_retryable: false },
   checkout_id_reused: { status: 422, title: "The checkout_id was used with another content", is_retryable: false },
+  capture_id_reused: { status: 422, title: "The capture_id was used with another content", is_retryable: false },
+  capture_exceeds_authorization: { status: 422, title: "More than is left of the authorisation", is_retryable: false },
   page_refused: { status: 422, title: "The PSP did not open a page for this checkout", is_retryable: false },
   rate_limited: { status: 429, title: "Too many requests", is_retryable: true },
   internal_error: { status: 500, title: "Something went wrong on our side", is_retryable: true },

@@ -9,13 +9,14 @@ export type CheckoutId = Branded<"checkout">;
 export type PaymentOrderId = Branded<"payment_order">;
 /** Ids of ours: a prefix and a UUIDv7 in 26 base-32 characters (https://github.com/jetify-com/typeid). */
 export type AttemptId = Branded<"att">;
+export type ModificationId = Branded<"mod">;
 export type RequestId = Branded<"req">;
 export type ApiKeyId = Branded<"key">;
 export type DeadLetterId = Branded<"dead">;
 export type WebhookMessageId = Branded<"inwh">;
 
 /** Every prefix we make ids with. */
-export const idPrefixes = ["att", "req", "key", "dead", "inwh"] as const;
+export const idPrefixes = ["att", "mod", "req", "key", "dead", "inwh"] as const;
 type Prefix = (typeof idPrefixes)[number];
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -66,4 +67,5 @@ export function newId<Name extends Prefix>(prefix: Name): Branded<Name> {
 export const checkoutId = (text: string): CheckoutId => text as CheckoutId;
 export const paymentOrderId = (text: string): PaymentOrderId => text as PaymentOrderId;
 export const attemptId = (text: string): AttemptId => text as AttemptId;
+export const modificationId = (text: string): ModificationId => text as ModificationId;
 /* oxlint-enable typescript/no-unsafe-type-assertion */

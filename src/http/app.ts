@@ -11,6 +11,7 @@ import { inspectBody } from "./inspect-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { registerCaptureRoutes } from "./routes/captures.ts";
 import { registerCheckoutRoutes } from "./routes/checkouts.ts";
 import { registerDeadLetterRoutes } from "./routes/dead-letters.ts";
 import { registerLedgerRoutes } from "./routes/ledger.ts";
@@ -79,6 +80,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   app.addHook("preValidation", async (request) => readQueryNumbers(request.query));
   registerPaymentCreateRoute(app, context);
   registerPaymentRoutes(app, context);
+  registerCaptureRoutes(app, context);
   registerCheckoutRoutes(app, context);
   registerWalletRoutes(app, context);
   registerLedgerRoutes(app, context);

@@ -28,14 +28,27 @@ export function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   return reply.code(answer.status).type("application/json; charset=utf-8").serializer(String).send(answer.body);
 }
 
-/** Runs a POST's work in one transaction, once per Idempotency-Key, and answers. */
-export async function answerAction(
+/** Runs a POST's work in one transaction, once per Idempotency-Key, and answers 200. */
+export function answerAction(
   context: HttpContext, request: FastifyRequest, reply: FastifyReply, work: (tx: Transaction) => Promise<unknown>,
 ): Promise<FastifyReply> {
+  return answerWork(context, request, reply, async (tx) => ({ status: 200, body: await work(tx) }));
+}
+
+/** As above with a status of the work's own: 202 where a PSP must act first. */
+export async function answerWork(
+  context: HttpContext, request: FastifyRequest, reply: FastifyReply,
+  work: (tx: Transaction) => Promise<{ status: 200 | 202; body: unknown; is_replay?: boolean }>,
+): Promise<FastifyReply> {
+  let isKnown = false;
   const answer = await answerOnce(
     context.database,
     { key: idempotencyKeyOf(request), fingerprint: requestFingerprint(request), lifetime_hours: context.settings.idempotency_hours },
-    async (tx) => ({ status: 200, body: await work(tx) }),
+    async (tx) => {
+      const { is_replay, ...done } = await work(tx);
+      isKnown = is_replay === true;
+      return done;
+    },
   );
-  return sendAnswer(reply, answer);
+  return sendAnswer(reply, isKnown ? { ...answer, is_replay: true } : answer);
 }

@@ -25,6 +25,9 @@ export const NewCheckout = Type.Object({
   hosted_page: Type.Optional(Type.Object({
     return_url: Type.String({ minLength: 1, maxLength: 1_000, description: "Where the PSP's page sends the buyer afterwards. HTTPS, or HTTP on this machine." }),
   }, { ...closed, description: "In place of credit_card_info: the buyer pays on the PSP's page." })),
+  capture_method: Type.Optional(Type.String({
+    enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and each order is taken by captures. Not with a hosted page.",
+  })),
   payment_orders: Type.Array(Type.Object({
     payment_order_id: id("Yours, unique for ever."),
     seller_account: id("Who receives the money."),
@@ -35,7 +38,7 @@ export const NewCheckout = Type.Object({
 export type NewCheckout = Static<typeof NewCheckout>;
 
 const orderStatus = Type.String({
-  description: "NOT_STARTED, EXECUTING, PENDING, UNKNOWN, RETRY_SCHEDULED, SUCCESS, FAILED or CANCELED; more may come.",
+  description: "NOT_STARTED, EXECUTING, PENDING, UNKNOWN, RETRY_SCHEDULED, AUTHORIZED, SUCCESS, FAILED or CANCELED; more may come.",
 });
 const eventStatus = Type.String({ description: "PROCESSING, or COMPLETE once every order succeeded." });
 
@@ -60,6 +63,8 @@ export const PaymentOrder = Type.Object({
   seller_account: Type.String(),
   amount,
   currency,
+  capture_method: Type.String({ description: "automatic or manual." }),
+  captured_amount: Type.String({ description: "What was taken of it so far." }),
   status: orderStatus,
   status_cause: Type.String(),
   psp_token: nullable(Type.String({ description: "The PSP's reference of the charge." })),
@@ -89,13 +94,40 @@ export const PaymentAttempt = Type.Object({
   failure_message: nullable(Type.String()),
   page_token: nullable(Type.String({ description: "The registration of a hosted page at the PSP." })),
   page_expires_at: nullable(timestamp),
+  authorization_expires_at: nullable(Type.String({ description: "Until when an authorisation can be captured; then it is given up." })),
   created_at: timestamp,
   updated_at: timestamp,
 }, { $id: "PaymentAttempt" });
 
+export const PaymentModification = Type.Object({
+  object: Type.Literal("payment_modification"),
+  modification_id: Type.String(),
+  kind: Type.String({ description: "capture, or void: what is left is given up." }),
+  capture_id: nullable(Type.String()),
+  payment_order_id: nullable(Type.String({ description: "null: every order of a hosted page." })),
+  attempt_id: Type.String(),
+  amount: nullable(amount),
+  currency,
+  is_final: Type.Boolean({ description: "What is left after it is released." }),
+  void_cause: nullable(Type.String({ description: "canceled, expired or declined." })),
+  status: Type.String({ description: "queued, executing, pending (the PSP has accepted it), unknown, succeeded or failed." }),
+  psp_reference: nullable(Type.String()),
+  failure_code: nullable(Type.String()),
+  failure_message: nullable(Type.String()),
+  created_at: timestamp,
+  updated_at: timestamp,
+}, { $id: "PaymentModification" });
+
+export const NewCapture = Type.Object({
+  capture_id: id("Yours, unique within the order for ever; the idempotency key of the capture."),
+  amount: Type.Optional(Type.String({ maxLength: 50, description: "In the order's currency; all that is left when left out.", examples: ["10.00"] })),
+  is_final: Type.Optional(Type.Boolean({ default: true, description: "false: more captures follow. Otherwise what is left after this one is released." })),
+}, { ...closed, $id: "NewCapture" });
+
 export const PaymentOrderDetail = Type.Object({
   ...PaymentOrder.properties,
   attempts: Type.Array(PaymentAttempt),
+  modifications: Type.Array(PaymentModification),
   transitions: Type.Array(Type.Object({
     from_status: nullable(Type.String()), to_status: Type.String(), cause: Type.String(), actor: Type.String(),
     attempt_id: nullable(Type.String()), occurred_at: timestamp,

@@ -29,6 +29,10 @@ export function createDeadLetterDrain(options: { database: Database; jobs: DeadL
 /** A dead job carries the payload of the queue it came from, and each queue has its own. */
 function draftOf(jobId: string, payload: Record<string, unknown>): DeadLetterDraft {
   const orderId = payload["payment_order_id"];
+  const modificationId = payload["modification_id"];
+  if (typeof modificationId === "string") {
+    return { queue: "payment_modify", subject_id: modificationId, payload, reason: "Every try of this job failed or killed its worker.", attempt_count: 0 };
+  }
   return typeof orderId === "string"
     ? { queue: "payment_execute", subject_id: orderId, payload, reason: "Every try of this job failed or killed its worker.", attempt_count: 0 }
     : { queue: "webhook_apply", subject_id: jobId, payload, reason: "These webhooks could not be applied: what they speak of is not known here.", attempt_count: 0 };

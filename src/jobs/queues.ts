@@ -3,11 +3,12 @@
  * losing or repeating a job does no harm. Jobs are handed out again when their worker dies: after
  * the lease, and at most `crash_retries_max` times, then they move to `dead_letter`.
  */
-export const queueNames = ["payment_execute", "webhook_apply", "dead_letter"] as const;
+export const queueNames = ["payment_execute", "payment_modify", "webhook_apply", "dead_letter"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 export const queueSettings = {
   payment_execute: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
+  payment_modify: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
   webhook_apply: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
   dead_letter: { retryLimit: 1_000, retryDelay: 5 },
 } as const satisfies Record<QueueName, object>;
@@ -15,6 +16,7 @@ export const queueSettings = {
 /** What a job of each queue carries: the ids of the rows to look at, nothing else. */
 export type JobPayloads = {
   payment_execute: { readonly payment_order_id: string };
+  payment_modify: { readonly modification_id: string };
   webhook_apply: { readonly message_ids: readonly string[] };
   dead_letter: Record<string, unknown>;
 };

@@ -14,11 +14,11 @@ export type AccountRef = {
   readonly floor_minor: bigint | null;
 };
 
-const platform = (code: string, kind: AccountKind) => (currency: CurrencyCode): AccountRef =>
-  ({ code, currency, kind, owner_id: null, floor_minor: null });
+const platform = (code: string, kind: AccountKind, floor_minor: bigint | null = null) => (currency: CurrencyCode): AccountRef =>
+  ({ code, currency, kind, owner_id: null, floor_minor });
 
-const ofPsp = (suffix: string, kind: AccountKind) => (psp: string, currency: CurrencyCode): AccountRef =>
-  platform(`psp:${psp}:${suffix}`, kind)(currency);
+const ofPsp = (suffix: string, kind: AccountKind, floor_minor: bigint | null = null) => (psp: string, currency: CurrencyCode): AccountRef =>
+  platform(`psp:${psp}:${suffix}`, kind, floor_minor)(currency);
 
 const ofSeller = (suffix: string, kind: AccountKind) => (seller: string, currency: CurrencyCode): AccountRef =>
   ({ code: `seller:${seller}:${suffix}`, currency, kind, owner_id: seller, floor_minor: 0n });
@@ -27,6 +27,9 @@ const ofSeller = (suffix: string, kind: AccountKind) => (seller: string, currenc
 export const chart = {
   /** What the PSP owes us. */
   pspClearing: ofPsp("clearing", "asset"),
+  /** What issuers hold for us and nobody has captured: a memorandum, mirrored by `authorizations`. Never more is captured or released. */
+  pspAuthorized: ofPsp("authorized", "asset", 0n),
+  authorizations: platform("authorizations", "liability", 0n),
   pspFees: ofPsp("fees", "expense"),
   bank: (name: string, currency: CurrencyCode): AccountRef => platform(`bank:${name}`, "asset")(currency),
   /** Earned, not yet released to the seller. */

@@ -225,7 +225,8 @@ test("many callers share the commits of an open ledger, each answered for itself
   const calls = Array.from({ length: 120 }, (_, index) => ledger.post(transfer(`many-${index % 100}`, cash, seller, 1n)));
   const outcomes = outcomesOf(await Promise.all(calls));
   await ledger.close();
-  expect(outcomes.slice(0, 100).every((outcome) => outcome === "posted")).toBe(true);
-  expect(outcomes.slice(100).every((outcome) => outcome === "already_posted")).toBe(true);
+  // Two flushes run at once, so either of two equal ones may be the first.
+  expect(outcomes.slice(20, 100).every((outcome) => outcome === "posted")).toBe(true);
+  for (let index = 0; index < 20; index++) expect([outcomes[index], outcomes[100 + index]].toSorted()).toEqual(["already_posted", "posted"]);
   expect(await balanceOf("many")).toBe(-100n);
 });

@@ -1,15 +1,20 @@
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
-import type { OrderRow } from "./model.ts";
-import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent } from "./queries.ts";
-import { selectOpenAttempts } from "./settlement-queries.ts";
+import type { ModificationRow, OrderRow } from "./model.ts";
+import { hasOpenAttempt, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
+import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 
 /** What a person may do with an order. Each runs in the caller's transaction, with the order locked. */
 export type Actions = {
   /** `card_token`: another card than the checkout's. */
   retry(tx: Transaction, paymentOrderId: string, actor: string, card_token?: string): Promise<OrderRow>;
-  cancel(tx: Transaction, paymentOrderId: string, actor: string): Promise<OrderRow>;
+  /** Takes all or a part of an authorised order. */
+  capture(tx: Transaction, paymentOrderId: string, request: CaptureRequest, actor: string): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  /** `is_under_way`: the PSP must give something up first. */
+  cancel(tx: Transaction, paymentOrderId: string, actor: string): Promise<{ order: OrderRow; is_under_way: boolean }>;
+  /** Every order of a checkout that can be canceled. */
+  cancelCheckout(tx: Transaction, checkoutId: string, actor: string): Promise<{ orders: readonly OrderRow[]; is_under_way: boolean }>;
   review(tx: Transaction, checkoutId: string, decision: "approve" | "reject", actor: string): Promise<readonly OrderRow[]>;
   redrive(tx: Transaction, deadLetterId: string, actor: string, note: string | null): Promise<DeadLetterRow>;
   discard(tx: Transaction, deadLetterId: string, actor: string, note: string): Promise<DeadLetterRow>;
@@ -38,12 +43,35 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
       return moved;
     },
 
-    /** Ends an order that no PSP works on. Errors: `not_found`, `state_conflict`. */
+    /** Errors: `not_found`, and those of `requestCapture`. */
+    async capture(tx, paymentOrderId, request, actor) {
+      return requestCapture(tx, { jobs }, await lockKnownOrder(tx, paymentOrderId), request, actor);
+    },
+
+    /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
     async cancel(tx, paymentOrderId, actor) {
       const order = await lockKnownOrder(tx, paymentOrderId);
-      const isIdle = order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || (order.status === "PENDING" && !(await hasOpenAttempt(tx, order)));
-      if (!isIdle) throw new AppError("state_conflict", `An order that is ${order.status} cannot be canceled.`);
-      return moveOrder(tx, { payment_order_id: paymentOrderId, status: "CANCELED", cause: "canceled", actor });
+      if (await isIdle(tx, order)) return { order: await moveOrder(tx, { payment_order_id: paymentOrderId, status: "CANCELED", cause: "canceled", actor }), is_under_way: false };
+      const attempts = mayBeVoided(order) ? await requestVoids(tx, { jobs }, [order], actor) : [];
+      const [attempt] = attempts;
+      if (attempt === undefined) throw new AppError("state_conflict", `An order that is ${order.status} cannot be canceled.`);
+      if (attempt.payment_order_id === null && (await selectOrdersOfCheckouts(tx, [order.checkout_id])).length > 1) {
+        throw new AppError("state_conflict", "The order is paid on one page with others: cancel the whole checkout.");
+      }
+      return { order, is_under_way: true };
+    },
+
+    /** Errors: `not_found`, `state_conflict` when no order of it can be canceled. */
+    async cancelCheckout(tx, checkoutId, actor) {
+      const orders = await lockOrdersOfCheckout(tx, checkoutId);
+      if (orders.length === 0) throw new AppError("not_found", `There is no checkout ${checkoutId}.`, { param: "checkout_id" });
+      const moved: OrderRow[] = [];
+      for (const order of orders) {
+        if (await isIdle(tx, order)) moved.push(await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "CANCELED", cause: "canceled", actor }));
+      }
+      const attempts = await requestVoids(tx, { jobs }, orders.filter((order) => mayBeVoided(order) && !moved.some((one) => one.payment_order_id === order.payment_order_id)), actor);
+      if (moved.length === 0 && attempts.length === 0) throw new AppError("state_conflict", "No order of this checkout can be canceled.");
+      return { orders: await selectOrdersOfCheckouts(tx, [checkoutId]), is_under_way: attempts.length > 0 };
     },
 
     /** Decides the orders of a checkout that the risk rules hold for review. Errors: `not_found`, `state_conflict`. */
@@ -62,12 +90,16 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
       return moved;
     },
 
-    /** Takes given-up work up again: a failed order gets a new attempt, an unknown one is asked about. */
+    /** Takes given-up work up again: a failed order gets a new attempt, an unknown one and a modification are asked about. */
     async redrive(tx, deadLetterId, actor, note) {
       const letter = await decide(tx, deadLetterId, { state: "redriven", actor, note });
       if (letter.queue === "webhook_apply") {
         const { message_ids } = letter.payload as { message_ids?: readonly string[] };
         await jobs.enqueue(tx, "webhook_apply", [{ data: { message_ids: message_ids ?? [] } }]);
+        return letter;
+      }
+      if (letter.queue === "payment_modify") {
+        await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: letter.subject_id } }]);
         return letter;
       }
       const order = await lockKnownOrder(tx, letter.subject_id);
@@ -88,6 +120,9 @@ async function lockKnownOrder(tx: Transaction, paymentOrderId: string): Promise<
   return order;
 }
 
-async function hasOpenAttempt(tx: Transaction, order: OrderRow): Promise<boolean> {
-  return (await selectOpenAttempts(tx, [order.payment_order_id])).length > 0;
+/** No PSP works on it. */
+async function isIdle(tx: Transaction, order: OrderRow): Promise<boolean> {
+  return order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || (order.status === "PENDING" && !(await hasOpenAttempt(tx, order)));
 }
+
+const mayBeVoided = ({ status }: OrderRow): boolean => status === "AUTHORIZED" || status === "PENDING";

@@ -24,16 +24,16 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
   const orders = await lockForExecution(tx, [...jobOf.keys()]);
   const checkouts = await selectHosted(tx, orders);
   const opened = orders.filter(mayStart).flatMap((order): NewAttempt[] => {
-    const { payment_order_id, checkout_id, amount_minor, currency } = order;
+    const { payment_order_id, checkout_id, amount_minor, currency, capture_method } = order;
     if (order.hosted_page === null) {
       const psp = router.choose(factsOf(order), order.tried_psps ?? []);
-      return [newAttempt({ payment_order_id, checkout_id, amount_minor, currency, page_expires_at: null }, order.attempt_count + 1, psp)];
+      return [newAttempt({ payment_order_id, checkout_id, amount_minor, currency, capture_method, page_expires_at: null }, order.attempt_count + 1, psp)];
     }
     // One page for the whole checkout, opened by the first of its orders.
     if (orders.find((other) => other.checkout_id === checkout_id) !== order) return [];
     const total_minor = (checkouts.get(checkout_id) ?? []).reduce((sum, one) => sum + one.amount_minor, 0n);
     const psp = router.chooseForPage(factsOf({ ...order, amount_minor: total_minor })) ?? missingPages(checkout_id);
-    return [newAttempt({ payment_order_id: null, checkout_id, amount_minor: total_minor, currency, page_expires_at: pageEnd(parts.page_seconds) }, 1, psp)];
+    return [newAttempt({ payment_order_id: null, checkout_id, amount_minor: total_minor, currency, capture_method, page_expires_at: pageEnd(parts.page_seconds) }, 1, psp)];
   });
   await openAttempts(tx, opened, executor_actor);
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
@@ -74,7 +74,7 @@ async function selectHosted(tx: Transaction, orders: readonly ExecutableRow[]): 
 function wayToPay(order: ExecutableRow, checkouts: ReadonlyMap<string, readonly OrderRow[]>, attempt: AttemptRow | NewAttempt): WayToPay {
   if (order.hosted_page !== null) return pageOf(order.hosted_page, checkouts.get(order.checkout_id) ?? [], attempt);
   if (order.card_token === null) throw new Error(`the checkout ${order.checkout_id} has no way to pay`);
-  return { card_token: order.card_token };
+  return { card_token: order.card_token, capture_method: order.capture_method };
 }
 
 /** An order without an open attempt whose next step is a charge. */
@@ -86,7 +86,7 @@ export const pageEnd = (page_seconds: number): Timestamp => new Date(now().getTi
 
 /** A logical charge that is about to be: its id is its key at the PSP. Without an order it covers the whole checkout. */
 export function newAttempt(
-  charged: Pick<NewAttempt, "payment_order_id" | "checkout_id" | "amount_minor" | "currency" | "page_expires_at">, attempt_number: number, psp: string,
+  charged: Pick<NewAttempt, "payment_order_id" | "checkout_id" | "amount_minor" | "currency" | "capture_method" | "page_expires_at">, attempt_number: number, psp: string,
 ): NewAttempt {
   const attempt_id = newId("att");
   return { attempt_id, ...charged, attempt_number, psp, psp_key: attempt_id, psp_reference: null, page_token: null };

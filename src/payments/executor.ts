@@ -148,8 +148,8 @@ export class Executor {
     });
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
-      payment_order_id, attempt_id: attempt.attempt_id, outcome, actor: executor_actor,
-      is_first_send, is_inquiry: !is_first_send, psp_call_ms, job, message_id: null,
+      payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
+      is_first_send, is_inquiry: !is_first_send, psp_call_ms, job, modification_job: null, message_id: null,
     });
     crashPoint("after_settlement");
   }

@@ -45,6 +45,7 @@ export type NewOrder = {
   /** Digits; a JSON number could not hold every bigint. */
   readonly amount_minor: string;
   readonly currency: string;
+  readonly capture_method: string;
   readonly status: string;
   readonly status_cause: string;
   readonly status_actor: string;

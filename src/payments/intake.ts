@@ -134,7 +134,7 @@ export class Intake {
     const stored = requests.map((request, index): Stored => {
       const verdict = verdicts[index] ?? missing();
       const passing = verdict.decision === "pass" ? request.checkout.orders : [];
-      const { checkout_id, way_to_pay } = request.checkout;
+      const { checkout_id, way_to_pay, capture_method } = request.checkout;
       if ("hosted_page" in way_to_pay) {
         return { request, verdict, tasks: [], queued: [], page: passing.length === 0 ? null : this.#pageAttempt(request.checkout) };
       }
@@ -142,8 +142,8 @@ export class Intake {
       places -= started.length;
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
         const psp = router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
-        const attempt = newAttempt({ payment_order_id, checkout_id, ...money, page_expires_at: null }, 1, psp);
-        return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token }, opened_at: now(), is_first_send: true, job: null };
+        const attempt = newAttempt({ payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null }, 1, psp);
+        return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token, capture_method }, opened_at: now(), is_first_send: true, job: null };
       });
       return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
     });
@@ -158,7 +158,7 @@ export class Intake {
   }
 
   /** One attempt for the whole checkout. */
-  #pageAttempt({ checkout_id, orders }: CheckoutDraft): NewAttempt {
+  #pageAttempt({ checkout_id, orders, capture_method }: CheckoutDraft): NewAttempt {
     const [first] = orders;
     const currency = first?.money.currency ?? missing();
     const amount_minor = orders.reduce((sum, order) => sum + order.money.amount_minor, 0n);
@@ -166,7 +166,7 @@ export class Intake {
     const facts = { payment_order_id: first?.payment_order_id ?? missing(), money: { amount_minor, currency }, card_country: null };
     // The HTTP door let no checkout through for which there is none.
     const psp = this.#options.router.chooseForPage(facts) ?? missing();
-    return newAttempt({ payment_order_id: null, checkout_id, amount_minor, currency, page_expires_at }, 1, psp);
+    return newAttempt({ payment_order_id: null, checkout_id, amount_minor, currency, capture_method, page_expires_at }, 1, psp);
   }
 
   /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */
@@ -287,6 +287,7 @@ function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewEvent; o
         seller_account: order.seller_account,
         amount_minor: String(order.money.amount_minor),
         currency: order.money.currency,
+        capture_method: checkout.capture_method,
         created_by: actor,
         ...(attempt_id === undefined
           ? { status: firstStatus[verdict.decision], status_cause: firstCause[verdict.decision], status_actor: actor, attempt_id: null }

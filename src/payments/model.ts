@@ -1,12 +1,12 @@
 import type { Timestamp } from "../db/db.ts";
-import type { AttemptId, CheckoutId, PaymentOrderId } from "../ids.ts";
+import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
 import type { Money } from "../money/money.ts";
-import type { FailureClass } from "../psp/psp.ts";
+import type { CaptureMethod, FailureClass } from "../psp/psp.ts";
 
 export type OrderStatus =
-  | "NOT_STARTED" | "EXECUTING" | "PENDING" | "UNKNOWN" | "RETRY_SCHEDULED" | "SUCCESS" | "FAILED" | "CANCELED";
+  | "NOT_STARTED" | "EXECUTING" | "PENDING" | "UNKNOWN" | "RETRY_SCHEDULED" | "AUTHORIZED" | "SUCCESS" | "FAILED" | "CANCELED";
 
-export type AttemptStatus = "executing" | "pending" | "unknown" | "succeeded" | "declined" | "not_sent" | "canceled";
+export type AttemptStatus = "executing" | "pending" | "unknown" | "authorized" | "succeeded" | "declined" | "not_sent" | "canceled";
 
 export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pending", "unknown"];
 
@@ -14,7 +14,8 @@ export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pend
 export type Cause =
   | "accepted" | "risk_review" | "risk_rejected" | "review_approved" | "review_rejected"
   | "execution_started" | "psp_succeeded" | "psp_declined" | "psp_pending" | "psp_unknown" | "psp_not_reached"
-  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired" | "page_opened";
+  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired" | "page_opened"
+  | "psp_authorized" | "captured" | "rest_released";
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string | undefined };
 export type HostedPage = { readonly return_url: string };
@@ -27,6 +28,7 @@ export type CheckoutDraft = {
   readonly seller_info: Record<string, unknown> | null;
   /** How it is paid: a card token, or the PSP's page. */
   readonly way_to_pay: { readonly card: CardInfo } | { readonly hosted_page: HostedPage };
+  readonly capture_method: CaptureMethod;
   readonly orders: readonly { readonly payment_order_id: PaymentOrderId; readonly seller_account: string; readonly money: Money }[];
 };
 
@@ -39,6 +41,10 @@ export type OrderRow = {
   readonly seller_account: string;
   readonly amount_minor: bigint;
   readonly currency: string;
+  readonly capture_method: CaptureMethod;
+  /** What was taken so far, and what captures under way ask for. */
+  readonly captured_minor: bigint;
+  readonly capturing_minor: bigint;
   readonly status: OrderStatus;
   readonly status_cause: Cause;
   readonly psp_token: string | null;
@@ -87,6 +93,37 @@ export type AttemptRow = {
   readonly page_token: string | null;
   readonly page_url: string | null;
   readonly page_expires_at: Timestamp | null;
+  readonly capture_method: CaptureMethod;
+  readonly authorization_expires_at: Timestamp | null;
+  readonly created_at: Timestamp;
+  readonly updated_at: Timestamp;
+};
+
+export type ModificationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";
+
+/** Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it could still be paid with another one. */
+export type VoidCause = "canceled" | "expired" | "declined";
+
+/** A capture or a void. */
+export type ModificationRow = {
+  readonly modification_id: ModificationId;
+  readonly attempt_id: AttemptId;
+  /** Null: every order of a page. */
+  readonly payment_order_id: PaymentOrderId | null;
+  readonly kind: "capture" | "void";
+  readonly capture_id: string | null;
+  readonly request_fingerprint: Buffer | null;
+  readonly amount_minor: bigint | null;
+  readonly currency: string;
+  readonly is_final: boolean;
+  readonly void_cause: VoidCause | null;
+  readonly status: ModificationStatus;
+  readonly psp_key: string;
+  readonly psp_reference: string | null;
+  readonly inquiry_count: number;
+  readonly failure_code: string | null;
+  readonly failure_message: string | null;
+  readonly created_by: string;
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
 };

@@ -2,6 +2,7 @@ import type { Database } from "../db/db.ts";
 import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { ordersOverdue } from "../metrics.ts";
+import { renewStaleModifications } from "./modification-queries.ts";
 import { recordOverdue } from "./monitor-queries.ts";
 
 const batch_orders_max = 500;
@@ -26,6 +27,8 @@ export function createMonitor({ database, jobs, log, overdue_seconds, interval_s
     run: async () => {
       const overdue = await database.transaction(async (tx) => {
         const found = await recordOverdue(tx, overdue_seconds, batch_orders_max);
+        const untouched = await renewStaleModifications(tx, overdue_seconds, batch_orders_max);
+        await jobs.enqueue(tx, "payment_modify", untouched.map((modification_id) => ({ data: { modification_id } })));
         await jobs.enqueue(tx, "payment_execute", found.map(({ payment_order_id }) => ({ data: { payment_order_id } })));
         return found;
       });

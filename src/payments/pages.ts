@@ -65,8 +65,8 @@ export class Pages {
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task);
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
-      payment_order_id: null, attempt_id: task.attempt.attempt_id, outcome, actor: executor_actor,
-      is_first_send: task.is_first_send, is_inquiry: false, psp_call_ms, job: null, message_id: null,
+      payment_order_id: null, attempt_id: task.attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
+      is_first_send: task.is_first_send, is_inquiry: false, psp_call_ms, job: null, modification_job: null, message_id: null,
     });
     crashPoint("after_settlement");
   }

@@ -6,8 +6,10 @@ import type { Logger } from "../log.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { RiskLimits } from "../risk/risk.ts";
 import { createActions, type Actions } from "./actions.ts";
+import { createAuthorizationExpiry } from "./authorization-expiry.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
+import { ModificationWorker } from "./modification-worker.ts";
 import { createMonitor } from "./monitor.ts";
 import { Pages } from "./pages.ts";
 import { retryPolicies } from "./retry-policies.ts";
@@ -23,7 +25,8 @@ export type { CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectPageAttempt, selectTransitions } from "./queries.ts";
 export { selectUnresolved } from "./monitor-queries.ts";
 export { verifyPayments } from "./verify.ts";
-export { attemptView, checkoutView, orderView } from "./views.ts";
+export { selectModifications } from "./modification-queries.ts";
+export { acceptedModificationView, attemptView, checkoutView, modificationView, orderView } from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";
 
 export type PaymentSettings = {
@@ -38,6 +41,8 @@ export type PaymentSettings = {
   readonly lease_seconds: number;
   /** For how long a hosted page takes a card. */
   readonly page_seconds: number;
+  /** After how long an authorisation that was not captured is given up, if the PSP does not end it sooner. */
+  readonly authorization_seconds: number;
   /** After how long in one state an order that should move is overdue, and how often that is looked for. */
   readonly overdue_seconds: number;
   readonly monitor_seconds: number;
@@ -67,11 +72,14 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
     ...parts,
     policies: retryPolicies({ attempts_max: settings.retry_attempts_max, backoff_base: settings.retry_backoff_base }),
     commission_basis_points: settings.commission_basis_points,
+    authorization_seconds: settings.authorization_seconds,
     random: Math.random,
   });
   const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds, page_seconds });
   const workers = [
     executor,
+    new ModificationWorker({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms }),
+    createAuthorizationExpiry(parts),
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
     createStaleAttemptSweep({ ...parts, lease_seconds }),
     createMonitor({ ...parts, overdue_seconds: settings.overdue_seconds, interval_seconds: settings.monitor_seconds }),

@@ -1,27 +1,67 @@
-import { chart, type TransactionDraft } from "../ledger/ledger.ts";
-import { shareInBasisPoints, toCurrencyCode, type Money } from "../money/money.ts";
+import { chart, type EntryDraft, type TransactionDraft } from "../ledger/ledger.ts";
+import { shareInBasisPoints, toCurrencyCode, type CurrencyCode } from "../money/money.ts";
 
-type CapturedOrder = {
+type BookedOrder = {
   readonly payment_order_id: string;
   readonly seller_account: string;
   readonly amount_minor: bigint;
   readonly currency: string;
+  readonly psp: string;
+  /** What was captured before. */
+  readonly captured_minor: bigint;
+  /** Null: it was captured at once, as a whole. */
+  readonly modification_id: string | null;
 };
 
-/** What the PSP owes us for a captured order goes to the seller, less the platform's commission. */
-export function capturePosting(order: CapturedOrder, psp: string, commission_basis_points: bigint): TransactionDraft {
-  const gross: Money = { amount_minor: order.amount_minor, currency: toCurrencyCode(order.currency) };
-  const { currency } = gross;
-  const commission = shareInBasisPoints(gross, commission_basis_points).amount_minor;
+type Booking = { readonly authorizes_minor: bigint; readonly captures_minor: bigint; readonly releases_minor: bigint };
+
+/** The ledger transactions of a decision about an order. */
+export function postingsOf(order: BookedOrder, booking: Booking, commission_basis_points: bigint): TransactionDraft[] {
+  const { authorizes_minor, captures_minor, releases_minor } = booking;
+  return [
+    ...(authorizes_minor > 0n ? [authorizationPosting(order, authorizes_minor)] : []),
+    ...(captures_minor > 0n ? [capturePosting(order, captures_minor, commission_basis_points)] : []),
+    ...(releases_minor > 0n ? [releasePosting(order, releases_minor)] : []),
+  ];
+}
+
+/** What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other. */
+function authorizationPosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
+  return { source: `order:${order.payment_order_id}:authorized`, entries: heldEntries(order, amount_minor) };
+}
+
+/** What was authorised and will not be captured. */
+function releasePosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
+  return { source: `order:${order.payment_order_id}:released`, entries: heldEntries(order, -amount_minor) };
+}
+
+/**
+ * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of several
+ * captures is that of their sum, to the minor unit. A capture of an authorisation takes as much off it.
+ */
+export function capturePosting(order: BookedOrder, amount_minor: bigint, commission_basis_points: bigint): TransactionDraft {
+  const currency = toCurrencyCode(order.currency);
+  const commissionOf = (sum_minor: bigint): bigint => shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
+  const commission = commissionOf(order.captured_minor + amount_minor) - commissionOf(order.captured_minor);
   return {
-    source: captureSource(order.payment_order_id),
+    source: captureSource(order.payment_order_id, order.modification_id),
     entries: [
-      { account: chart.pspClearing(psp, currency), amount_minor: gross.amount_minor },
-      { account: chart.sellerPending(order.seller_account, currency), amount_minor: commission - gross.amount_minor },
+      { account: chart.pspClearing(order.psp, currency), amount_minor },
+      { account: chart.sellerPending(order.seller_account, currency), amount_minor: commission - amount_minor },
       { account: chart.platformCommission(currency), amount_minor: -commission },
+      ...(order.modification_id === null ? [] : heldEntries(order, -amount_minor)),
     ].filter((entry) => entry.amount_minor !== 0n),
   };
 }
 
-/** The ledger's name for the capture of an order; the same order can never be captured twice. */
-export const captureSource = (paymentOrderId: string): string => `order:${paymentOrderId}:captured`;
+function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): EntryDraft[] {
+  const code: CurrencyCode = toCurrencyCode(currency);
+  return [
+    { account: chart.pspAuthorized(psp, code), amount_minor },
+    { account: chart.authorizations(code), amount_minor: -amount_minor },
+  ];
+}
+
+/** The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for each of its captures. */
+export const captureSource = (paymentOrderId: string, modificationId: string | null): string =>
+  `order:${paymentOrderId}:captured${modificationId === null ? "" : `:${modificationId}`}`;

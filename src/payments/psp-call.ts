@@ -1,12 +1,12 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Job } from "../jobs/jobs.ts";
 import { toCurrencyCode, type Money } from "../money/money.ts";
-import type { ChargeRequest, Inquiry, PageRequest, PspOutcome, PspRouter } from "../psp/psp.ts";
+import type { CaptureMethod, ChargeRequest, Inquiry, PageRequest, PspOutcome, PspRouter } from "../psp/psp.ts";
 import type { AttemptRow } from "./model.ts";
-import type { AttemptOutcome } from "./state-machine.ts";
+import type { AttemptOutcome } from "./decision.ts";
 
 /** What the buyer pays with: a card token, or the PSP's page that shows these lines. */
-export type WayToPay = { readonly card_token: string } | Pick<PageRequest, "lines" | "return_url" | "expires_at">;
+export type WayToPay = { readonly card_token: string; readonly capture_method: CaptureMethod } | Pick<PageRequest, "lines" | "return_url" | "expires_at">;
 
 /** An attempt to bring forward: a first charge or registration, or one whose outcome must be asked for. */
 export type Task = {
@@ -28,7 +28,7 @@ export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome:
   const start = monotonicMilliseconds();
   const { way_to_pay } = task;
   const outcome = "card_token" in way_to_pay
-    ? await charge(router, task, way_to_pay.card_token)
+    ? await charge(router, task, way_to_pay)
     : await bringPageForward(router, task, way_to_pay);
   return { outcome, psp_call_ms: monotonicMilliseconds() - start };
 }
@@ -37,13 +37,13 @@ export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome:
  * A first send charges. Anything else asks first: by then the charge may have happened. Only when the
  * PSP knows nothing of it is the same request sent again, under the same key, so that it cannot double.
  */
-async function charge(router: PspRouter, task: Task, card_token: string): Promise<PspOutcome> {
+async function charge(router: PspRouter, task: Task, card: Extract<WayToPay, { card_token: string }>): Promise<PspOutcome> {
   const { attempt } = task;
   if (!task.is_first_send) {
     const found = await router.inquire(attempt.psp, inquiryOf(attempt));
     if (found.kind !== "not_found") return found;
   }
-  return router.charge(attempt.psp, chargeRequest(task, card_token));
+  return router.charge(attempt.psp, chargeRequest(task, card));
 }
 
 /** A page is registered until its token is known, always under the same key; after that it is asked about. */
@@ -61,9 +61,9 @@ function inquiryOf(attempt: Task["attempt"]): Inquiry {
   return { attempt_id, psp_key, psp_reference, page_token, money: moneyOf(attempt) };
 }
 
-function chargeRequest({ attempt, opened_at }: Task, card_token: string): ChargeRequest {
+function chargeRequest({ attempt, opened_at }: Task, card: Extract<WayToPay, { card_token: string }>): ChargeRequest {
   const { attempt_id, psp_key, checkout_id, payment_order_id } = attempt;
-  return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), opened_at, card_token };
+  return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), opened_at, ...card };
 }
 
 const moneyOf = ({ amount_minor, currency }: Task["attempt"]): Money => ({ amount_minor, currency: toCurrencyCode(currency) });

@@ -2,12 +2,12 @@ import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptRow, EventRow, OrderRow, OrderStatus } from "./model.ts";
 
 export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.buyer_account, o.seller_account, o.amount_minor,
-  o.currency::text, o.status, o.status_cause, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
+  o.currency::text, o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
   o.last_retry_at, o.next_retry_at, o.error_code, o.error_message, o.created_at, o.updated_at`;
 
 export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
   a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
-  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.created_at, a.updated_at`;
+  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.capture_method, a.authorization_expires_at, a.created_at, a.updated_at`;
 
 const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.is_payment_done,
   e.request_fingerprint, e.risk_decision, e.risk_reasons, e.created_at, e.updated_at`;
@@ -143,7 +143,7 @@ export function selectInFlight(db: Queryable): Promise<{ status: OrderStatus; co
   return db.query(
     `select status, count(*)::int as count, extract(epoch from now() - min(created_at))::float8 as oldest_seconds
        from payment_orders
-      where status <> 'SUCCESS' and status in ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED')
+      where status <> 'SUCCESS' and status in ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'AUTHORIZED')
       group by status`,
   );
 }

@@ -1,31 +1,51 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
-import type { AttemptId, CheckoutId, PaymentOrderId } from "../ids.ts";
-import type { AttemptRow, AttemptStatus, HostedPage, OrderStatus } from "./model.ts";
+import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
+import type { CaptureMethod, FailureClass } from "../psp/psp.ts";
+import type { AttemptRow, AttemptStatus, Cause, HostedPage, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
-/** An order under its lock, and the attempt that there is news about. */
+/** An order under its lock, the attempt that there is news about, and the modification that they name or that is under way. */
 export type OpenRow = {
   readonly payment_order_id: PaymentOrderId;
   readonly seller_account: string;
   readonly amount_minor: bigint;
   readonly currency: string;
   readonly status: OrderStatus;
+  readonly status_cause: Cause;
+  readonly captured_minor: bigint;
+  readonly capturing_minor: bigint;
   readonly attempt_id: AttemptId;
   readonly attempt_amount_minor: bigint;
   readonly page_token: string | null;
   readonly psp: string;
+  readonly psp_reference: string | null;
   readonly attempt_status: AttemptStatus;
   readonly attempt_number: number;
   readonly inquiry_count: number;
+  readonly failure_class: FailureClass | null;
+  readonly failure_code: string | null;
+  readonly failure_message: string | null;
+  readonly capture_method: CaptureMethod;
+} & (OpenModification | { readonly modification_id: null });
+
+type OpenModification = {
+  readonly modification_id: ModificationId;
+  readonly modification_kind: "capture" | "void";
+  readonly modification_status: ModificationStatus;
+  readonly modification_amount_minor: bigint | null;
+  readonly is_final: boolean;
+  readonly void_cause: VoidCause | null;
+  readonly key_number: number;
+  readonly modification_inquiry_count: number;
 };
 
 /** Locks orders in key order and gives what a decision about each needs. */
 export function lockForSettlement(
-  tx: Queryable, news: readonly { readonly payment_order_id: string; readonly attempt_id: string }[],
+  tx: Queryable, news: readonly { readonly payment_order_id: string; readonly attempt_id: string; readonly modification_id: string | null }[],
 ): Promise<OpenRow[]> {
   return tx.query<OpenRow>(
-    "select * from payments_lock_for_settlement($1, $2)",
-    [textArray(news.map((one) => one.payment_order_id)), textArray(news.map((one) => one.attempt_id))],
+    "select * from payments_lock_for_settlement($1, $2, $3)",
+    [textArray(news.map((one) => one.payment_order_id)), textArray(news.map((one) => one.attempt_id)), textArray(news.map((one) => one.modification_id))],
   );
 }
 
@@ -48,15 +68,6 @@ export function selectAttemptsById(tx: Queryable, attemptIds: readonly string[])
     `select ${attemptColumns} from payment_attempts a where a.attempt_id = any ($1::text[])`, [textArray(attemptIds)]);
 }
 
-/** The open attempt of each of these orders, or none. */
-export function selectOpenAttempts(tx: Queryable, paymentOrderIds: readonly string[]): Promise<AttemptRow[]> {
-  return tx.query<AttemptRow>(
-    `select ${attemptColumns} from payment_attempts a
-      where a.payment_order_id = any ($1::text[]) and a.status in ('executing', 'pending', 'unknown')`,
-    [textArray(paymentOrderIds)],
-  );
-}
-
 /** What the execution of an order needs to know. */
 export type ExecutableRow = {
   readonly payment_order_id: PaymentOrderId;
@@ -64,6 +75,7 @@ export type ExecutableRow = {
   readonly status: OrderStatus;
   readonly amount_minor: bigint;
   readonly currency: string;
+  readonly capture_method: CaptureMethod;
   /** Null when the buyer pays on the PSP's page. */
   readonly card_token: string | null;
   readonly hosted_page: HostedPage | null;
@@ -93,6 +105,7 @@ export type NewAttempt = {
   readonly page_expires_at: Timestamp | null;
   readonly amount_minor: bigint;
   readonly currency: string;
+  readonly capture_method: CaptureMethod;
 };
 
 /** As JSON for `payments_open_attempts` and `payments_take_checkouts`. */
@@ -131,21 +144,27 @@ export type SettledOrder = {
   readonly order_status: string;
   readonly cause: string;
   readonly actor: string;
+  /** Digits; a JSON number could not hold every bigint. */
+  readonly captured_minor: string;
+  readonly capturing_minor: string;
   readonly attempt_status: string;
   readonly psp_reference: string | null;
   readonly failure_class: string | null;
   readonly error_code: string | null;
   readonly error_message: string | null;
-  readonly is_booked: boolean;
+  /** It became SUCCESS by this. */
+  readonly is_paid: boolean;
   readonly is_inquired: boolean;
   readonly psp_call_ms: number | null;
   readonly retry_delay_seconds: number | null;
   readonly psp_token: string | null;
   readonly page_token: string | null;
   readonly page_url: string | null;
+  readonly authorization_expires_at: Timestamp | null;
 };
 
 /** Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. */
 export async function writeSettlement(tx: Queryable, rows: readonly SettledOrder[]): Promise<void> {
+  if (rows.length === 0) return;
   await tx.query("select payments_settle($1)", [JSON.stringify(rows)]);
 }

@@ -1,19 +1,25 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
+import { newId } from "../ids.ts";
 import { buryAll, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import { postAll } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
-import { capturePosting } from "./postings.ts";
+import type { AttemptOutcome, Decision, DecisionInput } from "./decision.ts";
+import { insertVoids, selectNextQueued, writeModifications } from "./modification-queries.ts";
+import { postingsOf } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
-import { lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow, type SettledOrder } from "./settlement-queries.ts";
-import { decide, type AttemptOutcome, type Decision } from "./state-machine.ts";
+import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
+import { lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow } from "./settlement-queries.ts";
+import { decide } from "./state-machine.ts";
 
 /** News about one attempt, from a call, an inquiry or a webhook. */
 export type News = {
   /** Null: the attempt covers every order of its checkout. */
   readonly payment_order_id: string | null;
   readonly attempt_id: string;
+  /** The modification that was asked for, or that a webhook names; null: the charge. */
+  readonly modification_id: string | null;
   readonly outcome: AttemptOutcome;
   readonly actor: string;
   readonly is_first_send: boolean;
@@ -22,6 +28,7 @@ export type News = {
   readonly psp_call_ms: number | null;
   /** The job that led here; completed in the same commit. */
   readonly job: Job<"payment_execute"> | null;
+  readonly modification_job: Job<"payment_modify"> | null;
   /** The webhook that said it; marked as applied in the same commit. */
   readonly message_id: string | null;
 };
@@ -31,14 +38,16 @@ export type SettlementOptions = {
   readonly jobs: Jobs;
   readonly policies: RetryPolicies;
   readonly commission_basis_points: bigint;
+  /** After how long an authorisation is given up, if the PSP does not end it sooner. */
+  readonly authorization_seconds: number;
   readonly random: () => number;
 };
 
-/** News about one order of an attempt; the first order's carry the job, the webhook and the next look. */
-type OrderNews = News & { readonly payment_order_id: string; readonly is_first: boolean };
-type Settled = { readonly news: OrderNews; readonly row: OpenRow; readonly decision: Decision };
+/** News about one order of an attempt; the first order's carry the jobs, the webhook, the modification and the next look. */
+export type OrderNews = News & { readonly payment_order_id: string; readonly is_first: boolean };
+export type Settled = { readonly news: OrderNews; readonly row: OpenRow; readonly decision: Decision };
 
-/** Writes outcomes: order, attempt, history, ledger, wallet, event and job change in one shared commit. */
+/** Writes outcomes: order, attempt, modification, history, ledger, wallet, event and job change in one shared commit. */
 export class Settlement {
   readonly #options: SettlementOptions;
   readonly #group: GroupCommit<News, "settled">;
@@ -85,40 +94,42 @@ export class Settlement {
     return news.flatMap((one): OrderNews[] => {
       const ids = one.payment_order_id === null ? orders.get(one.attempt_id) ?? [] : [one.payment_order_id];
       return ids.map((payment_order_id, index) => ({
-        ...one, payment_order_id, is_first: index === 0, ...(index === 0 ? {} : { job: null, message_id: null }),
+        ...one, payment_order_id, is_first: index === 0, ...(index === 0 ? {} : { job: null, modification_job: null, message_id: null }),
       }));
     });
   }
 
   async #settleRound(tx: Transaction, news: readonly OrderNews[]): Promise<void> {
+    const { jobs, policies, random } = this.#options;
     const rows = new Map((await lockForSettlement(tx, news)).map((row) => [row.payment_order_id as string, row]));
     const settled = news.flatMap((one): Settled[] => {
       const row = rows.get(one.payment_order_id);
       if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
-      const decision = decide({
-        order: row, attempt: { ...row, status: row.attempt_status, amount_minor: row.attempt_amount_minor }, outcome: one.outcome, is_first_send: one.is_first_send,
-        policies: this.#options.policies, random: this.#options.random(),
-      });
+      const decision = decide({ ...factsOf(row), ...factsOfNews(one), policies, random: random() });
       return decision === null ? [] : [{ news: one, row, decision }];
     });
-    const written = settled.filter(({ decision }) => !decision.is_alarm_only);
+    const written = settled.filter(({ decision }) => !decision.is_unchanged);
     await Promise.all([
       this.#post(tx, written),
-      written.length === 0 ? undefined : writeSettlement(tx, written.map(rowOf)),
+      writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options.authorization_seconds))),
+      writeModifications(tx, settled.flatMap(modificationRowOf)),
       this.#followUp(tx, settled),
-      this.#options.jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
+      this.#followModificationsUp(tx, settled),
+      jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
+      jobs.complete(tx, "payment_modify", news.flatMap((one) => one.modification_job ?? [])),
       markMessages(tx, news.flatMap((one) => one.message_id ?? []), "applied", null),
     ]);
-    for (const { decision } of written) ordersFinal.inc({ status: decision.order_status });
+    for (const { row, decision } of written) if (decision.order_status !== row.status) ordersFinal.inc({ status: decision.order_status });
   }
 
   async #post(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    const captured = settled.filter(isBooked);
-    const postings = await postAll(tx, captured.map(({ row }) => capturePosting(row, row.psp, this.#options.commission_basis_points)));
+    const drafts = settled.flatMap(({ row, decision }) => {
+      const modification_id = row.attempt_status === "authorized" ? row.modification_id : null;
+      return postingsOf({ ...row, modification_id }, decision, this.#options.commission_basis_points);
+    });
+    const postings = await postAll(tx, drafts);
     postings.forEach((posting, index) => {
-      if (posting.outcome !== "posted") {
-        throw new Error(`the capture of ${captured[index]?.row.payment_order_id} was not posted: ${posting.outcome}`);
-      }
+      if (posting.outcome !== "posted") throw new Error(`${drafts[index]?.source} was not posted: ${posting.outcome}`);
     });
   }
 
@@ -135,33 +146,40 @@ export class Settlement {
         attempt_count: row.attempt_number,
       }]));
   }
+
+  async #followModificationsUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
+    const { jobs } = this.#options;
+    const first = settled.filter(({ news }) => news.is_first);
+    const again = first.flatMap(({ row: { modification_id }, decision: { modification } }) =>
+      modification_id === null || modification === null || modification.retry_delay_seconds === null ? []
+        : [{ data: { modification_id }, start_after_seconds: modification.retry_delay_seconds }]);
+    const voids = await insertVoids(tx, first.flatMap(({ news, row, decision: { void_cause } }) =>
+      void_cause === null ? [] : [{ modification_id: newId("mod"), attempt_id: row.attempt_id, void_cause, created_by: news.actor }]));
+    const freed = first.filter(({ decision: { modification } }) => modification?.status === "succeeded" || modification?.status === "failed");
+    const next = freed.length === 0 ? [] : await selectNextQueued(tx, freed.map(({ row }) => row.attempt_id));
+    await jobs.enqueue(tx, "payment_modify", [...again, ...[...voids, ...next].map((modification_id) => ({ data: { modification_id } }))]);
+    await buryAll(tx, first.flatMap(({ row, decision: { modification } }): DeadLetterDraft[] =>
+      row.modification_id === null || modification === null || modification.alarm === null ? [] : [{
+        queue: "payment_modify", subject_id: row.modification_id,
+        payload: { modification_id: row.modification_id, payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
+        reason: modification.alarm, attempt_count: row.key_number,
+      }]));
+  }
 }
 
-/** Only a move to SUCCESS books money; an order that was SUCCESS before is never decided again. */
-const isBooked = ({ row, decision }: Settled): boolean => decision.order_status === "SUCCESS" && row.status !== "SUCCESS";
-
-function rowOf(settled: Settled): SettledOrder {
-  const { news, row, decision } = settled;
-  const { outcome } = news;
-  const page = outcome.kind === "registered" ? outcome : null;
-  const psp_reference = "psp_reference" in outcome ? outcome.psp_reference : null;
+function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modification"> {
+  const { failure_class, failure_code, failure_message } = row;
   return {
-    payment_order_id: row.payment_order_id,
-    attempt_id: row.attempt_id,
-    order_status: decision.order_status,
-    cause: decision.cause,
-    actor: news.actor,
-    attempt_status: decision.attempt_status,
-    psp_reference,
-    psp_token: page?.page_token ?? row.page_token ?? psp_reference,
-    page_token: page?.page_token ?? null,
-    page_url: page?.url ?? null,
-    failure_class: decision.failure_class,
-    error_code: decision.error?.code ?? null,
-    error_message: decision.error?.message ?? null,
-    is_booked: isBooked(settled),
-    is_inquired: news.is_inquiry,
-    psp_call_ms: news.psp_call_ms,
-    retry_delay_seconds: decision.retry_delay_seconds,
+    order: row,
+    attempt: {
+      ...row, status: row.attempt_status, amount_minor: row.attempt_amount_minor, is_known_at_psp: row.psp_reference !== null,
+      failure: failure_class === null || failure_code === null ? null : { class: failure_class, code: failure_code, message: failure_message ?? failure_code },
+    },
+    modification: row.modification_id === null ? null : {
+      ...row, kind: row.modification_kind, status: row.modification_status, amount_minor: row.modification_amount_minor, inquiry_count: row.modification_inquiry_count,
+    },
   };
 }
+
+const factsOfNews = ({ outcome, is_first_send, modification_job }: OrderNews): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification"> =>
+  ({ outcome, is_first_send, is_answer_to_modification: modification_job !== null });

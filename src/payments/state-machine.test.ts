@@ -4,7 +4,8 @@ import { createTestDatabase, type TestDatabase } from "../../test/support/databa
 import type { Failure, FailureClass, PspOutcome } from "../psp/psp.ts";
 import { openAttemptStatuses, type AttemptStatus, type OrderStatus } from "./model.ts";
 import { inquiries_before_alarm, retryPolicies } from "./retry-policies.ts";
-import { decide, type Decision, type DecisionInput } from "./state-machine.ts";
+import type { Decision, DecisionInput } from "./decision.ts";
+import { decide } from "./state-machine.ts";
 import { toCurrencyCode } from "../money/money.ts";
 
 const usd = toCurrencyCode("USD");
@@ -26,9 +27,13 @@ type Changes = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<Deci
 
 function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
   return decide({
-    order: { status: "EXECUTING", currency: "USD", ...order },
-    attempt: { status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, ...attempt },
-    outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    order: {
+      status: "EXECUTING", status_cause: "execution_started", currency: "USD", amount_minor: 2_999n, captured_minor: 0n, capturing_minor: 0n, ...order,
+    },
+    attempt: {
+      status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, ...attempt,
+    },
+    modification: null, is_answer_to_modification: false, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 
@@ -73,7 +78,7 @@ describe("against the table in the database", () => {
       values ('c', '{}', '{}', 1, decode(repeat('00', 32), 'hex'), 'pass')`);
     await db.asService(`insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor, created_by)
       values ('o', 'c', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'accepted', 'test', 'test')`);
-    await expect(db.asService("update payment_orders set status = 'SUCCESS', wallet_updated = true, ledger_updated = true")).rejects.toMatchObject({ code: "PL005" });
+    await expect(db.asService("update payment_orders set status = 'SUCCESS', captured_minor = amount_minor, wallet_updated = true, ledger_updated = true")).rejects.toMatchObject({ code: "PL005" });
     expect(await db.asService("select status from payment_orders")).toEqual([{ status: "NOT_STARTED" }]);
   });
 });
@@ -86,7 +91,7 @@ test("a success of another amount or currency is never SUCCESS: it is UNKNOWN, a
   fc.assert(fc.property(fc.oneof(fc.constant(2_999n), fc.bigInt({ min: -5_000n, max: 5_000n })), fc.constantFrom("USD", "EUR", "JPY"), fc.constantFrom(...openAttemptStatuses), fc.boolean(), (amount, code, status, is_first_send) => {
     fc.pre(amount !== 2_999n || code !== "USD");
     const decision = decideOn(charged(amount, toCurrencyCode(code)), { attempt: { status }, is_first_send });
-    expect(decision).toMatchObject({ order_status: "UNKNOWN", attempt_status: "unknown", error: { code: "amount_mismatch" }, is_alarm_only: false });
+    expect(decision).toMatchObject({ order_status: "UNKNOWN", attempt_status: "unknown", error: { code: "amount_mismatch" }, is_unchanged: false });
     expect(decision?.alarm).toContain(String(amount));
   }));
 });
@@ -146,7 +151,7 @@ test("a closed attempt never opens again and never moves its order; money that m
       expect(decision).toBeNull();
       return;
     }
-    expect(decision).toMatchObject({ is_alarm_only: true, order_status: orderStatus, attempt_status: status, retry_delay_seconds: null });
+    expect(decision).toMatchObject({ is_unchanged: true, order_status: orderStatus, attempt_status: status, retry_delay_seconds: null });
     expect(decision?.alarm).toContain("pi_1");
   }));
 });

@@ -5,14 +5,26 @@ type Fault = { readonly subject: string; readonly problem: string };
 /** Faults shown for one check. */
 const faults_shown_max = 20;
 
-type Counts = { orders: bigint; paid_orders: bigint; captures: bigint; transitions: bigint; checkouts: bigint; sellers: bigint };
+/** The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures. */
+const capturesOfOrders = `
+  select o.payment_order_id, 'order:' || o.payment_order_id || ':captured' as source
+    from payment_orders o where o.captured_minor > 0
+  union all
+  select m.payment_order_id, 'order:' || m.payment_order_id || ':captured:' || m.modification_id
+    from payment_modifications m where m.kind = 'capture' and m.status = 'succeeded'`;
+
+type Counts = {
+  orders: bigint; paid_orders: bigint; captures: bigint; transitions: bigint; checkouts: bigint; sellers: bigint; authorizations: bigint; modifications: bigint;
+};
 
 export async function countPayments(db: Queryable): Promise<Counts> {
   const [row] = await db.query<Counts>(
     `select count(*) as orders,
-            count(*) filter (where status = 'SUCCESS') as paid_orders,
-            count(distinct (seller_account, currency)) filter (where status = 'SUCCESS') as sellers,
-            (select count(*) from ledger_transactions where source like 'order:%:captured') as captures,
+            count(*) filter (where captured_minor > 0) as paid_orders,
+            count(distinct (seller_account, currency)) filter (where captured_minor > 0) as sellers,
+            count(*) filter (where capture_method = 'manual') as authorizations,
+            (select count(*) from payment_modifications) as modifications,
+            (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:mod_%') as captures,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from payment_events) as checkouts
        from payment_orders`,
@@ -23,18 +35,20 @@ export async function countPayments(db: Queryable): Promise<Counts> {
 
 export function findOrdersWithoutCapture(db: Queryable): Promise<Fault[]> {
   return db.query<Fault>(
-    `select 'order ' || o.payment_order_id as subject,
-            case when t.transaction_id is null then 'is paid but not in the ledger'
-                 else 'is of ' || o.amount_minor || ' ' || o.currency || ', the ledger debits ' || coalesce(d.debit_minor, 0) end as problem
+    `with booked as (
+       select c.payment_order_id, a.currency, sum(e.amount_minor) as debit_minor
+         from (${capturesOfOrders}) c
+         join ledger_transactions t on t.source = c.source
+         join ledger_entries e on e.transaction_id = t.transaction_id
+         join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:clearing'
+        group by c.payment_order_id, a.currency
+     )
+     select 'order ' || o.payment_order_id as subject,
+            case when b.debit_minor is null then 'is paid but not in the ledger'
+                 else 'has ' || o.captured_minor || ' ' || o.currency || ' captured, the ledger debits ' || b.debit_minor end as problem
        from payment_orders o
-       left join ledger_transactions t on t.source = 'order:' || o.payment_order_id || ':captured'
-       left join lateral (
-         select sum(e.amount_minor) as debit_minor
-           from ledger_entries e
-           join ledger_accounts a on a.account_id = e.account_id
-          where e.transaction_id = t.transaction_id and e.amount_minor > 0 and a.currency = o.currency
-       ) d on true
-      where o.status = 'SUCCESS' and d.debit_minor is distinct from o.amount_minor
+       left join booked b on b.payment_order_id = o.payment_order_id and b.currency = o.currency
+      where o.captured_minor > 0 and b.debit_minor is distinct from o.captured_minor
       limit ${faults_shown_max}`,
   );
 }
@@ -46,6 +60,55 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<Fault[]> {
        from ledger_transactions t
        left join payment_orders o on o.payment_order_id = substr(t.source, 7, length(t.source) - 15)
       where t.source like 'order:%:captured' and o.status is distinct from 'SUCCESS'
+     union all
+     select 'transaction ' || t.transaction_id || ' (' || t.source || ')', coalesce('its capture is ' || m.status, 'has no capture')
+       from ledger_transactions t
+       -- A modification's id is 30 characters long.
+       left join payment_modifications m on m.modification_id = right(t.source, 30) and m.kind = 'capture'
+      where t.source like 'order:%:captured:mod_%' and t.source not like '%:captured'
+        and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.modification_id)
+      limit ${faults_shown_max}`,
+  );
+}
+
+/** What the ledger holds of each authorisation against what is left of it. */
+export function findWrongAuthorizations(db: Queryable): Promise<Fault[]> {
+  return db.query<Fault>(
+    `with held as (
+       select c.payment_order_id, sum(e.amount_minor) as held_minor
+         from (${capturesOfOrders}
+               union all
+               select o.payment_order_id, 'order:' || o.payment_order_id || ':' || word
+                 from payment_orders o cross join unnest(array['authorized', 'released']) as word
+                where o.capture_method = 'manual') c
+         join ledger_transactions t on t.source = c.source
+         join ledger_entries e on e.transaction_id = t.transaction_id
+         join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:authorized'
+        group by c.payment_order_id
+     )
+     select 'order ' || o.payment_order_id as subject,
+            'is ' || o.status || ', ' || o.captured_minor || ' of ' || o.amount_minor || ' captured; the ledger holds ' || coalesce(h.held_minor, 0) as problem
+       from payment_orders o
+       left join held h on h.payment_order_id = o.payment_order_id
+      where coalesce(h.held_minor, 0) <> case o.status when 'AUTHORIZED' then o.amount_minor - o.captured_minor else 0 end
+      limit ${faults_shown_max}`,
+  );
+}
+
+/** What an order says of its captures, decided and under way, against the captures themselves. */
+export function findWrongCaptureSums(db: Queryable): Promise<Fault[]> {
+  return db.query<Fault>(
+    `select 'order ' || o.payment_order_id as subject,
+            'says ' || o.captured_minor || ' captured and ' || o.capturing_minor || ' under way, its captures '
+              || coalesce(m.captured_minor, 0) || ' and ' || coalesce(m.capturing_minor, 0) as problem
+       from payment_orders o
+       left join (
+         select payment_order_id, sum(amount_minor) filter (where status = 'succeeded') as captured_minor,
+                sum(amount_minor) filter (where status not in ('succeeded', 'failed')) as capturing_minor
+           from payment_modifications where kind = 'capture' group by payment_order_id
+       ) m on m.payment_order_id = o.payment_order_id
+      where o.capturing_minor <> coalesce(m.capturing_minor, 0)
+         or (m.captured_minor is not null and o.captured_minor <> m.captured_minor)
       limit ${faults_shown_max}`,
   );
 }
@@ -53,12 +116,15 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<Fault[]> {
 export function findOrdersWithoutAttempt(db: Queryable): Promise<Fault[]> {
   return db.query<Fault>(
     `select 'order ' || o.payment_order_id as subject,
-            'is ' || o.status || ' with ' || count(a.attempt_id) || ' succeeded attempts' as problem
+            'is ' || o.status || ' with ' || count(*) filter (where a.status = 'succeeded') || ' succeeded and '
+              || count(*) filter (where a.status = 'authorized') || ' authorised attempts' as problem
        from payment_orders o
        left join payment_attempts a
-         on a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id) and a.status = 'succeeded'
+         on a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
+        and a.status in ('succeeded', 'authorized')
       group by o.payment_order_id, o.status
-     having count(a.attempt_id) <> (o.status = 'SUCCESS')::int
+     having count(*) filter (where a.status = 'succeeded') <> (o.status = 'SUCCESS')::int
+         or count(*) filter (where a.status = 'authorized') <> (o.status = 'AUTHORIZED')::int
       limit ${faults_shown_max}`,
   );
 }
@@ -104,15 +170,16 @@ export function findWrongDoneFlags(db: Queryable): Promise<Fault[]> {
 export function findWrongWallets(db: Queryable): Promise<Fault[]> {
   return db.query<Fault>(
     `with earned as (
-       select o.seller_account, o.currency, sum(o.amount_minor) as gross_minor
-         from payment_orders o where o.status = 'SUCCESS' group by o.seller_account, o.currency
+       select o.seller_account, o.currency, sum(o.captured_minor) as gross_minor
+         from payment_orders o where o.captured_minor > 0 group by o.seller_account, o.currency
      ), booked as (
        select o.seller_account, o.currency, -sum(e.amount_minor) as credited_minor
-         from payment_orders o
-         join ledger_transactions t on t.source = 'order:' || o.payment_order_id || ':captured'
+         from (${capturesOfOrders}) c
+         join payment_orders o on o.payment_order_id = c.payment_order_id
+         join ledger_transactions t on t.source = c.source
          join ledger_entries e on e.transaction_id = t.transaction_id
          join ledger_accounts a on a.account_id = e.account_id
-        where o.status = 'SUCCESS' and e.amount_minor < 0
+        where e.amount_minor < 0
           and (a.owner_id = o.seller_account or a.code = 'platform:commission')
         group by o.seller_account, o.currency
      )

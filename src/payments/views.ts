@@ -1,6 +1,6 @@
 import type { Timestamp } from "../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
-import type { AttemptRow, EventRow, OrderRow, OrderStatus } from "./model.ts";
+import type { AttemptRow, EventRow, ModificationRow, OrderRow, OrderStatus } from "./model.ts";
 
 /** The exact decimal string of an amount column. */
 export const amountOf = (row: { readonly amount_minor: bigint; readonly currency: string }): string =>
@@ -58,6 +58,8 @@ export function orderView(order: OrderRow) {
     seller_account: order.seller_account,
     amount: amountOf(order),
     currency: order.currency,
+    capture_method: order.capture_method,
+    captured_amount: amountOf({ amount_minor: order.captured_minor, currency: order.currency }),
     status: order.status,
     status_cause: order.status_cause,
     psp_token: order.psp_token,
@@ -108,7 +110,35 @@ export function attemptView(attempt: AttemptRow) {
     failure_message: attempt.failure_message,
     page_token: attempt.page_token,
     page_expires_at: attempt.page_expires_at,
+    authorization_expires_at: attempt.authorization_expires_at,
     created_at: attempt.created_at,
     updated_at: attempt.updated_at,
+  };
+}
+
+/** The answer to a capture: as it was when it was asked for, so that a repetition gets the same bytes. */
+export const acceptedModificationView = (modification: ModificationRow): ReturnType<typeof modificationView> =>
+  modificationView({ ...modification, status: "queued", psp_reference: null, failure_code: null, failure_message: null, updated_at: modification.created_at });
+
+/** A capture or a void as the API shows it. */
+export function modificationView(modification: ModificationRow) {
+  const { amount_minor, currency } = modification;
+  return {
+    object: "payment_modification" as const,
+    modification_id: modification.modification_id,
+    kind: modification.kind,
+    capture_id: modification.capture_id,
+    payment_order_id: modification.payment_order_id,
+    attempt_id: modification.attempt_id,
+    amount: amount_minor === null ? null : amountOf({ amount_minor, currency }),
+    currency,
+    is_final: modification.is_final,
+    void_cause: modification.void_cause,
+    status: modification.status,
+    psp_reference: modification.psp_reference,
+    failure_code: modification.failure_code,
+    failure_message: modification.failure_message,
+    created_at: modification.created_at,
+    updated_at: modification.updated_at,
   };
 }

@@ -2,9 +2,11 @@ import type { Database } from "../db/db.ts";
 import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import type { PspOutcome, PspRouter } from "../psp/psp.ts";
+import type { PspRouter, WebhookNews } from "../psp/psp.ts";
 import { selectOpenMessages, markMessages, paymentStatusPsp, readPaymentStatus, type MessageRow } from "../webhooks/webhooks.ts";
+import type { AttemptOutcome } from "./decision.ts";
 import type { AttemptRow } from "./model.ts";
+import { selectModificationsById } from "./modification-queries.ts";
 import { selectAttempts } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 import type { Settlement } from "./settlement.ts";
@@ -18,8 +20,10 @@ export type WebhookApplierOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** What a message means for an attempt of ours. */
-type Reading = { readonly attempt: AttemptRow; readonly outcome: PspOutcome } | "ignored" | "unmatched";
+/** What a message means for an attempt of ours, or for a modification of one. */
+type Reading =
+  | { readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">; readonly modification_id: string | null; readonly outcome: AttemptOutcome }
+  | "ignored" | "unmatched";
 
 const jobs_at_once = 8;
 
@@ -80,8 +84,9 @@ export class WebhookApplier {
         continue;
       }
       settled.push(settlement.settle({
-        payment_order_id: reading.attempt.payment_order_id, attempt_id: reading.attempt.attempt_id, outcome: reading.outcome,
-        actor: `webhook:${message.psp}`, is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, message_id: message.message_id,
+        payment_order_id: reading.attempt.payment_order_id, attempt_id: reading.attempt.attempt_id,
+        modification_id: reading.modification_id, outcome: reading.outcome, actor: `webhook:${message.psp}`,
+        is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, message_id: message.message_id,
       }));
     }
     await Promise.all(settled);
@@ -93,10 +98,19 @@ export class WebhookApplier {
   async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
     if (message.psp === paymentStatusPsp) return this.#readPaymentStatus(message);
     if (!this.#options.router.has(message.psp)) return "unmatched";
-    const news = this.#options.router.get(message.psp).readWebhook(message.body);
+    const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
+    const news = this.#options.router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
     if (news === null) return "ignored";
+    if ("modification_id" in news) return this.#readModification(news, message.psp);
     const attempt = news.attempt_id === null ? undefined : attempts.get(news.attempt_id);
-    return attempt === undefined || attempt.psp !== message.psp ? "unmatched" : { attempt, outcome: news.outcome };
+    return attempt === undefined || attempt.psp !== message.psp ? "unmatched" : { attempt, modification_id: null, outcome: news.outcome };
+  }
+
+  async #readModification(news: Extract<WebhookNews, { modification_id: string }>, psp: string): Promise<Reading> {
+    const { database } = this.#options;
+    const [modification] = await selectModificationsById(database, [news.modification_id]);
+    const [attempt] = modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
+    return attempt === undefined || attempt.psp !== psp ? "unmatched" : { attempt, ...news };
   }
 
   async #readPaymentStatus(message: MessageRow): Promise<Reading> {
@@ -107,13 +121,13 @@ export class WebhookApplier {
     if (attempt.psp_reference !== null && attempt.psp_reference !== status.token) return "unmatched";
     switch (status.status) {
       case "success":
-        return { attempt, outcome: { kind: "succeeded", psp_reference: status.token, charged: { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) } } };
+        return { attempt, modification_id: null, outcome: { kind: "succeeded", psp_reference: status.token, charged: { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) } } };
       case "failed": {
         const failure = { class: "hard_decline" as const, code: status.error ?? "card_declined", message: "The PSP reported a failure." };
-        return { attempt, outcome: { kind: "declined", psp_reference: status.token, failure } };
+        return { attempt, modification_id: null, outcome: { kind: "declined", psp_reference: status.token, failure } };
       }
       case "pending":
-        return { attempt, outcome: { kind: "pending", psp_reference: status.token, next_action: null } };
+        return { attempt, modification_id: null, outcome: { kind: "pending", psp_reference: status.token, next_action: null } };
     }
   }
 }

@@ -1,9 +1,12 @@
 import type { Money } from "../money/money.ts";
-import type { AttemptId } from "../ids.ts";
+import type { AttemptId, ModificationId } from "../ids.ts";
 
 /**
  * What a PSP is to the rest of the house. Adapters stand in `psp/<name>/`; the domain knows this file only.
  */
+
+/** Taken at once, or held by the card's issuer until it is captured or given up. */
+export type CaptureMethod = "automatic" | "manual";
 
 export type ChargeRequest = {
   readonly attempt_id: AttemptId;
@@ -17,6 +20,7 @@ export type ChargeRequest = {
   readonly opened_at: Date;
   /** The PSP's token for the buyer's card. */
   readonly card_token: string;
+  readonly capture_method: CaptureMethod;
 };
 
 /**
@@ -59,7 +63,10 @@ export type Failure = {
 /** What came of a charge. A value, never an exception. */
 export type PspOutcome =
   | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money }
-  | { readonly kind: "declined"; readonly psp_reference: string | null; readonly failure: Failure }
+  /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
+  | { readonly kind: "authorized"; readonly psp_reference: string; readonly authorized: Money; readonly captured: Money; readonly expires_at: Date | null }
+  /** `is_open`: the buyer could still pay it at the PSP, with another card say. */
+  | { readonly kind: "declined"; readonly psp_reference: string | null; readonly failure: Failure; readonly is_open?: boolean }
   /** Closed without a charge, and no charge can follow: a page that expired or was given up, say. */
   | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled" }
   /** The PSP waits for the buyer or a review. */
@@ -77,9 +84,39 @@ export type PageOutcome =
 /** The hosted pages of a PSP. */
 export type PspPages = {
   register(request: PageRequest): Promise<PageOutcome>;
-  /** Closes a page; what became of its attempt then. A page that was paid in between stays paid. */
-  close(inquiry: Inquiry): Promise<InquiryOutcome>;
 };
+
+/**
+ * A change of a charge after it was made. A capture takes `money` of an authorisation; a void gives up what is left
+ * of one, a payment that waits for its buyer, or a page.
+ */
+export type ModificationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "page_token"> & {
+  readonly kind: "capture" | "void";
+  readonly modification_id: ModificationId;
+  /** The idempotency key of this change: the same until the PSP surely did nothing under it. */
+  readonly psp_key: string;
+  /** Of a capture: what to take; of a void: what was authorised. */
+  readonly money: Money;
+  /** What was taken before. There is one change at a time, so the PSP's total tells whether this one happened. */
+  readonly captured_before_minor: bigint;
+  /** Of a capture: what is left is released. */
+  readonly is_final: boolean;
+  readonly opened_at: Date;
+  /** False when an earlier request may have reached the PSP. */
+  readonly is_first_send: boolean;
+};
+
+/** What came of a change. */
+export type ModificationOutcome =
+  | { readonly kind: "done"; readonly psp_reference: string | null }
+  /** Accepted; a webhook tells how it ends. */
+  | { readonly kind: "accepted"; readonly psp_reference: string }
+  /** Surely not done. */
+  | { readonly kind: "failed"; readonly failure: Failure }
+  | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
+
+/** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */
+export type ModificationAnswer = ModificationOutcome | PspOutcome;
 
 /** The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its way. */
 export type InquiryOutcome = PspOutcome | { readonly kind: "not_found" };
@@ -94,8 +131,11 @@ export type VerifiedWebhook = {
 
 export type WebhookHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** What a stored webhook says about an attempt; null: nothing that concerns a payment. */
-export type WebhookNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome } | null;
+/** What a stored webhook says about an attempt or a change of one; null: nothing that concerns a payment. */
+export type WebhookNews =
+  | { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome }
+  | { readonly modification_id: string; readonly outcome: ModificationOutcome }
+  | null;
 
 export type Psp = {
   readonly name: string;
@@ -105,8 +145,10 @@ export type Psp = {
   readonly pages: PspPages | null;
   /** Asks what became of an attempt, without any effect. */
   inquire(inquiry: Inquiry): Promise<InquiryOutcome>;
+  /** Captures or voids once per `psp_key`, whatever is repeated. */
+  modify(request: ModificationRequest): Promise<ModificationAnswer>;
   /** Verifies the raw bytes; undefined: forged, stale or malformed. */
   verifyWebhook(body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined;
-  /** Reads a body that `verifyWebhook` accepted before. */
-  readWebhook(body: string): WebhookNews;
+  /** Reads a body that `verifyWebhook` accepted before; the attempt it names is captured like this. */
+  readWebhook(body: string, capture_method: CaptureMethod): WebhookNews;
 };

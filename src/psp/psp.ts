@@ -1,6 +1,7 @@
 /** The door of the PSP room. Adapters are wired by the composition root and imported by nobody else. */
 export { PspRouter } from "./router.ts";
 export type { RoutingFacts } from "./routing-rules.ts";
+export { authorization_ended, changeSeenIn } from "./modification-state.ts";
 export type {
-  ChargeRequest, Failure, FailureClass, Inquiry, InquiryOutcome, PageOutcome, PageRequest, Psp, PspOutcome, PspPages, VerifiedWebhook, WebhookHeaders, WebhookNews,
+  CaptureMethod, ChargeRequest, Failure, FailureClass, Inquiry, InquiryOutcome, ModificationAnswer, ModificationOutcome, ModificationRequest, PageOutcome, PageRequest, Psp, PspOutcome, PspPages, VerifiedWebhook, WebhookHeaders, WebhookNews,
 } from "./port.ts";

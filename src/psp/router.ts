@@ -4,7 +4,9 @@ import { monotonicMilliseconds } from "../clock.ts";
 import { pspCallSeconds } from "../metrics.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { Bulkhead } from "./bulkhead.ts";
-import type { ChargeRequest, Failure, Inquiry, InquiryOutcome, PageOutcome, PageRequest, Psp, PspOutcome, PspPages } from "./port.ts";
+import type {
+  ChargeRequest, Failure, Inquiry, InquiryOutcome, ModificationAnswer, ModificationRequest, PageOutcome, PageRequest, Psp, PspOutcome, PspPages,
+} from "./port.ts";
 import { preferredPsps, type RoutingFacts, type RoutingRule } from "./routing-rules.ts";
 
 export type RouterOptions = BreakerOptions & {
@@ -114,13 +116,12 @@ export class PspRouter {
     return this.#call(pspName, (): Promise<PageOutcome> => pages.register(request), (failure) => ({ kind: "not_sent", failure }));
   }
 
-  /** Closes a page and tells what became of its attempt; without a call, as above, that stays `unknown`. Errors when the PSP has no pages. */
-  async closePage(pspName: string, inquiry: Inquiry): Promise<InquiryOutcome> {
-    const pages = pagesOf(this.get(pspName));
-    return this.#call(pspName, (): Promise<InquiryOutcome> => pages.close(inquiry), stillUnknown);
+  /** Captures or voids; without a call, as above, `not_sent`. */
+  modify(pspName: string, request: ModificationRequest): Promise<ModificationAnswer> {
+    return this.#call(pspName, (psp): Promise<ModificationAnswer> => psp.modify(request), (failure) => ({ kind: "not_sent", failure }));
   }
 
-  async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome>(
+  async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome | ModificationAnswer>(
     pspName: string, call: (psp: Psp) => Promise<Outcome>, whenRefused: (refusal: Refusal) => Outcome,
   ): Promise<Outcome> {
     const { psp, breaker, bulkhead } = this.#route(pspName);

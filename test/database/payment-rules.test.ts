@@ -7,16 +7,17 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const states = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "SUCCESS", "FAILED", "CANCELED"] as const;
+const states = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "AUTHORIZED", "SUCCESS", "FAILED", "CANCELED"] as const;
 type State = (typeof states)[number];
 
 /** What the requirements allow (R58, R241, R244); everything else must be impossible. */
 const allowed: Readonly<Record<State, readonly State[]>> = {
   NOT_STARTED: ["EXECUTING", "CANCELED"],
-  EXECUTING: ["SUCCESS", "FAILED", "PENDING", "UNKNOWN", "RETRY_SCHEDULED"],
-  PENDING: ["EXECUTING", "SUCCESS", "FAILED", "UNKNOWN", "RETRY_SCHEDULED", "CANCELED"],
-  UNKNOWN: ["SUCCESS", "FAILED", "PENDING", "RETRY_SCHEDULED", "CANCELED"],
+  EXECUTING: ["AUTHORIZED", "SUCCESS", "FAILED", "PENDING", "UNKNOWN", "RETRY_SCHEDULED"],
+  PENDING: ["EXECUTING", "AUTHORIZED", "SUCCESS", "FAILED", "UNKNOWN", "RETRY_SCHEDULED", "CANCELED"],
+  UNKNOWN: ["AUTHORIZED", "SUCCESS", "FAILED", "PENDING", "RETRY_SCHEDULED", "CANCELED"],
   RETRY_SCHEDULED: ["EXECUTING", "FAILED", "CANCELED"],
+  AUTHORIZED: ["SUCCESS", "CANCELED"],
   SUCCESS: [],
   FAILED: ["EXECUTING"],
   CANCELED: [],
@@ -44,13 +45,14 @@ async function orderAt(status: State): Promise<string> {
   const booked = status === "SUCCESS";
   await db.asOwner(
     `begin; set local session_replication_role = replica;
-     insert into payment_orders (${orderColumns}, wallet_updated, ledger_updated)
-     values ('${id}', '${id}', 0, 'b', 's', 100, 'USD', '${status}', 'test', 'test', 'test', ${booked}, ${booked}); commit`);
+     insert into payment_orders (${orderColumns}, captured_minor, wallet_updated, ledger_updated)
+     values ('${id}', '${id}', 0, 'b', 's', 100, 'USD', '${status}', 'test', 'test', 'test', ${booked ? 100 : 0}, ${booked}, ${booked}); commit`);
   return id;
 }
 
 const move = (id: string, to: State, as: "asService" | "asOwner" = "asService"): Promise<unknown[]> => db[as](
-  `update payment_orders set status = $2, status_cause = 'test', status_actor = 'mover', wallet_updated = $3, ledger_updated = $3 where payment_order_id = $1`,
+  `update payment_orders set status = $2, status_cause = 'test', status_actor = 'mover', captured_minor = case when $3 then amount_minor else 0 end,
+          wallet_updated = $3, ledger_updated = $3 where payment_order_id = $1`,
   [id, to, to === "SUCCESS"]);
 
 const historyOf = (id: string): Promise<unknown[]> => db.asOwner(
@@ -104,6 +106,18 @@ describe("the state machine", () => {
 
   test("history is written only by a change of state: the service's role cannot insert a line", async () => {
     await expect(db.asService("insert into payment_order_transitions (payment_order_id, to_status, cause, actor) values ('x', 'SUCCESS', 'x', 'x')")).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("what is captured and under capture is never more than the order, and only an authorised order has a part of it captured", async () => {
+    for (const [status, method, captured, capturing] of [
+      ["AUTHORIZED", "manual", 60, 41], ["AUTHORIZED", "manual", 101, 0], ["AUTHORIZED", "manual", 0, 101], ["AUTHORIZED", "manual", -1, 0], ["SUCCESS", "automatic", 60, 0],
+      ["EXECUTING", "manual", 60, 0], ["CANCELED", "manual", 60, 0], ["SUCCESS", "manual", 0, 0],
+    ] as const) {
+      const id = await orderAt("AUTHORIZED");
+      await expect(db.asOwner(
+        `update payment_orders set status = $2, capture_method = $3, captured_minor = $4::int, capturing_minor = $5, wallet_updated = $4::int > 0, ledger_updated = $4::int > 0
+          where payment_order_id = $1`, [id, status, method, captured, capturing])).rejects.toMatchObject({ code: expect.stringMatching(/^(23514|PL005)$/) as string });
+    }
   });
 
   test("SUCCESS and the two flags of the books are one: none without the others", async () => {

@@ -2,9 +2,10 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { checkoutView, orderView, selectEvent, selectOrdersOfCheckouts } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
-import { answerAction } from "../idempotency-key.ts";
-import { Checkout, PaymentOrder, problemResponses } from "../schemas.ts";
+import { answerAction, answerWork } from "../idempotency-key.ts";
+import { Checkout, PaymentOrder, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
+const PaymentOrders = Type.Object({ payment_orders: Type.Array(PaymentOrder) });
 const params = Type.Object({ checkout_id: Type.String({ minLength: 1, maxLength: 255 }) });
 
 export function registerCheckoutRoutes(app: App, context: HttpContext): void {
@@ -19,6 +20,23 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
     return checkoutView(event, await selectOrdersOfCheckouts(database, [checkout_id]));
   });
 
+  app.post("/checkouts/:checkout_id/cancel", {
+    schema: {
+      operationId: "cancelCheckout",
+      summary: "End every order that can be ended, and close its page: 200 at once, 202 when the PSP must first give something up",
+      headers: idempotencyHeaders,
+      params,
+      response: { 200: PaymentOrders, 202: PaymentOrders, ...problemResponses },
+    },
+  }, async (request, reply) => {
+    await answerWork(context, request, reply, async (tx) => {
+      const { orders, is_under_way } = await actions.cancelCheckout(tx, request.params.checkout_id, request.caller.actor);
+      return { status: is_under_way ? 202 : 200, body: { payment_orders: orders.map(orderView) } };
+    });
+    jobs.wake("payment_modify");
+    return reply;
+  });
+
   app.post("/checkouts/:checkout_id/review", {
     config: { scope: "admin" },
     schema: {
@@ -26,7 +44,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       summary: "Decide a checkout that the risk rules hold for review",
       params,
       body: Type.Object({ decision: Type.String({ enum: ["approve", "reject"] }) }, { additionalProperties: false }),
-      response: { 200: Type.Object({ payment_orders: Type.Array(PaymentOrder) }), ...problemResponses },
+      response: { 200: PaymentOrders, ...problemResponses },
     },
   }, async (request, reply) => {
     const decision = request.body.decision === "approve" ? "approve" : "reject";

@@ -1,8 +1,9 @@
 import { now } from "../../clock.ts";
 import { AppError, type FieldError } from "../../errors.ts";
 import { checkoutId, paymentOrderId } from "../../ids.ts";
-import { isCurrencyCode, isPaymentCurrency, parseAmount, type AmountRefusal, type Money } from "../../money/money.ts";
+import { isCurrencyCode, isPaymentCurrency, type Money } from "../../money/money.ts";
 import type { CheckoutDraft } from "../../payments/payments.ts";
+import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
 import { AcceptedCheckout, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
@@ -49,6 +50,7 @@ function draftOf(body: NewCheckout): CheckoutDraft {
     buyer_info: body.buyer_info,
     seller_info: body.seller_info ?? null,
     way_to_pay: wayToPay(body, orders),
+    capture_method: captureMethod(body),
     orders,
   };
 }
@@ -66,6 +68,12 @@ function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutD
   }
   assertReturnUrl(hosted_page.return_url);
   return { hosted_page };
+}
+
+function captureMethod({ capture_method = "automatic", hosted_page }: NewCheckout): CheckoutDraft["capture_method"] {
+  if (capture_method === "automatic") return "automatic";
+  if (hosted_page !== undefined) throw new AppError("invalid_request", "What is paid on the PSP's page is captured at once.", { param: "capture_method" });
+  return "manual";
 }
 
 function assertPageOffered({ router }: HttpContext, { way_to_pay, orders: [first, ...others] }: CheckoutDraft): void {
@@ -90,15 +98,8 @@ function moneyOf(amount: string, currency: string, param: string, errors: FieldE
     errors.push({ param: `${param}[currency]`, code: "unsupported_currency", message: "is not an ISO 4217 currency in use." });
     return undefined;
   }
-  const parsed = parseAmount(amount, currency);
-  if (parsed.ok) return parsed.money;
-  errors.push({ param: `${param}[amount]`, code: "invalid_amount", message: amountMessages[parsed.reason] });
+  const read = readAmount(amount, currency, `${param}[amount]`);
+  if ("money" in read) return read.money;
+  errors.push(read.error);
   return undefined;
 }
-
-const amountMessages: Readonly<Record<AmountRefusal, string>> = {
-  not_a_decimal: 'is not a plain decimal such as "29.99".',
-  too_many_digits: "has more decimals than its currency.",
-  not_positive: "must be more than zero.",
-  out_of_range: "is too large.",
-};

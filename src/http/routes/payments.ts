@@ -1,14 +1,14 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
-import { attemptView, orderView, selectAttempts, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
+import { attemptView, modificationView, orderView, selectAttempts, selectModifications, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
-import { answerAction } from "../idempotency-key.ts";
+import { answerAction, answerWork } from "../idempotency-key.ts";
 import { PaymentOrder, PaymentOrderDetail, idempotencyHeaders, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
 const params = Type.Object({ payment_order_id: Type.String({ minLength: 1, maxLength: 255 }) });
 const time = Type.Optional(Type.String({ format: "date-time" }));
-const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "SUCCESS", "FAILED", "CANCELED"];
+const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "AUTHORIZED", "SUCCESS", "FAILED", "CANCELED"];
 
 export function registerPaymentRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs, settings } = context;
@@ -54,8 +54,10 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     const { payment_order_id } = request.params;
     const order = await selectOrder(database, payment_order_id);
     if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
-    const [attempts, transitions] = await Promise.all([selectAttempts(database, payment_order_id), selectTransitions(database, payment_order_id)]);
-    return { ...orderView(order), attempts: attempts.map(attemptView), transitions };
+    const [attempts, modifications, transitions] = await Promise.all([
+      selectAttempts(database, payment_order_id), selectModifications(database, payment_order_id), selectTransitions(database, payment_order_id),
+    ]);
+    return { ...orderView(order), attempts: attempts.map(attemptView), modifications: modifications.map(modificationView), transitions };
   });
 
   app.post("/payments/:payment_order_id/retry", {
@@ -83,11 +85,17 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   app.post("/payments/:payment_order_id/cancel", {
     schema: {
       operationId: "cancelPayment",
-      summary: "End an order that no PSP works on",
+      summary: "End an order: 200 at once, 202 when the PSP must first give up an authorisation or a payment that waits for its buyer",
       headers: idempotencyHeaders,
       params,
-      response: { 200: PaymentOrder, ...problemResponses },
+      response: { 200: PaymentOrder, 202: PaymentOrder, ...problemResponses },
     },
-  }, async (request, reply) =>
-    answerAction(context, request, reply, async (tx) => orderView(await actions.cancel(tx, request.params.payment_order_id, request.caller.actor))));
+  }, async (request, reply) => {
+    await answerWork(context, request, reply, async (tx) => {
+      const { order, is_under_way } = await actions.cancel(tx, request.params.payment_order_id, request.caller.actor);
+      return { status: is_under_way ? 202 : 200, body: orderView(order) };
+    });
+    jobs.wake("payment_modify");
+    return reply;
+  });
 }

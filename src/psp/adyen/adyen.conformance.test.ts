@@ -58,6 +58,7 @@ const profile: PspProfile = {
   amounts_not_supported: [[2_550n, "CVE"], [1n, "IDR"], [9_007_199_254_740_992n, "USD"], [90_071_992_547_410n, "ISK"], [100n, "MGA"]],
   inquiry: "not_found",
   inquiry_unreachable: "not_found",
+  modification_after_500: "unknown",
   faults: {
     timeout_after_charge: asked, disconnect_after_charge: asked, "500_after_charge": asked, truncated: asked, slow: asked,
   },

@@ -1,10 +1,10 @@
-/** The Adyen adapter, on the official library: Checkout API v72, cards stored at Adyen, captured at once. */
-import { now } from "../../clock.ts";
+/** The Adyen adapter, on the official library: Checkout API v72, cards stored at Adyen. */
 import { PspHttpClient } from "../http-client.ts";
 import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import { AdyenHttpClient } from "./http-client.ts";
-import { CardDetails, Client, EnvironmentEnum, PaymentRequest, PaymentsApi } from "./library.ts";
+import { CardDetails, Client, EnvironmentEnum, ModificationsApi, PaymentRequest, PaymentsApi } from "./library.ts";
+import { isRepeatable, modify } from "./modifications.ts";
 import { outcomeOfError, outcomeOfPayment } from "./outcomes.ts";
 import { readWebhook, verifyWebhook } from "./webhooks.ts";
 
@@ -25,9 +25,6 @@ export type AdyenOptions = {
   readonly connections_max: number;
 };
 
-/** Adyen keeps idempotency keys for at least seven days; a request repeated later would charge again. */
-const repeatable_days = 6;
-
 /**
  * Whatever comes of a call is an outcome; nothing is repeated here, so that each try is an attempt of ours.
  * Errors when a webhook key is none.
@@ -37,18 +34,21 @@ export function createAdyen(options: AdyenOptions): Psp {
   if (options.webhook_secrets.some((key) => !/^([0-9A-Fa-f]{2}){16,}$/.test(key))) {
     throw new Error(`${options.name}: a webhook key of Adyen's is a hexadecimal number of at least 32 digits`);
   }
-  const api = openApi(options);
+  const client = openClient(options);
+  const payments = new PaymentsApi(client);
+  const modifications = new ModificationsApi(client);
   return {
     name: options.name,
-    charge: (request) => charge(api, options, request),
+    charge: (request) => charge(payments, options, request),
     pages: null,
     inquire,
+    modify: (request) => modify(modifications, options.merchant_account, request),
     verifyWebhook: (body) => verifyWebhook(body, options.webhook_secrets),
     readWebhook,
   };
 }
 
-function openApi({ secret_key, live_endpoint_prefix, api_base, timeout_ms, connections_max }: AdyenOptions): PaymentsApi {
+function openClient({ secret_key, live_endpoint_prefix, api_base, timeout_ms, connections_max }: AdyenOptions): InstanceType<typeof Client> {
   const isLive = live_endpoint_prefix !== undefined;
   const host = isLive ? `${live_endpoint_prefix}-checkout-live.adyenpayments.com` : "checkout-test.adyen.com";
   const base = api_base ?? new URL(`https://${host}`);
@@ -57,7 +57,7 @@ function openApi({ secret_key, live_endpoint_prefix, api_base, timeout_ms, conne
   });
   const environment = isLive ? EnvironmentEnum.LIVE : EnvironmentEnum.TEST;
   const prefix = isLive ? { liveEndpointUrlPrefix: live_endpoint_prefix } : {};
-  return new PaymentsApi(new Client({ apiKey: secret_key, environment, ...prefix }, http));
+  return new Client({ apiKey: secret_key, environment, ...prefix }, http);
 }
 
 async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRequest): Promise<PspOutcome> {
@@ -65,7 +65,7 @@ async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRe
   if (!converted.ok) {
     return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
   }
-  if (now().getTime() - request.opened_at.getTime() > repeatable_days * 86_400_000) {
+  if (!isRepeatable(request)) {
     const reason = "Too old to be repeated: Adyen may have forgotten its key. Only a webhook or a settlement line can tell.";
     return { kind: "unknown", reason };
   }
@@ -75,8 +75,8 @@ async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRe
       reference: request.attempt_id,
       amount: converted.amount,
       ...cardOf(request.card_token),
-      // Captured at once, whatever the account's own delay is.
-      captureDelayHours: 0,
+      // Whatever the account's own delay is.
+      ...(request.capture_method === "automatic" ? { captureDelayHours: 0 } : { additionalData: { manualCapture: "true" } }),
       shopperInteraction: PaymentRequest.ShopperInteractionEnum.ContAuth,
       recurringProcessingModel: PaymentRequest.RecurringProcessingModelEnum.CardOnFile,
       returnUrl: options.return_url,

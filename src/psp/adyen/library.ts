@@ -3,6 +3,7 @@
  * and these a tenth of that.
  */
 import clientModule from "@adyen/api-library/lib/src/client.js";
+import { ModificationsApi } from "@adyen/api-library/lib/src/services/checkout/modificationsApi.js";
 import { PaymentsApi } from "@adyen/api-library/lib/src/services/checkout/paymentsApi.js";
 import hmacModule from "@adyen/api-library/lib/src/utils/hmacValidator.js";
 import { EnvironmentEnum } from "@adyen/api-library/lib/src/config.js";
@@ -19,4 +20,4 @@ export const Client = defaultOf(clientModule);
 export const HmacValidator = defaultOf(hmacModule);
 export type ClientConfig = InstanceType<typeof Client>["config"];
 export type RequestOptions = IRequest.Options;
-export { CardDetails, EnvironmentEnum, NotificationRequestItem, PaymentRequest, PaymentResponse, PaymentsApi };
+export { CardDetails, EnvironmentEnum, ModificationsApi, NotificationRequestItem, PaymentRequest, PaymentResponse, PaymentsApi };

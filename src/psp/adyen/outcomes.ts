@@ -1,5 +1,6 @@
 import { HttpTimeoutError, neverConnectedCodes } from "../http-client.ts";
-import type { ChargeRequest, FailureClass, PspOutcome } from "../port.ts";
+import type { Money } from "../../money/money.ts";
+import type { CaptureMethod, ChargeRequest, FailureClass, PspOutcome } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { AdyenAnswerError } from "./http-client.ts";
 import { PaymentResponse } from "./library.ts";
@@ -8,7 +9,7 @@ import { failureOfRefusal } from "./refusals.ts";
 const fraud_cancelled = "22";
 
 /** Reads Adyen's result code (https://docs.adyen.com/online-payments/build-your-integration/payment-result-codes). */
-export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeRequest, "attempt_id" | "money">): PspOutcome {
+export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeRequest, "attempt_id" | "money" | "capture_method">): PspOutcome {
   const { resultCode, pspReference, merchantReference, refusalReason, refusalReasonCode } = payment;
   if (merchantReference !== undefined && merchantReference !== request.attempt_id) {
     return unknown("Adyen answered for another payment: the key was used before.");
@@ -43,13 +44,21 @@ export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeR
 }
 
 /** Without an amount in the answer the whole one was authorised: Adyen has a result of its own for a part. */
-function outcomeOfSuccess({ resultCode, pspReference, amount }: PaymentResponse, { money }: Pick<ChargeRequest, "money">): PspOutcome {
+function outcomeOfSuccess(
+  { resultCode, pspReference, amount }: PaymentResponse, { money, capture_method }: Pick<ChargeRequest, "money" | "capture_method">,
+): PspOutcome {
   const isWhole = resultCode === PaymentResponse.ResultCodeEnum.Authorised;
   const charged = amount === undefined || amount === null ? (isWhole ? money : undefined) : fromAdyenAmount(amount);
   if (pspReference === undefined || charged === undefined) {
     return unknown(`Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which is no amount of ours.`);
   }
-  return { kind: "succeeded", psp_reference: pspReference, charged };
+  return authorisedAs(capture_method, pspReference, charged);
+}
+
+/** Adyen authorises every payment; what is captured at once is as good as charged. It does not tell until when an authorisation holds. */
+export function authorisedAs(capture_method: CaptureMethod, psp_reference: string, money: Money): PspOutcome {
+  if (capture_method === "automatic") return { kind: "succeeded", psp_reference, charged: money };
+  return { kind: "authorized", psp_reference, authorized: money, captured: { ...money, amount_minor: 0n }, expires_at: null };
 }
 
 /** Only what kind of step it is: its other fields are tokens for the buyer's browser. */

@@ -74,7 +74,7 @@ test("the id of an event is the same for its repetition only", () => {
   expect(new Set(ids).size).toBe(4);
 });
 
-const news = (changes: Fields): unknown => open().readWebhook(bodyOf(signed(changes)));
+const news = (changes: Fields): unknown => open().readWebhook(bodyOf(signed(changes)), "automatic");
 
 test("AUTHORISATION is read as what became of the charge", () => {
   expect(news({})).toEqual({

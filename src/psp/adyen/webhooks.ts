@@ -1,6 +1,7 @@
-import type { PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
+import type { CaptureMethod, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
+import { authorisedAs } from "./outcomes.ts";
 import { failureOfRefusal } from "./refusals.ts";
 
 const validator = new HmacValidator();
@@ -17,38 +18,65 @@ export function verifyWebhook(body: Buffer, hmac_keys: readonly string[]): Verif
   return {
     // Adyen has no id of events: a repeated one has the same code, reference and result.
     psp_event_id: `${eventCode}:${pspReference}:${success}`,
-    type: eventCode, attempt_id: attemptIdOf(item), payment_order_id: null,
+    type: eventCode, attempt_id: referenceOf(item, "att"), payment_order_id: null,
   };
 }
 
 /**
- * Only AUTHORISATION says whether an attempt charged. What follows on a charge (CAPTURE_FAILED, CANCELLATION, refunds,
- * disputes) says nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays after all.
+ * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours. Refunds and
+ * disputes say nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays after all.
  */
-export function readWebhook(body: string): WebhookNews {
+export function readWebhook(body: string, capture_method: CaptureMethod): WebhookNews {
   const item = itemOf(body);
-  if (item?.eventCode !== NotificationRequestItem.EventCodeEnum.Authorisation) return null;
-  return { attempt_id: attemptIdOf(item), payment_order_id: null, outcome: outcomeOf(item) };
+  if (item === undefined) return null;
+  const { Authorisation, Cancellation, Capture, CaptureFailed } = NotificationRequestItem.EventCodeEnum;
+  switch (item.eventCode) {
+    case Authorisation:
+      return { attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome: outcomeOf(item, capture_method) };
+    case Cancellation:
+    case Capture:
+    case CaptureFailed:
+      return newsOfChange(item, item.eventCode === CaptureFailed, capture_method);
+    default:
+      return null;
+  }
 }
 
-function outcomeOf({ success, pspReference, amount, reason }: NotificationRequestItem): PspOutcome {
+/** A change of an authorisation that does not carry a reference of ours was made by a person at Adyen; what is captured at once Adyen may tell of too. */
+function newsOfChange(item: NotificationRequestItem, isFailure: boolean, capture_method: CaptureMethod): WebhookNews {
+  const { eventCode, pspReference, success, reason } = item;
+  const isDone = success === NotificationRequestItem.SuccessEnum.True && !isFailure;
+  const modification_id = referenceOf(item, "mod");
+  if (modification_id !== null) {
+    const failure = { class: "hard_decline" as const, code: failureOfRefusal(undefined, reason).code, message: reason === undefined || reason === "" ? "Adyen did not do it." : reason };
+    const outcome: ModificationOutcome = isDone ? { kind: "done", psp_reference: pspReference } : { kind: "failed", failure };
+    return { modification_id, outcome };
+  }
+  if (!isDone || capture_method === "automatic") return null;
+  const outcome: PspOutcome = eventCode === NotificationRequestItem.EventCodeEnum.Cancellation
+    ? { kind: "canceled", psp_reference: null, reason: "canceled" }
+    : { kind: "unknown", reason: `Adyen tells of a capture (${pspReference}) that nobody here asked for.` };
+  return { attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome };
+}
+
+function outcomeOf({ success, pspReference, amount, reason }: NotificationRequestItem, capture_method: CaptureMethod): PspOutcome {
   if (success !== NotificationRequestItem.SuccessEnum.True) {
     return { kind: "declined", psp_reference: pspReference, failure: failureOfRefusal(undefined, reason) };
   }
   const { value, currency } = amount;
-  const charged = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
-  if (charged === undefined) return { kind: "unknown", reason: `Adyen reports ${value} ${currency}, which is no amount of ours.` };
-  return { kind: "succeeded", psp_reference: pspReference, charged };
+  const authorised = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
+  if (authorised === undefined) return { kind: "unknown", reason: `Adyen reports ${value} ${currency}, which is no amount of ours.` };
+  return authorisedAs(capture_method, pspReference, authorised);
 }
 
 /**
  * Our reference, when it is one. The signature joins the fields by colons and escapes none, so an item with a colon
  * inside a field could be another item cut differently: it names nobody.
  */
-function attemptIdOf(item: NotificationRequestItem): string | null {
+function referenceOf(item: NotificationRequestItem, prefix: "att" | "mod"): string | null {
   const { pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode } = item;
   const signed = [pspReference, originalReference, merchantAccountCode, merchantReference, amount.currency, eventCode];
-  const isOurs = /^att_[0-9a-zA-Z-]+$/.test(merchantReference);
+  const isOurs = merchantReference.startsWith(`${prefix}_`) && /^[a-z]+_[0-9a-zA-Z-]+$/.test(merchantReference);
   return isOurs && !signed.some((text) => text?.includes(":") === true) ? merchantReference : null;
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import type { Bench, PspProfile } from "./bench.ts";
 import { describeCharges } from "./charges.ts";
 import { describeFaults } from "./faults.ts";
+import { describeModifications } from "./modifications.ts";
 import { Subject } from "./subject.ts";
 import { describeWebhooks } from "./webhooks.ts";
 
@@ -14,6 +15,7 @@ export function describePspConformance(name: string, start: () => Promise<Bench>
     afterAll(() => subject.stop());
     describeCharges(subject);
     describeFaults(subject);
+    describeModifications(subject);
     describeWebhooks(subject);
   });
 }

@@ -19,13 +19,13 @@ export function describeWebhooks(subject: Subject): void {
     const cards = ["visa_4242", "card_declined", "insufficient_funds", "chargeDeclinedProcessingError"];
     test.each(cards)("says of %s what the call said", async (card) => {
       const { charge, outcome, body } = await charged(card);
-      expect(subject.psp.readWebhook(body.toString("utf8"))).toMatchObject({ attempt_id: charge.attempt_id, outcome });
+      expect(subject.psp.readWebhook(body.toString("utf8"), "automatic")).toMatchObject({ attempt_id: charge.attempt_id, outcome });
     });
 
     test("tells of a charge whose answer was lost", async () => {
       const { charge, outcome, body } = await charged("fault_500_after_charge");
       expect(outcome.kind).toBe("unknown");
-      expect(subject.psp.readWebhook(body.toString("utf8"))).toMatchObject({ attempt_id: charge.attempt_id, outcome: paid });
+      expect(subject.psp.readWebhook(body.toString("utf8"), "automatic")).toMatchObject({ attempt_id: charge.attempt_id, outcome: paid });
     });
 
     test("is genuine with either of two secrets, and with no other or none", async () => {

@@ -18,18 +18,38 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
       if (charged === undefined) return { kind: "unknown", reason: `Stripe reports ${intent.amount_received} ${currency}, which is no amount of ours.` };
       return { kind: "succeeded", psp_reference: intent.id, charged };
     }
+    case "requires_capture":
+      return outcomeOfAuthorization(intent);
     case "processing":
     case "requires_action":
     case "requires_confirmation":
-    case "requires_capture":
       return { kind: "pending", psp_reference: intent.id, next_action: intent.next_action === null ? null : { type: intent.next_action.type } };
     case "requires_payment_method":
-      return { kind: "declined", psp_reference: intent.id, failure: failureOfDecline(intent.last_payment_error) };
+      // Whoever has its client secret can still pay it.
+      return { kind: "declined", psp_reference: intent.id, failure: failureOfDecline(intent.last_payment_error), is_open: true };
     case "canceled":
+      // An authorisation that was given up, by us, by a person at Stripe, or because its time was over.
+      if (intent.capture_method === "manual" && intent.latest_charge !== null) {
+        return { kind: "canceled", psp_reference: intent.id, reason: intent.cancellation_reason === "automatic" ? "expired" : "canceled" };
+      }
       return { kind: "declined", psp_reference: intent.id, failure: { class: "hard_decline", code: "canceled_at_psp", message: "The payment was canceled at the PSP." } };
     default:
       return { kind: "unknown", reason: `Stripe reports the state ${String(intent.status)}.` };
   }
+}
+
+function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {
+  const currency = intent.currency.toUpperCase();
+  const authorized = isCurrencyCode(currency) ? fromStripeAmount(intent.amount, currency) : undefined;
+  const captured = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
+  if (authorized === undefined || captured === undefined) {
+    return { kind: "unknown", reason: `Stripe reports ${intent.amount_received} of ${intent.amount} ${currency}, which are no amounts of ours.` };
+  }
+  const charge = intent.latest_charge;
+  // Only an expanded charge shows it.
+  const capture_before = typeof charge === "object" ? charge?.payment_method_details?.card?.capture_before : undefined;
+  const expires_at = capture_before === undefined ? null : new Date(capture_before * 1_000);
+  return { kind: "authorized", psp_reference: intent.id, authorized, captured, expires_at };
 }
 
 /**
@@ -65,6 +85,10 @@ export function outcomeOfError(error: unknown): PspOutcome {
   }
   throw error;
 }
+
+/** A 5xx that Stripe keeps under the key: the request has ended, and will be answered like this for ever. */
+export const isStoredFailure = (error: unknown): boolean =>
+  error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
 
 type DeclineDetails = { readonly code?: string | undefined; readonly decline_code?: string | undefined; readonly message?: string | undefined };
 

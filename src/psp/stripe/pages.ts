@@ -1,6 +1,6 @@
 import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
-import type { Inquiry, InquiryOutcome, PageOutcome, PageRequest, PspOutcome } from "../port.ts";
+import type { PageOutcome, PageRequest, PspOutcome } from "../port.ts";
 import { fromStripeAmount, toStripeAmount } from "./amounts.ts";
 import { outcomeOfError } from "./outcomes.ts";
 
@@ -47,7 +47,7 @@ function returnUrl({ return_url, checkout_id }: PageRequest, result: "success" |
 }
 
 /** What became of a page. */
-export async function inquirePage(stripe: Stripe, page_token: string): Promise<InquiryOutcome> {
+export async function inquirePage(stripe: Stripe, page_token: string): Promise<PspOutcome> {
   try {
     return outcomeOfSession(await stripe.checkout.sessions.retrieve(page_token));
   } catch (error) {
@@ -56,8 +56,7 @@ export async function inquirePage(stripe: Stripe, page_token: string): Promise<I
 }
 
 /** Ends a page; one that was paid in between stays paid. */
-export async function closePage(stripe: Stripe, { page_token }: Inquiry): Promise<InquiryOutcome> {
-  if (page_token === null) return { kind: "not_found" };
+export async function closePage(stripe: Stripe, page_token: string): Promise<PspOutcome> {
   try {
     await stripe.checkout.sessions.expire(page_token);
     return { kind: "canceled", psp_reference: null, reason: "canceled" };
@@ -67,7 +66,7 @@ export async function closePage(stripe: Stripe, { page_token }: Inquiry): Promis
   }
 }
 
-function nothingLearned(error: unknown): InquiryOutcome {
+function nothingLearned(error: unknown): PspOutcome {
   const outcome = outcomeOfError(error);
   return outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Stripe did not say what became of the page." };
 }

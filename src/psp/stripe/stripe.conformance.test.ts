@@ -45,6 +45,7 @@ const profile: PspProfile = {
   amounts_not_supported: [[1_234n, "BHD"], [150n, "MGA"], [100_000_000n, "USD"], [1_000_000n, "ISK"]],
   inquiry: "succeeded",
   inquiry_unreachable: "unknown",
+  modification_after_500: "known",
   faults: {
     // A stored 500 has ended, and the list of payments shows whether it charged.
     "500_before": { again: "declined" },

@@ -1,12 +1,13 @@
 /** The Stripe adapter, on the official SDK. */
 import Stripe from "stripe";
-import { now } from "../../clock.ts";
 import { PspHttpClient } from "../http-client.ts";
-import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome, VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port.ts";
+import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
 import { StripeHttpClient } from "./http-client.ts";
-import { outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
-import { closePage, inquirePage, outcomeOfSession, page_mark, registerPage } from "./pages.ts";
+import { modify } from "./modifications.ts";
+import { isStoredFailure, outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
+import { inquirePage, registerPage } from "./pages.ts";
+import { readWebhook, verifyWebhook } from "./webhooks.ts";
 
 export type StripeOptions = {
   readonly name: string;
@@ -23,8 +24,6 @@ export type StripeOptions = {
 const clock_difference_seconds = 300;
 /** A hundred pages; a busier account leaves the question to a person. */
 const intents_searched_max = 10_000;
-/** A webhook older or newer than this is refused. */
-const tolerance_seconds = 300;
 
 /** Errors of the SDK become outcomes; it never retries by itself, so that each try is an attempt of ours. */
 export function createStripe(options: StripeOptions): Psp {
@@ -42,12 +41,10 @@ export function createStripe(options: StripeOptions): Psp {
   return {
     name: options.name,
     charge: (request) => charge(stripe, request),
-    pages: {
-      register: (request) => registerPage(stripe, request),
-      close: (inquiry) => closePage(stripe, inquiry),
-    },
+    pages: { register: (request) => registerPage(stripe, request) },
     inquire: (inquiry) => inquire(stripe, inquiry),
-    verifyWebhook: (body, headers) => verify(stripe, options.webhook_secrets, body, headers),
+    modify: (request) => modify(stripe, request),
+    verifyWebhook: (body, headers) => verifyWebhook(stripe, options.webhook_secrets, body, headers),
     readWebhook,
   };
 }
@@ -64,6 +61,7 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
       confirm: true,
       automatic_payment_methods: { enabled: true, allow_redirects: "never" },
       ...cardOf(request.card_token),
+      ...captureParams(request),
       metadata: metadataFor(request),
     }, { idempotencyKey: request.psp_key }));
     return outcomeOfIntent(intent);
@@ -71,10 +69,6 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
     return isStoredFailure(error) ? afterStoredFailure(stripe, request) : outcomeOfError(error);
   }
 }
-
-/** A 5xx that Stripe keeps under the key: the request has ended, and will be answered like this for ever. */
-const isStoredFailure = (error: unknown): boolean =>
-  error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
 
 /**
  * What a stored failure charged. The list shows what was just made (the search only a minute later), so an
@@ -111,6 +105,12 @@ function withoutStackTrace<Result>(call: () => Promise<Result>): Promise<Result>
   }
 }
 
+/** Of an authorisation: may it be captured in parts, and until when (which the charge shows)? */
+function captureParams({ capture_method }: ChargeRequest): Partial<Stripe.PaymentIntentCreateParams> {
+  if (capture_method === "automatic") return {};
+  return { capture_method, payment_method_options: { card: { request_multicapture: "if_available" } }, expand: ["latest_charge"] };
+}
+
 /** Stripe takes values of at most 500 characters; the attempt's id is what finds the charge again, the others are for people. */
 function metadataFor(request: ChargeRequest): Record<string, string> {
   const { attempt_id, checkout_id, payment_order_id } = request;
@@ -129,7 +129,7 @@ function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_
 async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
   if (inquiry.page_token !== null) return inquirePage(stripe, inquiry.page_token);
   try {
-    if (inquiry.psp_reference !== null) return outcomeOfIntent(await stripe.paymentIntents.retrieve(inquiry.psp_reference));
+    if (inquiry.psp_reference !== null) return outcomeOfIntent(await stripe.paymentIntents.retrieve(inquiry.psp_reference, { expand: ["latest_charge"] }));
     const found = await stripe.paymentIntents.search({ query: `metadata['attempt_id']:'${inquiry.attempt_id}'`, limit: 1 });
     const [intent] = found.data;
     return intent === undefined ? { kind: "not_found" } : outcomeOfIntent(intent);
@@ -138,62 +138,4 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
     // That the question did not get through says nothing about the charge.
     return outcome.kind === "not_sent" ? { kind: "unknown", reason: outcome.failure.message } : outcome;
   }
-}
-
-function verify(stripe: Stripe, secrets: readonly string[], body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined {
-  const signature = headers["stripe-signature"];
-  if (typeof signature !== "string" || isFromTheFuture(signature)) return undefined;
-  for (const secret of secrets) {
-    try {
-      const event = stripe.webhooks.constructEvent(body, signature, secret, tolerance_seconds);
-      const metadata = metadataOf(event);
-      return {
-        psp_event_id: event.id,
-        type: event.type,
-        attempt_id: metadata["attempt_id"] ?? null,
-        payment_order_id: metadata["payment_order_id"] ?? null,
-      };
-    } catch (error) {
-      // Another secret may fit; whatever else is wrong with the message, it is not to be trusted.
-      if (!(error instanceof Stripe.errors.StripeSignatureVerificationError) && !(error instanceof SyntaxError)) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** The SDK refuses old signatures only; one that is dated ahead could be replayed for as long as it likes. */
-function isFromTheFuture(signature: string): boolean {
-  const signed_at = Number(/(?:^|,)t=(\d+)/.exec(signature)?.[1]);
-  return signed_at > now().getTime() / 1_000 + tolerance_seconds;
-}
-
-function metadataOf(event: Stripe.Event): Record<string, string> {
-  const { object } = event.data;
-  return "metadata" in object ? object.metadata ?? {} : {};
-}
-
-/** The events that say what became of a charge (https://docs.stripe.com/api/events/types). */
-function readWebhook(body: string): WebhookNews {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that Stripe wrote it
-  const event = JSON.parse(body) as Stripe.Event;
-  switch (event.type) {
-    case "checkout.session.completed":
-    case "checkout.session.expired":
-      return newsOf(event, outcomeOfSession(event.data.object));
-    case "payment_intent.succeeded":
-      return newsOf(event, outcomeOfIntent(event.data.object));
-    case "payment_intent.processing":
-    case "payment_intent.requires_action":
-    case "payment_intent.payment_failed":
-    case "payment_intent.canceled":
-      // On a page a card may fail and another one follow: the session says how it ends.
-      return metadataOf(event)["page"] === page_mark.page ? null : newsOf(event, outcomeOfIntent(event.data.object));
-    default:
-      return null;
-  }
-}
-
-function newsOf(event: Stripe.Event, outcome: PspOutcome): WebhookNews {
-  const metadata = metadataOf(event);
-  return { attempt_id: metadata["attempt_id"] ?? null, payment_order_id: metadata["payment_order_id"] ?? null, outcome };
 }

@@ -58,17 +58,17 @@ test("a message of almost five minutes is still taken", () => {
 });
 
 const declinedOf = (error: unknown): IntentChanges => ({ status: "requires_payment_method", amount_received: 0, last_payment_error: error });
-const news = (type: string, changes: IntentChanges = {}): unknown => open().readWebhook(event(type, changes))?.outcome;
+const news = (type: string, changes: IntentChanges = {}): unknown => open().readWebhook(event(type, changes), "automatic")?.outcome;
 
 test("each event about an intent is read as what became of the charge", () => {
-  expect(open().readWebhook(body)).toEqual({
+  expect(open().readWebhook(body, "automatic")).toEqual({
     attempt_id: "att_1", payment_order_id: "order-1", outcome: { kind: "succeeded", psp_reference: "pi_1", charged: { amount_minor: 1_999n, currency: "USD" } },
   });
   expect(news("payment_intent.processing", { status: "processing" })).toEqual({ kind: "pending", psp_reference: "pi_1", next_action: null });
   expect(news("payment_intent.requires_action", { status: "requires_action", next_action: { type: "use_stripe_sdk", use_stripe_sdk: { secret: 1 } } }))
     .toEqual({ kind: "pending", psp_reference: "pi_1", next_action: { type: "use_stripe_sdk" } });
   expect(news("payment_intent.payment_failed", declinedOf({ code: "card_declined", decline_code: "insufficient_funds", message: "No money." })))
-    .toEqual({ kind: "declined", psp_reference: "pi_1", failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." } });
+    .toEqual({ kind: "declined", is_open: true, psp_reference: "pi_1", failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." } });
   expect(news("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." }))).toMatchObject({ failure: { class: "transient_decline", code: "processing_error" } });
   expect(news("payment_intent.payment_failed", declinedOf(null))).toMatchObject({ failure: { class: "hard_decline", code: "card_declined" } });
   expect(news("payment_intent.canceled", { status: "canceled" })).toMatchObject({ kind: "declined", failure: { class: "hard_decline", code: "canceled_at_psp" } });
@@ -85,5 +85,5 @@ test("what was received counts, not what was asked for", () => {
 });
 
 test("events about other things are no news of a payment", () => {
-  expect(open().readWebhook(event("charge.refunded"))).toBeNull();
+  expect(open().readWebhook(event("charge.refunded"), "automatic")).toBeNull();
 });

@@ -1,0 +1,43 @@
+import { Type } from "typebox";
+import { AppError } from "../../errors.ts";
+import { toCurrencyCode } from "../../money/money.ts";
+import { acceptedModificationView, selectOrder } from "../../payments/payments.ts";
+import { readAmount } from "../amounts.ts";
+import type { App, HttpContext } from "../context.ts";
+import { answerWork, requestFingerprint } from "../idempotency-key.ts";
+import { NewCapture, PaymentModification, idempotencyHeaders, problemResponses } from "../schemas.ts";
+
+export function registerCaptureRoutes(app: App, context: HttpContext): void {
+  const { database, actions, jobs } = context;
+
+  app.post("/payments/:payment_order_id/capture", {
+    schema: {
+      operationId: "capturePayment",
+      summary: "Take all or a part of an authorised order: 202 means stored and queued",
+      headers: idempotencyHeaders,
+      params: Type.Object({ payment_order_id: Type.String({ minLength: 1, maxLength: 255 }) }),
+      body: NewCapture,
+      response: { 202: PaymentModification, ...problemResponses },
+    },
+  }, async (request, reply) => {
+    const { params: { payment_order_id }, body: { capture_id, amount, is_final = true }, caller } = request;
+    // An order's currency never changes, so it needs no lock to be read.
+    const order = await selectOrder(database, payment_order_id);
+    if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
+    const amount_minor = amount === undefined ? null : amountOf(amount, order.currency);
+    const fingerprint = requestFingerprint(request);
+    await answerWork(context, request, reply, async (tx) => {
+      const { modification, is_new } = await actions.capture(tx, payment_order_id, { capture_id, fingerprint, amount_minor, is_final }, caller.actor);
+      return { status: 202, body: acceptedModificationView(modification), is_replay: !is_new };
+    });
+    jobs.wake("payment_modify");
+    return reply;
+  });
+}
+
+function amountOf(amount: string, currency: string): bigint {
+  const read = readAmount(amount, toCurrencyCode(currency), "amount");
+  if ("money" in read) return read.money.amount_minor;
+  const { code, param, message } = read.error;
+  throw new AppError(code, `${param} ${message}`, { param, errors: [read.error] });
+}

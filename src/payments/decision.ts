@@ -1,0 +1,121 @@
+import { nextDelaySeconds } from "../jobs/jobs.ts";
+import type { CaptureMethod, Failure, FailureClass, ModificationAnswer, PageOutcome, PspOutcome } from "../psp/psp.ts";
+import type { AttemptStatus, Cause, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
+import { inquiries_before_alarm, type RetryPolicies } from "./retry-policies.ts";
+
+/** News about an attempt: what came of its charge, that its page is there, or what came of a change of it. */
+export type AttemptOutcome = PspOutcome | PageOutcome | ModificationAnswer;
+
+/** The modification that the news are about, or the one under way. */
+export type DecidableModification = {
+  readonly kind: "capture" | "void";
+  readonly status: ModificationStatus;
+  readonly amount_minor: bigint | null;
+  readonly is_final: boolean;
+  readonly void_cause: VoidCause | null;
+  readonly key_number: number;
+  readonly inquiry_count: number;
+};
+
+/** What is known, under the order's lock, when news come. */
+export type DecisionInput = {
+  readonly order: {
+    readonly status: OrderStatus; readonly status_cause: Cause; readonly currency: string; readonly amount_minor: bigint;
+    readonly captured_minor: bigint; readonly capturing_minor: bigint;
+  };
+  readonly attempt: {
+    readonly status: AttemptStatus; readonly attempt_number: number; readonly inquiry_count: number; readonly amount_minor: bigint;
+    readonly capture_method: CaptureMethod;
+    /** Why the buyer's card was declined while the attempt could still be paid with another one. */
+    readonly failure: Failure | null;
+    /** The PSP has told its reference, so the buyer may have been there. */
+    readonly is_known_at_psp: boolean;
+  };
+  readonly modification: DecidableModification | null;
+  readonly outcome: AttemptOutcome;
+  /** The news answer a request of ours for the modification. */
+  readonly is_answer_to_modification: boolean;
+  /** False when an earlier request may have reached the PSP: then "not sent" proves nothing. */
+  readonly is_first_send: boolean;
+  readonly policies: RetryPolicies;
+  /** From 0 to 1, for jitter. */
+  readonly random: number;
+};
+
+export type ModificationDecision = {
+  readonly status: ModificationStatus;
+  readonly failure: Failure | null;
+  readonly psp_reference: string | null;
+  /** The PSP surely did nothing under the last key. */
+  readonly is_new_key: boolean;
+  /** When to look at the modification again. */
+  readonly retry_delay_seconds: number | null;
+  readonly alarm: string | null;
+};
+
+/** What becomes of an order, its attempt and the modification. */
+export type Decision = {
+  readonly order_status: OrderStatus;
+  readonly attempt_status: AttemptStatus;
+  readonly cause: Cause;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly failure_class: FailureClass | null;
+  /** What the ledger books: an authorisation, money taken, what is left of an authorisation given back. */
+  readonly authorizes_minor: bigint;
+  readonly captures_minor: bigint;
+  readonly releases_minor: bigint;
+  /** Of the captures under way, how much is decided. */
+  readonly decides_minor: bigint;
+  /** When to look at the order again. */
+  readonly retry_delay_seconds: number | null;
+  /** Why a person must look at it. */
+  readonly alarm: string | null;
+  /** Order and attempt stay as they are. */
+  readonly is_unchanged: boolean;
+  readonly modification: ModificationDecision | null;
+  /** The attempt is to be given up at the PSP first. */
+  readonly void_cause: VoidCause | null;
+};
+
+/** Order and attempt in these states; nothing else happens unless a field says so. */
+export function become(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause, changes: Partial<Decision> = {}): Decision {
+  return {
+    order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n, decides_minor: 0n,
+    retry_delay_seconds: null, alarm: null, is_unchanged: false, modification: null, void_cause: null, ...changes,
+  };
+}
+
+/** Order and attempt stay as they are. */
+export function unchanged({ order, attempt }: DecisionInput, changes: Partial<Decision> = {}): Decision {
+  return become(order.status, attempt.status, order.status_cause, { is_unchanged: true, ...changes });
+}
+
+/** The modification gets this status. */
+export function modified(status: ModificationStatus, changes: Partial<ModificationDecision> = {}): ModificationDecision {
+  return { status, failure: null, psp_reference: null, is_new_key: false, retry_delay_seconds: null, alarm: null, ...changes };
+}
+
+/** When an unclear outcome is asked about again, after so many inquiries. */
+export function inquiryDelay({ policies, random }: DecisionInput, inquiry_count: number, retry_after_seconds?: number): number {
+  const delay = nextDelaySeconds(policies.inquiry, inquiry_count + 1, { random, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) });
+  // The inquiry policy never gives up; a policy that does is a bug in the settings.
+  if (delay === undefined) throw new Error("the inquiry policy must not end");
+  return delay;
+}
+
+/** When to try again after the n-th failure of this kind; undefined: not by itself. */
+export function retryDelay({ policies, random }: DecisionInput, failure: Failure, tries: number): number | undefined {
+  const { retry_after_seconds } = failure;
+  return nextDelaySeconds(policies[failure.class], tries, { random, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) });
+}
+
+/** Too many unanswered inquiries. */
+export const inquiryAlarm = (inquiry_count: number, reason: string): string | null =>
+  (inquiry_count >= inquiries_before_alarm ? `The outcome is unknown after ${inquiry_count} inquiries: ${reason}` : null);
+
+/** After a request that may have arrived, "not sent" is no news. */
+export function doubted<Outcome extends AttemptOutcome | { readonly kind: "unchanged" }>(outcome: Outcome, is_first_send: boolean): Outcome | Extract<PspOutcome, { kind: "unknown" }> {
+  if (is_first_send || outcome.kind !== "not_sent") return outcome;
+  const { message, retry_after_seconds } = outcome.failure;
+  return { kind: "unknown", reason: message, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) };
+}

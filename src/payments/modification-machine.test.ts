@@ -1,0 +1,196 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { toCurrencyCode } from "../money/money.ts";
+import type { Failure, FailureClass, PspOutcome } from "../psp/psp.ts";
+import type { AttemptOutcome, DecidableModification, Decision, DecisionInput } from "./decision.ts";
+import { inquiries_before_alarm, retryPolicies } from "./retry-policies.ts";
+import { decide } from "./state-machine.ts";
+
+const usd = toCurrencyCode("USD");
+const money = (amount_minor: bigint) => ({ amount_minor, currency: usd });
+const policies = retryPolicies({ attempts_max: 5, backoff_base: 2 });
+
+const authorized = (captured: bigint, amount = 100n): PspOutcome =>
+  ({ kind: "authorized", psp_reference: "pi_1", authorized: money(amount), captured: money(captured), expires_at: null });
+const succeeded = (charged: bigint): PspOutcome => ({ kind: "succeeded", psp_reference: "pi_1", charged: money(charged) });
+const canceled: PspOutcome = { kind: "canceled", psp_reference: "pi_1", reason: "canceled" };
+const failure = (failureClass: FailureClass): Failure => ({ class: failureClass, code: "a_code", message: "A message." });
+const failed = (failureClass: FailureClass): AttemptOutcome => ({ kind: "failed", failure: failure(failureClass) });
+const unknown: AttemptOutcome = { kind: "unknown", reason: "No answer." };
+const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_action: null };
+const done: AttemptOutcome = { kind: "done", psp_reference: "mod-1" };
+
+const capture = (amount_minor: bigint, changes: Partial<DecidableModification> = {}): DecidableModification =>
+  ({ kind: "capture", status: "executing", amount_minor, is_final: false, void_cause: null, key_number: 1, inquiry_count: 0, ...changes });
+const voided = (changes: Partial<DecidableModification> = {}): DecidableModification =>
+  ({ kind: "void", status: "executing", amount_minor: null, is_final: true, void_cause: "canceled", key_number: 1, inquiry_count: 0, ...changes });
+
+type Changes = {
+  captured?: bigint; capturing?: bigint; attempt?: Partial<DecisionInput["attempt"]>; order?: Partial<DecisionInput["order"]>; modification?: DecidableModification | null;
+} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification">>;
+
+/** News about an authorisation of 100, of which so much was captured before. */
+function decideOn(outcome: AttemptOutcome, { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {}): Decision | null {
+  return decide({
+    order: { status: "AUTHORIZED", status_cause: "psp_authorized", currency: "USD", amount_minor: 100n, captured_minor: captured, capturing_minor: capturing, ...order },
+    attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, ...attempt },
+    modification, is_answer_to_modification: modification !== null, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+  });
+}
+
+describe("an authorisation", () => {
+  const opening = { order: { status: "EXECUTING" as const }, attempt: { status: "executing" as const } };
+
+  test("of the whole amount is AUTHORIZED, and booked as such", () => {
+    expect(decideOn(authorized(0n), opening)).toMatchObject({ order_status: "AUTHORIZED", attempt_status: "authorized", authorizes_minor: 100n, captures_minor: 0n, alarm: null });
+  });
+
+  test.each([[authorized(0n, 99n)], [authorized(1n)]])("of another amount, or of which something is captured already, is UNKNOWN and an alarm", (outcome) => {
+    expect(decideOn(outcome, opening)).toMatchObject({ order_status: "UNKNOWN", authorizes_minor: 0n, error: { code: "amount_mismatch" }, alarm: expect.any(String) as string });
+  });
+
+  test("that was captured as a whole by somebody else before we heard of it is SUCCESS", () => {
+    expect(decideOn(succeeded(100n), opening)).toMatchObject({ order_status: "SUCCESS", captures_minor: 100n, authorizes_minor: 0n });
+  });
+
+  test("that ends at the PSP ends here: CANCELED, or SUCCESS with what was captured", () => {
+    expect(decideOn(canceled)).toMatchObject({ order_status: "CANCELED", cause: "canceled", releases_minor: 100n });
+    expect(decideOn({ ...canceled, reason: "expired" })).toMatchObject({ order_status: "CANCELED", cause: "expired", releases_minor: 100n });
+    expect(decideOn(canceled, { captured: 40n })).toMatchObject({ order_status: "SUCCESS", cause: "rest_released", captures_minor: 0n, releases_minor: 60n });
+    expect(decideOn(succeeded(40n), { captured: 40n })).toMatchObject({ order_status: "SUCCESS", cause: "rest_released", releases_minor: 60n });
+  });
+
+  test("of which the PSP has taken more than anybody here asked for raises an alarm and moves nothing", () => {
+    for (const outcome of [authorized(41n), succeeded(41n)]) {
+      expect(decideOn(outcome, { captured: 40n })).toMatchObject({ is_unchanged: true, captures_minor: 0n, alarm: expect.stringContaining("41") as string });
+    }
+  });
+
+  test("is not moved by old news", () => {
+    for (const outcome of [authorized(0n), authorized(40n), succeeded(30n), pending]) expect(decideOn(outcome, { captured: 40n })).toBeNull();
+  });
+});
+
+describe("a capture", () => {
+  test("is done when the PSP's total has grown by it, however we hear of that", () => {
+    for (const outcome of [authorized(70n), done]) {
+      for (const is_answer_to_modification of [true, false]) {
+        expect(decideOn(outcome, { captured: 40n, capturing: 30n, modification: capture(30n), is_answer_to_modification })).toMatchObject({
+          order_status: "AUTHORIZED", captures_minor: 30n, decides_minor: 30n, releases_minor: 0n, modification: { status: "succeeded" },
+        });
+      }
+    }
+  });
+
+  test("that takes the rest, or is the last one, makes the order SUCCESS and releases what is left", () => {
+    expect(decideOn(succeeded(100n), { captured: 40n, modification: capture(60n) })).toMatchObject({ order_status: "SUCCESS", cause: "captured", captures_minor: 60n, releases_minor: 0n });
+    expect(decideOn(succeeded(70n), { captured: 40n, modification: capture(30n, { is_final: true }) })).toMatchObject({ order_status: "SUCCESS", captures_minor: 30n, releases_minor: 30n });
+  });
+
+  test("is not done while the total does not show it: our own question is repeated, a webhook is an old one", () => {
+    expect(decideOn(authorized(40n), { captured: 40n, modification: capture(30n) })).toMatchObject({ is_unchanged: true, modification: { status: "unknown", is_new_key: false } });
+    expect(decideOn(authorized(40n), { captured: 40n, modification: capture(30n), is_answer_to_modification: false })).toBeNull();
+    expect(decideOn(authorized(10n), { captured: 40n, modification: capture(30n), is_answer_to_modification: false })).toBeNull();
+  });
+
+  test("with a total that it cannot explain stays unknown", () => {
+    expect(decideOn(authorized(75n), { captured: 40n, modification: capture(30n) })).toMatchObject({ captures_minor: 0n, modification: { status: "unknown" } });
+  });
+
+  test("whose outcome is unclear keeps its key and is asked about for ever; a person hears of it in the end", () => {
+    expect(decideOn(unknown, { modification: capture(30n) })).toMatchObject({ is_unchanged: true, modification: { status: "unknown", is_new_key: false, alarm: null } });
+    expect(decideOn(unknown, { modification: capture(30n, { inquiry_count: inquiries_before_alarm }) })?.modification?.alarm).toContain("No answer.");
+  });
+
+  test("that surely failed for a moment is tried again under another key, and given up in the end with an alarm", () => {
+    const decisions = [1, 2, 3, 4, 5].map((key_number) => decideOn(failed("transient_decline"), { capturing: 30n, modification: capture(30n, { key_number }) }));
+    expect(decisions.map((decision) => decision?.modification?.status)).toEqual(["queued", "queued", "queued", "queued", "failed"]);
+    expect(decisions.map((decision) => decision?.modification?.retry_delay_seconds)).toEqual([1, 2, 4, 8, null]);
+    expect(decisions.map((decision) => decision?.decides_minor)).toEqual([0n, 0n, 0n, 0n, 30n]);
+    expect(decisions.at(-1)?.modification?.alarm).toContain("5 tries");
+  });
+
+  test("that the PSP refuses is given up at once, and what it asked for may be asked for again", () => {
+    for (const failureClass of ["hard_decline", "invalid_request"] as const) {
+      expect(decideOn(failed(failureClass), { capturing: 30n, modification: capture(30n) })).toMatchObject({
+        order_status: "AUTHORIZED", decides_minor: 30n, captures_minor: 0n, modification: { status: "failed", alarm: null },
+      });
+    }
+  });
+
+  test("that was not sent, after an earlier request may have arrived, is unknown", () => {
+    const notSent: AttemptOutcome = { kind: "not_sent", failure: failure("unreachable") };
+    expect(decideOn(notSent, { modification: capture(30n) })?.modification).toMatchObject({ status: "queued", is_new_key: true });
+    expect(decideOn(notSent, { modification: capture(30n), is_first_send: false })?.modification).toMatchObject({ status: "unknown", is_new_key: false });
+  });
+
+  test("of an authorisation that has ended fails and ends the order", () => {
+    expect(decideOn(canceled, { captured: 40n, capturing: 30n, modification: capture(30n) })).toMatchObject({
+      order_status: "SUCCESS", cause: "rest_released", releases_minor: 60n, decides_minor: 30n, modification: { status: "failed" },
+    });
+    expect(decideOn({ ...canceled, reason: "expired" }, { capturing: 30n, modification: capture(30n) })).toMatchObject({ order_status: "CANCELED", cause: "expired", decides_minor: 30n });
+  });
+
+  test("that the PSP reports as the opposite of what we hold raises an alarm", () => {
+    expect(decideOn(failed("hard_decline"), { captured: 30n, modification: capture(30n, { status: "succeeded" }), is_answer_to_modification: false })).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
+    expect(decideOn(done, { modification: capture(30n, { status: "failed" }), is_answer_to_modification: false })).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
+    expect(decideOn(done, { modification: capture(30n, { status: "succeeded" }), is_answer_to_modification: false })).toBeNull();
+  });
+});
+
+describe("a void", () => {
+  test("of an authorisation cancels the order, or leaves it paid with what was captured", () => {
+    for (const outcome of [canceled, done]) {
+      expect(decideOn(outcome, { modification: voided() })).toMatchObject({ order_status: "CANCELED", cause: "canceled", releases_minor: 100n, modification: { status: "succeeded" } });
+      expect(decideOn(outcome, { modification: voided({ void_cause: "expired" }) })).toMatchObject({ order_status: "CANCELED", cause: "expired" });
+      expect(decideOn(outcome, { captured: 40n, modification: voided() })).toMatchObject({ order_status: "SUCCESS", cause: "rest_released", releases_minor: 60n });
+    }
+  });
+
+  const waiting = { order: { status: "PENDING" as const, status_cause: "psp_pending" as const }, attempt: { status: "pending" as const, capture_method: "automatic" as const } };
+
+  test("of a payment that waits for its buyer cancels it, unless it was paid meanwhile", () => {
+    expect(decideOn(canceled, { ...waiting, modification: voided() })).toMatchObject({ order_status: "CANCELED", attempt_status: "canceled", modification: { status: "succeeded" } });
+    expect(decideOn(succeeded(100n), { ...waiting, modification: voided() })).toMatchObject({ order_status: "SUCCESS", captures_minor: 100n, modification: { status: "failed", failure: { code: "paid_meanwhile" } } });
+  });
+
+  test("comes before another attempt when the buyer's card was declined and another one could still pay", () => {
+    const open: PspOutcome = { kind: "declined", psp_reference: "pi_1", failure: failure("transient_decline"), is_open: true };
+    expect(decideOn(open, waiting)).toMatchObject({ order_status: "PENDING", attempt_status: "pending", void_cause: "declined", failure_class: "transient_decline", retry_delay_seconds: null });
+    const given = { ...waiting, attempt: { ...waiting.attempt, failure: failure("transient_decline") }, modification: voided({ void_cause: "declined" }) };
+    expect(decideOn(canceled, given)).toMatchObject({ order_status: "RETRY_SCHEDULED", attempt_status: "declined", retry_delay_seconds: 1, modification: { status: "succeeded" } });
+    expect(decideOn(succeeded(100n), given)).toMatchObject({ order_status: "SUCCESS", attempt_status: "succeeded", modification: { status: "failed" } });
+  });
+
+  test("is not needed for a decline of a charge that no buyer has seen", () => {
+    const open: PspOutcome = { kind: "declined", psp_reference: "pi_1", failure: failure("hard_decline"), is_open: true };
+    expect(decideOn(open, { order: { status: "EXECUTING" }, attempt: { status: "executing", is_known_at_psp: false } })).toMatchObject({ order_status: "FAILED", void_cause: null });
+  });
+
+  test("that does not get through leaves the order as it is", () => {
+    for (const base of [{}, waiting]) {
+      expect(decideOn(unknown, { ...base, modification: voided() })).toMatchObject({ is_unchanged: true, modification: { status: "unknown" } });
+    }
+  });
+});
+
+test("whatever the PSP says, never more is captured than authorised, and captures and releases come to the whole when the order ends", () => {
+  const amounts = fc.bigInt({ min: 0n, max: 120n });
+  const outcomes: fc.Arbitrary<AttemptOutcome> = fc.oneof(
+    amounts.map((amount) => authorized(amount)), amounts.map(succeeded), fc.constantFrom<AttemptOutcome>(canceled, unknown, done, failed("hard_decline"), failed("transient_decline"), { kind: "accepted", psp_reference: "m" }),
+  );
+  const modifications = fc.record({ amount: fc.bigInt({ min: 1n, max: 100n }), is_final: fc.boolean(), isVoid: fc.boolean() });
+  fc.assert(fc.property(outcomes, fc.bigInt({ min: 0n, max: 99n }), fc.option(modifications, { nil: null }), fc.boolean(), fc.boolean(), (outcome, captured, chosen, is_first_send, is_answer) => {
+    const amount = chosen === null ? 0n : chosen.amount > 100n - captured ? 100n - captured : chosen.amount;
+    const modification = chosen === null ? null : chosen.isVoid ? voided() : capture(amount, { is_final: chosen.is_final });
+    const decision = decideOn(outcome, { captured, capturing: modification?.kind === "capture" ? amount : 0n, modification, is_first_send, is_answer_to_modification: modification !== null && is_answer });
+    if (decision === null) return;
+    const total = captured + decision.captures_minor;
+    expect(total <= 100n).toBe(true);
+    const isOver = decision.order_status !== "AUTHORIZED";
+    expect(total + decision.releases_minor === 100n).toBe(isOver);
+    if (isOver) expect(decision.order_status).toBe(total > 0n ? "SUCCESS" : "CANCELED");
+    // Money is booked for what was asked for, and only then.
+    if (decision.captures_minor > 0n) expect([modification?.kind, decision.captures_minor, decision.modification?.status]).toEqual(["capture", amount, "succeeded"]);
+  }), { numRuns: 2_000 });
+});

@@ -1,0 +1,181 @@
+import { authorization_ended, changeSeenIn, type Failure, type ModificationOutcome } from "../psp/psp.ts";
+import { toCurrencyCode } from "../money/money.ts";
+import {
+  become, doubted, inquiryAlarm, inquiryDelay, modified, retryDelay, unchanged, type DecidableModification, type Decision, type DecisionInput,
+  type ModificationDecision,
+} from "./decision.ts";
+import type { Cause } from "./model.ts";
+
+/** With the pauses of inquiries about two hours, until a person hears that a PSP owes us an answer. */
+const answers_awaited_max = 30;
+
+/** What the news say about the modification. */
+type Seen = ModificationOutcome | { readonly kind: "unchanged" };
+
+/** News about an authorisation, or about a modification of an attempt that is closed. */
+export function decideModification(input: DecisionInput): Decision | null {
+  const { attempt, modification } = input;
+  if (modification === null) return decideWithoutModification(input);
+  const seen = seenBy(input, modification);
+  if (modification.status === "succeeded" || modification.status === "failed") return contradiction(input, modification, seen);
+  if (attempt.status !== "authorized") return decideTooLate(input, modification, seen);
+  switch (seen.kind) {
+    case "done":
+      return modification.kind === "void" ? afterVoid(input, modification, seen.psp_reference) : afterCapture(input, modification, seen.psp_reference);
+    case "unchanged":
+      return decideStill(input, modification);
+    case "failed":
+      return afterFailure(input, modification, seen.failure, "failed");
+    case "not_sent":
+      return afterFailure(input, modification, seen.failure, "not_sent");
+    case "accepted":
+    case "unknown":
+      return unchanged(input, { modification: stillOpen(input, modification, seen) });
+  }
+}
+
+/**
+ * News while an attempt that waits for its buyer is given up: it may be given up, paid meanwhile, or neither yet.
+ * `decideCharge` and `decline` say what becomes of the charge.
+ */
+export function decideVoid(
+  input: DecisionInput, decideCharge: (input: DecisionInput) => Decision | null, decline: (input: DecisionInput, failure: Failure) => Decision,
+): Decision | null {
+  const { modification, attempt, is_answer_to_modification } = input;
+  if (modification === null) return decideCharge(input);
+  const seen = seenBy(input, modification);
+  switch (seen.kind) {
+    case "done": {
+      const succeeded = modified("succeeded", { psp_reference: seen.psp_reference });
+      if (modification.void_cause === "declined" && attempt.failure !== null) return { ...decline(input, attempt.failure), modification: succeeded };
+      const cause: Cause = modification.void_cause === "expired" ? "expired" : "canceled";
+      return become("CANCELED", "canceled", cause, { error: { code: cause, message: "The payment was given up." }, modification: succeeded });
+    }
+    case "unchanged": {
+      // The state itself may be news: the buyer has authenticated, say.
+      const isState = input.outcome.kind === "authorized" || !is_answer_to_modification;
+      const still = is_answer_to_modification ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not given it up." }) : null;
+      return { ...(isState ? decideCharge(input) ?? unchanged(input) : unchanged(input)), modification: still };
+    }
+    case "failed": {
+      const isCharged = input.outcome.kind === "succeeded";
+      return { ...(isCharged ? decideCharge(input) ?? unchanged(input) : unchanged(input)), modification: failedFor(input, modification, seen.failure) };
+    }
+    case "not_sent":
+      return unchanged(input, { modification: failedFor(input, modification, seen.failure) });
+    case "accepted":
+    case "unknown":
+      return is_answer_to_modification ? unchanged(input, { modification: stillOpen(input, modification, seen) }) : decideCharge(input);
+  }
+}
+
+function seenBy({ outcome, order, attempt, is_first_send }: DecisionInput, { kind, amount_minor }: DecidableModification): Seen {
+  if (outcome.kind === "registered") return { kind: "unchanged" };
+  const money = { amount_minor: amount_minor ?? attempt.amount_minor, currency: toCurrencyCode(order.currency) };
+  return doubted(changeSeenIn(outcome, { kind, money, captured_before_minor: order.captured_minor }), is_first_send);
+}
+
+/** Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP. */
+function decideWithoutModification(input: DecisionInput): Decision | null {
+  const { order, outcome } = input;
+  switch (outcome.kind) {
+    case "canceled":
+      return end(input, outcome.reason);
+    case "declined":
+      return outcome.is_open === true ? null : end(input, "canceled");
+    case "succeeded":
+    case "authorized": {
+      const total_minor = outcome.kind === "succeeded" ? outcome.charged.amount_minor : outcome.captured.amount_minor;
+      if (total_minor > order.captured_minor) {
+        return unchanged(input, { alarm: `The PSP has taken ${total_minor} minor units (${outcome.psp_reference}), of which nobody here asked for ${total_minor - order.captured_minor}.` });
+      }
+      // An old state says less than what is known.
+      return outcome.kind === "succeeded" && total_minor === order.captured_minor ? end(input, "canceled") : null;
+    }
+    case "unknown":
+      return unchanged(input, { alarm: outcome.reason });
+    case "pending":
+    case "not_sent":
+    case "registered":
+    case "done":
+    case "accepted":
+    case "failed":
+      return null;
+  }
+}
+
+function afterCapture(input: DecisionInput, { amount_minor, is_final }: DecidableModification, psp_reference: string | null): Decision {
+  const { order } = input;
+  const captures_minor = amount_minor ?? 0n;
+  const rest_minor = order.amount_minor - order.captured_minor - captures_minor;
+  const booked = { captures_minor, decides_minor: captures_minor, modification: modified("succeeded", { psp_reference }) };
+  return is_final || rest_minor === 0n
+    ? become("SUCCESS", "succeeded", "captured", { ...booked, releases_minor: rest_minor })
+    : become(order.status, "authorized", order.status_cause, booked);
+}
+
+const afterVoid = (input: DecisionInput, { void_cause }: DecidableModification, psp_reference: string | null): Decision =>
+  ({ ...end(input, void_cause === "expired" ? "expired" : "canceled"), modification: modified("succeeded", { psp_reference }) });
+
+/** The authorisation is over: what was not taken is the buyer's again. */
+function end({ order }: DecisionInput, reason: "canceled" | "expired"): Decision {
+  const releases_minor = order.amount_minor - order.captured_minor;
+  if (order.captured_minor > 0n) return become("SUCCESS", "succeeded", "rest_released", { releases_minor });
+  const message = reason === "expired" ? "The time to capture ran out." : "The authorisation was given up.";
+  return become("CANCELED", "canceled", reason, { releases_minor, error: { code: reason, message } });
+}
+
+/** The state does not show the change: an answer to our request must be followed up, a webhook may simply be an old one. */
+function decideStill(input: DecisionInput, modification: DecidableModification): Decision | null {
+  if (!input.is_answer_to_modification) return null;
+  return unchanged(input, { modification: stillOpen(input, modification, { kind: "unknown", reason: "The PSP does not show the change yet." }) });
+}
+
+function afterFailure(input: DecisionInput, modification: DecidableModification, failure: Failure, kind: "failed" | "not_sent"): Decision {
+  const decided = failedFor(input, modification, failure);
+  const decides_minor = decided.status === "failed" && modification.kind === "capture" ? modification.amount_minor ?? 0n : 0n;
+  const { outcome } = input;
+  // The state that refuses the change is itself the end of the authorisation.
+  if (kind === "failed" && failure.code === authorization_ended && outcome.kind !== "failed") {
+    return { ...end(input, outcome.kind === "canceled" ? outcome.reason : "canceled"), decides_minor, modification: decided };
+  }
+  return decides_minor === 0n ? unchanged(input, { modification: decided })
+    : become(input.order.status, input.attempt.status, input.order.status_cause, { decides_minor, modification: decided });
+}
+
+/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. */
+function failedFor(input: DecisionInput, modification: DecidableModification, failure: Failure): ModificationDecision {
+  const delay = retryDelay(input, failure, modification.key_number);
+  if (delay !== undefined) return modified("queued", { failure, is_new_key: true, retry_delay_seconds: delay });
+  const isExhausted = input.policies[failure.class].strategy !== "none";
+  return modified("failed", { failure, alarm: isExhausted ? `Given up after ${modification.key_number} tries: ${failure.message}` : null });
+}
+
+function stillOpen(input: DecisionInput, { inquiry_count }: DecidableModification, seen: Extract<Seen, { kind: "accepted" | "unknown" }>): ModificationDecision {
+  if (seen.kind === "accepted") {
+    const alarm = inquiry_count === answers_awaited_max ? "The PSP accepted it and does not say how it ended." : null;
+    return modified("pending", { psp_reference: seen.psp_reference, retry_delay_seconds: inquiryDelay(input, inquiry_count), alarm });
+  }
+  const failure: Failure = { class: "unreachable", code: "outcome_unknown", message: seen.reason };
+  return modified("unknown", {
+    failure, retry_delay_seconds: inquiryDelay(input, inquiry_count, seen.retry_after_seconds), alarm: inquiryAlarm(inquiry_count, seen.reason),
+  });
+}
+
+/** The attempt was closed before its modification was decided. */
+function decideTooLate(input: DecisionInput, modification: DecidableModification, seen: Seen): Decision | null {
+  if (seen.kind === "done" && modification.kind === "capture") {
+    return unchanged(input, { alarm: `The PSP reports a capture of ${modification.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.` });
+  }
+  const failure: Failure = seen.kind === "failed" ? seen.failure : { class: "hard_decline", code: authorization_ended, message: "The payment had ended." };
+  const decides_minor = modification.kind === "capture" ? modification.amount_minor ?? 0n : 0n;
+  return become(input.order.status, input.attempt.status, input.order.status_cause, { decides_minor, is_unchanged: decides_minor === 0n, modification: modified("failed", { failure }) });
+}
+
+/** News about a decided modification: a repetition, or the opposite of what we hold. */
+function contradiction(input: DecisionInput, { kind, status }: DecidableModification, seen: Seen): Decision | null {
+  const isOpposite = (seen.kind === "done" && status === "failed") || (seen.kind === "failed" && status === "succeeded");
+  // Only news that name the modification tell of it; a state that came late does not.
+  const isNamed = input.outcome.kind === "done" || input.outcome.kind === "failed";
+  return isOpposite && isNamed ? unchanged(input, { alarm: `The PSP reports a ${kind} as ${seen.kind} that ${status} here.` }) : null;
+}

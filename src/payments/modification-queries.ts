@@ -1,0 +1,166 @@
+import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
+import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
+import type { AttemptStatus, ModificationRow, ModificationStatus, VoidCause } from "./model.ts";
+
+const columns = `m.modification_id, m.attempt_id, m.payment_order_id, m.kind, m.capture_id, m.request_fingerprint, m.amount_minor,
+  m.currency::text, m.is_final, m.void_cause, m.status, m.psp_key, m.psp_reference, m.inquiry_count, m.failure_code,
+  m.failure_message, m.created_by, m.created_at, m.updated_at`;
+
+export type NewModification = Pick<ModificationRow, "modification_id" | "attempt_id" | "payment_order_id" | "kind" | "currency" | "is_final" | "created_by"> & {
+  readonly capture_id?: string;
+  readonly request_fingerprint?: Buffer;
+  readonly amount_minor?: bigint;
+  readonly void_cause?: VoidCause;
+};
+
+/** Stores a modification; what a capture asks for counts as under way from now on. The order is locked by the caller. */
+export async function insertModification(tx: Queryable, draft: NewModification): Promise<ModificationRow> {
+  const [row] = await tx.query<ModificationRow>(
+    `with counted as (
+       update payment_orders set capturing_minor = capturing_minor + $8::bigint, updated_at = now()
+        where payment_order_id = $3 and $8::bigint is not null
+     )
+     insert into payment_modifications as m (modification_id, attempt_id, payment_order_id, kind, capture_id, request_fingerprint, currency,
+                                             amount_minor, is_final, void_cause, created_by)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+     returning ${columns}`,
+    [
+      draft.modification_id, draft.attempt_id, draft.payment_order_id, draft.kind, draft.capture_id ?? null, draft.request_fingerprint ?? null,
+      draft.currency, draft.amount_minor ?? null, draft.is_final, draft.void_cause ?? null, draft.created_by,
+    ],
+  );
+  if (row === undefined) throw new Error("an inserted modification gave no row");
+  return row;
+}
+
+export type NewVoid = { readonly modification_id: ModificationId; readonly attempt_id: string; readonly void_cause: VoidCause; readonly created_by: string };
+
+/** Stores voids of attempts that have none; gives the ids of those that are new. */
+export async function insertVoids(tx: Queryable, drafts: readonly NewVoid[]): Promise<ModificationId[]> {
+  if (drafts.length === 0) return [];
+  const rows = await tx.query<{ modification_id: ModificationId }>(
+    `insert into payment_modifications (modification_id, attempt_id, payment_order_id, kind, currency, is_final, void_cause, created_by)
+     select d.modification_id, a.attempt_id, a.payment_order_id, 'void', a.currency, true, d.void_cause, d.created_by
+       from json_to_recordset($1::json) as d (modification_id text, attempt_id text, void_cause text, created_by text)
+       join payment_attempts a on a.attempt_id = d.attempt_id
+     on conflict (attempt_id) where kind = 'void' and status <> 'failed' do nothing
+     returning modification_id`,
+    [JSON.stringify(drafts)],
+  );
+  return rows.map((row) => row.modification_id);
+}
+
+/** All modifications of an order's charges, oldest first. */
+export function selectModifications(db: Queryable, paymentOrderId: string): Promise<ModificationRow[]> {
+  return db.query<ModificationRow>(
+    `select ${columns}
+       from payment_modifications m
+      where m.attempt_id in (
+        select a.attempt_id from payment_attempts a
+          join payment_orders o on o.checkout_id = a.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
+         where o.payment_order_id = $1)
+      order by m.modification_id`,
+    [paymentOrderId],
+  );
+}
+
+export function selectModificationsById(db: Queryable, modificationIds: readonly string[]): Promise<ModificationRow[]> {
+  return db.query<ModificationRow>(`select ${columns} from payment_modifications m where m.modification_id = any ($1::text[])`, [textArray(modificationIds)]);
+}
+
+/** The next modification of each attempt that waits for its turn. */
+export async function selectNextQueued(tx: Queryable, attemptIds: readonly string[]): Promise<ModificationId[]> {
+  const rows = await tx.query<{ modification_id: ModificationId }>(
+    `select distinct on (attempt_id) modification_id
+       from payment_modifications
+      where attempt_id = any ($1::text[]) and status = 'queued'
+      order by attempt_id, is_final, modification_id`,
+    [textArray(attemptIds)],
+  );
+  return rows.map((row) => row.modification_id);
+}
+
+/** What bringing a modification forward needs to know. */
+export type PursuableRow = {
+  readonly modification_id: ModificationId;
+  readonly payment_order_id: PaymentOrderId | null;
+  readonly kind: "capture" | "void";
+  readonly status: ModificationStatus;
+  readonly psp_key: string;
+  readonly amount_minor: bigint | null;
+  readonly is_final: boolean;
+  readonly created_at: Timestamp;
+  readonly attempt_id: AttemptId;
+  readonly checkout_id: CheckoutId;
+  readonly psp: string;
+  readonly psp_reference: string | null;
+  readonly page_token: string | null;
+  readonly attempt_status: AttemptStatus;
+  readonly attempt_amount_minor: bigint;
+  readonly currency: string;
+  readonly captured_minor: bigint;
+  readonly is_blocked: boolean;
+};
+
+/** Locks the orders of modifications in key order. */
+export function lockForModification(tx: Queryable, modificationIds: readonly string[]): Promise<PursuableRow[]> {
+  return tx.query<PursuableRow>("select * from payments_lock_for_modification($1)", [textArray(modificationIds)]);
+}
+
+/** Their turn has come. */
+export async function startModifications(tx: Queryable, modificationIds: readonly string[]): Promise<void> {
+  if (modificationIds.length === 0) return;
+  await tx.query(
+    "update payment_modifications set status = 'executing', updated_at = now() where modification_id = any ($1::text[]) and status = 'queued'",
+    [textArray(modificationIds)],
+  );
+}
+
+export type SettledModification = {
+  readonly modification_id: string;
+  readonly status: ModificationStatus;
+  readonly psp_reference: string | null;
+  readonly is_new_key: boolean;
+  readonly is_inquired: boolean;
+  readonly failure_class: string | null;
+  readonly failure_code: string | null;
+  readonly failure_message: string | null;
+};
+
+/** Writes what came of modifications. */
+export async function writeModifications(tx: Queryable, rows: readonly SettledModification[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
+}
+
+/** Attempts whose authorisation is over and that nobody gives up yet. */
+export async function selectExpiredAuthorizations(tx: Queryable, limit: number): Promise<string[]> {
+  const rows = await tx.query<{ attempt_id: string }>(
+    `select a.attempt_id
+       from payment_attempts a
+      where a.status = 'authorized' and a.authorization_expires_at <= now()
+        and not exists (select from payment_modifications m where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed'))
+      order by a.authorization_expires_at
+      limit $1`,
+    [limit],
+  );
+  return rows.map((row) => row.attempt_id);
+}
+
+/** Modifications that nobody touched for so long, taken on for as long again. */
+export async function renewStaleModifications(tx: Queryable, staleSeconds: number, limit: number): Promise<ModificationId[]> {
+  const rows = await tx.query<{ modification_id: ModificationId }>(
+    `update payment_modifications m set updated_at = now()
+       from (
+         select modification_id from payment_modifications
+          where status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $1 * interval '1 second'
+          order by updated_at
+          limit $2
+            for no key update skip locked
+       ) stale
+      where m.modification_id = stale.modification_id
+     returning m.modification_id`,
+    [staleSeconds, limit],
+  );
+  return rows.map((row) => row.modification_id);
+}

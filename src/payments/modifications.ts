@@ -1,0 +1,86 @@
+import type { Transaction } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderRow } from "./model.ts";
+import { insertModification, insertVoids, selectModifications } from "./modification-queries.ts";
+import { selectAttempts } from "./queries.ts";
+
+/** A capture as the HTTP door hands it over. */
+export type CaptureRequest = {
+  /** The client's name of it, unique within the order for ever. */
+  readonly capture_id: string;
+  readonly fingerprint: Buffer;
+  /** Null: all that is left. */
+  readonly amount_minor: bigint | null;
+  /** What is left after it is released. */
+  readonly is_final: boolean;
+};
+
+type Parts = { readonly jobs: Jobs };
+
+/**
+ * Asks for a capture of a locked order; what is under way counts, so that captures at once take no more than was
+ * authorised. Errors: `capture_id_reused`, `capture_exceeds_authorization`, `state_conflict`.
+ */
+export async function requestCapture(
+  tx: Transaction, { jobs }: Parts, order: OrderRow, request: CaptureRequest, actor: string,
+): Promise<{ modification: ModificationRow; is_new: boolean }> {
+  const modifications = await selectModifications(tx, order.payment_order_id);
+  const before = modifications.find((modification) => modification.capture_id === request.capture_id);
+  if (before !== undefined) return { modification: repeated(before, request), is_new: false };
+  if (order.status !== "AUTHORIZED") throw new AppError("state_conflict", `Only an AUTHORIZED order can be captured; this one is ${order.status}.`);
+  if (modifications.some((one) => isOpen(one) && one.is_final)) {
+    throw new AppError("state_conflict", "The order's last capture, or the release of its authorisation, is under way.", { retry_after_seconds: 1 });
+  }
+  const rest_minor = order.amount_minor - order.captured_minor - order.capturing_minor;
+  const amount_minor = request.amount_minor ?? rest_minor;
+  if (amount_minor > rest_minor || rest_minor === 0n) {
+    const underWay = order.capturing_minor > 0n ? `, ${order.capturing_minor} are being captured` : "";
+    throw new AppError("capture_exceeds_authorization", `Of ${order.amount_minor} minor units ${order.captured_minor} are captured${underWay}; ${rest_minor} are left.`, { param: "amount" });
+  }
+  const { attempt_id } = await authorizedAttempt(tx, order);
+  const modification = await insertModification(tx, {
+    modification_id: newId("mod"), attempt_id, payment_order_id: order.payment_order_id, kind: "capture", capture_id: request.capture_id,
+    request_fingerprint: request.fingerprint, amount_minor, currency: order.currency, is_final: request.is_final, created_by: actor,
+  });
+  await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modification.modification_id } }]);
+  return { modification, is_new: true };
+}
+
+function repeated(before: ModificationRow, { capture_id, fingerprint }: CaptureRequest): ModificationRow {
+  if (before.request_fingerprint?.equals(fingerprint) === true) return before;
+  throw new AppError("capture_id_reused", `The capture ${capture_id} was asked for with another content before.`, { param: "capture_id" });
+}
+
+/**
+ * Has the PSP give up what locked orders of one checkout still hold there: authorisations, payments that wait for their
+ * buyer, a page. Gives the attempts concerned; none: there is nothing to give up. Errors: `state_conflict` while a capture is under way.
+ */
+export async function requestVoids(tx: Transaction, { jobs }: Parts, orders: readonly OrderRow[], actor: string): Promise<readonly AttemptRow[]> {
+  const attempts: AttemptRow[] = [];
+  for (const order of orders) {
+    const live = (await selectAttempts(tx, order.payment_order_id)).find((attempt) => attempt.status === "authorized" || attempt.status === "pending");
+    if (live === undefined || attempts.some((attempt) => attempt.attempt_id === live.attempt_id)) continue;
+    if ((await selectModifications(tx, order.payment_order_id)).some((one) => isOpen(one) && one.kind === "capture")) {
+      throw new AppError("state_conflict", "A capture of this order is under way.", { retry_after_seconds: 1 });
+    }
+    attempts.push(live);
+  }
+  const voids = await insertVoids(tx, attempts.map(({ attempt_id }) => ({ modification_id: newId("mod"), attempt_id, void_cause: "canceled", created_by: actor })));
+  await jobs.enqueue(tx, "payment_modify", voids.map((modification_id) => ({ data: { modification_id } })));
+  return attempts;
+}
+
+const isOpen = ({ status }: ModificationRow): boolean => status !== "succeeded" && status !== "failed";
+
+async function authorizedAttempt(tx: Transaction, { payment_order_id }: OrderRow): Promise<AttemptRow> {
+  const attempt = (await selectAttempts(tx, payment_order_id)).find(({ status }) => status === "authorized");
+  if (attempt === undefined) throw new Error(`the order ${payment_order_id} is AUTHORIZED without an authorised attempt`);
+  return attempt;
+}
+
+/** Whether a PSP works on the order, or may. */
+export async function hasOpenAttempt(tx: Transaction, { payment_order_id }: OrderRow): Promise<boolean> {
+  return (await selectAttempts(tx, payment_order_id)).some(({ status }) => openAttemptStatuses.includes(status));
+}

@@ -1,0 +1,57 @@
+import { now } from "../clock.ts";
+import type { Timestamp } from "../db/db.ts";
+import type { SettledModification } from "./modification-queries.ts";
+import type { Settled } from "./settlement.ts";
+import type { SettledOrder } from "./settlement-queries.ts";
+
+/** A decision as the row that writes it. */
+export function orderRowOf({ news, row, decision }: Settled, authorization_seconds: number): SettledOrder {
+  const { outcome } = news;
+  const page = outcome.kind === "registered" ? outcome : null;
+  const isOfCharge = row.modification_id === null && "psp_reference" in outcome;
+  const psp_reference = isOfCharge ? outcome.psp_reference : null;
+  return {
+    payment_order_id: row.payment_order_id,
+    attempt_id: row.attempt_id,
+    order_status: decision.order_status,
+    cause: decision.cause,
+    actor: news.actor,
+    captured_minor: String(row.captured_minor + decision.captures_minor),
+    capturing_minor: String(row.capturing_minor - decision.decides_minor),
+    attempt_status: decision.attempt_status,
+    psp_reference,
+    psp_token: page?.page_token ?? row.page_token ?? psp_reference,
+    page_token: page?.page_token ?? null,
+    page_url: page?.url ?? null,
+    authorization_expires_at: outcome.kind === "authorized" && decision.authorizes_minor > 0n ? endOf(outcome.expires_at, authorization_seconds) : null,
+    failure_class: decision.failure_class,
+    error_code: decision.error?.code ?? null,
+    error_message: decision.error?.message ?? null,
+    is_paid: decision.order_status === "SUCCESS" && row.status !== "SUCCESS",
+    is_inquired: news.is_inquiry,
+    psp_call_ms: row.modification_id === null ? news.psp_call_ms : null,
+    retry_delay_seconds: decision.retry_delay_seconds,
+  };
+}
+
+/** The PSP's end of an authorisation or ours, whichever comes first. */
+function endOf(expires_at: Date | null, authorization_seconds: number): Timestamp {
+  const ours = now().getTime() + authorization_seconds * 1_000;
+  return new Date(Math.min(ours, expires_at?.getTime() ?? ours)).toISOString();
+}
+
+/** What becomes of the modification; news of a page's other orders repeat it. */
+export function modificationRowOf({ news, row, decision }: Settled): SettledModification[] {
+  const { modification } = decision;
+  if (row.modification_id === null || modification === null || !news.is_first) return [];
+  return [{
+    modification_id: row.modification_id,
+    status: modification.status,
+    psp_reference: modification.psp_reference,
+    is_new_key: modification.is_new_key,
+    is_inquired: news.modification_job !== null && !news.is_first_send,
+    failure_class: modification.failure?.class ?? null,
+    failure_code: modification.failure?.code ?? null,
+    failure_message: modification.failure?.message ?? null,
+  }];
+}

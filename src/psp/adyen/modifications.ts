@@ -1,0 +1,39 @@
+import { now } from "../../clock.ts";
+import type { Failure, ModificationOutcome, ModificationRequest } from "../port.ts";
+import { toAdyenAmount } from "./amounts.ts";
+import type { ModificationsApi } from "./library.ts";
+import { outcomeOfError } from "./outcomes.ts";
+
+/** Adyen keeps idempotency keys for at least seven days; a request repeated later would act again. */
+const repeatable_days = 6;
+
+export const isRepeatable = ({ opened_at }: { readonly opened_at: Date }): boolean =>
+  now().getTime() - opened_at.getTime() <= repeatable_days * 86_400_000;
+
+/**
+ * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our reference
+ * tells the end. Repeating it under its key gives the same answer.
+ */
+export async function modify(api: ModificationsApi, merchantAccount: string, request: ModificationRequest): Promise<ModificationOutcome> {
+  const { kind, psp_reference, attempt_id, modification_id: reference, psp_key } = request;
+  // While the buyer must act there is nothing at Adyen that could be given up.
+  if (psp_reference === null || psp_reference === attempt_id) return failed("state_conflict", "Adyen cannot give up a payment that waits for its buyer.");
+  if (!isRepeatable(request)) return { kind: "unknown", reason: "Too old to be repeated: Adyen may have forgotten its key." };
+  const options = { idempotencyKey: psp_key };
+  try {
+    if (kind === "void") return accepted(await api.cancelAuthorisedPaymentByPspReference(psp_reference, { merchantAccount, reference }, options));
+    const converted = toAdyenAmount(request.money);
+    if (!converted.ok) return failed("amount_not_supported", converted.reason);
+    return accepted(await api.captureAuthorisedPayment(psp_reference, { merchantAccount, reference, amount: converted.amount }, options));
+  } catch (error) {
+    const outcome = outcomeOfError(error);
+    return outcome.kind === "not_sent" || outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Adyen answered a change like a charge." };
+  }
+}
+
+const accepted = ({ pspReference }: { pspReference: string }): ModificationOutcome => ({ kind: "accepted", psp_reference: pspReference });
+
+function failed(code: string, message: string): ModificationOutcome {
+  const failure: Failure = { class: "invalid_request", code, message };
+  return { kind: "failed", failure };
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { now } from "../../clock.ts";
+import { modificationId } from "../../ids.ts";
+import { changeSeenIn } from "../modification-state.ts";
+import type { ChargeRequest, ModificationOutcome, ModificationRequest, Psp } from "../port.ts";
+import { price, someText, type Subject } from "./subject.ts";
+
+type Authorised = { readonly charge: ChargeRequest; readonly psp_reference: string };
+type Said = ModificationOutcome | { readonly kind: "unchanged" };
+
+/** What each fault says at first, and how often the change happened after the same request was sent until it is clear. */
+const faults: Readonly<Record<string, { readonly first: readonly string[]; readonly done: 0 | 1 }>> = {
+  timeout_before_charge: { first: ["unknown"], done: 1 },
+  timeout_after_charge: { first: ["unknown"], done: 1 },
+  disconnect_before_charge: { first: ["unknown"], done: 1 },
+  disconnect_after_charge: { first: ["unknown"], done: 1 },
+  "500_after_charge": { first: ["unknown"], done: 1 },
+  "429": { first: ["not_sent"], done: 1 },
+  html: { first: ["unknown"], done: 1 },
+  truncated: { first: ["unknown"], done: 1 },
+  slow: { first: ["unknown"], done: 1 },
+};
+
+export function describeModifications(subject: Subject): void {
+  const authorise = async (card = "visa_4242"): Promise<Authorised> => {
+    const charge = subject.request(card, { capture_method: "manual" });
+    const outcome = await subject.psp.charge(charge);
+    if (outcome.kind !== "authorized") throw new Error(`the card was not authorised: ${outcome.kind}`);
+    return { charge, psp_reference: outcome.psp_reference };
+  };
+  const change = ({ charge, psp_reference }: Authorised, changes: Partial<ModificationRequest> = {}): ModificationRequest => {
+    const id = `mod_${randomUUID()}`;
+    return {
+      kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: charge.attempt_id, psp_reference, page_token: null, money: price,
+      captured_before_minor: 0n, is_final: false, opened_at: now(), is_first_send: true, ...changes,
+    };
+  };
+  const part = (amount_minor: bigint) => ({ ...price, amount_minor });
+  const capturedOf = async ({ charge }: Authorised): Promise<number[]> =>
+    (await subject.bench.chargesOf(charge.payment_order_id ?? "")).map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b);
+
+  /** What the PSP says of a change, in its answer or, where it only accepts it, in its webhook. */
+  async function said(request: ModificationRequest, by: Psp = subject.psp): Promise<Said> {
+    const seen = changeSeenIn(await by.modify(request), request);
+    return seen.kind === "accepted" ? webhookOf(request) : seen;
+  }
+
+  async function webhookOf({ modification_id }: ModificationRequest): Promise<ModificationOutcome> {
+    for (let tries = 0; tries < 250; tries += 1) {
+      for (const { body, headers } of subject.bench.webhooks) {
+        const news = subject.psp.verifyWebhook(body, headers) === undefined ? null : subject.psp.readWebhook(body.toString("utf8"), "manual");
+        if (news !== null && "modification_id" in news && news.modification_id === modification_id) return news.outcome;
+      }
+      await sleep(20);
+    }
+    throw new Error("no webhook told of the modification within five seconds");
+  }
+
+  /** The same request until it is clear what came of it. */
+  async function saidInTheEnd(request: ModificationRequest): Promise<Said> {
+    for (let tries = 0; tries < 10; tries += 1) {
+      const outcome = await said({ ...request, is_first_send: false });
+      if (outcome.kind !== "unknown" && outcome.kind !== "not_sent" && outcome.kind !== "unchanged") return outcome;
+    }
+    throw new Error("it never became clear what came of the modification");
+  }
+
+  describe("an authorisation", () => {
+    test("holds the money and takes none of it; a webhook says the same", async () => {
+      const authorised = await authorise();
+      const [{ body }] = await subject.webhooksOf(authorised.charge);
+      const news = subject.psp.readWebhook(body.toString("utf8"), "manual");
+      expect(news).toMatchObject({ attempt_id: authorised.charge.attempt_id, outcome: { kind: "authorized", authorized: price, captured: part(0n) } });
+      expect(await capturedOf(authorised)).toEqual([]);
+    });
+
+    test("of a card without money is declined", async () => {
+      expect((await subject.psp.charge(subject.request("insufficient_funds", { capture_method: "manual" }))).kind).toBe("declined");
+    });
+
+    test("is captured in parts up to its amount, each once however often it is asked for", async () => {
+      const authorised = await authorise();
+      const first = change(authorised, { money: part(1_000n) });
+      expect(await said(first)).toMatchObject({ kind: "done" });
+      expect(await said({ ...first, is_first_send: false })).toMatchObject({ kind: "done" });
+      const second = change(authorised, { money: part(500n), captured_before_minor: 1_000n });
+      const third = change(authorised, { money: part(1_499n), captured_before_minor: 1_500n, is_final: true });
+      expect([await said(second), await said(third)]).toMatchObject([{ kind: "done" }, { kind: "done" }]);
+      expect(await capturedOf(authorised)).toEqual([500, 1_000, 1_499]);
+    });
+
+    test("gives no more than it holds", async () => {
+      const authorised = await authorise();
+      expect(await said(change(authorised, { money: part(2_000n) }))).toMatchObject({ kind: "done" });
+      const more = await said(change(authorised, { money: part(1_000n), captured_before_minor: 2_000n }));
+      expect(["failed", "not_sent"]).toContain(more.kind);
+      expect(await capturedOf(authorised)).toEqual([2_000]);
+    });
+
+    test("that is given up gives nothing any more", async () => {
+      const authorised = await authorise();
+      const given = change(authorised, { kind: "void" });
+      expect(await said(given)).toMatchObject({ kind: "done" });
+      expect(await said({ ...given, is_first_send: false })).toMatchObject({ kind: "done" });
+      expect(await said(change(authorised))).toMatchObject({ kind: "failed" });
+      expect(await capturedOf(authorised)).toEqual([]);
+    });
+
+    test("of which a part is captured can be given up for the rest", async () => {
+      const authorised = await authorise();
+      await said(change(authorised, { money: part(1_000n) }));
+      expect(await said(change(authorised, { kind: "void", captured_before_minor: 1_000n }))).toMatchObject({ kind: "done" });
+      expect((await said(change(authorised, { money: part(1_000n), captured_before_minor: 1_000n }))).kind).toBe("failed");
+      expect(await capturedOf(authorised)).toEqual([1_000]);
+    });
+  });
+
+  describe("a modification under the fault", () => {
+    test.each(Object.entries(faults))("%s is told as it is, and happens once in the end", async (fault, { first, done }) => {
+      for (const kind of ["capture", "void"] as const) {
+        const authorised = await authorise();
+        const request = change(authorised, { kind });
+        await subject.bench.setFaults({ next_modifications: [{ fault, count: 1 }] });
+        expect(first).toContain((await subject.psp.modify(request)).kind);
+        expect(await (subject.profile.modification_after_500 === "unknown" && fault.startsWith("500") ? webhookOf(request) : saidInTheEnd(request))).toMatchObject({ kind: "done", psp_reference: someText });
+        expect(await capturedOf(authorised)).toHaveLength(kind === "capture" ? done : 0);
+      }
+    }, 20_000);
+
+    test("500_before did nothing: it is said so, or stays unknown, and another key gets past it", async () => {
+      const authorised = await authorise();
+      const request = change(authorised);
+      await subject.bench.setFaults({ next_modifications: [{ fault: "500_before", count: 1 }] });
+      expect((await subject.psp.modify(request)).kind).toBe("unknown");
+      const again = await said({ ...request, is_first_send: false });
+      expect(again).toMatchObject(subject.profile.modification_after_500 === "unknown" ? { kind: "unknown" } : { kind: "failed", failure: { class: "transient_decline" } });
+      expect(await capturedOf(authorised)).toEqual([]);
+      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({ kind: "done" });
+      expect(await capturedOf(authorised)).toEqual([2_999]);
+    });
+  });
+
+  test("a modification at a PSP that is not there was not sent", async () => {
+    const authorised = await authorise();
+    const psp = subject.bench.open({ api_base: new URL("http://127.0.0.1:1/") });
+    expect(await psp.modify(change(authorised))).toMatchObject({ kind: "not_sent", failure: { class: "unreachable" } });
+  });
+}

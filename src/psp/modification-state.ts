@@ -1,0 +1,50 @@
+import type { Failure, ModificationAnswer, ModificationOutcome, ModificationRequest } from "./port.ts";
+
+type Change = Pick<ModificationRequest, "kind" | "money" | "captured_before_minor">;
+
+/** The authorisation ended before the change: it expired, was captured for good, or was given up. */
+export const authorization_ended = "authorization_ended";
+
+/**
+ * What a charge's state says about the one change of it that is under way. `unchanged`: nothing happened yet, or the
+ * state is an old one. A total that this change cannot explain is unknown: a person must look.
+ */
+export function changeSeenIn(state: ModificationAnswer, change: Change): ModificationOutcome | { readonly kind: "unchanged" } {
+  switch (state.kind) {
+    case "succeeded":
+      return afterTotal(state.charged.amount_minor, true, state.psp_reference, change);
+    case "authorized":
+      return afterTotal(state.captured.amount_minor, false, state.psp_reference, change);
+    case "canceled":
+      return change.kind === "void" ? { kind: "done", psp_reference: state.psp_reference } : ended;
+    case "declined":
+      // Declined for good while it was to be given up: as good as given up.
+      if (state.is_open === true) return { kind: "unchanged" };
+      return change.kind === "void" ? { kind: "done", psp_reference: state.psp_reference } : ended;
+    case "pending":
+      return { kind: "unchanged" };
+    case "done":
+    case "accepted":
+    case "failed":
+    case "not_sent":
+    case "unknown":
+      return state;
+  }
+}
+
+function afterTotal(captured_minor: bigint, isClosed: boolean, psp_reference: string, change: Change): ReturnType<typeof changeSeenIn> {
+  const { kind, money, captured_before_minor } = change;
+  if (kind === "capture" && captured_minor === captured_before_minor + money.amount_minor) return { kind: "done", psp_reference };
+  if (captured_minor < captured_before_minor) return { kind: "unchanged" };
+  if (captured_minor === captured_before_minor) {
+    if (!isClosed) return { kind: "unchanged" };
+    // Without a capture there is nothing to close but a payment that was made meanwhile.
+    return kind === "void" && captured_before_minor > 0n ? { kind: "done", psp_reference } : ended;
+  }
+  if (kind === "void") return { kind: "failed", failure: { class: "hard_decline", code: "paid_meanwhile", message: "The payment was made before it could be given up." } };
+  return { kind: "unknown", reason: `The PSP has taken ${captured_minor} minor units in all, after ${captured_before_minor} and a capture of ${money.amount_minor}.` };
+}
+
+const ended: { readonly kind: "failed"; readonly failure: Failure } = {
+  kind: "failed", failure: { class: "hard_decline", code: authorization_ended, message: "The authorisation had ended." },
+};

@@ -1,0 +1,64 @@
+import Stripe from "stripe";
+import { changeSeenIn } from "../modification-state.ts";
+import type { ModificationAnswer, ModificationRequest, PspOutcome } from "../port.ts";
+import { toStripeAmount } from "./amounts.ts";
+import { isStoredFailure, outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
+import { closePage } from "./pages.ts";
+
+/**
+ * Captures or cancels an intent, or expires a page, and gives what it then is. Stripe's total of what was taken
+ * (`amount_received`) tells whether a capture happened, whatever became of the answer to it.
+ */
+export async function modify(stripe: Stripe, request: ModificationRequest): Promise<ModificationAnswer> {
+  const { page_token, psp_reference } = request;
+  if (page_token !== null) return closePage(stripe, page_token);
+  if (psp_reference === null) return { kind: "unknown", reason: "The PSP has given no reference of the payment." };
+  if (!request.is_first_send) {
+    const state = await stateOf(stripe, psp_reference);
+    if (changeSeenIn(state, request).kind !== "unchanged") return state;
+  }
+  try {
+    return outcomeOfIntent(await send(stripe, psp_reference, request));
+  } catch (error) {
+    return afterError(stripe, psp_reference, request, error);
+  }
+}
+
+async function send(stripe: Stripe, psp_reference: string, request: ModificationRequest): Promise<Stripe.PaymentIntent> {
+  const options = { idempotencyKey: request.psp_key };
+  if (request.kind === "void") return stripe.paymentIntents.cancel(psp_reference, {}, options);
+  const converted = toStripeAmount(request.money);
+  // The HTTP door lets no such amount in: a part of what Stripe took may be one that it does not take.
+  if (!converted.ok) throw new AmountError(converted.reason);
+  // Accounts without multicapture do not know the parameter.
+  return stripe.paymentIntents.capture(psp_reference, { amount_to_capture: converted.amount, ...(request.is_final ? {} : { final_capture: false }) }, options);
+}
+
+class AmountError extends Error {}
+
+async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcome> {
+  try {
+    return outcomeOfIntent(await stripe.paymentIntents.retrieve(psp_reference));
+  } catch (error) {
+    const outcome = outcomeOfError(error);
+    return outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Stripe did not say what became of the payment." };
+  }
+}
+
+async function afterError(stripe: Stripe, psp_reference: string, request: ModificationRequest, error: unknown): Promise<ModificationAnswer> {
+  if (error instanceof AmountError) return { kind: "failed", failure: { class: "invalid_request", code: "amount_not_supported", message: error.message } };
+  const isStored = isStoredFailure(error);
+  // A stored failure has ended, and a refusal for its state never began: the intent itself shows what happened.
+  if (isStored || isStateConflict(error)) {
+    const state = await stateOf(stripe, psp_reference);
+    if (changeSeenIn(state, request).kind !== "unchanged") return state;
+    return isStored
+      ? { kind: "failed", failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed, and changed nothing." } }
+      : { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
+  }
+  const outcome = outcomeOfError(error);
+  return outcome.kind === "declined" ? { kind: "failed", failure: outcome.failure } : outcome;
+}
+
+const isStateConflict = (error: unknown): boolean =>
+  error instanceof Stripe.errors.StripeInvalidRequestError && error.code === "payment_intent_unexpected_state";
