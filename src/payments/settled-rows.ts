@@ -1,7 +1,7 @@
 import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
 import type { SettledModification } from "./modification-queries.ts";
-import type { Settled } from "./settlement.ts";
+import type { Settled } from "./news.ts";
 import type { SettledOrder } from "./settlement-queries.ts";
 
 /** A decision as the row that writes it. */

@@ -1,37 +1,18 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
 import { newId } from "../ids.ts";
-import { buryAll, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
+import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
-import type { AttemptOutcome, Decision, DecisionInput } from "./decision.ts";
+import type { DecisionInput } from "./decision.ts";
 import { insertVoids, selectNextQueued, writeModifications } from "./modification-queries.ts";
+import type { News, OrderNews, Settled } from "./news.ts";
 import { postingsOf } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
 import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
 import { lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow } from "./settlement-queries.ts";
 import { decide } from "./state-machine.ts";
-
-/** News about one attempt, from a call, an inquiry or a webhook. */
-export type News = {
-  /** Null: the attempt covers every order of its checkout. */
-  readonly payment_order_id: string | null;
-  readonly attempt_id: string;
-  /** The modification that was asked for, or that a webhook names; null: the charge. */
-  readonly modification_id: string | null;
-  readonly outcome: AttemptOutcome;
-  readonly actor: string;
-  readonly is_first_send: boolean;
-  readonly is_inquiry: boolean;
-  /** How long the PSP took to say it; null when it came by webhook. */
-  readonly psp_call_ms: number | null;
-  /** The job that led here; completed in the same commit. */
-  readonly job: Job<"payment_execute"> | null;
-  readonly modification_job: Job<"payment_modify"> | null;
-  /** The webhook that said it; marked as applied in the same commit. */
-  readonly message_id: string | null;
-};
 
 export type SettlementOptions = {
   readonly database: Database;
@@ -42,10 +23,6 @@ export type SettlementOptions = {
   readonly authorization_seconds: number;
   readonly random: () => number;
 };
-
-/** News about one order of an attempt; the first order's carry the jobs, the webhook, the modification and the next look. */
-export type OrderNews = News & { readonly payment_order_id: string; readonly is_first: boolean };
-export type Settled = { readonly news: OrderNews; readonly row: OpenRow; readonly decision: Decision };
 
 /** Writes outcomes: order, attempt, modification, history, ledger, wallet, event and job change in one shared commit. */
 export class Settlement {
