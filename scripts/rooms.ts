@@ -64,7 +64,7 @@ const specialPlaces: readonly Place[] = [
 function adapter(name: string, sdk: readonly string[]): Place {
   return {
     files: `src/psp/${name}/**`, name: `psp/${name}`, packages: sdk,
-    paths: ["../port.ts", "../http-client.ts", `../../${rootFiles}`, "../../money/money.ts"],
+    paths: ["../port.ts", "../modification-state.ts", "../http-client.ts", `../../${rootFiles}`, "../../money/money.ts"],
   };
 }
 
