@@ -15,9 +15,21 @@ export function intentAnswer(expand: readonly string[]): Answer {
   return expand.length === 0 ? { kind: "intent" } : { kind: "intent", expand };
 }
 
-/** The plan of a request that breaks down while it executes: an answer is stored, nothing is charged. */
-function crashed(decision: ChargeDecision): Plan {
-  const writes: Writes = decision.once_fault === undefined ? {} : { once_fault: decision.once_fault };
+/** A confirmation, decided. */
+export interface Confirmation {
+  /** The intent with its version already counted up. */
+  before: IntentRecord;
+  method: ChosenMethod;
+  decision: ChargeDecision;
+  /** Until when what is authorised could be captured (Unix seconds); null: what is paid is captured at once. */
+  capture_before: number | null;
+  expand: readonly string[];
+  /** Events the same request caused before the confirmation. */
+  earlier: readonly EventType[];
+}
+
+/** The plan of a request that breaks down with these writes done: the client and the key learn of a 500 only. */
+export function crashedPlan(writes: Writes): Plan {
   return { status: 500, answer: { kind: "body", body: serverError().body() }, writes, transport: "normal" };
 }
 
@@ -31,22 +43,36 @@ function newCharge(intent: IntentRecord, method: ChosenMethod, facts: RequestFac
   };
 }
 
-function paid(before: IntentRecord, method: ChosenMethod, facts: RequestFacts): Writes {
-  const manual = before.capture_method === "manual";
-  const charge: ChargeRecord = {
-    ...newCharge(before, method, facts), captured: !manual, amount_captured: manual ? 0 : before.amount,
-  };
+function paidIntent(before: IntentRecord, method: ChosenMethod, charge: ChargeRecord): IntentRecord {
   const intent: IntentRecord = {
-    ...before, status: manual ? "requires_capture" : "succeeded", payment_method: method.id, card: method.card.name,
-    attempts: (before.attempts ?? 0) + 1, latest_charge: charge.id,
-    ...(manual ? {} : { amount_received: before.amount }),
+    ...before, payment_method: method.id, card: method.card.name, attempts: (before.attempts ?? 0) + 1,
+    latest_charge: charge.id,
   };
   delete intent.failure;
-  const type = manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded";
-  const events: EventType[] = ["charge.succeeded", type];
-  if (manual) return { intent, charge, events };
+  return intent;
+}
+
+/** The card is good for the amount, and no money moves yet. */
+function authorised(before: IntentRecord, method: ChosenMethod, captureBefore: number, facts: RequestFacts): Writes {
+  const charge: ChargeRecord = {
+    ...newCharge(before, method, facts), capture_before: captureBefore,
+    multicapture: before.request_multicapture === "if_available" ? "available" : "unavailable",
+  };
+  const intent: IntentRecord = {
+    ...paidIntent(before, method, charge), status: "requires_capture", capture_before: captureBefore,
+  };
+  return { intent, charge, events: ["charge.succeeded", "payment_intent.amount_capturable_updated"] };
+}
+
+function paid(before: IntentRecord, method: ChosenMethod, facts: RequestFacts): Writes {
+  const charge: ChargeRecord = {
+    ...newCharge(before, method, facts), captured: true, amount_captured: before.amount,
+  };
+  const intent: IntentRecord = {
+    ...paidIntent(before, method, charge), status: "succeeded", amount_received: before.amount,
+  };
   return {
-    intent, charge, events,
+    intent, charge, events: ["charge.succeeded", "payment_intent.succeeded"],
     effect: {
       kind: "charge_succeeded", payment_intent: intent.id, charge: charge.id, amount_minor: intent.amount,
       currency: intent.currency, card: charge.card, metadata: intent.metadata, created_ms: facts.now_ms,
@@ -78,32 +104,31 @@ function authentication(before: IntentRecord, method: ChosenMethod): Writes {
   return { intent, events: ["payment_intent.requires_action"] };
 }
 
-/**
- * The plan of confirming `before` (its version already counted up) with this payment method. `earlier` are events the
- * same request caused before the confirmation.
- */
-export function planConfirmation(
-  before: IntentRecord,
-  method: ChosenMethod,
-  decision: ChargeDecision,
+function writesOf(
+  { before, method, capture_before }: Confirmation,
+  outcome: Exclude<ChargeDecision["outcome"], { kind: "crashed" }>,
   facts: RequestFacts,
-  expand: readonly string[],
-  earlier: readonly EventType[],
-): Plan {
-  const { outcome } = decision;
-  if (outcome.kind === "crashed") return crashed(decision);
-  const writes =
-    outcome.kind === "paid" ? paid(before, method, facts)
-    : outcome.kind === "declined" ? declined(before, method, outcome.decline, facts)
-    : authentication(before, method);
-  const all: Writes = {
-    ...writes, events: [...earlier, ...(writes.events ?? [])],
-    ...(decision.once_fault === undefined ? {} : { once_fault: decision.once_fault }),
-  };
-  const transport = transportOf(decision.fault);
-  if (decision.fault === "500_after_charge") {
-    return { status: 500, answer: { kind: "body", body: serverError().body() }, writes: all, transport };
+): Writes {
+  switch (outcome.kind) {
+    case "paid":
+      return capture_before === null ? paid(before, method, facts) : authorised(before, method, capture_before, facts);
+    case "declined":
+      return declined(before, method, outcome.decline, facts);
+    case "authentication":
+      return authentication(before, method);
   }
+}
+
+/** The plan of confirming an intent with a payment method. */
+export function planConfirmation(confirmation: Confirmation, facts: RequestFacts): Plan {
+  const { decision, expand, earlier } = confirmation;
+  const { outcome } = decision;
+  const once: Writes = decision.once_fault === undefined ? {} : { once_fault: decision.once_fault };
+  if (outcome.kind === "crashed") return crashedPlan(once);
+  const writes = writesOf(confirmation, outcome, facts);
+  const all: Writes = { ...writes, events: [...earlier, ...(writes.events ?? [])], ...once };
+  if (decision.fault === "500_after_charge") return crashedPlan(all);
+  const transport = transportOf(decision.fault);
   if (outcome.kind === "declined") return { status: 402, answer: { kind: "declined" }, writes: all, transport };
   return { status: 200, answer: intentAnswer(expand), writes: all, transport };
 }

@@ -12,6 +12,8 @@ export interface SimulatorConfig {
   latency_ms: number;
   /** How soon after its creation a Checkout Session may expire; Stripe wants 30 minutes. */
   session_seconds_min: number;
+  /** How long an authorisation may be captured; whole seconds. */
+  authorization_seconds: number;
   adyen?: AdyenSettings;
 }
 
@@ -57,6 +59,9 @@ export function readConfig(env: Environment): SimulatorConfig {
     webhook: webhookIn(env, faults),
     success_rate: numberIn(env, "PSP_SUCCESS_RATE", 1, 0, 1, faults),
     latency_ms: numberIn(env, "SIMULATOR_LATENCY_MS", 0, 0, 600_000, faults),
+    authorization_seconds: Math.floor(
+      numberIn(env, "SIMULATOR_AUTHORIZATION_SECONDS", 604_800, 1, 31_536_000, faults),
+    ),
     session_seconds_min: numberIn(env, "SIMULATOR_SESSION_SECONDS_MIN", 1_800, 1, 86_400, faults),
     adyen: readAdyenSettings(env, faults),
   };

@@ -59,7 +59,10 @@ export async function findEffects(pool: pg.Pool, filters: ReadonlyMap<string, st
   };
 }
 
-/** How many charges there were, their sums, and every payment order that was charged more than once. */
+/**
+ * How many movements there were, their sums, and every payment order that was charged more than once. The captures of
+ * one authorisation are parts of one charge: they are bounded by what was authorised.
+ */
 export async function effectsSummary(pool: pg.Pool): Promise<unknown> {
   const { rows: sums } = await pool.query<{ currency: string; amount_minor: string; count: string }>(
     `select currency, sum(amount_minor)::text as amount_minor, count(*)::text as count
@@ -67,7 +70,9 @@ export async function effectsSummary(pool: pg.Pool): Promise<unknown> {
   );
   const { rows: duplicates } = await pool.query<{ payment_order_id: string }>(
     `select metadata ->> 'payment_order_id' as payment_order_id from simulator.effects
-     where metadata ->> 'payment_order_id' is not null group by 1 having count(*) > 1 order by 1 limit ${MAX_ROWS}`,
+     where metadata ->> 'payment_order_id' is not null group by 1
+     having count(distinct payment_intent) > 1 or count(*) filter (where kind = 'charge_succeeded') > 1
+     order by 1 limit ${MAX_ROWS}`,
   );
   return {
     charges: sums.reduce((total, row) => total + Number(row.count), 0), amount_by_currency: amounts(sums),

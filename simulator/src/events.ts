@@ -13,6 +13,7 @@ function beforeConfirmation(intent: IntentRecord): IntentRecord {
   delete created.attempts;
   delete created.latest_charge;
   delete created.amount_received;
+  delete created.capture_before;
   delete created.failure;
   return created;
 }

@@ -1,5 +1,5 @@
-/** Faults that can be asked for by token (`tok_fault_<name>`) or for the next charges (`POST /_simulator/faults`). */
-export const FAULT_NAMES = [
+/** Faults of any request that moves or releases money; for a capture or a cancel "charge" means just that. */
+export const MODIFICATION_FAULT_NAMES = [
   "timeout_before_charge",
   "timeout_after_charge",
   "500_before",
@@ -9,10 +9,11 @@ export const FAULT_NAMES = [
   "429",
   "html",
   "truncated",
-  "once_500",
-  "once_processing_error",
   "slow",
 ] as const;
+
+/** Faults that can be asked for by token (`tok_fault_<name>`) or for the next charges (`POST /_simulator/faults`). */
+export const FAULT_NAMES = [...MODIFICATION_FAULT_NAMES, "once_500", "once_processing_error"] as const;
 
 /** Faults of the hosted page alone: only for the next charges, and only a charge on the page takes them. */
 export const PAGE_FAULT_NAMES = ["no_redirect"] as const;

@@ -1,5 +1,7 @@
 import { PROCESSING_ERROR, type Card, type Decline } from "./cards.ts";
-import { FAULT_NAMES, PAGE_FAULT_NAMES, strikesFirst, type FaultName } from "./fault-names.ts";
+import {
+  FAULT_NAMES, MODIFICATION_FAULT_NAMES, PAGE_FAULT_NAMES, strikesFirst, type FaultName,
+} from "./fault-names.ts";
 import type { Metadata } from "./records.ts";
 
 export interface WebhookFaults {
@@ -12,10 +14,18 @@ export interface WebhookFaults {
   reorder: boolean;
 }
 
+export interface PlannedFault {
+  fault: FaultName;
+  count: number;
+}
+
 export interface GlobalFaults {
   latency_ms: number;
   success_rate: number;
-  next: { fault: FaultName; count: number }[];
+  /** For the next charges. */
+  next: PlannedFault[];
+  /** For the next captures and cancels. */
+  next_modifications: PlannedFault[];
   webhooks: WebhookFaults;
 }
 
@@ -62,11 +72,16 @@ export class Faults {
 
   /** Takes the next planned fault, if there is one; a charge by the API leaves those of the page alone. */
   takeNext(where: "api" | "page"): FaultName | undefined {
-    const next = this.current.next.find(({ fault }) => where === "page" || !PAGE_ONLY.has(fault));
-    if (next === undefined) return undefined;
-    next.count -= 1;
-    if (next.count <= 0) this.current.next.splice(this.current.next.indexOf(next), 1);
-    return next.fault;
+    return take(this.current.next, ({ fault }) => where === "page" || !PAGE_ONLY.has(fault));
+  }
+
+  /**
+   * The fault of one capture or cancel. Taken when it is first asked for, and the same ever after: a request that is
+   * planned again, because its payment moved on meanwhile, meets no second fault.
+   */
+  forModification(): () => FaultName | undefined {
+    let taken: { fault: FaultName | undefined } | undefined;
+    return () => (taken ??= { fault: take(this.current.next_modifications, () => true) }).fault;
   }
 
   /**
@@ -100,8 +115,16 @@ export class Faults {
   }
 
   #fresh(): GlobalFaults {
-    return { ...this.#defaults, next: [], webhooks: NO_WEBHOOK_FAULTS };
+    return { ...this.#defaults, next: [], next_modifications: [], webhooks: NO_WEBHOOK_FAULTS };
   }
+}
+
+function take(planned: PlannedFault[], fits: (item: PlannedFault) => boolean): FaultName | undefined {
+  const next = planned.find(fits);
+  if (next === undefined) return undefined;
+  next.count -= 1;
+  if (next.count <= 0) planned.splice(planned.indexOf(next), 1);
+  return next.fault;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -119,14 +142,20 @@ function knownKeys(input: Record<string, unknown>, keys: readonly string[]): voi
   for (const key of Object.keys(input)) if (!keys.includes(key)) throw new Error(`unknown setting ${key}`);
 }
 
-function nextOf(value: unknown): GlobalFaults["next"] {
-  if (!Array.isArray(value)) throw new Error("next must be a list of {fault, count}");
+function faultOf(value: unknown, list: string, names: readonly FaultName[]): FaultName {
+  const fault = names.find((name) => name === value);
+  if (fault !== undefined) return fault;
+  const known = ALL_FAULT_NAMES.find((name) => name === value);
+  if (known === undefined) throw new Error(`fault must be one of ${names.join(", ")}`);
+  throw new Error(`${list} cannot hold ${known}, which strikes charges only: it takes ${names.join(", ")}`);
+}
+
+function plannedOf(value: unknown, list: string, names: readonly FaultName[]): PlannedFault[] {
+  if (!Array.isArray(value)) throw new Error(`${list} must be a list of {fault, count}`);
   return value.map((item: unknown) => {
-    if (!isObject(item)) throw new Error("next must be a list of {fault, count}");
+    if (!isObject(item)) throw new Error(`${list} must be a list of {fault, count}`);
     knownKeys(item, ["fault", "count"]);
-    const fault = ALL_FAULT_NAMES.find((name) => name === item["fault"]);
-    if (fault === undefined) throw new Error(`fault must be one of ${ALL_FAULT_NAMES.join(", ")}`);
-    return { fault, count: numberOf(item, "count", 1, 1_000_000) };
+    return { fault: faultOf(item["fault"], list, names), count: numberOf(item, "count", 1, 1_000_000) };
   }).filter((item) => item.count > 0);
 }
 
@@ -145,11 +174,14 @@ function webhooksOf(current: WebhookFaults, value: unknown): WebhookFaults {
 
 function mergeFaults(current: GlobalFaults, input: unknown): GlobalFaults {
   if (!isObject(input)) throw new Error("send a JSON object");
-  knownKeys(input, ["latency_ms", "success_rate", "next", "webhooks"]);
+  knownKeys(input, ["latency_ms", "success_rate", "next", "next_modifications", "webhooks"]);
+  const { next, next_modifications: modifications } = input;
   return {
     latency_ms: numberOf(input, "latency_ms", current.latency_ms, 600_000),
     success_rate: numberOf(input, "success_rate", current.success_rate, 1),
-    next: input["next"] === undefined ? current.next : nextOf(input["next"]),
+    next: next === undefined ? current.next : plannedOf(next, "next", ALL_FAULT_NAMES),
+    next_modifications: modifications === undefined ? current.next_modifications
+      : plannedOf(modifications, "next_modifications", MODIFICATION_FAULT_NAMES),
     webhooks: input["webhooks"] === undefined ? current.webhooks : webhooksOf(current.webhooks, input["webhooks"]),
   };
 }

@@ -99,13 +99,29 @@ function isLoopback(address: string | undefined): boolean {
 }
 
 function pathParts(path: string, prefix: string): string[] {
+  return path.slice(prefix.length).split("/").filter((part) => part !== "").map((part) => decodedPart(part) ?? part);
+}
+
+/** PostgreSQL's text cannot hold this character. */
+function refuseNul(form: string): void {
+  if (form.includes("%00") || form.includes("\0")) throw invalidRequest("Invalid request: it holds a NUL character.");
+}
+
+/** The parts of a path that may name objects. What cannot be a name never reaches the database. */
+function idPath(path: string, prefix: string): string[] {
   return path.slice(prefix.length).split("/").filter((part) => part !== "").map((part) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return part;
-    }
+    const decoded = decodedPart(part);
+    if (decoded !== undefined && !decoded.includes("\0")) return decoded;
+    throw invalidRequest("Invalid request: the path is not well-formed.");
   });
+}
+
+function decodedPart(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
 }
 
 async function answerStripe(
@@ -126,14 +142,13 @@ async function answerStripe(
       throw invalidRequest("Invalid request: the /v1 API takes form-encoded bodies, not JSON.");
     }
     const form = body === "" ? query : body;
-    // PostgreSQL's text cannot hold this character.
-    if (form.includes("%00") || form.includes("\0")) throw invalidRequest("Invalid request: it holds a NUL character.");
+    refuseNul(form);
     const { values, canonical } = decodeForm(form);
     const { latency_ms } = parts.faults.current;
     if (latency_ms > 0) await sleep(latency_ms);
     const key = method === "POST" ? oneHeader(headers["idempotency-key"]) : undefined;
     return await parts.stripe({
-      method, path: pathParts(path, "/v1/"), params: values, request_id: requestId, idempotency_key: key ?? null,
+      method, path: idPath(path, "/v1/"), params: values, request_id: requestId, idempotency_key: key ?? null,
       origin: `http://${headers.host ?? "127.0.0.1"}`,
       fingerprint: key === undefined ? "" : fingerprintOf(method, path, canonical),
     });
@@ -164,6 +179,7 @@ async function answerAdmin(
   }
   try {
     const body = await bodyOf(request);
+    refuseNul(query);
     return await parts.admin({
       method: request.method ?? "GET", path: pathParts(path, "/_simulator/"), query: decodeForm(query).values, body,
     });

@@ -168,6 +168,14 @@ export function keptParams(form: FormMap): Readonly<Record<string, unknown>> | u
   return found ? kept : undefined;
 }
 
+/** Whether captures in several parts are asked for. Other options of the card change nothing here. */
+export function multicaptureParam(form: FormMap): IntentRecord["request_multicapture"] {
+  const options = optionalMap(form, "payment_method_options");
+  const card = options === undefined ? undefined : optionalMap(options, "card", "payment_method_options");
+  if (card === undefined) return undefined;
+  return optionalChoice(card, "request_multicapture", ["if_available", "never"], "payment_method_options[card]");
+}
+
 /** No customer was ever created here. */
 export function refuseCustomer(form: FormMap): void {
   const customer = optionalText(form, "customer");

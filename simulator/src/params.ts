@@ -53,12 +53,14 @@ export function optionalChoice<Choice extends string>(
   form: FormMap,
   key: string,
   choices: readonly Choice[],
+  prefix = "",
 ): Choice | undefined {
-  const value = optionalText(form, key);
+  const value = optionalText(form, key, prefix);
   if (value === undefined) return undefined;
   const choice = choices.find((candidate) => candidate === value);
   if (choice !== undefined) return choice;
-  throw invalidRequest(`Invalid ${key}: must be one of ${choices.join(", ")}`, { param: key });
+  const param = prefix === "" ? key : `${prefix}[${key}]`;
+  throw invalidRequest(`Invalid ${param}: must be one of ${choices.join(", ")}`, { param });
 }
 
 /** A nested map, or undefined when absent. */

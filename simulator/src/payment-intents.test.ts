@@ -195,6 +195,21 @@ test("a wrong key is a 401 and an unknown object or route a 404", async () => {
   expect((await stripeError(stripe.customers.list())).statusCode).toBe(404);
 });
 
+test.each(["%00", "pi_%00", "%", "%zz", "%ff"])("no object is called %s, and no request fails over it", async (id) => {
+  const headers = { Authorization: "Bearer sk_test_simulator" };
+  const paths = ["payment_intents", "charges", "events", "payment_methods", "checkout/sessions", "webhook_endpoints"];
+  const gets = paths.map((path) => [path, id].join("/"));
+  const posts = ["confirm", "capture", "cancel"].map((action) => `payment_intents/${id}/${action}`);
+  const answers = await Promise.all([
+    ...gets.map((path) => fetch(`${simulator.url}/v1/${path}`, { headers })),
+    ...[...posts, `checkout/sessions/${id}/expire`].map((path) =>
+      fetch(`${simulator.url}/v1/${path}`, { headers, method: "POST" })),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
+  expect((await fetch(`${simulator.url}/_simulator/effects?charge=%00`)).status).toBe(400);
+  expect((await fetch(`${simulator.url}/c/pay/${id}`)).status).toBe(404);
+});
+
 test("with a success rate of zero a charge fails with the transient decline", async () => {
   await admin(simulator.url, "faults", { success_rate: 0 });
   const error = await stripeError(stripe.paymentIntents.create(charge({ metadata: { payment_order_id: "o9" } })));

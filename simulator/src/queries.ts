@@ -147,10 +147,24 @@ export function listSessions(pool: pg.Pool, page: Page): Promise<PageResult<Sess
 }
 
 /** The open sessions that expire first; `expires_at` in Unix seconds. */
-export async function nextToExpire(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
+export async function nextSessionsToExpire(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
   const { rows } = await pool.query<{ id: string; expires_at: number }>(
     `select id, expires_at::float8 as expires_at from simulator.checkout_sessions
      where status = 'open' order by expires_at limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
+/** The authorisations that end first; `expires_at` in Unix seconds. Those of earlier versions have no end. */
+export async function nextAuthorizationsToEnd(
+  pool: pg.Pool,
+  limit: number,
+): Promise<{ id: string; expires_at: number }[]> {
+  const { rows } = await pool.query<{ id: string; expires_at: number }>(
+    `select id, ((record ->> 'capture_before')::bigint)::float8 as expires_at from simulator.payment_intents
+     where record ->> 'status' = 'requires_capture' and (record ->> 'capture_before')::bigint is not null
+     order by (record ->> 'capture_before')::bigint limit $1`,
     [limit],
   );
   return rows;

@@ -38,6 +38,8 @@ export interface IntentRecord {
   metadata: Metadata;
   /** Automatic payment methods, or the explicit list. */
   methods: { allow_redirects: "always" | "never" } | readonly string[];
+  /** Whether an authorisation may be captured in several parts. */
+  request_multicapture?: "if_available" | "never";
   payment_method?: string;
   card?: string;
   attempts?: number;
@@ -45,6 +47,8 @@ export interface IntentRecord {
   /** Parameters given back as they came: description, receipt_email, shipping, … */
   extra?: Readonly<Record<string, unknown>>;
   amount_received?: number;
+  /** While it waits for its capture: when the authorisation ends by itself, in Unix seconds. */
+  capture_before?: number;
   latest_charge?: string;
   failure?: PaymentFailure;
   canceled_at?: number;
@@ -63,6 +67,9 @@ export interface ChargeRecord {
   currency: string;
   status: "succeeded" | "failed";
   captured: boolean;
+  /** Of one that was authorised first: until when it could be captured (Unix seconds), and whether in several parts. */
+  capture_before?: number;
+  multicapture?: "available" | "unavailable";
   payment_method: string;
   card: string;
   metadata: Metadata;
@@ -123,6 +130,7 @@ export const EVENT_TYPES = [
   "charge.succeeded",
   "charge.failed",
   "charge.captured",
+  "charge.updated",
   "checkout.session.completed",
   "checkout.session.expired",
 ] as const;

@@ -26,7 +26,7 @@ export function renderPaymentMethod(record: PaymentMethodRecord): unknown {
   };
 }
 
-function renderCard(name: string): unknown {
+function renderCard(name: string): Record<string, unknown> {
   const details = cardDetails(cardNamed(name));
   return {
     ...details,
@@ -64,6 +64,15 @@ export interface Expansion {
   expand?: readonly string[] | undefined;
 }
 
+/** What may still be captured of an intent. */
+export function capturable({ status, amount, amount_received = 0 }: IntentRecord): number {
+  return status === "requires_capture" ? amount - amount_received : 0;
+}
+
+function cardOptions({ request_multicapture }: IntentRecord): unknown {
+  return request_multicapture === undefined ? CARD_OPTIONS : { ...CARD_OPTIONS, request_multicapture };
+}
+
 /** Stripe's PaymentIntent object. */
 export function renderIntent(intent: IntentRecord, expansion: Expansion = {}): Record<string, unknown> {
   const automatic = "allow_redirects" in intent.methods ? intent.methods : null;
@@ -71,7 +80,7 @@ export function renderIntent(intent: IntentRecord, expansion: Expansion = {}): R
   return {
     id: intent.id, object: "payment_intent",
     allowed_payment_method_types: automatic === null ? intent.methods : null, amount: intent.amount,
-    amount_capturable: intent.status === "requires_capture" ? intent.amount : 0, amount_details: { tip: {} },
+    amount_capturable: capturable(intent), amount_details: { tip: {} },
     amount_received: intent.amount_received ?? 0, application: null, application_fee_amount: null,
     automatic_payment_methods: automatic === null ? null : { ...automatic, enabled: true },
     canceled_at: intent.canceled_at ?? null, cancellation_reason: intent.cancellation_reason ?? null,
@@ -84,7 +93,7 @@ export function renderIntent(intent: IntentRecord, expansion: Expansion = {}): R
     on_behalf_of: null,
     payment_method: expandMethod ? expandedMethod(intent) : (intent.payment_method ?? null),
     payment_method_configuration_details: null,
-    payment_method_options: { card: CARD_OPTIONS },
+    payment_method_options: { card: cardOptions(intent) },
     payment_method_types: automatic === null ? intent.methods : ["card"], payment_record: null, processing: null,
     receipt_email: null, review: null, setup_future_usage: null, shipping: null, source: null,
     statement_descriptor: null, statement_descriptor_suffix: null, status: intent.status, transfer_data: null,
@@ -117,6 +126,11 @@ function outcome(charge: ChargeRecord): unknown {
   };
 }
 
+function chargedCard({ card, capture_before, multicapture }: ChargeRecord): Record<string, unknown> {
+  if (capture_before === undefined) return renderCard(card);
+  return { ...renderCard(card), capture_before, multicapture: { status: multicapture } };
+}
+
 /** Stripe's Charge object. */
 export function renderCharge(charge: ChargeRecord): Record<string, unknown> {
   return {
@@ -128,7 +142,7 @@ export function renderCharge(charge: ChargeRecord): Record<string, unknown> {
     failure_message: charge.decline?.message ?? null, fraud_details: {}, livemode: false, metadata: charge.metadata,
     on_behalf_of: null, outcome: outcome(charge), paid: charge.status === "succeeded",
     payment_intent: charge.payment_intent, payment_method: charge.payment_method,
-    payment_method_details: { card: renderCard(charge.card), type: "card" }, receipt_email: null, receipt_number: null,
+    payment_method_details: { card: chargedCard(charge), type: "card" }, receipt_email: null, receipt_number: null,
     receipt_url: null, refunded: charge.amount_refunded > 0 && charge.amount_refunded === charge.amount, review: null,
     shipping: null, source: null, source_transfer: null, statement_descriptor: null, statement_descriptor_suffix: null,
     status: charge.status, transfer_data: null, transfer_group: null, ...charge.extra,

@@ -1,14 +1,15 @@
-import type { CheckoutClock } from "./checkout-clock.ts";
 import {
   createSession, expireSession, listAllSessions, listSessionLines, retrieveSession,
 } from "./checkout-sessions.ts";
 import { listAllEvents, retrieveEvent } from "./event-lists.ts";
+import type { ExpiryClock } from "./expiry-clock.ts";
 import type { FormMap } from "./form.ts";
 import type { Faults } from "./faults.ts";
 import { intentIdOfCharge } from "./ids.ts";
 import type { Idempotency, KeyedRequest, Reply } from "./idempotency.ts";
 import { listAllCharges, listPaymentIntents, retrievePaymentIntent, searchPaymentIntents } from "./lists.ts";
-import { cancelIntent, captureIntent, confirmIntent, createIntent } from "./payment-intents.ts";
+import { MODIFICATIONS } from "./modifications.ts";
+import { confirmIntent, createIntent } from "./payment-intents.ts";
 import { createPaymentMethod, retrievePaymentMethod } from "./payment-methods.ts";
 import type { Plan, RequestFacts } from "./plan.ts";
 import { findCharge } from "./queries.ts";
@@ -22,8 +23,8 @@ export interface StripeParts {
   faults: Faults;
   endpoints: WebhookEndpoints;
   idempotency: Idempotency;
-  clock: CheckoutClock;
-  config: { session_seconds_min: number };
+  clocks: { sessions: ExpiryClock; authorizations: ExpiryClock };
+  config: { session_seconds_min: number; authorization_seconds: number };
 }
 
 /** A request to the Stripe API, decoded. */
@@ -35,8 +36,6 @@ export interface StripeRequest extends KeyedRequest {
   /** Where the client reached the simulator. */
   origin: string;
 }
-
-const INTENT_ACTIONS = new Map([["confirm", confirmIntent], ["capture", captureIntent], ["cancel", cancelIntent]]);
 
 function ok(body: unknown): Reply {
   return { status: 200, body: JSON.stringify(body), transport: "normal" };
@@ -115,19 +114,25 @@ function sessionWriter(parts: StripeParts, { path, params, origin }: StripeReque
   return { plan: (facts) => expireSession(parts.store, id, params, facts), lookFirst: true };
 }
 
+function intentWriter(parts: StripeParts, id: string, { path, params }: StripeRequest): Writer | undefined {
+  const [, , action = ""] = path;
+  if (action === "confirm") return { plan: (facts) => confirmIntent(parts, id, params, facts), lookFirst: true };
+  const modify = MODIFICATIONS.get(action);
+  if (modify === undefined) return undefined;
+  const fault = parts.faults.forModification();
+  return { plan: (facts) => modify(parts, id, params, facts, fault), lookFirst: true };
+}
+
 /** The handler of a POST, or undefined. */
 function writer(parts: StripeParts, request: StripeRequest): Writer | undefined {
   const { params } = request;
-  const [collection, id, action, extra] = request.path;
+  const [collection, id, , extra] = request.path;
   if (collection === "checkout") return sessionWriter(parts, request);
   if (extra !== undefined) return undefined;
   if (collection === "payment_intents" && id === undefined) {
     return { plan: (facts) => createIntent(parts, params, facts), lookFirst: false };
   }
-  if (collection === "payment_intents" && id !== undefined) {
-    const act = INTENT_ACTIONS.get(action ?? "");
-    return act === undefined ? undefined : { plan: (facts) => act(parts, id, params, facts), lookFirst: true };
-  }
+  if (collection === "payment_intents" && id !== undefined) return intentWriter(parts, id, request);
   if (id !== undefined) return undefined;
   if (collection === "payment_methods") {
     return { plan: async (facts) => createPaymentMethod(params, facts), lookFirst: false };
@@ -138,18 +143,32 @@ function writer(parts: StripeParts, request: StripeRequest): Writer | undefined 
   return undefined;
 }
 
+/** Tells the clocks what a request may have left that ends by itself. */
+function noticeEnds({ clocks }: StripeParts, plan: Plan | undefined): void {
+  const { session, intent } = plan?.writes ?? {};
+  if (session?.status === "open") clocks.sessions.notice(session.expires_at);
+  if (intent?.status === "requires_capture" && intent.capture_before !== undefined) {
+    clocks.authorizations.notice(intent.capture_before);
+  }
+}
+
 async function write(parts: StripeParts, request: StripeRequest): Promise<Reply> {
   const found = writer(parts, request);
   if (found === undefined) throw unknownUrl(request);
   const { request_id, idempotency_key } = request;
+  let planned: Plan | undefined;
   const makePlan = async (): Promise<Plan> => {
-    const plan = await found.plan({ request_id, idempotency_key, now_ms: Date.now() });
-    if (plan.writes.session?.status === "open") parts.clock.notice(plan.writes.session.expires_at);
-    return plan;
+    planned = await found.plan({ request_id, idempotency_key, now_ms: Date.now() });
+    return planned;
   };
-  const reply = await parts.idempotency.execute(request, makePlan, found.lookFirst);
-  if (request.path[0] === "webhook_endpoints") await parts.endpoints.load();
-  return reply;
+  try {
+    const reply = await parts.idempotency.execute(request, makePlan, found.lookFirst);
+    if (request.path[0] === "webhook_endpoints") await parts.endpoints.load();
+    return reply;
+  } finally {
+    // Once it is stored, lest the clock looks before it is there; also when the commit's own answer was lost.
+    noticeEnds(parts, planned);
+  }
 }
 
 /** Answers requests to `/v1/…`. Throws `StripeError` and `FaultStrike`. */

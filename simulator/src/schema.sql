@@ -10,6 +10,9 @@ create table if not exists simulator.payment_intents (
 create index if not exists payment_intents_metadata
   on simulator.payment_intents using gin (metadata jsonb_path_ops);
 
+create index if not exists payment_intents_authorised
+  on simulator.payment_intents (((record ->> 'capture_before')::bigint)) where record ->> 'status' = 'requires_capture';
+
 create table if not exists simulator.charges (
   id text collate "C" primary key,
   record json not null

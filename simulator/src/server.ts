@@ -3,9 +3,11 @@ import type { AddressInfo } from "node:net";
 import { adminRoutes } from "./admin.ts";
 import { AdyenPsp } from "./adyen/adyen.ts";
 import { keyCheck } from "./auth.ts";
-import { CheckoutClock } from "./checkout-clock.ts";
+import { expiringAuthorizations } from "./authorization-expiry.ts";
+import { expiringSessions } from "./checkout-expiry.ts";
 import { pageRoutes } from "./checkout-page.ts";
 import type { SimulatorConfig } from "./config.ts";
+import { ExpiryClock } from "./expiry-clock.ts";
 import { Faults } from "./faults.ts";
 import { requestListener } from "./http-listener.ts";
 import { Idempotency } from "./idempotency.ts";
@@ -40,8 +42,11 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
     store, (type) => endpoints.wanting(type), (deliveries) => sender.enqueue(deliveries),
   );
   const adyen = new AdyenPsp(store, faults, config.adyen);
-  const clock = new CheckoutClock(store, idempotency);
-  const parts = { config, store, faults, endpoints, sender, idempotency, clock };
+  const clocks = {
+    sessions: new ExpiryClock(expiringSessions({ store, idempotency })),
+    authorizations: new ExpiryClock(expiringAuthorizations({ store, idempotency })),
+  };
+  const parts = { config, store, faults, endpoints, sender, idempotency, clocks };
   const server = http.createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000 },
     requestListener({
@@ -52,7 +57,7 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   );
   const rest = {
     async close(): Promise<void> {
-      await clock.close();
+      await Promise.all([clocks.sessions.close(), clocks.authorizations.close()]);
       await adyen.close();
       await store.close();
     },
@@ -63,7 +68,8 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
     await endpoints.registerFromEnvironment(config.webhook, Date.now());
     const url = await listen(server, config.port, config.host);
     sender.start();
-    clock.start();
+    clocks.sessions.start();
+    clocks.authorizations.start();
     let closing: Promise<void> | undefined;
     return { url, close: () => (closing ??= close(server, sender, rest)) };
   } catch (error) {

@@ -45,7 +45,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export function startForTest(databaseUrl: string, changes: Partial<SimulatorConfig> = {}): Promise<Simulator> {
   return startSimulator({
     port: 0, host: "127.0.0.1", database_url: databaseUrl, secret_key: SECRET_KEY, webhook: null, success_rate: 1,
-    latency_ms: 0, session_seconds_min: 1_800, ...changes,
+    latency_ms: 0, session_seconds_min: 1_800, authorization_seconds: 604_800, ...changes,
   });
 }
 
@@ -86,6 +86,24 @@ export function charge(
     allowed_payment_method_types: ["card"],
     ...changes,
   };
+}
+
+/** Parameters of 50.00 that are authorised, to be captured later, in several parts when `several` says so. */
+export function authorization(
+  changes: Partial<Stripe.PaymentIntentCreateParams> = {},
+  several = true,
+): Stripe.PaymentIntentCreateParams {
+  return charge({
+    amount: 5_000, capture_method: "manual",
+    ...(several ? { payment_method_options: { card: { request_multicapture: "if_available" } } } : {}),
+    ...changes,
+  });
+}
+
+/** The charge of an intent that was asked for in full. */
+export function chargeOf({ latest_charge }: Stripe.PaymentIntent): Stripe.Charge {
+  if (latest_charge !== null && typeof latest_charge === "object") return latest_charge;
+  throw new Error("the charge was not expanded");
 }
 
 /** A charge by card token, with metadata. */

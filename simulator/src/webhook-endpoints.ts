@@ -13,7 +13,7 @@ const CREATE_PARAMS: ReadonlySet<string> = new Set([
 ]);
 const ENVIRONMENT_EVENTS = [
   "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
-  "payment_intent.requires_action", "checkout.session.completed", "checkout.session.expired",
+  "payment_intent.requires_action", "payment_intent.amount_capturable_updated", "checkout.session.completed", "checkout.session.expired",
 ];
 
 /** The registered endpoints, kept in memory because every charge asks for them. */

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { GroupCommit } from "../group-commit.ts";
-import type { Store } from "../store.ts";
-import { effectMetadata } from "./payments.ts";
-import type { Notification, Operation, PaymentRecord } from "./records.ts";
+import type { CommitOutcome, Store } from "../store.ts";
+import type { Notification, Operation, VersionedPayment } from "./records.ts";
 
 const SCHEMA_LOCK = 727_002;
 
@@ -16,31 +15,18 @@ export interface DueNotification extends Notification {
   wait_ms: number;
 }
 
-function rowOf(operation: Operation, index: number): unknown {
-  const { key, status, answer, payment, is_charged, once_fault, notification } = operation;
+function rowOf({ key, status, answer, payment, effect, once_fault, notification }: Operation, index: number): unknown {
   return {
-    operation: index, key, status, answer: JSON.parse(answer) as unknown, once_fault,
+    operation: index, key, status, answer: JSON.parse(answer) as unknown, effect, once_fault,
+    psp_reference: payment?.record.psp_reference, version: payment?.version, record: payment?.record,
     notification_id: notification?.id, item: notification?.item,
-    ...(payment === undefined ? {} : paymentRow(payment.record, payment.is_new, is_charged)),
-  };
-}
-
-function paymentRow(record: PaymentRecord, isNew: boolean, isCharged: boolean): object {
-  const { amount, card } = record;
-  const effect = {
-    kind: "charge_succeeded", amount_minor: amount.value, currency: amount.currency, card,
-    metadata: effectMetadata(record),
-  };
-  return {
-    psp_reference: record.psp_reference, is_new: isNew, is_pending: record.result_code === "RedirectShopper", record,
-    ...(isCharged ? { effect } : {}),
   };
 }
 
 /** The simulated Adyen's part of the database; concurrent requests share commits. */
 export class AdyenStore {
   readonly #store: Store;
-  readonly #group: GroupCommit<Operation, boolean>;
+  readonly #group: GroupCommit<Operation, CommitOutcome>;
 
   constructor(store: Store) {
     this.#store = store;
@@ -61,8 +47,8 @@ export class AdyenStore {
     }
   }
 
-  /** Resolves once the request's effects are durable; false when it was refused and wrote nothing. */
-  commit(operation: Operation): Promise<boolean> {
+  /** Resolves once the request's effects are durable, or when it was refused and wrote nothing. */
+  commit(operation: Operation): Promise<CommitOutcome> {
     return this.#group.submit(operation);
   }
 
@@ -73,12 +59,12 @@ export class AdyenStore {
     return rows[0] ?? null;
   }
 
-  /** The payment with this reference, if it waits for the buyer. */
-  async findPending(pspReference: string): Promise<PaymentRecord | null> {
-    const { rows } = await this.#store.reads.query<{ record: PaymentRecord }>(
-      "select record from simulator.adyen_payments where psp_reference = $1 and is_pending", [pspReference],
+  /** The payment with this reference. */
+  async findPayment(pspReference: string): Promise<VersionedPayment | null> {
+    const { rows } = await this.#store.reads.query<VersionedPayment>(
+      "select record, version from simulator.adyen_payments where psp_reference = $1", [pspReference],
     );
-    return rows[0]?.record ?? null;
+    return rows[0] ?? null;
   }
 
   /** What an earlier process did not get through. */
@@ -114,13 +100,13 @@ export class AdyenStore {
     return this.#group.idle();
   }
 
-  async #flush(operations: readonly Operation[]): Promise<readonly boolean[]> {
-    const done = operations.map(() => true);
-    const { rows } = await this.#store.reads.query<{ refused: number }>({
-      name: "adyen_commit", text: "select refused from simulator.adyen_commit($1)",
+  async #flush(operations: readonly Operation[]): Promise<readonly CommitOutcome[]> {
+    const outcomes = operations.map((): CommitOutcome => "done");
+    const { rows } = await this.#store.reads.query<{ operation: number; refusal: CommitOutcome }>({
+      name: "commit_adyen_operations", text: "select operation, refusal from simulator.commit_adyen_operations($1)",
       values: [JSON.stringify(operations.map(rowOf))],
     });
-    for (const { refused } of rows) done[refused] = false;
-    return done;
+    for (const { operation, refusal } of rows) outcomes[operation] = refusal;
+    return outcomes;
   }
 }

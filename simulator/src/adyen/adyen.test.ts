@@ -39,7 +39,11 @@ beforeEach(async () => {
   received.length = 0;
   statuses = [];
 });
-afterEach(() => simulator.close());
+afterEach(async () => {
+  // A notification whose answer the closing cut off would come again from the next test's simulator.
+  await admin(simulator.url, "reset", {});
+  await simulator.close();
+});
 afterAll(async () => {
   endpoint.close();
   await db.drop();

@@ -1,4 +1,7 @@
-/** The simulated Adyen: Checkout API v72 (/payments, /payments/details) below `/adyen`, and its notifications. */
+/**
+ * The simulated Adyen: Checkout API v72 (/payments, /payments/details, and the captures and cancels of a payment) below
+ * `/adyen`, and its notifications.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminRequest } from "../admin.ts";
 import type { FaultName } from "../fault-names.ts";
@@ -8,6 +11,7 @@ import { onceFaultCount } from "../queries.ts";
 import type { Store } from "../store.ts";
 import { AdyenError, invalidRequest, keyInProgress, serverError } from "./adyen-error.ts";
 import { AdyenStore } from "./adyen-store.ts";
+import { modificationParams, planModification } from "./modifications.ts";
 import { NotificationSender } from "./notification-sender.ts";
 import { objectOf, paymentParams, textOf } from "./payment-params.ts";
 import { planDetails, planPayment, type Plan, type RequestFacts } from "./payments.ts";
@@ -15,6 +19,8 @@ import { DEFAULT_ADYEN, type AdyenSettings } from "./settings.ts";
 
 const BASE = "/adyen/v72";
 const KEY_MAX = 64;
+const MAX_CONFLICTS = 50;
+const MODIFICATION = new RegExp(`^POST ${BASE}/payments/([^/]+)/(capture|cancel)s$`);
 const HTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
 /** A request below `/adyen`. */
@@ -148,20 +154,30 @@ export class AdyenPsp {
     { base_url }: AdyenRequest,
   ): Promise<Reply> {
     const { merchant_account, webhook } = this.#settings;
-    const { operation, transport } = await planOf({
-      key, merchant_account, has_webhook: webhook !== null, base_url, now_ms: Date.now(),
-    });
-    if (!(await this.#store.commit(operation))) {
-      const replayed = key === null ? undefined : await this.#replay(key);
-      if (replayed === undefined) throw keyInProgress();
-      return replayed;
+    for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
+      const plan = await planOf({
+        key, merchant_account, has_webhook: webhook !== null, base_url, now_ms: Date.now(),
+      });
+      const outcome = await this.#store.commit(plan.operation);
+      if (outcome === "done") return this.#told(plan);
+      const replayed = key === null || outcome === "stale" ? undefined : await this.#replay(key);
+      if (replayed !== undefined) return replayed;
     }
-    if (operation.notification !== undefined) this.#sender.send(operation.notification);
+    throw keyInProgress();
+  }
+
+  /** The answer to what is stored now; its notification leaves. */
+  #told({ operation: { key, status, answer, notification }, transport }: Plan): Reply {
+    if (notification !== undefined) this.#sender.send(notification);
     const headers: Record<string, string> = key === null ? {} : { "idempotency-key": key };
-    return { status: operation.status, body: operation.answer, headers, transport };
+    return { status, body: answer, headers, transport };
   }
 
   #planner({ method, path, body }: AdyenRequest): (facts: RequestFacts) => Promise<Plan> {
+    const [, pspReference, kind] = MODIFICATION.exec(`${method} ${path}`) ?? [];
+    if (pspReference !== undefined) {
+      return this.#modification(pspReference, kind === "capture" ? "capture" : "cancel", body);
+    }
     switch (`${method} ${path}`) {
       case `POST ${BASE}/payments`:
         return (facts) => this.#payment(jsonOf(body), facts);
@@ -184,8 +200,15 @@ export class AdyenPsp {
     const request = objectOf(body, "PaymentDetailsRequest", new Set(["details", "paymentData"]));
     const details = objectOf(request["details"], "details", new Set(["redirectResult"]));
     const [, word, pspReference = ""] = /^(authenticated|failed)\.(.+)$/.exec(textOf(details, "redirectResult")) ?? [];
-    const pending = await this.#store.findPending(pspReference);
-    if (pending === null) throw invalidRequest("14_002", "Invalid redirectResult");
+    const pending = await this.#store.findPayment(pspReference);
+    if (pending?.record.result_code !== "RedirectShopper") throw invalidRequest("14_002", "Invalid redirectResult");
     return planDetails(pending, word === "authenticated", facts);
+  }
+  #modification(pspReference: string, kind: "cancel" | "capture", body: string) {
+    const fault = this.#faults.forModification();
+    return async (facts: RequestFacts): Promise<Plan> => {
+      const params = modificationParams(kind, jsonOf(body), this.#settings.merchant_account);
+      return planModification(await this.#store.findPayment(pspReference), params, fault, facts);
+    };
   }
 }

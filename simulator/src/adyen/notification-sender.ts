@@ -56,12 +56,21 @@ export class NotificationSender {
 
   #wait(notification: Notification, attempts: number, delayMs: number): void {
     if (this.#closing.signal.aborted) return;
+    // What need not wait meets the faults that are set now, not those of a moment later.
+    if (delayMs <= 0) {
+      this.#begin(notification, attempts);
+      return;
+    }
     const timer = setTimeout(() => {
       this.#waiting.delete(timer);
-      const sent = this.#deliver(notification, attempts).finally(() => this.#sending.delete(sent));
-      this.#sending.add(sent);
+      this.#begin(notification, attempts);
     }, delayMs);
     this.#waiting.add(timer);
+  }
+
+  #begin(notification: Notification, attempts: number): void {
+    const sent = this.#deliver(notification, attempts).finally(() => this.#sending.delete(sent));
+    this.#sending.add(sent);
   }
 
   async #deliver(notification: Notification, attempts: number): Promise<void> {

@@ -13,6 +13,7 @@ export interface PaymentParams {
   reference: string;
   card: Card;
   metadata: Metadata;
+  manual_capture: boolean;
 }
 
 /** Fields that change nothing here. Others are refused, lest one is ignored that would change where money goes. */
@@ -21,7 +22,7 @@ const IGNORED = [
   "returnUrl", "shopperEmail", "shopperIP", "shopperInteraction", "shopperLocale", "shopperReference",
 ] as const;
 const PAYMENT_FIELDS: ReadonlySet<string> = new Set([
-  "amount", "merchantAccount", "metadata", "paymentMethod", "reference", ...IGNORED,
+  "additionalData", "amount", "merchantAccount", "metadata", "paymentMethod", "reference", ...IGNORED,
 ]);
 const METHOD_FIELDS: ReadonlySet<string> = new Set([
   "encryptedCardNumber", "encryptedExpiryMonth", "encryptedExpiryYear", "encryptedSecurityCode", "holderName",
@@ -48,7 +49,8 @@ export function textOf(object: JsonObject, field: string, errorCode = "702"): st
   throw invalidRequest(errorCode, `Required field '${field}' is not provided.`);
 }
 
-function amountOf(value: unknown): Amount {
+/** A positive amount in a currency that Adyen lists. */
+export function amountOf(value: unknown): Amount {
   const amount = objectOf(value, "Amount", new Set(["currency", "value"]));
   const currency = textOf(amount, "currency", "138");
   if (!isAdyenCurrency(currency)) throw invalidRequest("138", "Unsupported currency specified");
@@ -57,6 +59,26 @@ function amountOf(value: unknown): Amount {
     throw invalidRequest("137", "Invalid amount specified");
   }
   return { currency, value: minor };
+}
+
+function manualCaptureOf(value: unknown): boolean {
+  if (value === undefined) return false;
+  const { manualCapture = "false" } = objectOf(value, "additionalData", new Set(["manualCapture"]));
+  if (manualCapture === "true" || manualCapture === "false") return manualCapture === "true";
+  throw invalidRequest("702", "The field 'additionalData.manualCapture' is neither 'true' nor 'false'.");
+}
+
+/** Refuses what is meant for another merchant. */
+export function checkMerchant(request: JsonObject, merchantAccount: string): void {
+  if (request["merchantAccount"] === merchantAccount) return;
+  throw new AdyenError(403, "901", "Invalid Merchant Account", "security");
+}
+
+/** The merchant's own name for a payment or a modification. */
+export function referenceOf(request: JsonObject): string {
+  const reference = textOf(request, "reference", "130");
+  if (reference.length <= 80) return reference;
+  throw invalidRequest("130", "Field 'reference' may have at most 80 characters.");
 }
 
 /** Adyen keeps at most 20 pairs, of 20 and 80 characters. */
@@ -91,14 +113,11 @@ function cardOf(value: unknown): Card {
 /** Reads a body of /payments; throws Adyen's error for whatever is wrong with it. */
 export function paymentParams(body: unknown, merchantAccount: string): PaymentParams {
   const request = objectOf(body, "PaymentRequest", PAYMENT_FIELDS);
-  if (request["merchantAccount"] !== merchantAccount) {
-    throw new AdyenError(403, "901", "Invalid Merchant Account", "security");
-  }
+  checkMerchant(request, merchantAccount);
   if (request["amount"] === undefined) throw invalidRequest("100", "No amount specified");
-  const reference = textOf(request, "reference", "130");
-  if (reference.length > 80) throw invalidRequest("130", "Field 'reference' may have at most 80 characters.");
+  const reference = referenceOf(request);
   return {
-    amount: amountOf(request["amount"]), reference, card: cardOf(request["paymentMethod"]),
+    amount: amountOf(request["amount"]), reference, manual_capture: manualCaptureOf(request["additionalData"]), card: cardOf(request["paymentMethod"]),
     metadata: metadataOf(request["metadata"]),
   };
 }

@@ -2,11 +2,11 @@ import { randomText } from "../ids.ts";
 import { authenticated, cardNamed, type Decline } from "../cards.ts";
 import type { ChargeDecision } from "../faults.ts";
 import { transportOf, type Transport } from "../fault-names.ts";
-import type { Metadata } from "../records.ts";
+import type { EffectRecord } from "../records.ts";
 import { serverError } from "./adyen-error.ts";
 import { notificationOf } from "./notifications.ts";
 import type { PaymentParams } from "./payment-params.ts";
-import type { Operation, PaymentRecord, Refusal } from "./records.ts";
+import type { Operation, PaymentRecord, Refusal, VersionedPayment } from "./records.ts";
 
 /** What the request brings beside its body. */
 export interface RequestFacts {
@@ -67,48 +67,68 @@ function renderPayment(record: PaymentRecord, baseUrl: string): unknown {
   return { resultCode, merchantReference, action };
 }
 
-function operationOf(record: PaymentRecord, isNew: boolean, facts: RequestFacts): Operation {
-  const isPending = record.result_code === "RedirectShopper";
+/** The row that money moving leaves in the shared ledger; it is found by the caller's metadata and reference. */
+export function effectOf(
+  { psp_reference, card, metadata, reference, amount: { currency } }: PaymentRecord,
+  { kind, charge, value }: { kind: EffectRecord["kind"]; charge: string; value: number },
+): NonNullable<Operation["effect"]> {
   return {
-    key: facts.key, status: 200, answer: JSON.stringify(renderPayment(record, facts.base_url)),
-    payment: { record, is_new: isNew }, is_charged: record.result_code === "Authorised",
+    kind, payment_intent: psp_reference, charge, amount_minor: value, currency, card,
+    metadata: { ...metadata, reference },
+  };
+}
+
+function operationOf(payment: VersionedPayment, facts: RequestFacts): Operation {
+  const { record } = payment;
+  const isPending = record.result_code === "RedirectShopper";
+  const isCharged = record.result_code === "Authorised" && record.manual_capture !== true;
+  const charge = { kind: "charge_succeeded", charge: record.psp_reference, value: record.amount.value } as const;
+  return {
+    key: facts.key, status: 200, answer: JSON.stringify(renderPayment(record, facts.base_url)), payment,
+    ...(isCharged ? { effect: effectOf(record, charge) } : {}),
     ...(isPending || !facts.has_webhook ? {} : { notification: notificationOf(record, facts) }),
   };
 }
 
-function crashed(key: string | null): Operation {
+/** A new reference, as Adyen gives payments and modifications. */
+export function newReference(): string {
+  return randomText(16).toUpperCase();
+}
+
+/** The operation as the client and the key see it when the request broke down: with whatever it did. */
+export function crashed(operation: Operation): Operation {
   const error = serverError();
-  return { key, status: error.status, answer: JSON.stringify(error.body()), is_charged: false };
+  return { ...operation, status: error.status, answer: JSON.stringify(error.body()) };
+}
+
+/** The operation of a request that broke down before it did anything. */
+export function crashedEarly(key: string | null): Operation {
+  return crashed({ key, status: 500, answer: "" });
 }
 
 /** POST /payments, once the faults have decided. */
 export function planPayment(params: PaymentParams, decision: ChargeDecision, facts: RequestFacts): Plan {
   const { outcome } = decision;
   const once = decision.once_fault === undefined ? {} : { once_fault: decision.once_fault };
-  if (outcome.kind === "crashed") return { operation: { ...crashed(facts.key), ...once }, transport: "normal" };
-  const { amount, reference, card, metadata } = params;
+  if (outcome.kind === "crashed") {
+    return { operation: { ...crashedEarly(facts.key), ...once }, transport: "normal" };
+  }
+  const { amount, reference, card, metadata, manual_capture } = params;
   const pending: PaymentRecord = {
-    psp_reference: randomText(16).toUpperCase(), reference, amount, card: card.name, metadata,
-    result_code: "RedirectShopper",
+    psp_reference: newReference(), reference, amount, card: card.name, metadata, result_code: "RedirectShopper",
+    ...(manual_capture ? { manual_capture } : {}),
   };
   const record = outcome.kind === "authentication" ? pending
     : settled(pending, outcome.kind === "paid" ? null : refusalOf(outcome.decline));
-  const operation = { ...operationOf(record, true, facts), ...once };
-  const transport = transportOf(decision.fault);
-  if (decision.fault !== "500_after_charge") return { operation, transport };
-  const { status, answer } = crashed(facts.key);
-  return { operation: { ...operation, status, answer }, transport };
+  const operation = { ...operationOf({ record, version: 1 }, facts), ...once };
+  const isCrashed = decision.fault === "500_after_charge";
+  return { operation: isCrashed ? crashed(operation) : operation, transport: transportOf(decision.fault) };
 }
 
 /** POST /payments/details: the buyer came back. */
-export function planDetails(pending: PaymentRecord, isAuthenticated: boolean, facts: RequestFacts): Plan {
-  const { behaviour } = authenticated(cardNamed(pending.card));
+export function planDetails(pending: VersionedPayment, isAuthenticated: boolean, facts: RequestFacts): Plan {
+  const { behaviour } = authenticated(cardNamed(pending.record.card));
   const refusal = behaviour.kind === "declined" ? refusalOf(behaviour.decline) : null;
-  const record = settled(pending, isAuthenticated ? refusal : NOT_AUTHENTICATED);
-  return { operation: operationOf(record, false, facts), transport: "normal" };
-}
-
-/** What the shared ledger of effects finds a charge by: the caller's metadata and reference. */
-export function effectMetadata({ metadata, reference }: PaymentRecord): Metadata {
-  return { ...metadata, reference };
+  const record = settled(pending.record, isAuthenticated ? refusal : NOT_AUTHENTICATED);
+  return { operation: operationOf({ record, version: pending.version + 1 }, facts), transport: "normal" };
 }

@@ -1,4 +1,4 @@
-import type { Metadata } from "../records.ts";
+import type { EffectRecord, Metadata } from "../records.ts";
 
 /** As on Adyen's wire: an integer in Adyen's minor units, and an upper-case code. */
 export interface Amount {
@@ -17,6 +17,18 @@ export interface PaymentRecord {
   metadata: Metadata;
   result_code: ResultCode;
   refusal?: Refusal;
+  /** Authorised first: money moves with its captures only. */
+  manual_capture?: boolean;
+  /** The sum of its captures, in Adyen's minor units. */
+  captured_value?: number;
+  is_canceled?: boolean;
+}
+
+/** A payment as it was read, or as it will be written when the version before is still the stored one. */
+export interface VersionedPayment {
+  record: PaymentRecord;
+  /** 1 at creation, one more at each change. */
+  version: number;
 }
 
 /** Adyen's refusal reason (https://docs.adyen.com/development-resources/refusal-reasons). */
@@ -29,11 +41,13 @@ export interface Refusal {
 export interface NotificationItem {
   additionalData: Record<string, string>;
   amount: Amount;
-  eventCode: "AUTHORISATION";
+  eventCode: "AUTHORISATION" | "CAPTURE" | "CANCELLATION";
   eventDate: string;
   merchantAccountCode: string;
   merchantReference: string;
   operations?: readonly string[];
+  /** The payment that a capture or a cancel is about. */
+  originalReference?: string;
   paymentMethod: string;
   pspReference: string;
   reason: string;
@@ -51,9 +65,9 @@ export interface Operation {
   status: number;
   /** The body, as JSON text. */
   answer: string;
-  payment?: { record: PaymentRecord; is_new: boolean };
-  /** The payment moved money. */
-  is_charged: boolean;
+  payment?: VersionedPayment;
+  /** The money that moves. */
+  effect?: Omit<EffectRecord, "created_ms">;
   once_fault?: string;
   notification?: Notification;
 }

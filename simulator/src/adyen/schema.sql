@@ -7,12 +7,14 @@ create table if not exists simulator.adyen_requests (
   answer json not null
 );
 
--- Payments that wait for the buyer are changed once, by /payments/details.
+-- `version` is 1 at creation and one more at each change: by /payments/details, by a capture, by a cancel.
 create table if not exists simulator.adyen_payments (
   psp_reference text collate "C" primary key,
-  is_pending boolean not null,
+  version integer not null default 1,
   record json not null
 );
+alter table simulator.adyen_payments add column if not exists version integer not null default 1;
+alter table simulator.adyen_payments drop column if exists is_pending;
 
 create table if not exists simulator.adyen_notifications (
   id text collate "C" primary key,
@@ -22,22 +24,26 @@ create table if not exists simulator.adyen_notifications (
 );
 
 -- Writes a batch of requests in one transaction, each with all its effects or not at all. Returns the operations that
--- were refused: their key is already stored, or their payment waits for the buyer no more.
-create or replace function simulator.adyen_commit(p_operations json) returns table (refused integer)
+-- were refused: their key is already stored ('replay'), or their payment moved on since it was read ('stale').
+drop function if exists simulator.adyen_commit(json);
+create or replace function simulator.commit_adyen_operations(p_operations json)
+returns table (operation integer, refusal text)
 language plpgsql as $$
 declare
   o record;
+  found_version integer;
 begin
   for o in
     select r.* from json_to_recordset(p_operations) as r(operation integer, key text, status integer, answer json,
-      psp_reference text, is_new boolean, is_pending boolean, record json, effect json, once_fault text,
-      notification_id text, item json) order by r.key
+      psp_reference text, version integer, record json, effect json, once_fault text, notification_id text, item json)
+      order by r.key
   loop
-    if o.psp_reference is not null and not o.is_new then
-      update simulator.adyen_payments p set is_pending = o.is_pending, record = o.record
-        where p.psp_reference = o.psp_reference and p.is_pending;
-      if not found then
-        refused := o.operation;
+    operation := o.operation;
+    if o.version > 1 then
+      select p.version into found_version from simulator.adyen_payments p
+        where p.psp_reference = o.psp_reference for update;
+      if found_version is distinct from o.version - 1 then
+        refusal := 'stale';
         return next;
         continue;
       end if;
@@ -46,19 +52,21 @@ begin
       insert into simulator.adyen_requests (key, status, answer) values (o.key, o.status, o.answer)
         on conflict (key) do nothing;
       if not found then
-        refused := o.operation;
+        refusal := 'replay';
         return next;
         continue;
       end if;
     end if;
-    if o.psp_reference is not null and o.is_new then
-      insert into simulator.adyen_payments (psp_reference, is_pending, record)
-        values (o.psp_reference, o.is_pending, o.record);
+    if o.psp_reference is not null then
+      insert into simulator.adyen_payments (psp_reference, version, record)
+        values (o.psp_reference, o.version, o.record)
+        on conflict (psp_reference) do update set version = excluded.version, record = excluded.record;
     end if;
     if o.effect is not null then
       insert into simulator.effects (kind, payment_intent, charge, amount_minor, currency, card, metadata, created_at)
-        select e.kind, o.psp_reference, o.psp_reference, e.amount_minor, e.currency, e.card, e.metadata, now()
-          from json_to_record(o.effect) as e(kind text, amount_minor bigint, currency text, card text, metadata jsonb);
+        select e.kind, e.payment_intent, e.charge, e.amount_minor, e.currency, e.card, e.metadata, now()
+          from json_to_record(o.effect) as e(kind text, payment_intent text, charge text, amount_minor bigint,
+            currency text, card text, metadata jsonb);
     end if;
     if o.once_fault is not null then
       insert into simulator.once_faults as f (key, count) values (o.once_fault, 1)

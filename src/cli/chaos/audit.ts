@@ -1,17 +1,21 @@
+import { Type } from "typebox";
 import type { Database } from "../../db/db.ts";
 import type { Check } from "../../ledger/ledger.ts";
 import { formatAmount, toCurrencyCode } from "../../money/money.ts";
 import { findWallet } from "../../wallets/wallets.ts";
 import { verifyBooks } from "../verify.ts";
-import { postCheckout, type ClientContext } from "./clients.ts";
+import { sendCapture } from "./captures.ts";
+import type { ClientContext } from "./client.ts";
+import { postCheckout } from "./clients.ts";
 import { countCharges, findEffects } from "./effects.ts";
 import { compareSides } from "./invariants.ts";
 import type { Violation } from "./journal.ts";
 import type { PlannedCheckout } from "./plan.ts";
 import { waitForQuiet } from "./quiet.ts";
-import { countMessages, countRows, selectDubiousMessages, selectOutcomes, type Outcome, type Rows } from "./queries.ts";
+import { countMessages, countRows, selectCaptures, selectDubiousMessages, selectOutcomes, type Outcome, type Rows } from "./queries.ts";
 import type { Random } from "./random.ts";
 import { forgeries } from "./schedule.ts";
+import { read } from "./wire.ts";
 import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
 
 export type AuditContext = ClientContext & {
@@ -29,7 +33,7 @@ export async function audit(context: AuditContext): Promise<Check[]> {
   const effects = await findEffects(wire, plan.map((checkout) => checkout.checkout_id));
   return [
     ...compareSides({ plan, journal, outcomes, effects }), ...repeated,
-    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes),
+    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes), await capturesAreDecided(context),
     ...(await verifyBooks(database)).map((check) => ({ ...check, statement: `books: ${check.statement}` })),
   ];
 }
@@ -54,7 +58,12 @@ async function repeatCheckouts(context: AuditContext): Promise<Check> {
     if (answer.text !== journal.accepted.get(checkout.checkout_id)) faults.push({ subject, problem: `is answered ${answer.status} ${answer.text}` });
     else if (!answer.is_replay) faults.push({ subject, problem: "does not say that it was answered before" });
   }
-  return { statement: "I6: each checkout sent again now: the first answer byte for byte, and no effect", checked_count: BigInt(plan.length), faults: [...faults, ...changesOf(before, await stateOf(context))] };
+  for (const [subject, text] of journal.captures) {
+    const space = subject.indexOf(" ");
+    const answer = await sendCapture(context, subject.slice(0, space), subject.slice(space + 1));
+    if (answer.text !== text) faults.push({ subject: `capture ${subject}`, problem: `is answered ${answer.status} ${answer.text}` });
+  }
+  return { statement: "I6: each checkout and each capture sent again now: the first answer byte for byte, and no effect", checked_count: BigInt(plan.length + journal.captures.size), faults: [...faults, ...changesOf(before, await stateOf(context))] };
 }
 
 /** Genuine webhooks again and forged ones, when everything is decided: neither may change anything. */
@@ -63,7 +72,7 @@ async function repeatNews(context: AuditContext): Promise<Check> {
   const count = await repeatWebhooks(context, context.random, { copies: 2, is_all: true });
   const target = await findTarget(context.wire);
   if (target !== undefined) await Promise.all(forgeries.map((forgery) => sendForgery(context, forgery, target, 0)));
-  const unsettled = await waitForQuiet({ ...context, acted_orders: [], seconds_max: 15, on_progress: () => undefined });
+  const unsettled = await waitForQuiet({ ...context, acted: new Map(), seconds_max: 15, on_progress: () => undefined });
   const faults = unsettled.map(({ what, count: left, example }): Violation => ({ subject: example, problem: `${left} ${what} 15 s later` }));
   return {
     statement: "genuine webhooks again, in another order and twice at once, and one of every forgery: nothing changes",
@@ -81,7 +90,7 @@ async function webhooksAreApplied(database: Database): Promise<Check> {
 
 /** Each wallet, as its seller sees it, against the paid orders. */
 async function walletsAreEqual(database: Database, outcomes: readonly Outcome[]): Promise<Check> {
-  const paid = outcomes.filter((outcome) => outcome.status === "SUCCESS");
+  const paid = outcomes.filter((outcome) => outcome.captured_minor > 0n);
   const bySeller = Map.groupBy(paid, (outcome) => outcome.seller_account);
   const faults: Violation[] = [];
   let count = 0;
@@ -89,11 +98,27 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
     const wallet = await findWallet(database, seller);
     for (const [currency, ofCurrency] of Map.groupBy(orders, (order) => order.currency)) {
       count += 1;
-      const earned = ofCurrency.reduce((sum, order) => sum + order.amount_minor - order.commission_minor, 0n);
+      const earned = ofCurrency.reduce((sum, order) => sum + order.captured_minor - order.commission_minor, 0n);
       const needed = formatAmount({ amount_minor: earned, currency: toCurrencyCode(currency) });
       const total = wallet?.balances.find((balance) => balance.currency === currency)?.total ?? "nothing";
       if (total !== needed) faults.push({ subject: `wallet of ${seller}`, problem: `holds ${total} ${currency}, its paid orders come to ${needed}` });
     }
   }
   return { statement: "each wallet holds what its seller's paid orders come to", checked_count: BigInt(count), faults };
+}
+
+const SentCapture = Type.Object({ capture_id: Type.String() });
+
+/** I7 of captures. One that failed although it was taken in has its reason: its authorisation had ended, or a person sees it. */
+async function capturesAreDecided({ database, journal }: AuditContext): Promise<Check> {
+  const stored = new Map((await selectCaptures(database)).map((capture) => [`${capture.payment_order_id} ${capture.capture_id}`, capture]));
+  const faults = [...journal.captures.keys()].flatMap((subject): Violation[] => {
+    const space = subject.indexOf(" ");
+    const sent = read(subject.slice(space + 1), SentCapture);
+    const capture = stored.get(`${subject.slice(0, space)} ${sent?.capture_id ?? ""}`);
+    if (capture === undefined) return [{ subject: `capture ${subject}`, problem: "was answered with 202 and is not there" }];
+    const isExplained = capture.status === "succeeded" || (capture.status === "failed" && (capture.has_open_case || capture.failure_code === "authorization_ended"));
+    return isExplained ? [] : [{ subject: `capture ${subject}`, problem: `is ${capture.status} (${capture.failure_code ?? "no reason"})` }];
+  });
+  return { statement: "I7: every capture that was answered with 202 is there and decided", checked_count: BigInt(journal.captures.size), faults };
 }

@@ -10,6 +10,9 @@ export const chargeFaults = [
 ] as const;
 export type ChargeFault = (typeof chargeFaults)[number];
 
+/** Those that can strike a capture or a void: the others look at what was tried before. */
+export const modificationFaults = chargeFaults.filter((fault) => !fault.startsWith("once_"));
+
 /**
  * As a token these strike every request for ever, before anything happens, so nothing can ever be known: such an order
  * is `UNKNOWN` until a person acts (429: if its first request was cut off). As faults of the next charges they pass.

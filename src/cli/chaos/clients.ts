@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Type } from "typebox";
-import { monotonicMilliseconds } from "../../clock.ts";
-import type { Journal, Request } from "./journal.ts";
+import { captureOrder } from "./captures.ts";
+import { sendUntilDecided, waitForOrder, type ClientContext } from "./client.ts";
+import type { Request } from "./journal.ts";
 import { bodyOf, type PlannedCheckout, type PlannedOrder } from "./plan.ts";
-import { read, type Answer, type Wire } from "./wire.ts";
-
-export type ClientContext = { readonly wire: Wire; readonly journal: Journal; readonly signal: AbortSignal };
+import type { Answer } from "./wire.ts";
 
 const clients_at_once = 8;
-/** Longer than any start of the database, after which the service answers again. */
-const request_seconds_max = 90;
-const wait_seconds_max = 3;
 
 /** Clients that work the plan off side by side, in its order; `onStep` is called before each checkout. */
 export async function runClients(context: ClientContext, plan: readonly PlannedCheckout[], onStep: (step: number) => Promise<void>): Promise<void> {
@@ -30,6 +25,7 @@ async function shop(context: ClientContext, checkout: PlannedCheckout, plan: rea
   await abuse(context, checkout, plan);
   const [first] = checkout.orders;
   if (checkout.habits.cancels) await sendUntilDecided(context, "cancel", first.payment_order_id, () => context.wire.api("POST", `/payments/${first.payment_order_id}/cancel`));
+  if (checkout.habits.captures !== null) await Promise.all(checkout.orders.map((order) => captureOrder(context, order, checkout.habits.captures)));
   if (checkout.card.ending === "waits_for_buyer") await Promise.all(checkout.orders.map((order) => actAsBuyer(context, checkout, order)));
   else if (checkout.habits.retries > 0 && checkout.card.ending === "declined") await retryByHand(context, checkout);
 }
@@ -67,26 +63,12 @@ async function abuse(context: ClientContext, checkout: PlannedCheckout, plan: re
   }
 }
 
-const Order = Type.Object({ status: Type.String(), psp_token: Type.Union([Type.String(), Type.Null()]) });
-type Order = { status: string; psp_token: string | null };
-
-/** The order once it is in the state; undefined when that takes too long. */
-async function waitForOrder(context: ClientContext, order: PlannedOrder, status: string): Promise<Order | undefined> {
-  const deadline = monotonicMilliseconds() + wait_seconds_max * 1_000;
-  while (monotonicMilliseconds() < deadline) {
-    const found = read((await context.wire.api("GET", `/payments/${order.payment_order_id}`)).text, Order);
-    if (found?.status === status) return found;
-    await sleep(100, undefined, { signal: context.signal });
-  }
-  return undefined;
-}
-
 /** At the PSP's page, which knows nothing of us: pays with another card, or gives up. */
 async function actAsBuyer(context: ClientContext, checkout: PlannedCheckout, order: PlannedOrder): Promise<void> {
   if (checkout.habits.buyer === "leaves") return;
   const waiting = await waitForOrder(context, order, "PENDING");
   if (waiting === undefined || waiting.psp_token === null) return;
-  context.journal.acted.add(order.payment_order_id);
+  context.journal.acted.set(order.payment_order_id, waiting.psp_token);
   const path = `payment_intents/${waiting.psp_token}`;
   for (let tries = 1; tries <= 20; tries++) {
     const { status } = checkout.habits.buyer === "pays"
@@ -104,23 +86,6 @@ async function retryByHand(context: ClientContext, checkout: PlannedCheckout): P
       if (await waitForOrder(context, order, "FAILED") === undefined) return;
       const headers = { "idempotency-key": `retry-${order.payment_order_id}-${retry}` };
       await sendUntilDecided(context, "retry", order.payment_order_id, () => context.wire.api("POST", `/payments/${order.payment_order_id}/retry`, { headers }));
-    }
-  }
-}
-
-/** Sends again until there is a decision, whatever it is. */
-export async function sendUntilDecided(
-  { journal, signal }: Pick<ClientContext, "journal" | "signal">, request: Request, subject: string, send: (tries: number) => Promise<Answer>,
-): Promise<Answer> {
-  const deadline = monotonicMilliseconds() + request_seconds_max * 1_000;
-  for (let tries = 1; ; tries++) {
-    // A crowd that asks again all the time would take the processor from those that are starting.
-    if (tries > 1) await sleep(Math.min(100 * tries, 500), undefined, { signal });
-    const answer = await send(tries);
-    if (journal.note(request, subject, answer)) return answer;
-    if (monotonicMilliseconds() > deadline) {
-      journal.giveUp(request, subject, request_seconds_max);
-      return answer;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClientContext } from "./clients.ts";
+import type { ClientContext } from "./client.ts";
 import type { Random } from "./random.ts";
 import { describeFault, type Fault, type Forgery, type ScheduledFault } from "./schedule.ts";
 import type { Site } from "./site.ts";
@@ -72,6 +72,8 @@ export class Conductor {
         return site.restartPostgres("SIGINT", fault.down_ms);
       case "charges_fail":
         return this.#setFaults({ next: [{ fault: fault.fault, count: fault.count }] });
+      case "modifications_fail":
+        return this.#setFaults({ next_modifications: [{ fault: fault.fault, count: fault.count }] });
       case "psp_slow":
         return this.#setFaults({ latency_ms: fault.latency_ms });
       case "psp_stalls":

@@ -65,21 +65,24 @@ function repetitionsAreEqual({ journal }: Evidence): Check {
 /** I5, from our side. */
 function paidOrdersAreCharged({ outcomes, effects }: Evidence): Check {
   const charged = Map.groupBy(effects, (effect) => effect.metadata.payment_order_id);
-  const paid = outcomes.filter((outcome) => outcome.status === "SUCCESS");
+  const paid = outcomes.filter((outcome) => outcome.captured_minor > 0n);
   const faults = paid.flatMap((order): Violation[] => {
-    const [effect, ...others] = charged.get(order.payment_order_id) ?? [];
-    const problem = effect === undefined ? "is paid here and was never charged at the PSP"
-      : others.length > 0 ? `is paid once here and was charged ${others.length + 1} times; its attempts: ${order.attempts}`
-      : differenceToCharge(order, effect);
+    const problem = differenceToCharges(order, charged.get(order.payment_order_id) ?? []);
     return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
   });
-  return check("I5: each paid order was charged exactly once, its amount, by the attempt that we hold to have succeeded", paid.length, faults);
+  return check("I5: what was taken of each order was taken at the PSP, each capture exactly once, by the attempt that we hold to have succeeded", paid.length, faults);
 }
 
-function differenceToCharge(order: Outcome, { payment_intent, amount_minor, currency, metadata }: Effect): string | undefined {
-  const wanted = [order.amount_minor * (stripe_units[order.currency] ?? 1n), order.currency, order.paid_attempt_id, order.psp_token].join(" ");
-  const found = [amount_minor, currency.toUpperCase(), metadata.attempt_id, payment_intent].join(" ");
-  return wanted === found ? undefined : `is ${wanted} here and ${found} at the PSP`;
+function differenceToCharges(order: Outcome, charges: readonly Effect[]): string | undefined {
+  const [charge] = charges;
+  if (charge === undefined) return "is paid here and was never charged at the PSP";
+  const unit = stripe_units[order.currency] ?? 1n;
+  const amounts = order.captures === "" ? [order.captured_minor] : order.captures.split(" ").map(BigInt);
+  const wanted = [...amounts.map((amount) => amount * unit), order.currency, order.paid_attempt_id, order.psp_token].join(" ");
+  const taken = charges.map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b);
+  const others = new Set(charges.map(({ currency, metadata, payment_intent }) => [currency.toUpperCase(), metadata.attempt_id, payment_intent].join(" ")));
+  const found = [...taken, ...others].join(" ");
+  return wanted === found ? undefined : `is ${wanted} here and ${found} at the PSP; its attempts: ${order.attempts}`;
 }
 
 /** I5, from the PSP's side. */
@@ -89,24 +92,32 @@ function chargesAreExplained({ outcomes, effects }: Evidence): Check {
     const order = orders.get(effect.metadata.payment_order_id ?? "");
     const subject = `charge ${effect.payment_intent} for order ${effect.metadata.payment_order_id ?? "(none)"}`;
     if (order === undefined) return [{ subject, problem: "there is no such order" }];
-    if (order.status === "SUCCESS" || order.has_open_case) return [];
+    if (order.captured_minor > 0n || order.has_open_case) return [];
     return [{ subject, problem: `the order is ${order.status}, and no dead letter tells of the charge; its attempts: ${order.attempts}` }];
   });
   return check("I5: each charge at the PSP belongs to a paid order, or is an open case that a person sees", effects.length, faults);
 }
 
-function nobodyIsChargedTwice({ effects }: Evidence): Check {
-  const faults = [...Map.groupBy(effects, (effect) => effect.metadata.payment_order_id ?? "")]
-    .filter(([, charges]) => charges.length > 1)
-    .map(([order, charges]) => ({ subject: `order ${order}`, problem: `was charged ${charges.length} times: ${charges.map((charge) => `${charge.payment_intent} by ${charge.metadata.attempt_id ?? "?"}`).join(", ")}` }));
-  return check("I5: no order was charged twice", effects.length, faults);
+/** I4 at the PSP. */
+function nobodyIsChargedTwice({ outcomes, effects }: Evidence): Check {
+  const orders = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
+  const faults = [...Map.groupBy(effects, (effect) => effect.metadata.payment_order_id ?? "")].flatMap(([id, charges]): Violation[] => {
+    const order = orders.get(id);
+    const taken = charges.reduce((sum, charge) => sum + BigInt(charge.amount_minor), 0n);
+    if (order !== undefined && taken <= order.amount_minor * (stripe_units[order.currency] ?? 1n)) return [];
+    return [{ subject: `order ${id}`, problem: `was charged ${charges.length} times, ${taken} in all: ${charges.map((charge) => `${charge.payment_intent} by ${charge.metadata.attempt_id ?? "?"}`).join(", ")}` }];
+  });
+  return check("I5: no order was charged twice, and none for more than its amount", effects.length, faults);
 }
 
 function nothingMoves({ outcomes, journal }: Evidence): Check {
-  const final = ["SUCCESS", "FAILED", "CANCELED"];
+  const final = ["AUTHORIZED", "SUCCESS", "FAILED", "CANCELED"];
+  // A payment that waits for its buyer may do so, unless he has acted on it.
+  const isOver = ({ status, payment_order_id, psp_token }: Outcome): boolean =>
+    final.includes(status) || (status === "PENDING" && (psp_token === null || journal.acted.get(payment_order_id) !== psp_token));
   const faults = outcomes
-    .filter(({ status, payment_order_id }) => !final.includes(status) && (status !== "PENDING" || journal.acted.has(payment_order_id)))
-    .map((outcome) => ({ subject: nameOf(outcome), problem: `is ${outcome.status} (${outcome.status_cause})` }));
+    .filter((outcome) => !isOver(outcome) || outcome.capturing_minor > 0n)
+    .map((outcome) => ({ subject: nameOf(outcome), problem: `is ${outcome.status} (${outcome.status_cause}), ${outcome.capturing_minor} of it under capture` }));
   return check("nothing is left undecided", outcomes.length, faults);
 }
 
@@ -120,35 +131,36 @@ function endingsFitCards({ plan, outcomes }: Evidence): Check {
   return check("every order ended as its card must end", outcomes.length, faults);
 }
 
-function mayEnd({ card, habits }: PlannedCheckout, { status, status_cause }: Outcome): boolean {
-  if (habits.cancels && status === "CANCELED") return true;
+function mayEnd({ card, habits }: PlannedCheckout, { status, status_cause, captured_minor }: Outcome): boolean {
+  const { captures } = habits;
+  if ((habits.cancels || captures?.ending === "cancel") && status === "CANCELED") return true;
+  const isPaid = captures === null ? status === "SUCCESS" : status === "AUTHORIZED" || (status === "SUCCESS" && captured_minor > 0n);
   // Held or refused by risk rules that the user has set.
   if (status_cause === "risk_review" || status_cause === "risk_rejected") return true;
   // Faults of passing charges may use up the attempts of any card.
   if (status === "FAILED" && status_cause === "retries_exhausted") return true;
   switch (card.ending) {
     case "paid":
-      return status === "SUCCESS";
+      return isPaid;
     case "declined":
     case "given_up":
       return status === "FAILED";
     case "paid_or_given_up":
-      return status === "SUCCESS" || status === "FAILED";
+      return isPaid || status === "FAILED";
     case "waits_for_buyer":
-      return habits.buyer === "pays" ? ["SUCCESS", "PENDING"].includes(status)
+      return habits.buyer === "pays" ? isPaid || status === "PENDING"
         : habits.buyer === "gives_up" ? ["FAILED", "CANCELED", "PENDING"].includes(status) : status === "PENDING";
   }
 }
 
-/** Gross of the paid orders against what the ledger booked for each, and how often. */
+/** What was taken of each order against what the ledger booked for it, and how often. */
 function walletsFitOrders({ outcomes }: Evidence): Check {
   const faults = outcomes.flatMap((order): Violation[] => {
-    const isPaid = order.status === "SUCCESS";
     const booked = order.seller_credit_minor + order.commission_minor;
-    const right = isPaid ? order.amount_minor : 0n;
-    if (booked === right && order.capture_count === (isPaid ? 1 : 0)) return [];
+    const count = order.captured_minor === 0n ? 0 : order.captures === "" ? 1 : order.captures.split(" ").length;
+    if (booked === order.captured_minor && order.capture_count === count) return [];
     const amount = (amount_minor: bigint): string => formatAmount({ amount_minor, currency: toCurrencyCode(order.currency) });
-    return [{ subject: nameOf(order), problem: `is ${order.status}, ${amount(order.amount_minor)} ${order.currency}; the ledger booked ${amount(booked)} in ${order.capture_count} transactions` }];
+    return [{ subject: nameOf(order), problem: `is ${order.status}, ${amount(order.captured_minor)} ${order.currency} of it taken; the ledger booked ${amount(booked)} in ${order.capture_count} transactions` }];
   });
-  return check("the ledger holds each paid order once, and nothing of the others", outcomes.length, faults);
+  return check("the ledger holds each capture once, and nothing else", outcomes.length, faults);
 }

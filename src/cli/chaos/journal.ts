@@ -10,7 +10,8 @@ export const expectations = {
   other_body: ["422 checkout_id_reused", "422 idempotency_key_reused"],
   order_of_another: ["409 payment_order_id_in_use"],
   retry: ["200", "409 state_conflict", "422 idempotency_key_reused"],
-  cancel: ["200", "409 state_conflict"],
+  cancel: ["200", "202", "409 state_conflict"],
+  capture: ["202", "409 state_conflict", "422 capture_exceeds_authorization"],
   forged_webhook: ["403 signature_invalid"],
   genuine_webhook: ["200"],
 } as const satisfies Record<string, readonly string[]>;
@@ -27,8 +28,10 @@ export class Journal {
   readonly answers = new Map<string, number>();
   /** The bytes of the first 202 by checkout. */
   readonly accepted = new Map<string, string>();
-  /** Orders whose buyer acted at the PSP. */
-  readonly acted = new Set<string>();
+  /** The bytes of the first 202 by capture. */
+  readonly captures = new Map<string, string>();
+  /** Orders whose buyer acted at the PSP, and on which payment there. */
+  readonly acted = new Map<string, string>();
   readonly wrong_answers: Violation[] = [];
   readonly wrong_repetitions: Violation[] = [];
   #answerCount = 0;
@@ -46,7 +49,8 @@ export class Journal {
     if (undecided.includes(name)) return false;
     const right: readonly string[] = expectations[request];
     if (!right.includes(name)) this.wrong_answers.push({ subject, problem: `${request} was answered ${name}: ${answer.text.slice(0, 300)}` });
-    if (request === "checkout" && answer.status === 202) this.#accept(subject, answer.text);
+    if (request === "checkout" && answer.status === 202) this.#accept(this.accepted, `checkout ${subject}`, subject, answer.text);
+    if (request === "capture" && answer.status === 202) this.#accept(this.captures, `capture ${subject}`, subject, answer.text);
     // A 5xx tells nothing; anything else is a decision, if a wrong one.
     return answer.status < 500;
   }
@@ -56,10 +60,10 @@ export class Journal {
     this.wrong_answers.push({ subject, problem: `${request} was not decided within ${seconds} s` });
   }
 
-  #accept(checkoutId: string, text: string): void {
-    const first = this.accepted.get(checkoutId);
-    if (first === undefined) this.accepted.set(checkoutId, text);
-    else if (first !== text) this.wrong_repetitions.push({ subject: `checkout ${checkoutId}`, problem: `was answered ${first} and then ${text}` });
+  #accept(answers: Map<string, string>, subject: string, id: string, text: string): void {
+    const first = answers.get(id);
+    if (first === undefined) answers.set(id, text);
+    else if (first !== text) this.wrong_repetitions.push({ subject, problem: `was answered ${first} and then ${text}` });
   }
 }
 

@@ -19,8 +19,18 @@ export type Habits = {
   readonly cancels: boolean;
   /** What the buyer does where the PSP asks for authentication. */
   readonly buyer: "pays" | "gives_up" | "leaves";
+  /** The card is only authorised; then so many captures of each order, in shares of a thousand, and what follows them. Null: taken at once. */
+  readonly captures: Captures | null;
   /** Rest before the checkout. */
   readonly pause_ms: number;
+};
+
+export type Captures = {
+  readonly shares: readonly number[];
+  /** Whether the client waits for one capture before the next. */
+  readonly is_at_once: boolean;
+  /** The last capture releases the rest; or the rest is given up; or nobody cares for it. */
+  readonly ending: "last_is_final" | "cancel" | "nothing";
 };
 
 /** One checkout of the history, with all that its client will do. */
@@ -88,7 +98,18 @@ function chooseHabits(random: Random): Habits {
     retries: random.chance(0.3) ? random.integer(1, 2) : 0,
     cancels: random.chance(0.05),
     buyer: random.pick(["pays", "gives_up", "leaves"]),
+    captures: random.chance(0.25) ? chooseCaptures(random) : null,
     pause_ms: random.integer(0, 300),
+  };
+}
+
+/** Sometimes more than there is: then some must be refused. */
+function chooseCaptures(random: Random): Captures {
+  const count = random.integer(0, 4);
+  return {
+    shares: Array.from({ length: count }, () => (random.chance(0.2) ? 1_000 : random.integer(50, 500))),
+    is_at_once: random.chance(0.5),
+    ending: random.pick(["last_is_final", "cancel", "nothing"]),
   };
 }
 
@@ -98,6 +119,7 @@ export function bodyOf(checkout: PlannedCheckout): string {
     checkout_id: checkout.checkout_id,
     buyer_info: { user_id: checkout.buyer_account, email: `${checkout.buyer_account}@example.com` },
     credit_card_info: { token: checkout.card.token, last4: "4242" },
+    ...(checkout.habits.captures === null ? {} : { capture_method: "manual" }),
     payment_orders: checkout.orders.map(({ money, ...order }) => ({ ...order, amount: formatAmount(money), currency: money.currency })),
   });
 }

@@ -9,18 +9,22 @@ export async function dropChaosDatabases(server: Queryable): Promise<void> {
 
 export type Unsettled = { readonly what: string; readonly count: number; readonly example: string };
 
-/** What still moves: orders whose state is not their last, orders of `actedOrders` that wait for news, webhooks that are not applied. */
-export function selectUnsettled(db: Queryable, actedOrders: readonly string[]): Promise<Unsettled[]> {
+/** What still moves: orders whose state is not their last, payments on which a buyer has acted (by order), captures and voids, webhooks that are not applied. */
+export function selectUnsettled(db: Queryable, acted: ReadonlyMap<string, string>): Promise<Unsettled[]> {
   return db.query<Unsettled>(
     `select status::text as what, count(*)::int as count, min(payment_order_id) as example
        from payment_orders
       where status in ('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED')
-         or (status = 'PENDING' and payment_order_id in (select json_array_elements_text($1::json)))
+         -- A later attempt waits for its buyer anew.
+         or (status = 'PENDING' and psp_token = $1::json ->> payment_order_id)
       group by status
+     union all
+     select 'modifications ' || status, count(*)::int, min(modification_id)
+       from payment_modifications where status not in ('succeeded', 'failed') group by status
      union all
      select 'webhooks ' || state, count(*)::int, min(psp_event_id)
        from webhook_inbox where state = 'received' group by state`,
-    [JSON.stringify(actedOrders)],
+    [JSON.stringify(Object.fromEntries(acted))],
   );
 }
 
@@ -33,6 +37,10 @@ export type Outcome = {
   readonly status: string;
   readonly status_cause: string;
   readonly psp_token: string | null;
+  readonly captured_minor: bigint;
+  readonly capturing_minor: bigint;
+  /** What its captures took, smallest first; empty of an order that was captured at once. */
+  readonly captures: string;
   /** All attempts with their states, for whoever looks into a violation. */
   readonly attempts: string;
   /** Of the attempt that succeeded. */
@@ -48,8 +56,12 @@ export type Outcome = {
 export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
   return db.query<Outcome>(
     `select o.payment_order_id, o.checkout_id, o.seller_account, o.amount_minor, o.currency::text as currency,
-            o.status::text as status, o.status_cause, o.psp_token, a.attempts, a.paid_attempt_id,
-            exists (select from dead_letters d where d.subject_id = o.payment_order_id and d.state = 'waiting') as has_open_case,
+            o.status::text as status, o.status_cause, o.psp_token, o.captured_minor, o.capturing_minor,
+            (select coalesce(string_agg(m.amount_minor::text, ' ' order by m.amount_minor), '') from payment_modifications m
+              where m.payment_order_id = o.payment_order_id and m.kind = 'capture' and m.status = 'succeeded') as captures,
+            a.attempts, a.paid_attempt_id,
+            exists (select from dead_letters d
+                     where d.state = 'waiting' and o.payment_order_id in (d.subject_id, d.payload ->> 'payment_order_id')) as has_open_case,
             l.capture_count, l.seller_credit_minor, l.commission_minor
        from payment_orders o
        cross join lateral (
@@ -65,6 +77,8 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
            join ledger_entries e on e.transaction_id = t.transaction_id
            join ledger_accounts n on n.account_id = e.account_id
           where t.source = 'order:' || o.payment_order_id || ':captured'
+             or t.source in (select 'order:' || o.payment_order_id || ':captured:' || m.modification_id
+                               from payment_modifications m where m.payment_order_id = o.payment_order_id)
        ) l
       order by o.payment_order_id`,
   );
@@ -78,6 +92,7 @@ export async function countRows(db: Queryable): Promise<Rows> {
     `select (select count(*) from payment_events) as checkouts,
             (select count(*) from payment_orders) as orders,
             (select count(*) from payment_attempts) as attempts,
+            (select count(*) from payment_modifications) as modifications,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from ledger_transactions) as ledger_transactions,
             (select count(*) from ledger_entries) as ledger_entries,
@@ -107,5 +122,16 @@ export function selectOpenCases(db: Queryable): Promise<{ readonly reason: strin
   return db.query(
     `select regexp_replace(reason, '\\(.*?\\) ', '') as reason, count(*)::int as count
        from dead_letters where state = 'waiting' group by 1 order by 2 desc, 1`,
+  );
+}
+
+export type StoredCapture = { readonly payment_order_id: string; readonly capture_id: string; readonly status: string; readonly failure_code: string | null; readonly has_open_case: boolean };
+
+/** Every capture that was taken in. */
+export function selectCaptures(db: Queryable): Promise<StoredCapture[]> {
+  return db.query<StoredCapture>(
+    `select m.payment_order_id, m.capture_id, m.status::text as status, m.failure_code,
+            exists (select from dead_letters d where d.subject_id = m.modification_id and d.state = 'waiting') as has_open_case
+       from payment_modifications m where m.kind = 'capture'`,
   );
 }

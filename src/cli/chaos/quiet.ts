@@ -36,7 +36,7 @@ export function quietSecondsMax({ payments, psp }: Config, history_seconds: numb
 
 export type QuietOptions = {
   readonly database: Database;
-  readonly acted_orders: readonly string[];
+  readonly acted: ReadonlyMap<string, string>;
   readonly seconds_max: number;
   readonly signal: AbortSignal;
   readonly on_progress: (line: string) => void;
@@ -47,7 +47,7 @@ export async function waitForQuiet(options: QuietOptions): Promise<readonly Unse
   const start = monotonicMilliseconds();
   const secondsSoFar = (): number => (monotonicMilliseconds() - start) / 1_000;
   for (let nextLine = 0; ;) {
-    const unsettled = await selectUnsettled(options.database, options.acted_orders);
+    const unsettled = await selectUnsettled(options.database, options.acted);
     if (unsettled.length === 0 || secondsSoFar() > options.seconds_max) return unsettled;
     if (secondsSoFar() >= nextLine) {
       options.on_progress(`${secondsSoFar().toFixed(0).padStart(3)} s  ${unsettled.map(({ what, count }) => `${count} ${what}`).join(", ")}`);

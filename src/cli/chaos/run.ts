@@ -92,7 +92,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
     const seconds_max = quietSecondsMax(site.config, history_seconds);
     let moving: readonly Unsettled[] = [];
     const quiet_seconds = await secondsOf(async () => {
-      moving = await waitForQuiet({ database, acted_orders: [...context.journal.acted], seconds_max, signal, on_progress });
+      moving = await waitForQuiet({ database, acted: context.journal.acted, seconds_max, signal, on_progress });
     });
     on_progress(`${moving.length === 0 ? "at rest" : "NOT at rest"} after ${quiet_seconds.toFixed(1)} s`);
     on_phase("The claims", "Each one by one, over everything.");

@@ -1,5 +1,5 @@
 import type { CrashPointName } from "../../payments/payments.ts";
-import { chargeFaults, type ChargeFault } from "./cards.ts";
+import { chargeFaults, modificationFaults, type ChargeFault } from "./cards.ts";
 import type { Random } from "./random.ts";
 
 /** A webhook that nobody may believe, or a genuine one too many. */
@@ -16,6 +16,8 @@ export type Fault =
   | { readonly kind: "kill_postgres"; readonly down_ms: number }
   | { readonly kind: "restart_postgres"; readonly down_ms: number }
   | { readonly kind: "charges_fail"; readonly fault: ChargeFault; readonly count: number }
+  /** Captures and voids. */
+  | { readonly kind: "modifications_fail"; readonly fault: ChargeFault; readonly count: number }
   | { readonly kind: "psp_slow"; readonly latency_ms: number }
   /** What comes in within the next while is acted on only after its client has given up and asked again. */
   | { readonly kind: "psp_stalls"; readonly for_ms: number; readonly late_ms: number }
@@ -28,7 +30,7 @@ export type ScheduledFault = { readonly step: number; readonly fault: Fault };
 
 /** So many faults however short the history is, and one more for so many checkouts. */
 const faults_min = 8;
-const checkouts_per_fault = 6;
+const checkouts_per_fault = 5;
 
 /** Faults all over the history, by steps of it and never by the time; the same stream gives the same schedule. */
 export function scheduleFaults(random: Random, checkouts: number, crashPoints: readonly CrashPointName[]): ScheduledFault[] {
@@ -52,6 +54,7 @@ function deal(random: Random, crashPoints: readonly CrashPointName[]): Fault[] {
     { kind: "kill_postgres", down_ms: down_ms() },
     { kind: "restart_postgres", down_ms: down_ms() },
     ...chargeFaults.map((fault): Fault => ({ kind: "charges_fail", fault, count: random.integer(1, 5) })),
+    ...random.shuffle(modificationFaults).slice(0, 5).map((fault): Fault => ({ kind: "modifications_fail", fault, count: random.integer(1, 4) })),
     { kind: "psp_slow", latency_ms: random.integer(20, 400) }, { kind: "psp_slow", latency_ms: 5 },
     ...[0, 1].map((): Fault => ({ kind: "psp_stalls", for_ms: random.integer(300, 900), late_ms: random.integer(2_500, 3_500) })),
     ...[0, 1, 2].map((): Fault => ({

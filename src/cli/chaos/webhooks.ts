@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { Type, type Static } from "typebox";
 import { now } from "../../clock.ts";
 import { isCurrencyCode, parseAmount } from "../../money/money.ts";
-import { sendUntilDecided, type ClientContext } from "./clients.ts";
+import { sendUntilDecided, type ClientContext } from "./client.ts";
 import type { Random } from "./random.ts";
 import type { Forgery } from "./schedule.ts";
 import { read, type Wire } from "./wire.ts";
@@ -55,7 +55,7 @@ const Order = Type.Object({ amount: Type.String(), currency: Type.String(), atte
 
 /** An order that is not paid, best one that waits for its buyer: a lie about it would pay off. Undefined while there is none to be seen. */
 export async function findTarget(wire: Wire): Promise<Target | undefined> {
-  for (const status of ["PENDING", "UNKNOWN", "EXECUTING", "FAILED"]) {
+  for (const status of ["PENDING", "AUTHORIZED", "UNKNOWN", "EXECUTING", "FAILED"]) {
     const [listed] = read((await wire.api("GET", `/payments?limit=1&status=${status}`)).text, Orders)?.data ?? [];
     if (listed === undefined) continue;
     const order = read((await wire.api("GET", `/payments/${listed.payment_order_id}`)).text, Order);

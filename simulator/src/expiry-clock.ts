@@ -1,27 +1,26 @@
-import { isExpired } from "./checkout-payment.ts";
-import { expiry } from "./checkout-sessions.ts";
-import type { Idempotency } from "./idempotency.ts";
-import type { Plan } from "./plan.ts";
-import { findSession, nextToExpire } from "./queries.ts";
-import type { Store } from "./store.ts";
-
 const BATCH = 100;
 const RETRY_MS = 1_000;
 /** Also the longest time until a clock that was set forward is noticed. */
 const SLEEP_MAX_MS = 60_000;
 
-/** Closes open sessions when their time is up, also those whose time came while no simulator ran. */
-export class CheckoutClock {
-  readonly #store: Store;
-  readonly #idempotency: Idempotency;
+/** Something that ends by itself at a time. */
+export interface Expiring {
+  /** Those that end first, in order; `expires_at` in Unix seconds. */
+  next(limit: number): Promise<readonly { id: string; expires_at: number }[]>;
+  /** Ends one, unless it has ended meanwhile. */
+  end(id: string): Promise<void>;
+}
+
+/** Ends what has its time, also what had it while no simulator ran. */
+export class ExpiryClock {
+  readonly #expiring: Expiring;
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = Number.POSITIVE_INFINITY;
   #round: Promise<void> | undefined;
   #closed = false;
 
-  constructor(store: Store, idempotency: Idempotency) {
-    this.#store = store;
-    this.#idempotency = idempotency;
+  constructor(expiring: Expiring) {
+    this.#expiring = expiring;
   }
 
   /** Takes up what an earlier process left. */
@@ -29,7 +28,7 @@ export class CheckoutClock {
     this.#wakeIn(0);
   }
 
-  /** A session may expire at this Unix time in seconds. */
+  /** Something that is stored may end at this Unix time in seconds. */
   notice(expiresAt: number): void {
     this.#wakeIn(expiresAt * 1_000 - Date.now());
   }
@@ -47,17 +46,17 @@ export class CheckoutClock {
     this.#wakesAt = Date.now() + wait;
     this.#timer = setTimeout(() => {
       this.#wakesAt = Number.POSITIVE_INFINITY;
-      this.#round = (this.#round ?? Promise.resolve()).then(() => this.#closeDue());
+      this.#round = (this.#round ?? Promise.resolve()).then(() => this.#endDue());
     }, wait);
   }
 
-  async #closeDue(): Promise<void> {
+  async #endDue(): Promise<void> {
     try {
-      const next = await nextToExpire(this.#store.reads, BATCH);
+      const next = await this.#expiring.next(BATCH);
       const due = next.filter(({ expires_at }) => expires_at * 1_000 <= Date.now());
       for (const { id } of due) {
         if (this.#closed) return;
-        await this.#idempotency.act(() => this.#end(id));
+        await this.#expiring.end(id);
       }
       const later = next[due.length];
       if (later !== undefined) this.notice(later.expires_at);
@@ -66,13 +65,5 @@ export class CheckoutClock {
       // The database is away.
       this.#wakeIn(RETRY_MS);
     }
-  }
-
-  async #end(id: string): Promise<{ plan: Plan | null }> {
-    const nowMs = Date.now();
-    const session = await findSession(this.#store.reads, id);
-    if (session?.status !== "open" || !isExpired(session, nowMs)) return { plan: null };
-    const writes = await expiry(this.#store, session, nowMs);
-    return { plan: { status: 200, answer: { kind: "body", body: null }, writes, transport: "normal" } };
   }
 }
