@@ -35,6 +35,8 @@ export type DecisionInput = {
   readonly outcome: AttemptOutcome;
   /** The news answer a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;
+  /** The PSP told it by itself: no late answer to a question that others have answered meanwhile. */
+  readonly is_webhook: boolean;
   /** False when an earlier request may have reached the PSP: then "not sent" proves nothing. */
   readonly is_first_send: boolean;
   readonly policies: RetryPolicies;

@@ -27,14 +27,14 @@ const voided = (changes: Partial<DecidableModification> = {}): DecidableModifica
 
 type Changes = {
   captured?: bigint; capturing?: bigint; attempt?: Partial<DecisionInput["attempt"]>; order?: Partial<DecisionInput["order"]>; modification?: DecidableModification | null;
-} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification">>;
+} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification" | "is_webhook">>;
 
 /** News about an authorisation of 100, of which so much was captured before. */
 function decideOn(outcome: AttemptOutcome, { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {}): Decision | null {
   return decide({
     order: { status: "AUTHORIZED", status_cause: "psp_authorized", currency: "USD", amount_minor: 100n, captured_minor: captured, capturing_minor: capturing, ...order },
     attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, ...attempt },
-    modification, is_answer_to_modification: modification !== null, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification, is_answer_to_modification: modification !== null, is_webhook: false, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 
@@ -64,6 +64,11 @@ describe("an authorisation", () => {
     for (const outcome of [authorized(41n), succeeded(41n)]) {
       expect(decideOn(outcome, { captured: 40n })).toMatchObject({ is_unchanged: true, captures_minor: 0n, alarm: expect.stringContaining("41") as string });
     }
+  });
+
+  test("is not moved by a late unclear answer to its charge, but a PSP that tells something unclear by itself raises an alarm", () => {
+    expect(decideOn(unknown)).toBeNull();
+    expect(decideOn(unknown, { is_webhook: true })).toMatchObject({ is_unchanged: true, alarm: "No answer." });
   });
 
   test("is not moved by old news", () => {

@@ -93,7 +93,7 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
       return outcome.kind === "succeeded" && total_minor === order.captured_minor ? end(input, "canceled") : null;
     }
     case "unknown":
-      return unchanged(input, { alarm: outcome.reason });
+      return input.is_webhook ? unchanged(input, { alarm: outcome.reason }) : null;
     case "pending":
     case "not_sent":
     case "registered":

@@ -158,5 +158,7 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
   };
 }
 
-const factsOfNews = ({ outcome, is_first_send, modification_job }: OrderNews): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification"> =>
-  ({ outcome, is_first_send, is_answer_to_modification: modification_job !== null });
+const factsOfNews = (
+  { outcome, is_first_send, modification_job, message_id }: OrderNews,
+): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification" | "is_webhook"> =>
+  ({ outcome, is_first_send, is_answer_to_modification: modification_job !== null, is_webhook: message_id !== null });

@@ -43,7 +43,7 @@ export type Outcome = {
   readonly captures: string;
   /** All attempts with their states, for whoever looks into a violation. */
   readonly attempts: string;
-  /** Of the attempt that succeeded. */
+  /** Of the attempt that succeeded, or is authorised. */
   readonly paid_attempt_id: string | null;
   readonly has_open_case: boolean;
   /** How often the ledger booked it. */
@@ -66,7 +66,7 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
        from payment_orders o
        cross join lateral (
          select coalesce(string_agg(concat_ws(' ', attempt_id, status, failure_code), ', ' order by attempt_number), 'none') as attempts,
-                min(attempt_id) filter (where status = 'succeeded') as paid_attempt_id
+                min(attempt_id) filter (where status in ('succeeded', 'authorized')) as paid_attempt_id
            from payment_attempts where payment_order_id = o.payment_order_id
        ) a
        cross join lateral (
