@@ -56,6 +56,38 @@ describe("orders that are charged at Adyen", () => {
   });
 });
 
+describe("orders that are authorised at Adyen", () => {
+  const capture = (id: string, capture_id: string, amount: string, is_final: boolean): Promise<unknown> =>
+    stack.call("POST", `/payments/${id}/capture`, { capture_id, amount, is_final });
+
+  test("are captured in parts: Adyen accepts each, and its notification tells that it was done", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
+    await orderIn(stack, id, "AUTHORIZED");
+    expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 0 });
+    await capture(id, "one", "20.00", false);
+    await capture(id, "two", "5.00", true);
+    expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "25.00", attempts: [{ psp: "adyen", status: "succeeded" }], modifications: [{ status: "succeeded" }, { status: "succeeded" }] });
+    expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 2 });
+  });
+
+  test("are given up, and nothing is taken", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" });
+    await orderIn(stack, id, "AUTHORIZED");
+    await stack.call("POST", `/payments/${id}/cancel`);
+    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "canceled" });
+    expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 0 });
+  });
+
+  test.for(["timeout_after_charge", "500_after_charge", "disconnect_after_charge"])("%s: a capture whose answer was lost happens once, and the notification tells", async (fault) => {
+    const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
+    await orderIn(stack, id, "AUTHORIZED");
+    await stack.setFaults({ next_modifications: [{ fault, count: 1 }] });
+    await capture(id, "one", "50.00", true);
+    expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "50.00" });
+    expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 1 });
+  });
+});
+
 describe("fail-over", () => {
   test("the first PSP was surely not reached: the next attempt goes to the rule's other one, with a key of its own", async () => {
     const { order_ids: [id] } = await acceptCheckout(stack, {}, [{ currency: "EUR" }]);

@@ -1,0 +1,97 @@
+import Stripe from "stripe";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verifyBooks } from "../../src/cli/verify.ts";
+import { simulatorKey } from "../support/simulator.ts";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+import { acceptCheckout, orderIn, until } from "./requests.ts";
+
+const seconds = 2;
+let stack: TestStack;
+let stripe: Stripe;
+beforeAll(async () => {
+  stack = await startTestStack({ environment: { AUTHORIZATION_SECONDS: String(seconds), PSP_TIMEOUT_SECONDS: "1" }, has_webhooks: true });
+  stripe = new Stripe(simulatorKey, { host: "127.0.0.1", port: new URL(stack.simulator_url).port, protocol: "http", telemetry: false });
+});
+afterAll(async () => {
+  expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
+  await stack.stopAll();
+});
+
+async function authorise(): Promise<{ id: string; psp_token: string }> {
+  const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00" }]);
+  const { psp_token } = await stack.waitForOrder(id, ["AUTHORIZED"]);
+  return { id, psp_token: String(psp_token) };
+}
+const captured = async (id: string, amount: string): Promise<unknown> => {
+  await stack.call("POST", `/payments/${id}/capture`, { capture_id: "part", amount, is_final: false });
+  return until("the part is captured", async () => (await stack.call("GET", `/payments/${id}`)).json["captured_amount"] === amount);
+};
+
+describe("when the time of an authorisation is over", () => {
+  test("an order of which nothing was captured is CANCELED as expired, and given up at the PSP", async () => {
+    const { id, psp_token } = await authorise();
+    const order = await orderIn(stack, id, "CANCELED");
+    expect(order).toMatchObject({ status_cause: "expired", error_code: "expired", modifications: [{ kind: "void", void_cause: "expired", status: "succeeded" }] });
+    expect((await stripe.paymentIntents.retrieve(psp_token)).status).toBe("canceled");
+    expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 0 });
+  });
+
+  test("an order that was captured in part is SUCCESS with that part", async () => {
+    const { id } = await authorise();
+    await captured(id, "40.00");
+    expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ status_cause: "rest_released", captured_amount: "40.00" });
+    expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 1 });
+  });
+
+  test("a PSP that cannot be reached just then is asked again, and no capture gets in between", async () => {
+    const { id } = await authorise();
+    await stack.setFaults({ next_modifications: [{ fault: "timeout_before_charge", count: 1 }, { fault: "500_before", count: 1 }] });
+    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "expired" });
+    expect((await stack.call("POST", `/payments/${id}/capture`, { capture_id: "late" })).status).toBe(409);
+  });
+});
+
+describe("what a person does at the PSP itself", () => {
+  test("an authorisation given up there ends the order here", async () => {
+    const { id, psp_token } = await authorise();
+    await stripe.paymentIntents.cancel(psp_token);
+    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "canceled", transitions: expect.arrayContaining([expect.objectContaining({ to_status: "CANCELED", actor: "webhook:stripe" })]) as unknown[] });
+  });
+
+  test("money taken there that nobody here asked for is a dead letter, and is not booked", async () => {
+    const { id, psp_token } = await authorise();
+    await stripe.paymentIntents.capture(psp_token, { amount_to_capture: 3_000 });
+    await until("a dead letter tells of it", async () => {
+      const { data } = (await stack.call("GET", "/dead_letters")).json as unknown as { data: { subject_id: string; reason: string }[] };
+      return data.some(({ subject_id, reason }) => subject_id === id && reason.includes("3000"));
+    });
+    expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "0.00" });
+  });
+});
+
+test("a buyer whose card was declined cannot pay the old payment any more once another attempt has begun", async () => {
+  const { order_ids: [id] } = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired" } }, [{ amount: "10.00" }]);
+  const { psp_token } = await stack.waitForOrder(id, ["PENDING"]);
+  // The buyer tries another card at the PSP, which fails for a moment there.
+  await expect(stripe.paymentIntents.confirm(String(psp_token), { payment_method: "pm_card_chargeDeclinedProcessingError" })).rejects.toMatchObject({ type: "StripeCardError" });
+  await until("another attempt waits for the buyer", async () => {
+    const { status, attempts } = (await stack.call("GET", `/payments/${id}`)).json as unknown as { status: string; attempts: { status: string }[] };
+    return status === "PENDING" && attempts.length === 2;
+  });
+  await expect(stripe.paymentIntents.confirm(String(psp_token), { payment_method: "pm_card_visa" })).rejects.toMatchObject({ code: "payment_intent_unexpected_state" });
+  expect((await stripe.paymentIntents.retrieve(String(psp_token))).status).toBe("canceled");
+  expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 0 });
+});
+
+test("a capture whose job was lost is taken up again by the monitor", async () => {
+  await stack.service.stop();
+  await stack.restartService({ OVERDUE_SECONDS: "1", MONITOR_SECONDS: "1", AUTHORIZATION_SECONDS: "600" });
+  const { id } = await authorise();
+  await stack.service.stop();
+  await stack.db.asOwner(
+    `insert into payment_modifications (modification_id, attempt_id, payment_order_id, kind, capture_id, amount_minor, currency, is_final, created_by)
+     select 'mod_0000000000000000000000lost', attempt_id, payment_order_id, 'capture', 'lost', 10000, 'USD', true, 'test' from payment_orders where payment_order_id = $1`, [id]);
+  await stack.db.asOwner("update payment_orders set capturing_minor = 10000 where payment_order_id = $1", [id]);
+  await stack.restartService({ OVERDUE_SECONDS: "1", MONITOR_SECONDS: "1", AUTHORIZATION_SECONDS: "600" });
+  expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "100.00" });
+});
