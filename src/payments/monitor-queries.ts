@@ -1,5 +1,5 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
-import type { OrderStatus } from "./model.ts";
+import type { ModificationStatus, OrderStatus } from "./model.ts";
 
 export type OverdueRow = { readonly payment_order_id: string; readonly status: OrderStatus; readonly seconds: number };
 
@@ -57,29 +57,48 @@ export type UnresolvedRow = {
   readonly psp: string | null;
   readonly attempt_id: string | null;
   readonly inquiry_count: number | null;
+  /** A capture or void that is under way. */
+  readonly modification_id: string | null;
+  readonly modification_kind: "capture" | "void" | null;
+  readonly modification_status: ModificationStatus | null;
   readonly error_message: string | null;
 };
 
-/** Orders that are not final, longest in their state first, each with its newest attempt. */
-export function selectUnresolved(db: Queryable, filter: { readonly seconds_min: number; readonly limit: number }): Promise<UnresolvedRow[]> {
+export type UnresolvedFilter = {
+  readonly seconds_min: number;
+  /** The last one shown: only those that wait for a shorter time. */
+  readonly after?: { readonly status_since: Timestamp; readonly payment_order_id: string };
+  readonly limit: number;
+};
+
+/** Orders that are not final, or a capture or void of which is not, longest waiting first, each with its newest attempt. */
+export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promise<UnresolvedRow[]> {
   return db.query<UnresolvedRow>(
-    `select o.payment_order_id, o.checkout_id, o.status, o.status_cause, t.occurred_at as status_since,
-            floor(extract(epoch from now() - t.occurred_at))::int as status_age_seconds,
-            a.psp, a.attempt_id, a.inquiry_count, o.error_message
+    `select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
+            floor(extract(epoch from now() - w.since))::int as status_age_seconds,
+            a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
+            coalesce(m.failure_message, o.error_message) as error_message
        from payment_orders o
        cross join lateral (
          select occurred_at from payment_order_transitions t
           where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
        ) t
        left join lateral (
-         select psp, attempt_id, inquiry_count from payment_attempts a
+         select attempt_id, psp, inquiry_count from payment_attempts a
           where a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
           order by a.created_at desc limit 1
        ) a on true
-      where o.status <> 'SUCCESS' and o.status in ${movingStates}
-        and t.occurred_at <= now() - $1 * interval '1 second'
-      order by t.occurred_at, o.payment_order_id
+       left join lateral (
+         select modification_id, kind, status, failure_message, created_at from payment_modifications m
+          where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed')
+          order by m.modification_id limit 1
+       ) m on true
+       cross join lateral (select case when o.status = 'AUTHORIZED' then m.created_at else t.occurred_at end as since) w
+      where o.status <> 'SUCCESS' and (o.status in ${movingStates} or m.modification_id is not null)
+        and w.since <= now() - $1 * interval '1 second'
+        and ($3::timestamptz is null or (w.since, o.payment_order_id) > ($3, $4::text))
+      order by w.since, o.payment_order_id
       limit $2`,
-    [filter.seconds_min, filter.limit],
+    [filter.seconds_min, filter.limit, filter.after?.status_since ?? null, filter.after?.payment_order_id ?? null],
   );
 }

@@ -28,6 +28,27 @@ test("an order that stays UNKNOWN is told of once, by event and metric, and list
   expect((await stack.call("GET", "/unresolved_orders?seconds_min=3000")).json["data"]).toEqual([]);
 });
 
+test("the list of what is undecided has pages, and shows captures that the PSP has not answered", async () => {
+  const { order_ids: [authorised] } = await acceptCheckout(stack, { capture_method: "manual" });
+  await orderIn(stack, authorised, "AUTHORIZED");
+  await stack.setFaults({ next_modifications: [{ fault: "timeout_before_charge", count: 20 }] });
+  await stack.call("POST", `/payments/${authorised}/capture`, { capture_id: "one" });
+  const { order_ids } = await acceptCheckout(stack, card("tok_authenticationRequired"), [{}, {}]);
+  for (const id of order_ids) await orderIn(stack, id, "PENDING");
+  const seen: Record<string, unknown>[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const { json } = await stack.call("GET", `/unresolved_orders?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`);
+    seen.push(...json["data"] as Record<string, unknown>[]);
+    cursor = json["next_cursor"] as string | null;
+  }
+  const ids = seen.map((row) => row["payment_order_id"]);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids).toEqual(expect.arrayContaining([authorised, ...order_ids]));
+  expect(seen.find((row) => row["payment_order_id"] === authorised)).toMatchObject({ status: "AUTHORIZED", modification_kind: "capture", modification_status: expect.stringMatching(/executing|unknown/) as string });
+  await stack.setFaults({ next_modifications: [] });
+  await orderIn(stack, authorised, "SUCCESS");
+});
+
 test("work whose job was lost is taken up again", async () => {
   const { order_ids: [id], checkout_id } = await acceptCheckout(stack, {}, [{ amount: "1.00" }]);
   await orderIn(stack, id, "SUCCESS");

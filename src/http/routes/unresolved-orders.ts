@@ -1,31 +1,41 @@
 import { Type } from "typebox";
 import { selectUnresolved } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
-import { nullable, problemResponses } from "../schemas.ts";
+import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
+import { listOf, nullable, pageQuery, problemResponses } from "../schemas.ts";
 
 const UnresolvedOrder = Type.Object({
   object: Type.Literal("unresolved_order"),
   payment_order_id: Type.String(), checkout_id: Type.String(), status: Type.String(), status_cause: Type.String(),
-  status_since: Type.String(), status_age_seconds: Type.Integer(),
+  status_since: Type.String({ description: "Since when the order is in its state; of an authorised one, since when its capture or void is asked for." }),
+  status_age_seconds: Type.Integer(),
   psp: nullable(Type.String()), attempt_id: nullable(Type.String()),
   inquiry_count: nullable(Type.Integer({ description: "How often the PSP was asked about the newest attempt." })),
+  modification_id: nullable(Type.String({ description: "A capture or void that is under way." })),
+  modification_kind: nullable(Type.String()), modification_status: nullable(Type.String()),
   error_message: nullable(Type.String()),
 }, { $id: "UnresolvedOrder" });
 
 /** What an operator looks at: what is not decided yet, and for how long. */
-export function registerUnresolvedOrderRoutes(app: App, { database }: HttpContext): void {
+export function registerUnresolvedOrderRoutes(app: App, { database, settings }: HttpContext): void {
+  const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
+
   app.get("/unresolved_orders", {
     schema: {
       operationId: "listUnresolvedOrders",
-      summary: "Orders that are not final, longest in their state first",
+      summary: "Orders that are not final, or a capture or void of which is not, longest waiting first",
       querystring: Type.Object({
-        seconds_min: Type.Optional(Type.String({ pattern: "^[0-9]{1,7}$", description: "Only those at least so long in their state." })),
-        limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
-      }),
-      response: { 200: Type.Object({ object: Type.Literal("list"), data: Type.Array(UnresolvedOrder) }), ...problemResponses },
+        ...pageQuery,
+        seconds_min: Type.Optional(Type.String({ pattern: "^[0-9]{1,7}$", description: "Only those that wait at least so long." })),
+      }, { additionalProperties: false }),
+      response: { 200: listOf(UnresolvedOrder), ...problemResponses },
     },
   }, async (request) => {
-    const rows = await selectUnresolved(database, { seconds_min: Number(request.query.seconds_min ?? 0), limit: request.query.limit });
-    return { object: "list" as const, data: rows.map((row) => ({ object: "unresolved_order" as const, ...row })) };
+    const { limit = 25, cursor, seconds_min = "0" } = request.query;
+    const [status_since = "", payment_order_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
+    const rows = await selectUnresolved(database, {
+      seconds_min: Number(seconds_min), limit: limit + 1, ...(cursor === undefined ? {} : { after: { status_since, payment_order_id } }),
+    });
+    return pageOf(rows, limit, signingKey, (row) => ({ object: "unresolved_order" as const, ...row }), (row) => [row.status_since, row.payment_order_id]);
   });
 }
