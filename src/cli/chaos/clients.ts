@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { captureOrder } from "./captures.ts";
 import { sendUntilDecided, waitForOrder, type ClientContext } from "./client.ts";
 import type { Request } from "./journal.ts";
+import { visitPage } from "./page-visit.ts";
 import { bodyOf, type PlannedCheckout, type PlannedOrder } from "./plan.ts";
 import type { Answer } from "./wire.ts";
 
@@ -23,11 +24,27 @@ async function shop(context: ClientContext, checkout: PlannedCheckout, plan: rea
   const { copies, patience_ms } = checkout.habits;
   await Promise.all(Array.from({ length: copies }, (_, copy) => postCheckout(context, checkout, copy === 0 ? patience_ms : null)));
   await abuse(context, checkout, plan);
-  const [first] = checkout.orders;
-  if (checkout.habits.cancels) await sendUntilDecided(context, "cancel", first.payment_order_id, () => context.wire.api("POST", `/payments/${first.payment_order_id}/cancel`));
+  if (checkout.habits.cancels) await cancel(context, checkout);
   if (checkout.habits.captures !== null) await Promise.all(checkout.orders.map((order) => captureOrder(context, order, checkout.habits.captures)));
+  await meetBuyer(context, checkout);
+}
+
+/** What follows the acceptance at the PSP: a page, an authentication, or another try by hand. */
+async function meetBuyer(context: ClientContext, checkout: PlannedCheckout): Promise<void> {
+  const { page, cancels } = checkout.habits;
+  // Who cancels a page does so while its buyer is there.
+  if (page !== null) return cancels ? undefined : visitPage(context, checkout, page);
   if (checkout.card.ending === "waits_for_buyer") await Promise.all(checkout.orders.map((order) => actAsBuyer(context, checkout, order)));
   else if (checkout.habits.retries > 0 && checkout.card.ending === "declined") await retryByHand(context, checkout);
+}
+
+/** A page is closed for the whole checkout, while its buyer may be paying; else the first order is canceled. */
+async function cancel(context: ClientContext, checkout: PlannedCheckout): Promise<void> {
+  const [{ payment_order_id }] = checkout.orders;
+  const path = checkout.habits.page === null ? `/payments/${payment_order_id}/cancel` : `/checkouts/${checkout.checkout_id}/cancel`;
+  const canceling = sendUntilDecided(context, "cancel", payment_order_id, () => context.wire.api("POST", path));
+  if (checkout.habits.page === null) await canceling;
+  else await Promise.all([canceling, visitPage(context, checkout, checkout.habits.page)]);
 }
 
 /** The checkout's own request, exactly as its client always sends it. */

@@ -3,7 +3,7 @@ import { read, type Wire } from "./wire.ts";
 
 const Effect = Type.Object({
   payment_intent: Type.String(), amount_minor: Type.Integer(), currency: Type.String(),
-  metadata: Type.Object({ payment_order_id: Type.Optional(Type.String()), attempt_id: Type.Optional(Type.String()) }),
+  metadata: Type.Object({ checkout_id: Type.Optional(Type.String()), payment_order_id: Type.Optional(Type.String()), attempt_id: Type.Optional(Type.String()) }),
 });
 /** One charge that really happened, by the simulator's own books. */
 export type Effect = Static<typeof Effect>;

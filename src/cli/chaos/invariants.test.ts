@@ -6,7 +6,7 @@ import { planCheckouts, type PlannedCheckout } from "./plan.ts";
 import type { Outcome } from "./queries.ts";
 import { Random } from "./random.ts";
 
-const habits = { ...planCheckouts(new Random(1), 1)[0]?.habits, copies: 1, patience_ms: null, cancels: false, buyer: "leaves", captures: null } as PlannedCheckout["habits"];
+const habits = { ...planCheckouts(new Random(1), 1)[0]?.habits, copies: 1, patience_ms: null, cancels: false, buyer: "leaves", captures: null, page: null } as PlannedCheckout["habits"];
 const plan = planCheckouts(new Random(3), 3).map((checkout): PlannedCheckout => ({ ...checkout, habits, card: { token: "tok_visa", ending: "paid" } }));
 const orders = plan.flatMap((checkout) => checkout.orders.map((order) => ({ ...order, checkout_id: checkout.checkout_id })));
 

@@ -23,7 +23,7 @@ const nameOf = (order: { readonly payment_order_id: string }): string => `order 
 export function compareSides(evidence: Evidence): Check[] {
   return [
     everythingAcceptedIsThere(evidence), nothingElseIsThere(evidence), answersAreRight(evidence), repetitionsAreEqual(evidence),
-    paidOrdersAreCharged(evidence), chargesAreExplained(evidence), nobodyIsChargedTwice(evidence),
+    paidOrdersAreCharged(evidence), paidPagesAreCharged(evidence), chargesAreExplained(evidence), nobodyIsChargedTwice(evidence),
     nothingMoves(evidence), endingsFitCards(evidence), walletsFitOrders(evidence),
   ];
 }
@@ -63,15 +63,34 @@ function repetitionsAreEqual({ journal }: Evidence): Check {
 }
 
 /** I5, from our side. */
-function paidOrdersAreCharged({ outcomes, effects }: Evidence): Check {
+function paidOrdersAreCharged({ plan, outcomes, effects }: Evidence): Check {
+  const pages = pagesOf(plan);
   const charged = Map.groupBy(effects, (effect) => effect.metadata.payment_order_id);
-  const paid = outcomes.filter((outcome) => outcome.captured_minor > 0n);
+  const paid = outcomes.filter((outcome) => outcome.captured_minor > 0n && !pages.has(outcome.checkout_id));
   const faults = paid.flatMap((order): Violation[] => {
     const problem = differenceToCharges(order, charged.get(order.payment_order_id) ?? []);
     return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
   });
   return check("I5: what was taken of each order was taken at the PSP, each capture exactly once, by the attempt that we hold to have succeeded", paid.length, faults);
 }
+
+/** I5 of pages, each of which is one charge for all the orders of its checkout. */
+function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Check {
+  const pages = pagesOf(plan);
+  const charged = Map.groupBy(effects.filter(({ metadata }) => metadata.payment_order_id === undefined), (effect) => effect.metadata.checkout_id);
+  const checkouts = Map.groupBy(outcomes.filter(({ checkout_id }) => pages.has(checkout_id)), (outcome) => outcome.checkout_id);
+  const faults = [...checkouts].flatMap(([checkout_id, orders]): Violation[] => {
+    const [first] = orders;
+    const taken = orders.reduce((sum, order) => sum + order.captured_minor, 0n) * (stripe_units[first?.currency ?? ""] ?? 1n);
+    const wanted = taken === 0n ? "nothing" : [taken, first?.currency, first?.paid_attempt_id].join(" ");
+    const found = (charged.get(checkout_id) ?? []).map(({ amount_minor, currency, metadata }) => [amount_minor, currency.toUpperCase(), metadata.attempt_id].join(" "));
+    if (wanted === (found.length === 0 ? "nothing" : found.join(", ")) || orders.some((order) => order.has_open_case)) return [];
+    return [{ subject: `checkout ${checkout_id}`, problem: `is ${wanted} here and ${found.join(", ") || "nothing"} at the PSP's page` }];
+  });
+  return check("I5: what was paid on a page was charged there once, for all its orders, and no page was paid that is not", checkouts.size, faults);
+}
+
+const pagesOf = (plan: Evidence["plan"]): ReadonlySet<string> => new Set(plan.filter(({ habits }) => habits.page !== null).map(({ checkout_id }) => checkout_id));
 
 function differenceToCharges(order: Outcome, charges: readonly Effect[]): string | undefined {
   const [charge] = charges;
@@ -86,9 +105,11 @@ function differenceToCharges(order: Outcome, charges: readonly Effect[]): string
 }
 
 /** I5, from the PSP's side. */
-function chargesAreExplained({ outcomes, effects }: Evidence): Check {
+function chargesAreExplained({ plan, outcomes, effects }: Evidence): Check {
   const orders = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
+  const pages = pagesOf(plan);
   const faults = effects.flatMap((effect): Violation[] => {
+    if (effect.metadata.payment_order_id === undefined && pages.has(effect.metadata.checkout_id ?? "")) return [];
     const order = orders.get(effect.metadata.payment_order_id ?? "");
     const subject = `charge ${effect.payment_intent} for order ${effect.metadata.payment_order_id ?? "(none)"}`;
     if (order === undefined) return [{ subject, problem: "there is no such order" }];
@@ -101,7 +122,8 @@ function chargesAreExplained({ outcomes, effects }: Evidence): Check {
 /** I4 at the PSP. */
 function nobodyIsChargedTwice({ outcomes, effects }: Evidence): Check {
   const orders = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
-  const faults = [...Map.groupBy(effects, (effect) => effect.metadata.payment_order_id ?? "")].flatMap(([id, charges]): Violation[] => {
+  const ofOrders = effects.filter(({ metadata }) => metadata.payment_order_id !== undefined);
+  const faults = [...Map.groupBy(ofOrders, (effect) => effect.metadata.payment_order_id ?? "")].flatMap(([id, charges]): Violation[] => {
     const order = orders.get(id);
     const taken = charges.reduce((sum, charge) => sum + BigInt(charge.amount_minor), 0n);
     if (order !== undefined && taken <= order.amount_minor * (stripe_units[order.currency] ?? 1n)) return [];
@@ -132,7 +154,9 @@ function endingsFitCards({ plan, outcomes }: Evidence): Check {
 }
 
 function mayEnd({ card, habits }: PlannedCheckout, { status, status_cause, captured_minor }: Outcome): boolean {
-  const { captures } = habits;
+  const { captures, page } = habits;
+  // A cancel may come before the buyer or after.
+  if (page !== null) return status === "PENDING" || (page.buyer !== "leaves" && status === "SUCCESS") || (habits.cancels && status === "CANCELED");
   if ((habits.cancels || captures?.ending === "cancel") && status === "CANCELED") return true;
   const isPaid = captures === null ? status === "SUCCESS" : status === "AUTHORIZED" || (status === "SUCCESS" && captured_minor > 0n);
   // Held or refused by risk rules that the user has set.

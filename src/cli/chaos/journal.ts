@@ -10,6 +10,7 @@ export const expectations = {
   other_body: ["422 checkout_id_reused", "422 idempotency_key_reused"],
   order_of_another: ["409 payment_order_id_in_use"],
   retry: ["200", "409 state_conflict", "422 idempotency_key_reused"],
+  status_page: ["200"],
   cancel: ["200", "202", "409 state_conflict"],
   capture: ["202", "409 state_conflict", "422 capture_exceeds_authorization"],
   forged_webhook: ["403 signature_invalid"],
@@ -18,7 +19,7 @@ export const expectations = {
 export type Request = keyof typeof expectations;
 
 /** No decision yet: whoever gets one of these asks again. */
-const undecided: readonly string[] = ["0", "429 rate_limited", "503 unavailable", "409 idempotency_key_in_use"];
+const undecided: readonly string[] = ["0", "429 rate_limited", "503 unavailable", "503 psp_unavailable", "409 idempotency_key_in_use"];
 
 const Problem = Type.Object({ code: Type.String() });
 
@@ -30,7 +31,7 @@ export class Journal {
   readonly accepted = new Map<string, string>();
   /** The bytes of the first 202 by capture. */
   readonly captures = new Map<string, string>();
-  /** Orders whose buyer acted at the PSP, and on which payment there. */
+  /** Orders whose buyer acted at the PSP, and on which payment there (or page, once it said that it was paid). */
   readonly acted = new Map<string, string>();
   readonly wrong_answers: Violation[] = [];
   readonly wrong_repetitions: Violation[] = [];

@@ -21,6 +21,8 @@ export type Habits = {
   readonly buyer: "pays" | "gives_up" | "leaves";
   /** The card is only authorised; then so many captures of each order, in shares of a thousand, and what follows them. Null: taken at once. */
   readonly captures: Captures | null;
+  /** Paid on the PSP's own page, and what happens there. Null: with the card. */
+  readonly page: PageVisit | null;
   /** Rest before the checkout. */
   readonly pause_ms: number;
 };
@@ -31,6 +33,14 @@ export type Captures = {
   readonly is_at_once: boolean;
   /** The last capture releases the rest; or the rest is given up; or nobody cares for it. */
   readonly ending: "last_is_final" | "cancel" | "nothing";
+};
+
+export type PageVisit = {
+  readonly buyer: "pays" | "is_declined_first" | "leaves";
+  /** Two tabs, or a finger that is too quick. */
+  readonly clicks: number;
+  /** Comes to our status page with a redirect that says it was paid, whatever happened. */
+  readonly lies: boolean;
 };
 
 /** One checkout of the history, with all that its client will do. */
@@ -64,16 +74,19 @@ export function planCheckouts(random: Random, payments: number): PlannedCheckout
 
 function planCheckout(random: Random, step: number, ordersLeft: number): PlannedCheckout {
   const checkout_id = `chaos-${step}`;
+  const habits = chooseHabits(random);
+  const shared = random.pick(currencies);
   const order = (position: number): PlannedOrder => {
-    const [currency, step_minor] = random.pick(currencies);
+    // A page is one charge.
+    const [currency, step_minor] = habits.page === null ? random.pick(currencies) : shared;
     const amount_minor = step_minor * BigInt(random.integer(100, 99_999));
     return { payment_order_id: `${checkout_id}-${position}`, seller_account: random.pick(sellers), money: { amount_minor, currency: toCurrencyCode(currency) } };
   };
   const others = random.integer(0, Math.min(orders_of_one_checkout_max, ordersLeft) - 1);
   return {
-    step, checkout_id, buyer_account: `buyer_${random.integer(1, 20)}`, card: chooseCard(random),
+    step, checkout_id, buyer_account: `buyer_${random.integer(1, 20)}`, card: habits.page === null ? chooseCard(random) : { token: "on a page", ending: "waits_for_buyer" },
     orders: [order(1), ...Array.from({ length: others }, (_, index) => order(index + 2))],
-    habits: chooseHabits(random),
+    habits,
   };
 }
 
@@ -98,9 +111,17 @@ function chooseHabits(random: Random): Habits {
     retries: random.chance(0.3) ? random.integer(1, 2) : 0,
     cancels: random.chance(0.05),
     buyer: random.pick(["pays", "gives_up", "leaves"]),
-    captures: random.chance(0.25) ? chooseCaptures(random) : null,
+    ...chooseWay(random),
     pause_ms: random.integer(0, 300),
   };
+}
+
+/** How it is paid: with a card that is charged at once or captured later, or on a page. */
+function chooseWay(random: Random): Pick<Habits, "captures" | "page"> {
+  if (random.chance(0.15)) {
+    return { captures: null, page: { buyer: random.pick(["pays", "is_declined_first", "leaves"]), clicks: random.integer(1, 3), lies: random.chance(0.5) } };
+  }
+  return { captures: random.chance(0.25) ? chooseCaptures(random) : null, page: null };
 }
 
 /** Sometimes more than there is: then some must be refused. */
@@ -118,7 +139,7 @@ export function bodyOf(checkout: PlannedCheckout): string {
   return JSON.stringify({
     checkout_id: checkout.checkout_id,
     buyer_info: { user_id: checkout.buyer_account, email: `${checkout.buyer_account}@example.com` },
-    credit_card_info: { token: checkout.card.token, last4: "4242" },
+    ...(checkout.habits.page === null ? { credit_card_info: { token: checkout.card.token, last4: "4242" } } : { hosted_page: { return_url: "https://shop.example/thanks" } }),
     ...(checkout.habits.captures === null ? {} : { capture_method: "manual" }),
     payment_orders: checkout.orders.map(({ money, ...order }) => ({ ...order, amount: formatAmount(money), currency: money.currency })),
   });

@@ -67,7 +67,8 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
        cross join lateral (
          select coalesce(string_agg(concat_ws(' ', attempt_id, status, failure_code), ', ' order by attempt_number), 'none') as attempts,
                 min(attempt_id) filter (where status in ('succeeded', 'authorized')) as paid_attempt_id
-           from payment_attempts where payment_order_id = o.payment_order_id
+           from payment_attempts p
+          where p.checkout_id = o.checkout_id and (p.payment_order_id is null or p.payment_order_id = o.payment_order_id)
        ) a
        cross join lateral (
          select count(distinct t.transaction_id)::int as capture_count,
@@ -103,11 +104,12 @@ export async function countRows(db: Queryable): Promise<Rows> {
 
 export type Message = { readonly psp_event_id: string; readonly state: string };
 
-/** Webhooks that were taken in although they are forged, or that found nothing here. */
+/** Webhooks that were taken in although they are forged, twice, or that found nothing here. */
 export function selectDubiousMessages(db: Queryable): Promise<Message[]> {
   return db.query<Message>(
-    `select psp_event_id, state from webhook_inbox
-      where state not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe'
+    `select psp_event_id, case when count(*) > 1 then 'stored ' || count(*) || ' times' else min(state) end as state
+       from webhook_inbox group by psp, psp_event_id
+     having count(*) > 1 or min(state) not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe'
       order by psp_event_id`,
   );
 }

@@ -19,7 +19,7 @@ const quick: Readonly<Record<string, string>> = {
 
 /** What would lead the run to another database, another PSP or another key; files win over values, so they are shut out too. */
 const ours = [
-  "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "HOST", "PORT",
+  "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "HOST", "PORT",
   "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING",
 ];
 
@@ -98,7 +98,8 @@ function settings(webhook_secret: string): Record<string, string> {
     ...Object.fromEntries(Object.entries(quick).filter(([name]) => !isSet(name))),
     ...Object.fromEntries(ours.map((name) => [`${name}_FILE`, ""])),
     MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", PSP_ACCOUNTS: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
-    PACIOLI_API_KEY: api_key, PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
+    // The links of status pages are signed with it: a restart must not change them.
+    PACIOLI_API_KEY: api_key, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
   };
 }
 

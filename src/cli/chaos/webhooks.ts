@@ -85,7 +85,7 @@ async function findEvents(wire: Wire, isAll: boolean): Promise<readonly Event[]>
   const events: Event[] = [];
   for (;;) {
     const last = events.at(-1);
-    const answer = await wire.psp("GET", "events", { limit: String(page_events), type: "payment_intent.*", ...(last === undefined ? {} : { starting_after: last.id }) });
+    const answer = await wire.psp("GET", "events", { limit: String(page_events), "types[0]": "payment_intent.*", "types[1]": "checkout.session.*", ...(last === undefined ? {} : { starting_after: last.id }) });
     const page = read(answer.text, Events);
     events.push(...page?.data ?? []);
     if (page?.has_more !== true || !isAll) return events;

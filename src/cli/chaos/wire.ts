@@ -2,7 +2,7 @@ import type { Static, TSchema } from "typebox";
 import Value from "typebox/value";
 
 /** An answer, or that none came: then the status is 0. */
-export type Answer = { readonly status: number; readonly text: string; readonly is_replay: boolean };
+export type Answer = { readonly status: number; readonly text: string; readonly is_replay: boolean; readonly location?: string | null };
 
 export type WireOptions = {
   readonly service_url: string;
@@ -46,6 +46,16 @@ export class Wire {
     return this.#send(url, method, { body: text, headers: { authorization, "content-type": "application/x-www-form-urlencoded" } });
   }
 
+  /** A form sent from a page of the PSP by a browser; where it leads is told, not followed. */
+  page(url: string, form: Readonly<Record<string, string>>): Promise<Answer> {
+    return this.#send(url, "POST", { body: new URLSearchParams(form).toString(), headers: { "content-type": "application/x-www-form-urlencoded" } });
+  }
+
+  /** Our own page for a buyer: no key. */
+  status(path: string): Promise<Answer> {
+    return this.#send(`${this.#options.service_url}${path}`, "GET", {});
+  }
+
   /** The simulator's admin routes. */
   simulator(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
     return this.#send(`${this.#options.simulator_url}/_simulator/${path}`, method, body === undefined ? {} : { body: JSON.stringify(body) });
@@ -56,10 +66,10 @@ export class Wire {
     signal.throwIfAborted();
     try {
       const response = await fetch(url, {
-        method, headers, signal: AbortSignal.any([signal, AbortSignal.timeout(patience_ms)]), ...(body === undefined ? {} : { body }),
+        method, headers, redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(patience_ms)]), ...(body === undefined ? {} : { body }),
       });
       const text = await response.text();
-      return { status: response.status, text, is_replay: response.headers.get("idempotent-replayed") === "true" };
+      return { status: response.status, text, is_replay: response.headers.get("idempotent-replayed") === "true", location: response.headers.get("location") };
     } catch (error) {
       signal.throwIfAborted();
       // Refused, cut off, or not waited for: in each case nobody can say what became of the request.
