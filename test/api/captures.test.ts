@@ -157,7 +157,8 @@ describe("a capture", () => {
 describe("a cancel", () => {
   test("of an authorised order gives it up at the PSP: nothing is taken, nothing is held", async () => {
     const id = await authorisedOrder();
-    expect(await stack.call("POST", `/payments/${id}/cancel`)).toMatchObject({ status: 202 });
+    // Said to be JSON, as some clients always say, although there is no body.
+    expect(await stack.call("POST", `/payments/${id}/cancel`, undefined, { "content-type": "application/json" })).toMatchObject({ status: 202 });
     expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "canceled", modifications: [{ kind: "void", status: "succeeded" }] });
     expectProblem(await capture(id), 409, "state_conflict");
     expect(await taken(id)).toEqual([]);
