@@ -7,11 +7,12 @@ import { postAll, verifyLedger, type Check } from "../../src/ledger/ledger.ts";
 import { verifyPayments } from "../../src/payments/payments.ts";
 import { onServer, serverUrl } from "../support/database.ts";
 import { account, purse, transfer } from "../support/ledger.ts";
+import { until } from "../api/requests.ts";
 import { checkoutBody, startTestStack, type TestStack } from "../support/stack.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
-/** Books with two paid checkouts (one with two sellers), a declined one, and postings past the payments. */
+/** Books with two paid checkouts (one with two sellers), a declined one, one that is authorised and captured in part, and postings past the payments. */
 let stack: TestStack;
 let tampering: Database;
 beforeAll(async () => {
@@ -21,9 +22,13 @@ beforeAll(async () => {
     checkoutBody({ checkout_id: "c-2" }, [{ payment_order_id: "o-3", seller_account: "ann", amount: "500", currency: "JPY" }]),
   ];
   const declined = checkoutBody({ checkout_id: "c-3", credit_card_info: { token: "tok_card_declined" } }, [{ payment_order_id: "o-4" }]);
-  for (const body of [...paid, declined]) await stack.call("POST", "/payments", body);
+  const authorised = checkoutBody({ checkout_id: "c-5", capture_method: "manual" }, [{ payment_order_id: "o-5", amount: "10.00", currency: "EUR" }]);
+  for (const body of [...paid, declined, authorised]) await stack.call("POST", "/payments", body);
   for (const id of ["o-1", "o-2", "o-3"]) await stack.waitForOrder(id, ["SUCCESS"]);
   await stack.waitForOrder("o-4", ["FAILED"]);
+  await stack.waitForOrder("o-5", ["AUTHORIZED"]);
+  await stack.call("POST", "/payments/o-5/capture", { capture_id: "one", amount: "4.00", is_final: false });
+  await until("the part is captured", async () => (await stack.call("GET", "/payments/o-5")).json["captured_amount"] === "4.00");
   await stack.stop();
   // An account without a floor that was below 0 for a while.
   const dipping = account("bank:dipping");
@@ -75,11 +80,12 @@ test("right books pass every check, and the counts say on how much", async () =>
   expect(checks.flatMap((one) => one.faults)).toEqual([]);
   const counts = Object.fromEntries(checks.map((one) => [one.statement, one.checked_count]));
   expect(counts).toMatchObject({
-    "every transaction sums to zero in each currency": 5n,
-    "every running balance is the sum of the entries before it": 13n,
-    "every paid order has its ledger transaction, of its amount and currency": 3n,
-    "every capture in the ledger belongs to a paid order": 3n,
-    "a checkout is done exactly when all its orders are": 3n,
+    "every transaction sums to zero in each currency": 7n,
+    "every running balance is the sum of the entries before it": 20n,
+    "every paid order has its ledger transaction, of its amount and currency": 4n,
+    "every capture in the ledger belongs to a paid order": 4n,
+    "what is left of each authorisation is what the ledger holds of it": 1n,
+    "a checkout is done exactly when all its orders are": 4n,
   });
   expect(checks.every((one) => one.checked_count > 0n)).toBe(true);
 });
@@ -150,8 +156,8 @@ const cases: readonly Case[] = [
   },
   {
     what: "a paid order of another amount than was booked",
-    statements: ["update payment_orders set amount_minor = 3000 where payment_order_id = 'o-1'"],
-    found: [/paid order has its ledger.*order o-1: is of 3000 USD, the ledger debits 2999/],
+    statements: ["update payment_orders set amount_minor = 3000, captured_minor = 3000 where payment_order_id = 'o-1'"],
+    found: [/paid order has its ledger.*order o-1: has 3000 USD captured, the ledger debits 2999/],
   },
   {
     what: "a paid order of another seller than was booked",
@@ -165,8 +171,8 @@ const cases: readonly Case[] = [
   },
   {
     what: "a capture whose order failed",
-    statements: ["update payment_orders set status = 'FAILED', wallet_updated = false, ledger_updated = false where payment_order_id = 'o-2'"],
-    found: [/capture in the ledger.*\(order:o-2:captured\): its order is FAILED/, /history.*order o-2: is FAILED, its history ends in SUCCESS/, /succeeded attempt.*order o-2: is FAILED with 1 succeeded attempts/],
+    statements: ["update payment_orders set status = 'FAILED', captured_minor = 0, wallet_updated = false, ledger_updated = false where payment_order_id = 'o-2'"],
+    found: [/capture in the ledger.*\(order:o-2:captured\): its order is FAILED/, /history.*order o-2: is FAILED, its history ends in SUCCESS/, /succeeded attempt.*order o-2: is FAILED with 1 succeeded and 0 authorised attempts/],
   },
   {
     what: "a checkout that says done and is not",
@@ -211,7 +217,27 @@ const cases: readonly Case[] = [
   {
     what: "a paid order without a succeeded attempt",
     statements: ["update payment_attempts set status = 'declined' where payment_order_id = 'o-1'"],
-    found: [/succeeded attempt.*order o-1: is SUCCESS with 0 succeeded attempts/],
+    found: [/succeeded attempt.*order o-1: is SUCCESS with 0 succeeded and 0 authorised attempts/],
+  },
+  {
+    what: "an authorisation that the ledger does not hold",
+    statements: ["update ledger_transactions set source = 'order:o-5:elsewhere' where source = 'order:o-5:authorized'"],
+    found: [/left of each authorisation.*order o-5: is AUTHORIZED, 400 of 1000 captured; the ledger holds -400/],
+  },
+  {
+    what: "an authorised order without its authorised attempt",
+    statements: ["update payment_attempts set status = 'canceled' where payment_order_id = 'o-5'"],
+    found: [/authorised one an authorised attempt.*order o-5: is AUTHORIZED with 0 succeeded and 0 authorised attempts/],
+  },
+  {
+    what: "a captured amount that its captures do not come to",
+    statements: ["update payment_orders set captured_minor = 500 where payment_order_id = 'o-5'"],
+    found: [/captures come to.*order o-5: says 500 captured and 0 under way, its captures 400 and 0/, /paid order has its ledger.*order o-5: has 500 EUR captured, the ledger debits 400/],
+  },
+  {
+    what: "a capture that was booked and failed",
+    statements: ["update payment_modifications set status = 'failed' where capture_id = 'one'"],
+    found: [/capture in the ledger.*its capture is failed/, /captures come to.*order o-5|paid order has its ledger.*order o-5/],
   },
   {
     what: "money that was booked between two right accounts and never happened",

@@ -60,7 +60,7 @@ test("every operation has an id of its own, a summary and a success with a descr
   for (const one of operations) {
     expect([nameOf(one), one.operation["operationId"], one.operation["summary"]]).toEqual([nameOf(one), expect.stringMatching(/^[a-z][A-Za-z]+$/), expect.stringMatching(/./)]);
     const responses = Object.entries(objectOf(one.operation["responses"]));
-    expect([nameOf(one), responses.filter(([status]) => /^2\d\d$/.test(status))]).toEqual([nameOf(one), [expect.anything()]]);
+    expect([nameOf(one), responses.some(([status]) => /^2\d\d$/.test(status))]).toEqual([nameOf(one), true]);
     for (const [, response] of responses) expect(objectOf(response)["description"]).toEqual(expect.stringMatching(/./));
   }
 });
