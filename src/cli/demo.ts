@@ -8,6 +8,7 @@ import { Paper } from "./demo/paper.ts";
 import { play, type Step } from "./demo/scene.ts";
 import { api_key, Stage } from "./demo/stage.ts";
 import { countEverything, verifyTheBooks } from "./demo/steps-audit.ts";
+import { captureLater } from "./demo/steps-captures.ts";
 import { proveBalance, showLedger, showWallets } from "./demo/steps-books.ts";
 import { createEvent, executeOrders } from "./demo/steps-checkout.ts";
 import { declineAndRetry, killInTheMiddle, transientFailure } from "./demo/steps-failures.ts";
@@ -15,7 +16,7 @@ import { repeatCheckout } from "./demo/steps-repetition.ts";
 
 const steps: readonly Step[] = [
   createEvent, executeOrders, showWallets, showLedger, proveBalance, repeatCheckout,
-  declineAndRetry, transientFailure, killInTheMiddle, countEverything, verifyTheBooks,
+  declineAndRetry, transientFailure, killInTheMiddle, countEverything, captureLater, verifyTheBooks,
 ];
 
 /** `pacioli demo`: the whole path of payments on a stack of its own; exit code 0 only if every claim was true. */

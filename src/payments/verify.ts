@@ -11,7 +11,7 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
   return [
     { statement: "every paid order has its ledger transaction, of its amount and currency", checked_count: counts.paid_orders, faults: await findOrdersWithoutCapture(db) },
     { statement: "every capture in the ledger belongs to a paid order", checked_count: counts.captures, faults: await findCapturesWithoutOrder(db) },
-    { statement: "every paid order has exactly one succeeded attempt, every authorised one an authorised attempt", checked_count: counts.orders, faults: await findOrdersWithoutAttempt(db) },
+    { statement: "every paid order has exactly one succeeded attempt, every authorised one its own", checked_count: counts.orders, faults: await findOrdersWithoutAttempt(db) },
     { statement: "what is left of each authorisation is what the ledger holds of it", checked_count: counts.authorizations, faults: await findWrongAuthorizations(db) },
     { statement: "an order's captures come to what it says was captured and is under way", checked_count: counts.modifications, faults: await findWrongCaptureSums(db) },
     { statement: "every order's history is unbroken and ends in its state", checked_count: counts.transitions, faults: await findWrongHistories(db) },

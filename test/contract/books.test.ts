@@ -227,7 +227,7 @@ const cases: readonly Case[] = [
   {
     what: "an authorised order without its authorised attempt",
     statements: ["update payment_attempts set status = 'canceled' where payment_order_id = 'o-5'"],
-    found: [/authorised one an authorised attempt.*order o-5: is AUTHORIZED with 0 succeeded and 0 authorised attempts/],
+    found: [/succeeded attempt.*order o-5: is AUTHORIZED with 0 succeeded and 0 authorised attempts/],
   },
   {
     what: "a captured amount that its captures do not come to",

@@ -83,7 +83,7 @@ async function repeatNews(context: AuditContext): Promise<Check> {
 async function webhooksAreApplied(database: Database): Promise<Check> {
   const dubious = await selectDubiousMessages(database);
   return {
-    statement: "no forged webhook was taken in, and every genuine one was applied", checked_count: await countMessages(database),
+    statement: "no forged webhook was taken in, and every genuine one was stored once and applied", checked_count: await countMessages(database),
     faults: dubious.map(({ psp_event_id, state }) => ({ subject: `webhook ${psp_event_id}`, problem: `is ${state}` })),
   };
 }

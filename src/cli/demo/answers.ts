@@ -17,6 +17,7 @@ export const OrderDetail = Type.Object({
   status: text,
   amount: text,
   currency: text,
+  captured_amount: text,
   wallet_updated: Type.Boolean(),
   ledger_updated: Type.Boolean(),
   retry_count: Type.Integer(),

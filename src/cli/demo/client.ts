@@ -44,6 +44,13 @@ export class Client {
     });
   }
 
+  async waitForCapture(paymentOrderId: string, captured_amount: string, seconds = 10): Promise<void> {
+    await this.#poll(seconds, async () => {
+      const order = await this.get(`/payments/${paymentOrderId}`, OrderDetail);
+      return order.captured_amount === captured_amount ? { found: order } : { missing: `${order.captured_amount} of ${paymentOrderId} is captured after ${seconds} s` };
+    });
+  }
+
   /** How often an order's card was charged, by the simulator's own books. */
   async countCharges(paymentOrderId: string): Promise<number> {
     return (await this.#simulator(`effects?payment_order_id=${paymentOrderId}`, Effects)).count;

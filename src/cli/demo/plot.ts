@@ -19,6 +19,9 @@ export const transient = single("transient", "tok_fault_once_processing_error", 
 /** The simulator charges at once and answers three seconds later. */
 export const killed = single("killed", "tok_fault_slow", "75.00");
 
+/** Only authorised at first; it comes after everything has been counted. */
+export const authorized = single("authorized", "tok_visa_4242", "80.00");
+
 export const allCheckouts: readonly PlotCheckout[] = [twoSellers, fiftyTimes, declined, transient, killed];
 /** The orders that end paid. */
 export const paidOrders: readonly PlotOrder[] = [twoSellers, fiftyTimes, transient, killed].flatMap((checkout) => checkout.orders);
