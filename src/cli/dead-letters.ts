@@ -3,7 +3,7 @@ import { loadConfig } from "../config.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
 import { createLogger } from "../log.ts";
-import { createActions, selectAttempts, selectTransitions, type Actions } from "../payments/payments.ts";
+import { createActions, historyOf, type Actions } from "../payments/payments.ts";
 import { openDatabase, service_role } from "./compose.ts";
 import { withConfiguredDatabase } from "./configured-database.ts";
 
@@ -24,9 +24,7 @@ export function showDeadLetter(id: string): Promise<void> {
   return withActions(async ({ database }) => {
     const letter = await selectDeadLetter(database, id);
     if (letter === undefined) throw new Error(`There is no dead letter ${id}; see \`pacioli dead-letters list\`.`);
-    const [attempts, transitions] = await Promise.all([selectAttempts(database, letter.subject_id), selectTransitions(database, letter.subject_id)]);
-    const print = (value: unknown): string => JSON.stringify(value, (_key, member: unknown) => (typeof member === "bigint" ? String(member) : member), 2);
-    process.stdout.write(`${print({ letter, transitions, attempts })}\n`);
+    process.stdout.write(`${JSON.stringify({ letter, history: await historyOf(database, letter) }, null, 2)}\n`);
   });
 }
 

@@ -124,14 +124,16 @@ export const NewCapture = Type.Object({
   is_final: Type.Optional(Type.Boolean({ default: true, description: "false: more captures follow. Otherwise what is left after this one is released." })),
 }, { ...closed, $id: "NewCapture" });
 
+const Transitions = Type.Array(Type.Object({
+  from_status: nullable(Type.String()), to_status: Type.String(), cause: Type.String(), actor: Type.String(),
+  attempt_id: nullable(Type.String()), occurred_at: timestamp,
+}));
+
 export const PaymentOrderDetail = Type.Object({
   ...PaymentOrder.properties,
   attempts: Type.Array(PaymentAttempt),
   modifications: Type.Array(PaymentModification),
-  transitions: Type.Array(Type.Object({
-    from_status: nullable(Type.String()), to_status: Type.String(), cause: Type.String(), actor: Type.String(),
-    attempt_id: nullable(Type.String()), occurred_at: timestamp,
-  })),
+  transitions: Transitions,
 }, { $id: "PaymentOrderDetail" });
 
 export const Checkout = Type.Object({
@@ -218,6 +220,21 @@ export const DeadLetter = Type.Object({
   created_at: timestamp,
   decided_at: nullable(timestamp),
 }, { $id: "DeadLetter" });
+
+export const DeadLetterDetail = Type.Object({
+  ...DeadLetter.properties,
+  history: Type.Object({
+    payment_order_id: nullable(Type.String({ description: "null: webhooks about something that is not known here." })),
+    transitions: Transitions,
+    attempts: Type.Array(PaymentAttempt),
+    modifications: Type.Array(PaymentModification),
+    webhooks: Type.Array(Type.Object({
+      message_id: Type.String(), psp: Type.String(), psp_event_id: Type.String(), type: Type.String(),
+      state: Type.String({ description: "received, applied, ignored or unmatched." }), note: nullable(Type.String()),
+      received_at: timestamp, processed_at: nullable(timestamp),
+    })),
+  }),
+}, { $id: "DeadLetterDetail" });
 
 export const Problem = Type.Object({
   type: Type.String(),

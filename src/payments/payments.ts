@@ -20,6 +20,7 @@ import { WebhookApplier } from "./webhook-apply.ts";
 export { createActions, type Actions } from "./actions.ts";
 export { armCrashPoint, crashPointNames } from "./crash-points.ts";
 export type { CrashPointName } from "./crash-points.ts";
+export { historyOf } from "./history.ts";
 export type { Intake, IntakeRequest } from "./intake.ts";
 export type { CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectPageAttempt, selectTransitions } from "./queries.ts";

@@ -45,6 +45,20 @@ export function selectOpenMessages(tx: Queryable, messageIds: readonly string[])
   );
 }
 
+export type MessageSummary = Omit<MessageRow, "body" | "message_id" | "attempt_id" | "payment_order_id"> & { readonly message_id: string };
+
+/** What PSPs told of an order, or these messages, oldest first; without what they said. */
+export function selectMessagesAbout(db: Queryable, about: { readonly payment_order_id: string | null; readonly message_ids: readonly string[] }): Promise<MessageSummary[]> {
+  return db.query<MessageSummary>(
+    `select message_id, psp, psp_event_id, type, state, note, received_at, processed_at
+       from webhook_inbox
+      where payment_order_id = $1 or message_id = any ($2::text[])
+      order by received_at, message_id
+      limit 100`,
+    [about.payment_order_id, textArray(about.message_ids)],
+  );
+}
+
 /** Says what became of messages; those that were decided before are left alone. */
 export async function markMessages(tx: Queryable, messageIds: readonly string[], state: MessageState, note: string | null): Promise<void> {
   if (messageIds.length === 0) return;

@@ -70,6 +70,11 @@ describe("an order whose retries are exhausted", () => {
       payload: { payment_order_id: givenUp.order_ids[0], attempt_id: expect.stringMatching(/^att_/) as string },
       reason: expect.stringContaining("Given up after 2 attempts") as string, attempt_count: 2, state: "waiting",
       decided_by: null, decision_note: null, created_at: expect.any(String) as string, decided_at: null,
+      history: {
+        payment_order_id: givenUp.order_ids[0], modifications: [], webhooks: [],
+        attempts: [expect.objectContaining({ attempt_number: 1, status: "declined" }), expect.objectContaining({ attempt_number: 2, status: "declined" })],
+        transitions: expect.arrayContaining([expect.objectContaining({ to_status: "FAILED", cause: "retries_exhausted" })]) as unknown[],
+      },
     });
     expect(await letters("queue=webhook_apply")).toEqual([]);
     expect((await letters("state=redriven")).filter((one) => givenUp.order_ids.includes(one.subject_id))).toEqual([]);

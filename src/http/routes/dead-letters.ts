@@ -1,10 +1,11 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../jobs/jobs.ts";
+import { historyOf } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { DeadLetter, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { DeadLetter, DeadLetterDetail, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
 const params = Type.Object({ dead_letter_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });
@@ -33,11 +34,11 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
   });
 
   app.get("/dead_letters/:dead_letter_id", {
-    schema: { operationId: "getDeadLetter", summary: "One dead letter", params, response: { 200: DeadLetter, ...problemResponses } },
+    schema: { operationId: "getDeadLetter", summary: "One dead letter, with the whole history of what it is about", params, response: { 200: DeadLetterDetail, ...problemResponses } },
   }, async (request) => {
     const letter = await selectDeadLetter(database, request.params.dead_letter_id);
     if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${request.params.dead_letter_id}.`, { param: "dead_letter_id" });
-    return view(letter);
+    return { ...view(letter), history: await historyOf(database, letter) };
   });
 
   app.post("/dead_letters/:dead_letter_id/redrive", {

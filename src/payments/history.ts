@@ -1,0 +1,28 @@
+import type { Queryable } from "../db/db.ts";
+import type { DeadLetterRow } from "../jobs/jobs.ts";
+import { selectMessagesAbout, type MessageSummary } from "../webhooks/webhooks.ts";
+import { selectModifications } from "./modification-queries.ts";
+import { selectAttempts, selectTransitions, type TransitionRow } from "./queries.ts";
+import { attemptView, modificationView } from "./views.ts";
+
+/** All that happened to what a dead letter is about. */
+export type History = {
+  /** Null: webhooks about something that is not known here. */
+  readonly payment_order_id: string | null;
+  readonly transitions: TransitionRow[];
+  readonly attempts: ReturnType<typeof attemptView>[];
+  readonly modifications: ReturnType<typeof modificationView>[];
+  readonly webhooks: MessageSummary[];
+};
+
+export async function historyOf(db: Queryable, letter: DeadLetterRow): Promise<History> {
+  const { payment_order_id: named, message_ids } = letter.payload;
+  const payment_order_id = typeof named === "string" ? named : null;
+  const messageIds = Array.isArray(message_ids) ? message_ids.filter((id) => typeof id === "string") : [];
+  const webhooks = await selectMessagesAbout(db, { payment_order_id, message_ids: messageIds });
+  if (payment_order_id === null) return { payment_order_id, transitions: [], attempts: [], modifications: [], webhooks };
+  const [transitions, attempts, modifications] = await Promise.all([
+    selectTransitions(db, payment_order_id), selectAttempts(db, payment_order_id), selectModifications(db, payment_order_id),
+  ]);
+  return { payment_order_id, transitions, attempts: attempts.map(attemptView), modifications: modifications.map(modificationView), webhooks };
+}
