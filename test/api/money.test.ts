@@ -104,6 +104,13 @@ test("every amount from 0.01 to 3.00 is charged and booked to the cent (R196)", 
   for (const row of rows) expect(row["debit_minor"]).toBe(row["cents"]);
 });
 
+test("a part of an amount is captured to the minor unit", async () => {
+  const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.01" }]);
+  await orderIn(stack, id, "AUTHORIZED");
+  await stack.call("POST", `/payments/${id}/capture`, { capture_id: "part", amount: "33.34" });
+  expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ amount: "100.01", captured_amount: "33.34" });
+});
+
 test("the books have no faults after all this, and the checks looked at everything", async () => {
   const checks = await verifyBooks(stack.db.database);
   expect(checks.flatMap((check) => check.faults)).toEqual([]);

@@ -59,14 +59,15 @@ describe("POST /payments and what can be read of it", () => {
     const [charge] = (await stack.effects(`payment_order_id=${paid.order_ids[0]}`) as unknown as { data: { payment_intent: string }[] }).data;
     expect(json).toEqual({
       object: "payment_order", payment_order_id: paid.order_ids[0], checkout_id: paid.checkout_id, buyer_account: "buyer_alice",
-      seller_account: "seller_bob", amount: "29.99", currency: "USD", status: "SUCCESS", status_cause: "psp_succeeded",
+      seller_account: "seller_bob", amount: "29.99", currency: "USD", capture_method: "automatic", captured_amount: "29.99", status: "SUCCESS", status_cause: "psp_succeeded",
       psp_token: charge?.payment_intent, wallet_updated: true, ledger_updated: true, retry_count: 0, last_retry_at: null,
       next_retry_at: null, error_code: null, error_message: null, created_at: timestamp, updated_at: timestamp,
       attempts: [{
         object: "payment_attempt", attempt_id: expect.stringMatching(/^att_/) as string, attempt_number: 1, psp: "stripe", psp_key: anyText, psp_call_ms: expect.any(Number) as number,
         psp_reference: charge?.payment_intent, status: "succeeded", inquiry_count: 0, page_token: null, page_expires_at: null, failure_class: null, failure_code: null,
-        failure_message: null, created_at: timestamp, updated_at: timestamp,
+        failure_message: null, authorization_expires_at: null, created_at: timestamp, updated_at: timestamp,
       }],
+      modifications: [],
       transitions: [
         { from_status: null, to_status: "NOT_STARTED", cause: "accepted", actor: "key:environment", attempt_id: null, occurred_at: timestamp },
         { from_status: "NOT_STARTED", to_status: "EXECUTING", cause: "execution_started", actor: "executor", attempt_id: anyText, occurred_at: timestamp },

@@ -11,7 +11,7 @@ async function start(): Promise<Bench> {
   const [simulator, receiver] = await Promise.all([startTestSimulator(), openReceiver()]);
   const { url } = simulator;
   const endpoint = await new Stripe(simulatorKey, { host: url.hostname, port: url.port, protocol: "http", telemetry: false }).webhookEndpoints.create({
-    url: receiver.url.href, enabled_events: ["payment_intent.succeeded", "payment_intent.payment_failed"],
+    url: receiver.url.href, enabled_events: ["payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.amount_capturable_updated"],
   });
   const secret = endpoint.secret ?? "";
   return {
