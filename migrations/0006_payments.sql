@@ -316,6 +316,7 @@ create unique index payment_modifications_one_under_way on payment_modifications
   where status in ('executing', 'pending', 'unknown');
 create unique index payment_modifications_one_void on payment_modifications (attempt_id)
   where kind = 'void' and status <> 'failed';
+create index payment_modifications_reference_index on payment_modifications (psp_reference) where psp_reference is not null;
 create index payment_modifications_open_index on payment_modifications (updated_at)
   where status in ('queued', 'executing', 'pending', 'unknown');
 
@@ -353,7 +354,7 @@ grant update (
 grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,
   page_token, page_url, authorization_expires_at, updated_at)
   on payment_attempts to pacioli_service;
-grant update (status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, updated_at)
+grant update (void_cause, status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, updated_at)
   on payment_modifications to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;

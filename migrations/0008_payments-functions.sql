@@ -147,8 +147,7 @@ begin
   with settled as materialized (
     select * from json_to_recordset(p_settled)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
-            captured_minor bigint, capturing_minor bigint,
-            attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
+            captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, is_paid boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
             psp_token text, page_token text, page_url text, authorization_expires_at timestamptz)
   ), attempts as (
@@ -166,7 +165,7 @@ begin
     update payment_orders o
        set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
            psp_token = coalesce(s.psp_token, o.psp_token),
-           captured_minor = s.captured_minor, capturing_minor = s.capturing_minor,
+           captured_minor = s.captured_minor,
            wallet_updated = s.captured_minor > 0, ledger_updated = s.captured_minor > 0,
            error_code = s.error_code, error_message = left(s.error_message, 500),
            next_retry_at = now() + s.retry_delay_seconds * interval '1 second', updated_at = now()
@@ -192,7 +191,7 @@ $$;
 create function payments_lock_for_modification(p_modification_ids text[])
 returns table (
   modification_id text, payment_order_id text, kind payment_modification_kind, status payment_modification_status, psp_key text,
-  amount_minor bigint, is_final boolean, created_at timestamptz, attempt_id text, checkout_id text, psp text, psp_reference text,
+  amount_minor bigint, is_final boolean, void_cause text, created_at timestamptz, attempt_id text, checkout_id text, psp text, psp_reference text,
   page_token text, attempt_status payment_attempt_status, attempt_psp_key text, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean
 )
 language plpgsql
@@ -211,7 +210,7 @@ begin
     order by o.payment_order_id for no key update;
   return query
   select m.modification_id, m.payment_order_id, m.kind, m.status, m.psp_key,
-         m.amount_minor, m.is_final, m.created_at, a.attempt_id, a.checkout_id, a.psp, a.psp_reference,
+         m.amount_minor, m.is_final, m.void_cause, m.created_at, a.attempt_id, a.checkout_id, a.psp, a.psp_reference,
          a.page_token, a.status, a.psp_key, a.amount_minor, a.currency::text, coalesce(o.captured_minor, 0),
          exists (select from payment_modifications u
                   where u.attempt_id = m.attempt_id and u.modification_id <> m.modification_id
@@ -226,7 +225,8 @@ begin
 end
 $$;
 
--- 7. Writes what came of modifications, and tells of captures in events.
+-- 7. Writes what came of modifications, tells of captures in events, and counts what is decided as under way no more;
+-- to be called before 5., lest captured and under way are too much together for a moment.
 create function payments_settle_modifications(p_settled json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -244,6 +244,10 @@ begin
                  is_inquired boolean, failure_class text, failure_code text, failure_message text)
      where m.modification_id = s.modification_id
     returning m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
+  ), decided as (
+    update payment_orders o set capturing_minor = o.capturing_minor - c.amount_minor
+      from changed c
+     where o.payment_order_id = c.payment_order_id and c.kind = 'capture' and c.status in ('succeeded', 'failed')
   )
   insert into checkout_events (type, checkout_id, data)
   select case c.status when 'succeeded' then 'payment_order.captured' else 'payment_order.capture_failed' end, a.checkout_id,

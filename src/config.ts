@@ -56,6 +56,8 @@ type AdyenSettings = {
   readonly merchant_account: string;
   /** Where a buyer would come back to from a page of Adyen's. */
   readonly return_url: string;
+  /** Enabled by Adyen for the merchant account: captures leave the rest as it is. */
+  readonly has_multiple_partial_captures: boolean;
   /** Undefined: Adyen's test platform. */
   readonly live_endpoint_prefix: string | undefined;
 };
@@ -134,7 +136,7 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
 
 const key_not_configured = "sk_test_not_configured";
 const timeoutBounds = { min: 0.05, max: 120, is_integer: false };
-const adyenFields = ["merchant_account", "return_url", "live_endpoint_prefix"];
+const adyenFields = ["merchant_account", "return_url", "live_endpoint_prefix", "has_multiple_partial_captures"];
 const accountFields = ["name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", ...adyenFields];
 
 /** The accounts of PSP_ACCOUNTS, or the one of the variables of Stripe's. */
@@ -184,6 +186,7 @@ function adyenSettings(fields: Fields): AdyenSettings {
     kind: "adyen",
     merchant_account: fields.text("merchant_account", isName, "the name of your merchant account"),
     return_url: fields.text("return_url", isWebUrl, "a URL with http or https"),
+    has_multiple_partial_captures: fields.flag("has_multiple_partial_captures"),
     live_endpoint_prefix: fields.has("live_endpoint_prefix") ? fields.text("live_endpoint_prefix", isName, "the prefix of your live endpoints") : undefined,
   };
 }

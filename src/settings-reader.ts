@@ -131,6 +131,13 @@ export class Fields {
     return fallback;
   }
 
+  flag(field: string): boolean {
+    const value = this.#values[field] ?? false;
+    if (typeof value === "boolean") return value;
+    this.fault(field, "is not true or false");
+    return false;
+  }
+
   amount(field: string): bigint | undefined {
     return this.has(field) ? BigInt(this.text(field, (text) => /^\d{1,18}$/.test(text), "an amount in minor units, as a string of digits")) : undefined;
   }

@@ -32,14 +32,14 @@ export async function composeService(config: Config, databaseUrl: string, option
   const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
   const router = createRouter(config);
-  const { intake, actions, workers } = createPayments({
+  const { intake, actions, resolveModification, workers } = createPayments({
     database, jobs, log, router, statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
   }, config.payments, options);
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(database));
   let isDraining = false;
   const context: HttpContext = {
-    database, jobs, log, intake, actions, router, inbox,
+    database, jobs, log, intake, actions, resolveModification, router, inbox,
     verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
     settings: {
       secret_key: config.secret_key,
@@ -89,7 +89,8 @@ function createPsp(account: PspAccount): Psp {
       return createStripe({ name, secret_key, webhook_secrets, ...limits, ...(api_base === undefined ? {} : { api_base }) });
     case "adyen":
       return createAdyen({
-        name, secret_key, webhook_secrets, merchant_account: account.merchant_account, return_url: account.return_url, ...limits,
+        name, secret_key, webhook_secrets, merchant_account: account.merchant_account, return_url: account.return_url,
+        has_multiple_partial_captures: account.has_multiple_partial_captures, ...limits,
         ...(api_base === undefined ? {} : { api_base }),
         ...(account.live_endpoint_prefix === undefined ? {} : { live_endpoint_prefix: account.live_endpoint_prefix }),
       });

@@ -2,7 +2,7 @@ import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
 import type { ModificationRow, OrderRow } from "./model.ts";
-import { hasOpenAttempt, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
+import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 
 /** What a person may do with an order. Each runs in the caller's transaction, with the order locked. */
@@ -69,7 +69,7 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
       for (const order of orders) {
         if (await isIdle(tx, order)) moved.push(await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "CANCELED", cause: "canceled", actor }));
       }
-      const attempts = await requestVoids(tx, { jobs }, orders.filter((order) => mayBeVoided(order) && !moved.some((one) => one.payment_order_id === order.payment_order_id)), actor);
+      const attempts = await requestVoids(tx, { jobs }, orders.filter((order) => mayBeVoided(order) && !moved.some((one) => one.payment_order_id === order.payment_order_id)), actor, { skips_captures: true });
       if (moved.length === 0 && attempts.length === 0) throw new AppError("state_conflict", "No order of this checkout can be canceled.");
       return { orders: await selectOrdersOfCheckouts(tx, [checkoutId]), is_under_way: attempts.length > 0 };
     },
@@ -99,7 +99,7 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
         return letter;
       }
       if (letter.queue === "payment_modify") {
-        await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: letter.subject_id } }]);
+        await redriveModification(tx, { jobs }, letter.subject_id, actor);
         return letter;
       }
       const order = await lockKnownOrder(tx, letter.subject_id);

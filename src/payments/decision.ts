@@ -33,6 +33,8 @@ export type DecisionInput = {
   };
   readonly modification: DecidableModification | null;
   readonly outcome: AttemptOutcome;
+  /** Whether the PSP gives the rest up with a last capture by itself. */
+  readonly releases_rest: boolean;
   /** The news answer a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;
   /** The PSP told it by itself: no late answer to a question that others have answered meanwhile. */
@@ -66,8 +68,6 @@ export type Decision = {
   readonly authorizes_minor: bigint;
   readonly captures_minor: bigint;
   readonly releases_minor: bigint;
-  /** Of the captures under way, how much is decided. */
-  readonly decides_minor: bigint;
   /** When to look at the order again. */
   readonly retry_delay_seconds: number | null;
   /** Why a person must look at it. */
@@ -82,7 +82,7 @@ export type Decision = {
 /** Order and attempt in these states; nothing else happens unless a field says so. */
 export function become(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause, changes: Partial<Decision> = {}): Decision {
   return {
-    order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n, decides_minor: 0n,
+    order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n,
     retry_delay_seconds: null, alarm: null, is_unchanged: false, modification: null, void_cause: null, ...changes,
   };
 }

@@ -149,7 +149,7 @@ export class Executor {
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
-      is_first_send, is_inquiry: !is_first_send, psp_call_ms, job, modification_job: null, message_id: null,
+      is_first_send, is_inquiry: !is_first_send, psp_call_ms, job, modification_job: null, is_answer_to_modification: false, message_id: null,
     });
     crashPoint("after_settlement");
   }

@@ -14,6 +14,7 @@ const authorized = (captured: bigint, amount = 100n): PspOutcome =>
   ({ kind: "authorized", psp_reference: "pi_1", authorized: money(amount), captured: money(captured), expires_at: null });
 const succeeded = (charged: bigint): PspOutcome => ({ kind: "succeeded", psp_reference: "pi_1", charged: money(charged) });
 const canceled: PspOutcome = { kind: "canceled", psp_reference: "pi_1", reason: "canceled" };
+const expired: PspOutcome = { kind: "canceled", psp_reference: "pi_1", reason: "expired" };
 const failure = (failureClass: FailureClass): Failure => ({ class: failureClass, code: "a_code", message: "A message." });
 const failed = (failureClass: FailureClass): AttemptOutcome => ({ kind: "failed", failure: failure(failureClass) });
 const unknown: AttemptOutcome = { kind: "unknown", reason: "No answer." };
@@ -27,14 +28,14 @@ const voided = (changes: Partial<DecidableModification> = {}): DecidableModifica
 
 type Changes = {
   captured?: bigint; capturing?: bigint; attempt?: Partial<DecisionInput["attempt"]>; order?: Partial<DecisionInput["order"]>; modification?: DecidableModification | null;
-} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification" | "is_webhook">>;
+} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification" | "is_webhook" | "releases_rest">>;
 
 /** News about an authorisation of 100, of which so much was captured before. */
 function decideOn(outcome: AttemptOutcome, { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {}): Decision | null {
   return decide({
     order: { status: "AUTHORIZED", status_cause: "psp_authorized", currency: "USD", amount_minor: 100n, captured_minor: captured, capturing_minor: capturing, ...order },
     attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, ...attempt },
-    modification, is_answer_to_modification: modification !== null, is_webhook: false, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification, is_answer_to_modification: modification !== null, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 
@@ -81,7 +82,7 @@ describe("a capture", () => {
     for (const outcome of [authorized(70n), done]) {
       for (const is_answer_to_modification of [true, false]) {
         expect(decideOn(outcome, { captured: 40n, capturing: 30n, modification: capture(30n), is_answer_to_modification })).toMatchObject({
-          order_status: "AUTHORIZED", captures_minor: 30n, decides_minor: 30n, releases_minor: 0n, modification: { status: "succeeded" },
+          order_status: "AUTHORIZED", captures_minor: 30n, releases_minor: 0n, modification: { status: "succeeded" },
         });
       }
     }
@@ -111,14 +112,13 @@ describe("a capture", () => {
     const decisions = [1, 2, 3, 4, 5].map((key_number) => decideOn(failed("transient_decline"), { capturing: 30n, modification: capture(30n, { key_number }) }));
     expect(decisions.map((decision) => decision?.modification?.status)).toEqual(["queued", "queued", "queued", "queued", "failed"]);
     expect(decisions.map((decision) => decision?.modification?.retry_delay_seconds)).toEqual([1, 2, 4, 8, null]);
-    expect(decisions.map((decision) => decision?.decides_minor)).toEqual([0n, 0n, 0n, 0n, 30n]);
     expect(decisions.at(-1)?.modification?.alarm).toContain("5 tries");
   });
 
   test("that the PSP refuses is given up at once, and what it asked for may be asked for again", () => {
     for (const failureClass of ["hard_decline", "invalid_request"] as const) {
       expect(decideOn(failed(failureClass), { capturing: 30n, modification: capture(30n) })).toMatchObject({
-        order_status: "AUTHORIZED", decides_minor: 30n, captures_minor: 0n, modification: { status: "failed", alarm: null },
+        is_unchanged: true, captures_minor: 0n, modification: { status: "failed", alarm: null },
       });
     }
   });
@@ -130,10 +130,43 @@ describe("a capture", () => {
   });
 
   test("of an authorisation that has ended fails and ends the order", () => {
-    expect(decideOn(canceled, { captured: 40n, capturing: 30n, modification: capture(30n) })).toMatchObject({
-      order_status: "SUCCESS", cause: "rest_released", releases_minor: 60n, decides_minor: 30n, modification: { status: "failed" },
+    expect(decideOn({ ...canceled, captured: money(40n) }, { captured: 40n, capturing: 30n, modification: capture(30n) })).toMatchObject({
+      order_status: "SUCCESS", cause: "rest_released", releases_minor: 60n, modification: { status: "failed" },
     });
-    expect(decideOn({ ...canceled, reason: "expired" }, { capturing: 30n, modification: capture(30n) })).toMatchObject({ order_status: "CANCELED", cause: "expired", decides_minor: 30n });
+    expect(decideOn({ ...expired, captured: money(0n) }, { capturing: 30n, modification: capture(30n) })).toMatchObject({ order_status: "CANCELED", cause: "expired", modification: { status: "failed" } });
+  });
+
+  test("waits for its own news when the authorisation was given up and nobody says what was taken", () => {
+    expect(decideOn(canceled, { capturing: 30n, modification: capture(30n, { status: "pending" }), is_answer_to_modification: false })).toBeNull();
+  });
+
+  test("that was made before the authorisation was given up is booked, and ends the order", () => {
+    expect(decideOn({ ...canceled, captured: money(30n) }, { capturing: 30n, modification: capture(30n) })).toMatchObject({ order_status: "SUCCESS", captures_minor: 30n, releases_minor: 70n, modification: { status: "succeeded" } });
+  });
+
+  test("is followed by a void where the PSP keeps what a last capture leaves", () => {
+    const last = { modification: capture(30n, { is_final: true }), releases_rest: false };
+    expect(decideOn(done, last)).toMatchObject({ order_status: "AUTHORIZED", captures_minor: 30n, releases_minor: 0n, void_cause: "canceled" });
+    expect(decideOn(done, { ...last, releases_rest: true })).toMatchObject({ order_status: "SUCCESS", releases_minor: 70n, void_cause: null });
+    expect(decideOn(done, { modification: capture(100n, { is_final: true }), releases_rest: false })).toMatchObject({ order_status: "SUCCESS", releases_minor: 0n, void_cause: null });
+  });
+
+  test("is not moved by what the PSP tells unclearly by itself: that is a case for a person", () => {
+    const underWay = { captured: 20n, capturing: 30n, modification: capture(30n, { status: "pending" as const }), is_answer_to_modification: false };
+    expect(decideOn(unknown, { ...underWay, is_webhook: true })).toMatchObject({ is_unchanged: true, modification: null, alarm: "No answer." });
+    expect(decideOn(unknown, underWay)).toBeNull();
+  });
+
+  test("and an authorisation are not moved by a decline, which speaks of something else", () => {
+    const declined: PspOutcome = { kind: "declined", psp_reference: "pi_2", failure: failure("hard_decline") };
+    expect(decideOn(declined)).toBeNull();
+    expect(decideOn(declined, { capturing: 30n, modification: capture(30n), is_answer_to_modification: false })).toBeNull();
+  });
+
+  test("of a payment that has ended is given up without touching the order; one that was made all the same raises an alarm", () => {
+    const over = { order: { status: "CANCELED" as const }, attempt: { status: "canceled" as const }, capturing: 30n, modification: capture(30n) };
+    expect(decideOn(failed("hard_decline"), over)).toMatchObject({ is_unchanged: true, alarm: null, modification: { status: "failed" } });
+    expect(decideOn(done, over)).toMatchObject({ is_unchanged: true, alarm: expect.stringContaining("30") as string, modification: { status: "failed", failure: { code: "captured_too_late" } } });
   });
 
   test("that the PSP reports as the opposite of what we hold raises an alarm", () => {
@@ -170,6 +203,17 @@ describe("a void", () => {
   test("is not needed for a decline of a charge that no buyer has seen", () => {
     const open: PspOutcome = { kind: "declined", psp_reference: "pi_1", failure: failure("hard_decline"), is_open: true };
     expect(decideOn(open, { order: { status: "EXECUTING" }, attempt: { status: "executing", is_known_at_psp: false } })).toMatchObject({ order_status: "FAILED", void_cause: null });
+  });
+
+  test("that the PSP refuses for good leaves money held: a person hears of it, and a waiting payment is asked about again", () => {
+    expect(decideOn(failed("hard_decline"), { modification: voided({ void_cause: "expired" }) })?.modification).toMatchObject({ status: "failed", alarm: expect.stringContaining("given up") as string });
+    expect(decideOn(failed("invalid_request"), { ...waiting, modification: voided() })).toMatchObject({ is_unchanged: true, retry_delay_seconds: 1, modification: { status: "failed", alarm: expect.any(String) as string } });
+  });
+
+  test("keeps why it began, whatever is told of the payment meanwhile", () => {
+    for (const outcome of [pending, unknown]) {
+      expect(decideOn(outcome, { ...waiting, modification: voided({ void_cause: "declined" }), is_answer_to_modification: false })).toMatchObject({ is_unchanged: true, modification: null });
+    }
   });
 
   test("that does not get through leaves the order as it is", () => {

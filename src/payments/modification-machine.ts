@@ -29,8 +29,9 @@ export function decideModification(input: DecisionInput): Decision | null {
     case "not_sent":
       return afterFailure(input, modification, seen.failure, "not_sent");
     case "accepted":
-    case "unknown":
       return unchanged(input, { modification: stillOpen(input, modification, seen) });
+    case "unknown":
+      return decideUnclear(input, modification, seen);
   }
 }
 
@@ -52,27 +53,34 @@ export function decideVoid(
       return become("CANCELED", "canceled", cause, { error: { code: cause, message: "The payment was given up." }, modification: succeeded });
     }
     case "unchanged": {
-      // The state itself may be news: the buyer has authenticated, say.
-      const isState = input.outcome.kind === "authorized" || !is_answer_to_modification;
       const still = is_answer_to_modification ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not given it up." }) : null;
-      return { ...(isState ? decideCharge(input) ?? unchanged(input) : unchanged(input)), modification: still };
+      // The buyer has authenticated meanwhile. Anything else is for the void to end, and keeps why it began.
+      return { ...(input.outcome.kind === "authorized" ? decideCharge(input) ?? unchanged(input) : unchanged(input)), modification: still };
     }
-    case "failed": {
-      const isCharged = input.outcome.kind === "succeeded";
-      return { ...(isCharged ? decideCharge(input) ?? unchanged(input) : unchanged(input)), modification: failedFor(input, modification, seen.failure) };
+    case "failed":
+    case "not_sent": {
+      const decided = failedFor(input, modification, seen.failure);
+      if (input.outcome.kind === "succeeded") return { ...decideCharge(input) ?? unchanged(input), modification: { ...decided, alarm: null } };
+      // Given up the giving up: the payment is asked about as before.
+      return unchanged(input, { modification: decided, retry_delay_seconds: decided.status === "failed" ? 1 : null });
     }
-    case "not_sent":
-      return unchanged(input, { modification: failedFor(input, modification, seen.failure) });
     case "accepted":
     case "unknown":
-      return is_answer_to_modification ? unchanged(input, { modification: stillOpen(input, modification, seen) }) : decideCharge(input);
+      return is_answer_to_modification ? unchanged(input, { modification: stillOpen(input, modification, seen) }) : unchanged(input);
   }
 }
 
 function seenBy({ outcome, order, attempt, is_first_send }: DecisionInput, { kind, amount_minor }: DecidableModification): Seen {
-  if (outcome.kind === "registered") return { kind: "unchanged" };
+  // A decline is about the charge, and that was authorised.
+  if (outcome.kind === "registered" || (outcome.kind === "declined" && attempt.status === "authorized")) return { kind: "unchanged" };
   const money = { amount_minor: amount_minor ?? attempt.amount_minor, currency: toCurrencyCode(order.currency) };
   return doubted(changeSeenIn(outcome, { kind, money, captured_before_minor: order.captured_minor }), is_first_send);
+}
+
+/** An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our change: a person looks. */
+function decideUnclear(input: DecisionInput, modification: DecidableModification, seen: Extract<Seen, { kind: "unknown" }>): Decision | null {
+  if (input.is_answer_to_modification) return unchanged(input, { modification: stillOpen(input, modification, seen) });
+  return input.is_webhook ? unchanged(input, { alarm: seen.reason }) : null;
 }
 
 /** Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP. */
@@ -81,8 +89,6 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
   switch (outcome.kind) {
     case "canceled":
       return end(input, outcome.reason);
-    case "declined":
-      return outcome.is_open === true ? null : end(input, "canceled");
     case "succeeded":
     case "authorized": {
       const total_minor = outcome.kind === "succeeded" ? outcome.charged.amount_minor : outcome.captured.amount_minor;
@@ -94,6 +100,8 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
     }
     case "unknown":
       return input.is_webhook ? unchanged(input, { alarm: outcome.reason }) : null;
+    // What is authorised cannot be declined: whoever says so speaks of something else.
+    case "declined":
     case "pending":
     case "not_sent":
     case "registered":
@@ -105,13 +113,16 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
 }
 
 function afterCapture(input: DecisionInput, { amount_minor, is_final }: DecidableModification, psp_reference: string | null): Decision {
-  const { order } = input;
+  const { order, outcome, releases_rest } = input;
   const captures_minor = amount_minor ?? 0n;
   const rest_minor = order.amount_minor - order.captured_minor - captures_minor;
-  const booked = { captures_minor, decides_minor: captures_minor, modification: modified("succeeded", { psp_reference }) };
-  return is_final || rest_minor === 0n
-    ? become("SUCCESS", "succeeded", "captured", { ...booked, releases_minor: rest_minor })
-    : become(order.status, "authorized", order.status_cause, booked);
+  const booked = { captures_minor, modification: modified("succeeded", { psp_reference }) };
+  const isClosed = outcome.kind === "succeeded" || outcome.kind === "canceled";
+  if (rest_minor === 0n || isClosed || (is_final && releases_rest)) {
+    return become("SUCCESS", "succeeded", "captured", { ...booked, releases_minor: rest_minor });
+  }
+  // Where the PSP keeps the rest, it is given up by a void of its own.
+  return become(order.status, "authorized", order.status_cause, { ...booked, void_cause: is_final ? "canceled" : null });
 }
 
 const afterVoid = (input: DecisionInput, { void_cause }: DecidableModification, psp_reference: string | null): Decision =>
@@ -133,21 +144,20 @@ function decideStill(input: DecisionInput, modification: DecidableModification):
 
 function afterFailure(input: DecisionInput, modification: DecidableModification, failure: Failure, kind: "failed" | "not_sent"): Decision {
   const decided = failedFor(input, modification, failure);
-  const decides_minor = decided.status === "failed" && modification.kind === "capture" ? modification.amount_minor ?? 0n : 0n;
   const { outcome } = input;
   // The state that refuses the change is itself the end of the authorisation.
   if (kind === "failed" && failure.code === authorization_ended && outcome.kind !== "failed") {
-    return { ...end(input, outcome.kind === "canceled" ? outcome.reason : "canceled"), decides_minor, modification: decided };
+    return { ...end(input, outcome.kind === "canceled" ? outcome.reason : "canceled"), modification: { ...decided, alarm: null } };
   }
-  return decides_minor === 0n ? unchanged(input, { modification: decided })
-    : become(input.order.status, input.attempt.status, input.order.status_cause, { decides_minor, modification: decided });
+  return unchanged(input, { modification: decided });
 }
 
-/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. */
+/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. A void that fails leaves money held: a person hears of it. */
 function failedFor(input: DecisionInput, modification: DecidableModification, failure: Failure): ModificationDecision {
   const delay = retryDelay(input, failure, modification.key_number);
   if (delay !== undefined) return modified("queued", { failure, is_new_key: true, retry_delay_seconds: delay });
   const isExhausted = input.policies[failure.class].strategy !== "none";
+  if (modification.kind === "void" && !isExhausted) return modified("failed", { failure, alarm: `It could not be given up at the PSP: ${failure.message}` });
   return modified("failed", { failure, alarm: isExhausted ? `Given up after ${modification.key_number} tries: ${failure.message}` : null });
 }
 
@@ -163,13 +173,12 @@ function stillOpen(input: DecisionInput, { inquiry_count }: DecidableModificatio
 }
 
 /** The attempt was closed before its modification was decided. */
-function decideTooLate(input: DecisionInput, modification: DecidableModification, seen: Seen): Decision | null {
-  if (seen.kind === "done" && modification.kind === "capture") {
-    return unchanged(input, { alarm: `The PSP reports a capture of ${modification.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.` });
-  }
-  const failure: Failure = seen.kind === "failed" ? seen.failure : { class: "hard_decline", code: authorization_ended, message: "The payment had ended." };
-  const decides_minor = modification.kind === "capture" ? modification.amount_minor ?? 0n : 0n;
-  return become(input.order.status, input.attempt.status, input.order.status_cause, { decides_minor, is_unchanged: decides_minor === 0n, modification: modified("failed", { failure }) });
+function decideTooLate(input: DecisionInput, modification: DecidableModification, seen: Seen): Decision {
+  const isMade = seen.kind === "done" && modification.kind === "capture";
+  const code = isMade ? "captured_too_late" : authorization_ended;
+  const failure: Failure = seen.kind === "failed" ? seen.failure : { class: "hard_decline", code, message: "The payment had ended." };
+  const alarm = isMade ? `The PSP reports a capture of ${modification.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.` : null;
+  return unchanged(input, { alarm, modification: modified("failed", { failure }) });
 }
 
 /** News about a decided modification: a repetition, or the opposite of what we hold. */

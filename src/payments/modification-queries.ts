@@ -35,19 +35,25 @@ export async function insertModification(tx: Queryable, draft: NewModification):
 
 export type NewVoid = { readonly modification_id: ModificationId; readonly attempt_id: string; readonly void_cause: VoidCause; readonly created_by: string };
 
-/** Stores voids of attempts that have none; gives the ids of those that are new. */
+/**
+ * Stores voids of attempts that have none, and gives the ids of those that are new. Who cancels a payment that is
+ * being given up because its card was declined wants no other attempt to follow: that void changes its cause.
+ */
 export async function insertVoids(tx: Queryable, drafts: readonly NewVoid[]): Promise<ModificationId[]> {
   if (drafts.length === 0) return [];
-  const rows = await tx.query<{ modification_id: ModificationId }>(
-    `insert into payment_modifications (modification_id, attempt_id, payment_order_id, kind, currency, is_final, void_cause, created_by)
+  const rows = await tx.query<{ modification_id: ModificationId; is_new: boolean }>(
+    `insert into payment_modifications as m (modification_id, attempt_id, payment_order_id, kind, currency, is_final, void_cause, created_by)
      select d.modification_id, a.attempt_id, a.payment_order_id, 'void', a.currency, true, d.void_cause, d.created_by
        from json_to_recordset($1::json) as d (modification_id text, attempt_id text, void_cause text, created_by text)
        join payment_attempts a on a.attempt_id = d.attempt_id
-     on conflict (attempt_id) where kind = 'void' and status <> 'failed' do nothing
-     returning modification_id`,
+      order by a.attempt_id
+     on conflict (attempt_id) where kind = 'void' and status <> 'failed'
+     do update set void_cause = excluded.void_cause, updated_at = now()
+      where m.void_cause = 'declined' and excluded.void_cause <> 'declined' and m.status <> 'succeeded'
+     returning m.modification_id, m.xmax = 0 as is_new`,
     [JSON.stringify(drafts)],
   );
-  return rows.map((row) => row.modification_id);
+  return rows.filter(({ is_new }) => is_new).map(({ modification_id }) => modification_id);
 }
 
 /** All modifications of an order's charges, oldest first. */
@@ -57,8 +63,8 @@ export function selectModifications(db: Queryable, paymentOrderId: string): Prom
        from payment_modifications m
       where m.attempt_id in (
         select a.attempt_id from payment_attempts a
-          join payment_orders o on o.checkout_id = a.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
-         where o.payment_order_id = $1)
+         where a.payment_order_id = $1
+            or (a.payment_order_id is null and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1)))
       order by m.modification_id`,
     [paymentOrderId],
   );
@@ -66,6 +72,18 @@ export function selectModifications(db: Queryable, paymentOrderId: string): Prom
 
 export function selectModificationsById(db: Queryable, modificationIds: readonly string[]): Promise<ModificationRow[]> {
   return db.query<ModificationRow>(`select ${columns} from payment_modifications m where m.modification_id = any ($1::text[])`, [textArray(modificationIds)]);
+}
+
+/** By a PSP's own references of them. */
+export function selectModificationsByReference(db: Queryable, psp_reference: string): Promise<ModificationRow[]> {
+  return db.query<ModificationRow>(`select ${columns} from payment_modifications m where m.psp_reference = $1`, [psp_reference]);
+}
+
+/** Whether the PSP may know a modification of the attempt by a reference that we have not heard yet. */
+export async function hasUnnamedModification(db: Queryable, attemptId: string): Promise<boolean> {
+  const rows = await db.query(
+    "select 1 from payment_modifications where attempt_id = $1 and psp_reference is null and status in ('executing', 'pending', 'unknown')", [attemptId]);
+  return rows.length > 0;
 }
 
 /** The next modification of each attempt that waits for its turn. */
@@ -89,6 +107,7 @@ export type PursuableRow = {
   readonly psp_key: string;
   readonly amount_minor: bigint | null;
   readonly is_final: boolean;
+  readonly void_cause: VoidCause | null;
   readonly created_at: Timestamp;
   readonly attempt_id: AttemptId;
   readonly checkout_id: CheckoutId;
@@ -133,13 +152,15 @@ export async function writeModifications(tx: Queryable, rows: readonly SettledMo
   await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
 }
 
-/** Attempts whose authorisation is over and that nobody gives up yet. */
+/** Attempts whose authorisation is over and that nobody gives up yet. One that the PSP refused to give up waits for a person. */
 export async function selectExpiredAuthorizations(tx: Queryable, limit: number): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(
     `select a.attempt_id
        from payment_attempts a
       where a.status = 'authorized' and a.authorization_expires_at <= now()
-        and not exists (select from payment_modifications m where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed'))
+        and not exists (
+          select from payment_modifications m
+           where m.attempt_id = a.attempt_id and (m.status not in ('succeeded', 'failed') or (m.void_cause = 'expired' and m.status = 'failed')))
       order by a.authorization_expires_at
       limit $1`,
     [limit],

@@ -22,6 +22,9 @@ export type ModificationWorkerOptions = {
   readonly idle_poll_ms: number;
 };
 
+/** How soon one is looked at again whose PSP takes no calls now. */
+const held_back_seconds = 1;
+
 type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly is_first_send: boolean };
 
 /** Brings captures and voids forward, those of one attempt one after another. */
@@ -57,18 +60,22 @@ export class ModificationWorker {
 
   /** Those whose turn has not come are queued again when it does. */
   async #claim(tx: Transaction, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
-    const { jobs } = this.#options;
+    const { jobs, router } = this.#options;
     const claimed = await jobs.claim(tx, "payment_modify", count);
     if (claimed.length === 0) return { claimed_count: 0, tasks: [] };
     const jobOf = new Map(claimed.map((job) => [job.data.modification_id, job]));
     const rows = await lockForModification(tx, [...jobOf.keys()]);
-    const tasks = rows.flatMap((row): Task[] => {
+    const ready = rows.flatMap((row): Task[] => {
       const job = jobOf.get(row.modification_id);
       const isQueued = row.status === "queued";
       const isOver = row.status === "succeeded" || row.status === "failed";
       return job === undefined || isOver || (isQueued && row.is_blocked) ? [] : [{ row, job, is_first_send: isQueued }];
     });
+    // While calls to its PSP are held back a modification keeps its state, and uses up no try.
+    const tasks = ready.filter(({ row: { psp } }) => router.has(psp) && router.callsAllowedFor(psp) > 0 && router.placesFreeFor(psp) > 0);
+    const later = ready.filter((task) => !tasks.includes(task));
     await startModifications(tx, tasks.map(({ row }) => row.modification_id));
+    await jobs.enqueue(tx, "payment_modify", later.map(({ row }) => ({ data: { modification_id: row.modification_id }, start_after_seconds: held_back_seconds })));
     const busy = new Set(tasks.map(({ job }) => job));
     await jobs.complete(tx, "payment_modify", claimed.filter((job) => !busy.has(job)));
     return { claimed_count: claimed.length, tasks };
@@ -89,7 +96,7 @@ export class ModificationWorker {
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id: row.payment_order_id, attempt_id: row.attempt_id, modification_id: row.modification_id, outcome, actor: executor_actor,
-      is_first_send, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job, message_id: null,
+      is_first_send, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job, is_answer_to_modification: true, message_id: null,
     });
     crashPoint("after_settlement");
     this.#options.jobs.wake("payment_modify");
@@ -97,8 +104,11 @@ export class ModificationWorker {
 
   async #ask({ row, is_first_send }: Task): Promise<ModificationAnswer> {
     const { router } = this.#options;
-    const isOpen = row.attempt_status === "authorized" || (row.kind === "void" && openAttemptStatuses.includes(row.attempt_status));
-    if (isOpen) return router.modify(row.psp, requestOf(row, is_first_send));
+    const isAuthorized = row.attempt_status === "authorized";
+    if (isAuthorized && row.void_cause === "declined") {
+      return { kind: "failed", failure: { class: "hard_decline", code: "paid_meanwhile", message: "The buyer has authorised it meanwhile." } };
+    }
+    if (isAuthorized || (row.kind === "void" && openAttemptStatuses.includes(row.attempt_status))) return router.modify(row.psp, requestOf(row, is_first_send));
     return { kind: "failed", failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." } };
   }
 

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderRow } from "./model.ts";
-import { insertModification, insertVoids, selectModifications } from "./modification-queries.ts";
+import { insertModification, insertVoids, selectModifications, selectModificationsById } from "./modification-queries.ts";
 import { selectAttempts } from "./queries.ts";
 
 /** A capture as the HTTP door hands it over. */
@@ -55,14 +55,18 @@ function repeated(before: ModificationRow, { capture_id, fingerprint }: CaptureR
 
 /**
  * Has the PSP give up what locked orders of one checkout still hold there: authorisations, payments that wait for their
- * buyer, a page. Gives the attempts concerned; none: there is nothing to give up. Errors: `state_conflict` while a capture is under way.
+ * buyer, a page. Gives the attempts concerned; none: there is nothing to give up. Errors: `state_conflict` while a
+ * capture is under way, unless such orders are to be left alone.
  */
-export async function requestVoids(tx: Transaction, { jobs }: Parts, orders: readonly OrderRow[], actor: string): Promise<readonly AttemptRow[]> {
+export async function requestVoids(
+  tx: Transaction, { jobs }: Parts, orders: readonly OrderRow[], actor: string, options: { readonly skips_captures: boolean } = { skips_captures: false },
+): Promise<readonly AttemptRow[]> {
   const attempts: AttemptRow[] = [];
   for (const order of orders) {
     const live = (await selectAttempts(tx, order.payment_order_id)).find((attempt) => attempt.status === "authorized" || attempt.status === "pending");
     if (live === undefined || attempts.some((attempt) => attempt.attempt_id === live.attempt_id)) continue;
     if ((await selectModifications(tx, order.payment_order_id)).some((one) => isOpen(one) && one.kind === "capture")) {
+      if (options.skips_captures) continue;
       throw new AppError("state_conflict", "A capture of this order is under way.", { retry_after_seconds: 1 });
     }
     attempts.push(live);
@@ -70,6 +74,19 @@ export async function requestVoids(tx: Transaction, { jobs }: Parts, orders: rea
   const voids = await insertVoids(tx, attempts.map(({ attempt_id }) => ({ modification_id: newId("mod"), attempt_id, void_cause: "canceled", created_by: actor })));
   await jobs.enqueue(tx, "payment_modify", voids.map((modification_id) => ({ data: { modification_id } })));
   return attempts;
+}
+
+/** Takes a modification that was given up on again: one that is open is asked about, a failed void begins anew. Errors: `state_conflict`. */
+export async function redriveModification(tx: Transaction, { jobs }: Parts, modificationId: string, actor: string): Promise<void> {
+  const [modification] = await selectModificationsById(tx, [modificationId]);
+  if (modification === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`);
+  const { attempt_id, status, void_cause } = modification;
+  if (isOpen(modification)) return jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
+  if (status === "succeeded" || void_cause === null) {
+    throw new AppError("state_conflict", `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: ask for another one, with a new capture_id"}.`);
+  }
+  const voids = await insertVoids(tx, [{ modification_id: newId("mod"), attempt_id, void_cause, created_by: actor }]);
+  await jobs.enqueue(tx, "payment_modify", voids.map((modification_id) => ({ data: { modification_id } })));
 }
 
 const isOpen = ({ status }: ModificationRow): boolean => status !== "succeeded" && status !== "failed";

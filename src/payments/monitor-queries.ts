@@ -74,17 +74,30 @@ export type UnresolvedFilter = {
 /** Orders that are not final, or a capture or void of which is not, longest waiting first, each with its newest attempt. */
 export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promise<UnresolvedRow[]> {
   return db.query<UnresolvedRow>(
-    `select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
+    `with waiting as (
+       select o.payment_order_id from payment_orders o where o.status <> 'SUCCESS' and o.status in ${movingStates}
+       union
+       select o.payment_order_id
+         from payment_modifications m
+         join payment_attempts a on a.attempt_id = m.attempt_id
+         join payment_orders o on o.checkout_id = a.checkout_id and (m.payment_order_id is null or m.payment_order_id = o.payment_order_id)
+        where m.status in ('queued', 'executing', 'pending', 'unknown')
+       union
+       -- Held beyond its time: nobody could give it up.
+       select a.payment_order_id from payment_attempts a where a.status = 'authorized' and a.authorization_expires_at <= now() and a.payment_order_id is not null
+     )
+     select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
             floor(extract(epoch from now() - w.since))::int as status_age_seconds,
             a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
             coalesce(m.failure_message, o.error_message) as error_message
-       from payment_orders o
+       from waiting
+       join payment_orders o on o.payment_order_id = waiting.payment_order_id
        cross join lateral (
          select occurred_at from payment_order_transitions t
           where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
        ) t
        left join lateral (
-         select attempt_id, psp, inquiry_count from payment_attempts a
+         select attempt_id, psp, inquiry_count, authorization_expires_at from payment_attempts a
           where a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
           order by a.created_at desc limit 1
        ) a on true
@@ -93,9 +106,8 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed')
           order by m.modification_id limit 1
        ) m on true
-       cross join lateral (select case when o.status = 'AUTHORIZED' then m.created_at else t.occurred_at end as since) w
-      where o.status <> 'SUCCESS' and (o.status in ${movingStates} or m.modification_id is not null)
-        and w.since <= now() - $1 * interval '1 second'
+       cross join lateral (select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since) w
+      where w.since <= now() - $1 * interval '1 second'
         and ($3::timestamptz is null or (w.since, o.payment_order_id) > ($3, $4::text))
       order by w.since, o.payment_order_id
       limit $2`,

@@ -12,6 +12,8 @@ export type News = {
   readonly outcome: AttemptOutcome;
   readonly actor: string;
   readonly is_first_send: boolean;
+  /** It answers a request of ours for the modification. */
+  readonly is_answer_to_modification: boolean;
   readonly is_inquiry: boolean;
   /** How long the PSP took to say it; null when it came by webhook. */
   readonly psp_call_ms: number | null;

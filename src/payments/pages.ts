@@ -66,7 +66,7 @@ export class Pages {
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id: null, attempt_id: task.attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
-      is_first_send: task.is_first_send, is_inquiry: false, psp_call_ms, job: null, modification_job: null, message_id: null,
+      is_first_send: task.is_first_send, is_inquiry: false, psp_call_ms, job: null, modification_job: null, is_answer_to_modification: false, message_id: null,
     });
     crashPoint("after_settlement");
   }

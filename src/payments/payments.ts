@@ -9,6 +9,8 @@ import { createActions, type Actions } from "./actions.ts";
 import { createAuthorizationExpiry } from "./authorization-expiry.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
+import type { ModificationRow } from "./model.ts";
+import { resolveModification, type Resolution } from "./modification-resolution.ts";
 import { ModificationWorker } from "./modification-worker.ts";
 import { createMonitor } from "./monitor.ts";
 import { Pages } from "./pages.ts";
@@ -62,6 +64,8 @@ export type Payments = {
   readonly intake: Intake;
   /** What a person may do with orders. */
   readonly actions: Actions;
+  /** What a person knows of a capture or void that the PSP does not tell. */
+  readonly resolveModification: (modificationId: string, resolution: Resolution, actor: string) => Promise<ModificationRow>;
   /** What brings payments forward; any number of processes may run them. */
   readonly workers: { start(): void; stop(): Promise<void> };
 };
@@ -92,6 +96,7 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
       ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
       limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
     }),
+    resolveModification: (modificationId, resolution, actor) => resolveModification({ ...parts, settlement }, modificationId, resolution, actor),
     actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
     workers: {
       start: () => workers.forEach((worker) => worker.start()),

@@ -8,7 +8,8 @@ import type { SettledOrder } from "./settlement-queries.ts";
 export function orderRowOf({ news, row, decision }: Settled, authorization_seconds: number): SettledOrder {
   const { outcome } = news;
   const page = outcome.kind === "registered" ? outcome : null;
-  const isOfCharge = row.modification_id === null && "psp_reference" in outcome;
+  // Those of a capture or void are references of that.
+  const isOfCharge = "psp_reference" in outcome && outcome.kind !== "done" && outcome.kind !== "accepted";
   const psp_reference = isOfCharge ? outcome.psp_reference : null;
   return {
     payment_order_id: row.payment_order_id,
@@ -17,7 +18,6 @@ export function orderRowOf({ news, row, decision }: Settled, authorization_secon
     cause: decision.cause,
     actor: news.actor,
     captured_minor: String(row.captured_minor + decision.captures_minor),
-    capturing_minor: String(row.capturing_minor - decision.decides_minor),
     attempt_status: decision.attempt_status,
     psp_reference,
     psp_token: page?.page_token ?? row.page_token ?? psp_reference,
@@ -49,7 +49,7 @@ export function modificationRowOf({ news, row, decision }: Settled): SettledModi
     status: modification.status,
     psp_reference: modification.psp_reference,
     is_new_key: modification.is_new_key,
-    is_inquired: news.modification_job !== null && !news.is_first_send,
+    is_inquired: news.is_answer_to_modification && !news.is_first_send,
     failure_class: modification.failure?.class ?? null,
     failure_code: modification.failure?.code ?? null,
     failure_message: modification.failure?.message ?? null,

@@ -146,7 +146,6 @@ export type SettledOrder = {
   readonly actor: string;
   /** Digits; a JSON number could not hold every bigint. */
   readonly captured_minor: string;
-  readonly capturing_minor: string;
   readonly attempt_status: string;
   readonly psp_reference: string | null;
   readonly failure_class: string | null;

@@ -3,6 +3,7 @@ import { newId } from "../ids.ts";
 import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
+import type { PspRouter } from "../psp/psp.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { DecisionInput } from "./decision.ts";
@@ -17,6 +18,7 @@ import { decide } from "./state-machine.ts";
 export type SettlementOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
+  readonly router: PspRouter;
   readonly policies: RetryPolicies;
   readonly commission_basis_points: bigint;
   /** After how long an authorisation is given up, if the PSP does not end it sooner. */
@@ -77,19 +79,22 @@ export class Settlement {
   }
 
   async #settleRound(tx: Transaction, news: readonly OrderNews[]): Promise<void> {
-    const { jobs, policies, random } = this.#options;
+    const { jobs, policies, random, router } = this.#options;
     const rows = new Map((await lockForSettlement(tx, news)).map((row) => [row.payment_order_id as string, row]));
     const settled = news.flatMap((one): Settled[] => {
       const row = rows.get(one.payment_order_id);
       if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
-      const decision = decide({ ...factsOf(row), ...factsOfNews(one), policies, random: random() });
+      // An account that is configured no more still has old news.
+      const releases_rest = !router.has(row.psp) || router.get(row.psp).releases_rest;
+      const decision = decide({ ...factsOf(row), ...factsOfNews(one), releases_rest, policies, random: random() });
       return decision === null ? [] : [{ news: one, row, decision }];
     });
     const written = settled.filter(({ decision }) => !decision.is_unchanged);
     await Promise.all([
       this.#post(tx, written),
-      writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options.authorization_seconds))),
+      // What is captured now is under way no more: said first, for a constraint bounds the two together.
       writeModifications(tx, settled.flatMap(modificationRowOf)),
+      writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options.authorization_seconds))),
       this.#followUp(tx, settled),
       this.#followModificationsUp(tx, settled),
       jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
@@ -132,8 +137,10 @@ export class Settlement {
         : [{ data: { modification_id }, start_after_seconds: modification.retry_delay_seconds }]);
     const voids = await insertVoids(tx, first.flatMap(({ news, row, decision: { void_cause } }) =>
       void_cause === null ? [] : [{ modification_id: newId("mod"), attempt_id: row.attempt_id, void_cause, created_by: news.actor }]));
-    const freed = first.filter(({ decision: { modification } }) => modification?.status === "succeeded" || modification?.status === "failed");
-    const next = freed.length === 0 ? [] : await selectNextQueued(tx, freed.map(({ row }) => row.attempt_id));
+    // One that goes back to the queue may stand behind another now.
+    const freed = first.filter(({ decision: { modification } }) => modification !== null && ["succeeded", "failed", "queued"].includes(modification.status));
+    const waiting = freed.length === 0 ? [] : await selectNextQueued(tx, freed.map(({ row }) => row.attempt_id));
+    const next = waiting.filter((id) => !again.some(({ data }) => data.modification_id === id) && !voids.includes(id));
     await jobs.enqueue(tx, "payment_modify", [...again, ...[...voids, ...next].map((modification_id) => ({ data: { modification_id } }))]);
     await buryAll(tx, first.flatMap(({ row, decision: { modification } }): DeadLetterDraft[] =>
       row.modification_id === null || modification === null || modification.alarm === null ? [] : [{
@@ -159,6 +166,6 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
 }
 
 const factsOfNews = (
-  { outcome, is_first_send, modification_job, message_id }: OrderNews,
+  { outcome, is_first_send, is_answer_to_modification, message_id }: OrderNews,
 ): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification" | "is_webhook"> =>
-  ({ outcome, is_first_send, is_answer_to_modification: modification_job !== null, is_webhook: message_id !== null });
+  ({ outcome, is_first_send, is_answer_to_modification, is_webhook: message_id !== null });

@@ -33,7 +33,7 @@ function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}
     attempt: {
       status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, ...attempt,
     },
-    modification: null, is_answer_to_modification: false, is_webhook: false, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification: null, is_answer_to_modification: false, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 

@@ -2,11 +2,11 @@ import type { Database } from "../db/db.ts";
 import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import type { PspRouter, WebhookNews } from "../psp/psp.ts";
+import type { AttemptNews, PspRouter, WebhookNews } from "../psp/psp.ts";
 import { selectOpenMessages, markMessages, paymentStatusPsp, readPaymentStatus, type MessageRow } from "../webhooks/webhooks.ts";
 import type { AttemptOutcome } from "./decision.ts";
 import type { AttemptRow } from "./model.ts";
-import { selectModificationsById } from "./modification-queries.ts";
+import { hasUnnamedModification, selectModificationsById, selectModificationsByReference } from "./modification-queries.ts";
 import { selectAttempts } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 import type { Settlement } from "./settlement.ts";
@@ -86,7 +86,7 @@ export class WebhookApplier {
       settled.push(settlement.settle({
         payment_order_id: reading.attempt.payment_order_id, attempt_id: reading.attempt.attempt_id,
         modification_id: reading.modification_id, outcome: reading.outcome, actor: `webhook:${message.psp}`,
-        is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, message_id: message.message_id,
+        is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, is_answer_to_modification: false, message_id: message.message_id,
       }));
     }
     await Promise.all(settled);
@@ -101,16 +101,23 @@ export class WebhookApplier {
     const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
     const news = this.#options.router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
     if (news === null) return "ignored";
-    if ("modification_id" in news) return this.#readModification(news, message.psp);
-    const attempt = news.attempt_id === null ? undefined : attempts.get(news.attempt_id);
-    return attempt === undefined || attempt.psp !== message.psp ? "unmatched" : { attempt, modification_id: null, outcome: news.outcome };
+    return "modification_id" in news ? this.#readModification(news, attempts, message.psp) : readAttempt(news, attempts, message.psp);
   }
 
-  async #readModification(news: Extract<WebhookNews, { modification_id: string }>, psp: string): Promise<Reading> {
+  /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
+  async #readModification(
+    news: Extract<WebhookNews, { modification_reference: string }>, attempts: ReadonlyMap<string, AttemptRow>, psp: string,
+  ): Promise<Reading> {
     const { database } = this.#options;
-    const [modification] = await selectModificationsById(database, [news.modification_id]);
+    const { modification_id, modification_reference, outcome, otherwise } = news;
+    const [modification] = modification_id === null
+      ? await selectModificationsByReference(database, modification_reference) : await selectModificationsById(database, [modification_id]);
     const [attempt] = modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
-    return attempt === undefined || attempt.psp !== psp ? "unmatched" : { attempt, ...news };
+    if (modification !== undefined && attempt?.psp === psp) return { attempt, modification_id: modification.modification_id, outcome };
+    if (otherwise === null) return modification_id === null ? "ignored" : "unmatched";
+    const ofPerson = readAttempt(otherwise, attempts, psp);
+    if (typeof ofPerson === "string") return ofPerson;
+    return (await hasUnnamedModification(database, ofPerson.attempt.attempt_id)) ? "unmatched" : ofPerson;
   }
 
   async #readPaymentStatus(message: MessageRow): Promise<Reading> {
@@ -130,4 +137,9 @@ export class WebhookApplier {
         return { attempt, modification_id: null, outcome: { kind: "pending", psp_reference: status.token, next_action: null } };
     }
   }
+}
+
+function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
+  const attempt = news.attempt_id === null ? undefined : attempts.get(news.attempt_id);
+  return attempt === undefined || attempt.psp !== psp ? "unmatched" : { attempt, modification_id: null, outcome: news.outcome };
 }

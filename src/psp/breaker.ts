@@ -3,7 +3,7 @@ import { breakerOpen } from "../metrics.ts";
 
 export type BreakerOptions = { readonly failures_in_a_row: number; readonly open_seconds: number };
 
-type Outcome = { readonly kind: string; readonly failure?: { readonly class: string } };
+type Outcome = { readonly kind: string; readonly is_unasked?: true; readonly failure?: { readonly class: string } };
 
 type State =
   | { readonly kind: "closed"; failures_in_a_row: number }
@@ -93,5 +93,5 @@ export class Breaker {
 
 /** A PSP that cannot be reached or does not answer clearly counts as failing; a decline is a clear answer. */
 function isPspFailing(outcome: Outcome): boolean {
-  return outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
+  return (outcome.kind === "unknown" && outcome.is_unasked !== true) || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
 }

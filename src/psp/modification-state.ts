@@ -1,3 +1,4 @@
+import type { Money } from "../money/money.ts";
 import type { Failure, ModificationAnswer, ModificationOutcome, ModificationRequest } from "./port.ts";
 
 type Change = Pick<ModificationRequest, "kind" | "money" | "captured_before_minor">;
@@ -12,15 +13,16 @@ export const authorization_ended = "authorization_ended";
 export function changeSeenIn(state: ModificationAnswer, change: Change): ModificationOutcome | { readonly kind: "unchanged" } {
   switch (state.kind) {
     case "succeeded":
-      return afterTotal(state.charged.amount_minor, true, state.psp_reference, change);
+      return afterTotal(state.charged, true, state.psp_reference, change);
     case "authorized":
-      return afterTotal(state.captured.amount_minor, false, state.psp_reference, change);
+      return afterTotal(state.captured, false, state.psp_reference, change);
     case "canceled":
-      return change.kind === "void" ? { kind: "done", psp_reference: state.psp_reference } : ended;
+      if (change.kind === "void") return { kind: "done", psp_reference: state.psp_reference };
+      // Without a total nobody can say whether the capture came before: only its own news can.
+      return state.captured === undefined ? { kind: "unchanged" } : afterTotal(state.captured, true, state.psp_reference, change);
     case "declined":
       // Declined for good while it was to be given up: as good as given up.
-      if (state.is_open === true) return { kind: "unchanged" };
-      return change.kind === "void" ? { kind: "done", psp_reference: state.psp_reference } : ended;
+      return change.kind === "void" && state.is_open !== true ? { kind: "done", psp_reference: state.psp_reference } : { kind: "unchanged" };
     case "pending":
       return { kind: "unchanged" };
     case "done":
@@ -32,8 +34,9 @@ export function changeSeenIn(state: ModificationAnswer, change: Change): Modific
   }
 }
 
-function afterTotal(captured_minor: bigint, isClosed: boolean, psp_reference: string, change: Change): ReturnType<typeof changeSeenIn> {
+function afterTotal(captured: Money, isClosed: boolean, psp_reference: string | null, change: Change): ReturnType<typeof changeSeenIn> {
   const { kind, money, captured_before_minor } = change;
+  const captured_minor = captured.amount_minor;
   if (kind === "capture" && captured_minor === captured_before_minor + money.amount_minor) return { kind: "done", psp_reference };
   if (captured_minor < captured_before_minor) return { kind: "unchanged" };
   if (captured_minor === captured_before_minor) {

@@ -67,14 +67,18 @@ export type PspOutcome =
   | { readonly kind: "authorized"; readonly psp_reference: string; readonly authorized: Money; readonly captured: Money; readonly expires_at: Date | null }
   /** `is_open`: the buyer could still pay it at the PSP, with another card say. */
   | { readonly kind: "declined"; readonly psp_reference: string | null; readonly failure: Failure; readonly is_open?: boolean }
-  /** Closed without a charge, and no charge can follow: a page that expired or was given up, say. */
-  | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled" }
+  /**
+   * Closed, and no charge can follow: a page that expired, an authorisation that was given up. `captured`: what was taken of an
+   * authorisation before; left out where the PSP does not say so.
+   */
+  | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled"; readonly captured?: Money }
   /** The PSP waits for the buyer or a review. */
   | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: Record<string, unknown> | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure }
   /** It may or may not have happened; only asking, a webhook or a settlement line can tell. */
-  | { readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number };
+  /** `is_unasked`: no call was made, so it says nothing about the PSP's health. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true };
 
 /** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
 export type PageOutcome =
@@ -131,11 +135,13 @@ export type VerifiedWebhook = {
 
 export type WebhookHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
+export type AttemptNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome };
+
 /** What a stored webhook says about an attempt or a change of one; null: nothing that concerns a payment. */
 export type WebhookNews =
-  | { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome }
-  | { readonly modification_id: string; readonly outcome: ModificationOutcome }
-  | null;
+  /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
+  | { readonly modification_id: string | null; readonly modification_reference: string; readonly outcome: ModificationOutcome; readonly otherwise: AttemptNews | null }
+  | AttemptNews | null;
 
 export type Psp = {
   readonly name: string;
@@ -145,6 +151,8 @@ export type Psp = {
   readonly pages: PspPages | null;
   /** Asks what became of an attempt, without any effect. */
   inquire(inquiry: Inquiry): Promise<InquiryOutcome>;
+  /** Whether a last capture of less than the whole gives the rest up by itself; else a void must follow. */
+  readonly releases_rest: boolean;
   /** Captures or voids once per `psp_key`, whatever is repeated. */
   modify(request: ModificationRequest): Promise<ModificationAnswer>;
   /** Verifies the raw bytes; undefined: forged, stale or malformed. */

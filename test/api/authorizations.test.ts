@@ -27,6 +27,12 @@ const captured = async (id: string, amount: string): Promise<unknown> => {
   return until("the part is captured", async () => (await stack.call("GET", `/payments/${id}`)).json["captured_amount"] === amount);
 };
 
+type Modification = { modification_id: string; kind: string; status: string; void_cause: string | null; failure_code: string | null };
+const modificationsOf = async (id: string): Promise<readonly Modification[]> =>
+  (await stack.call("GET", `/payments/${id}`)).json["modifications"] as readonly Modification[];
+const lettersOf = async (queue: string): Promise<string[]> =>
+  ((await stack.call("GET", `/dead_letters?queue=${queue}`)).json["data"] as { reason: string }[]).map(({ reason }) => reason);
+
 describe("when the time of an authorisation is over", () => {
   test("an order of which nothing was captured is CANCELED as expired, and given up at the PSP", async () => {
     const { id, psp_token } = await authorise();
@@ -66,7 +72,65 @@ describe("what a person does at the PSP itself", () => {
       return data.some(({ subject_id, reason }) => subject_id === id && reason.includes("3000"));
     });
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "0.00" });
+    // When its time is over it cannot be given up any more: that is tried once, told, and shown until a person decides.
+    await until("the void is refused", async () => (await modificationsOf(id)).some(({ status }) => status === "failed"));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(await modificationsOf(id)).toMatchObject([{ kind: "void", void_cause: "expired", status: "failed", failure_code: "paid_meanwhile" }]);
+    expect((await stack.call("GET", "/unresolved_orders")).json["data"]).toContainEqual(expect.objectContaining({ payment_order_id: id, status: "AUTHORIZED" }));
+    expect(await lettersOf("payment_modify")).toContainEqual(expect.stringContaining("could not be given up"));
   });
+});
+
+describe("a person who knows better", () => {
+  /** A capture of 30.00 that the PSP never answers. */
+  async function silentCapture(): Promise<{ id: string; modification_id: string }> {
+    const { id } = await authorise();
+    await stack.setFaults({ next_modifications: [{ fault: "timeout_before_charge", count: 50 }] });
+    await stack.call("POST", `/payments/${id}/capture`, { capture_id: "silent", amount: "30.00", is_final: false });
+    await until("the outcome is unknown", async () => (await modificationsOf(id))[0]?.status === "unknown");
+    return { id, modification_id: (await modificationsOf(id))[0]?.modification_id ?? "" };
+  }
+  const resolve = (modification_id: string, body: unknown): Promise<{ status: number }> => stack.call("POST", `/modifications/${modification_id}/resolve`, body);
+
+  test("says that a capture was not made: it has failed, and what it asked for may be captured again", async () => {
+    const { id, modification_id } = await silentCapture();
+    expect(await resolve(modification_id, { outcome: "failed" })).toMatchObject({ status: 400 });
+    expect(await resolve(modification_id, { outcome: "failed", note: "not in the PSP's dashboard" })).toMatchObject({ status: 200, json: { status: "failed", failure_code: "resolved_by_person" } });
+    expect(await resolve(modification_id, { outcome: "succeeded", note: "after all" })).toMatchObject({ status: 409 });
+    await stack.setFaults({ next_modifications: [] });
+    await stack.call("POST", `/payments/${id}/capture`, { capture_id: "again", amount: "100.00" });
+    expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "100.00" });
+  });
+
+  test("says that it was made: it is booked", async () => {
+    const { id, modification_id } = await silentCapture();
+    expect(await resolve(modification_id, { outcome: "succeeded", note: "in the PSP's dashboard" })).toMatchObject({ status: 200, json: { status: "succeeded" } });
+    expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "30.00", status: "AUTHORIZED" });
+    await stack.setFaults({ next_modifications: [] });
+    expect(await resolve("mod_none", { outcome: "failed", note: "x" })).toMatchObject({ status: 404 });
+  });
+});
+
+test("a cancel of a payment that is being given up for its decline is the last word: no other attempt follows", async () => {
+  const { order_ids: [id] } = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired" } }, [{ amount: "10.00" }]);
+  const { psp_token } = await stack.waitForOrder(id, ["PENDING"]);
+  await stack.setFaults({ next_modifications: [{ fault: "timeout_before_charge", count: 1 }] });
+  await expect(stripe.paymentIntents.confirm(String(psp_token), { payment_method: "pm_card_chargeDeclinedProcessingError" })).rejects.toMatchObject({ type: "StripeCardError" });
+  await until("it is being given up", async () => (await modificationsOf(id)).length === 1);
+  expect((await stack.call("POST", `/payments/${id}/cancel`)).status).toBe(202);
+  expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "canceled", attempts: [{ status: "canceled" }], modifications: [{ void_cause: "canceled", status: "succeeded" }] });
+});
+
+test("a page that was paid just before it is closed stays paid, and keeps the PSP's reference of its charge", async () => {
+  const { order_ids: [one, other = ""], checkout_id, reply } = await acceptCheckout(stack, { credit_card_info: undefined, hosted_page: { return_url: "https://shop.example/" } }, [{}, { amount: "5.00" }]);
+  await orderIn(stack, one, "PENDING");
+  await stack.setFaults({ webhooks: { drop_rate: 1 } });
+  await fetch(String(reply.json["hosted_page_url"]), { method: "POST", redirect: "manual", body: new URLSearchParams({ number: "4242424242424242", expiry: "12/34", cvc: "123", name: "Alice" }) });
+  await stack.call("POST", `/checkouts/${checkout_id}/cancel`);
+  for (const id of [one, other]) {
+    expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ attempts: [{ status: "succeeded", psp_reference: expect.stringMatching(/^pi_/) as string }], modifications: [{ kind: "void", status: "failed", failure_code: "paid_meanwhile" }] });
+  }
+  await stack.setFaults({ webhooks: { drop_rate: 0 } });
 });
 
 test("a buyer whose card was declined cannot pay the old payment any more once another attempt has begun", async () => {

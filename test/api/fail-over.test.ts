@@ -6,7 +6,7 @@ const hmac_key = "c4".repeat(32);
 let stack: TestStack;
 beforeAll(async () => {
   const [port, simulatorPort, nowhere] = [await freePort(), await freePort(), await freePort()];
-  const adyen = { name: "adyen", kind: "adyen", secret_key_env: "ADYEN_KEY", webhook_secrets_env: "ADYEN_HMAC", merchant_account: "SimulatorMerchant", return_url: "https://shop.example/", api_base: `http://127.0.0.1:${simulatorPort}/adyen` };
+  const adyen = { name: "adyen", kind: "adyen", secret_key_env: "ADYEN_KEY", webhook_secrets_env: "ADYEN_HMAC", merchant_account: "SimulatorMerchant", has_multiple_partial_captures: true, return_url: "https://shop.example/", api_base: `http://127.0.0.1:${simulatorPort}/adyen` };
   const gone = { name: "stripe-gone", kind: "stripe", secret_key_env: "STRIPE_KEY", api_base: `http://127.0.0.1:${nowhere}` };
   stack = await startTestStack({
     environment: {

@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { toCurrencyCode } from "../../money/money.ts";
-import { acceptedModificationView, selectOrder } from "../../payments/payments.ts";
+import { acceptedModificationView, modificationView, selectOrder } from "../../payments/payments.ts";
 import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork, requestFingerprint } from "../idempotency-key.ts";
@@ -32,6 +32,24 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
     });
     jobs.wake("payment_modify");
     return reply;
+  });
+
+  app.post("/modifications/:modification_id/resolve", {
+    config: { scope: "admin" },
+    schema: {
+      operationId: "resolveModification",
+      summary: "Say what became of a capture or void that the PSP does not tell of, after a look there",
+      params: Type.Object({ modification_id: Type.String({ minLength: 1, maxLength: 64 }) }),
+      body: Type.Object({
+        outcome: Type.String({ enum: ["succeeded", "failed"] }),
+        note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
+      }, { additionalProperties: false }),
+      response: { 200: PaymentModification, ...problemResponses },
+    },
+  }, async (request) => {
+    const { params: { modification_id }, body: { outcome, note }, caller } = request;
+    const resolved = await context.resolveModification(modification_id, { outcome: outcome === "succeeded" ? "succeeded" : "failed", note }, caller.actor);
+    return modificationView(resolved);
   });
 }
 

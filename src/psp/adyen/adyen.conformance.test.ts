@@ -23,7 +23,7 @@ async function start(): Promise<Bench> {
   const url = new URL(await simulator.start());
   return {
     open: (changes = {}) => createAdyen({
-      name: "adyen", secret_key, merchant_account, webhook_secrets: [hmac_key], api_base: new URL("/adyen", url),
+      name: "adyen", has_multiple_partial_captures: true, secret_key, merchant_account, webhook_secrets: [hmac_key], api_base: new URL("/adyen", url),
       return_url: "https://shop.example/return", timeout_ms: 1_000, connections_max: 20, ...changes,
     }),
     async chargesOf(payment_order_id) {

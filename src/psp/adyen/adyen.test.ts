@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const open = (changes: Partial<AdyenOptions> = {}): ReturnType<typeof createAdyen> => createAdyen({
-  name: "adyen", secret_key: "AQE-key", merchant_account: "Shop", webhook_secrets: [], api_base: server.url, return_url: "https://shop.example/return", timeout_ms: 1_000,
+  name: "adyen", secret_key: "AQE-key", merchant_account: "Shop", has_multiple_partial_captures: true, webhook_secrets: [], api_base: server.url, return_url: "https://shop.example/return", timeout_ms: 1_000,
   connections_max: 1, ...changes,
 });
 const request = (changes: Partial<ChargeRequest> = {}): ChargeRequest => ({

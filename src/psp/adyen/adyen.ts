@@ -19,6 +19,8 @@ export type AdyenOptions = {
   readonly live_endpoint_prefix?: string;
   /** Where the API is, when it is not at Adyen (the simulator: its URL with the path /adyen). */
   readonly api_base?: URL;
+  /** Whether Adyen has enabled multiple partial captures; without it what a capture leaves is canceled. */
+  readonly has_multiple_partial_captures: boolean;
   /** Adyen wants to know where a buyer would come back to, for every payment. */
   readonly return_url: string;
   readonly timeout_ms: number;
@@ -42,7 +44,8 @@ export function createAdyen(options: AdyenOptions): Psp {
     charge: (request) => charge(payments, options, request),
     pages: null,
     inquire,
-    modify: (request) => modify(modifications, options.merchant_account, request),
+    releases_rest: !options.has_multiple_partial_captures,
+    modify: (request) => modify(modifications, options, request),
     verifyWebhook: (body) => verifyWebhook(body, options.webhook_secrets),
     readWebhook,
   };
@@ -67,7 +70,7 @@ async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRe
   }
   if (!isRepeatable(request)) {
     const reason = "Too old to be repeated: Adyen may have forgotten its key. Only a webhook or a settlement line can tell.";
-    return { kind: "unknown", reason };
+    return { kind: "unknown", reason, is_unasked: true };
   }
   try {
     const payment = await api.payments({

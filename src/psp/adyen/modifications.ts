@@ -14,11 +14,19 @@ export const isRepeatable = ({ opened_at }: { readonly opened_at: Date }): boole
  * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our reference
  * tells the end. Repeating it under its key gives the same answer.
  */
-export async function modify(api: ModificationsApi, merchantAccount: string, request: ModificationRequest): Promise<ModificationOutcome> {
+export async function modify(
+  api: ModificationsApi, account: { readonly merchant_account: string; readonly has_multiple_partial_captures: boolean }, request: ModificationRequest,
+): Promise<ModificationOutcome> {
   const { kind, psp_reference, attempt_id, modification_id: reference, psp_key } = request;
   // While the buyer must act there is nothing at Adyen that could be given up.
   if (psp_reference === null || psp_reference === attempt_id) return failed("state_conflict", "Adyen cannot give up a payment that waits for its buyer.");
-  if (!isRepeatable(request)) return { kind: "unknown", reason: "Too old to be repeated: Adyen may have forgotten its key." };
+  if (!request.is_first_send && !isRepeatable(request)) {
+    return { kind: "unknown", reason: "Too old to be repeated: Adyen may have forgotten its key.", is_unasked: true };
+  }
+  if (kind === "capture" && !request.is_final && !account.has_multiple_partial_captures) {
+    return failed("multiple_captures_not_enabled", "This Adyen account takes one capture: what it leaves is canceled. Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.");
+  }
+  const merchantAccount = account.merchant_account;
   const options = { idempotencyKey: psp_key };
   try {
     if (kind === "void") return accepted(await api.cancelAuthorisedPaymentByPspReference(psp_reference, { merchantAccount, reference }, options));
@@ -27,6 +35,8 @@ export async function modify(api: ModificationsApi, merchantAccount: string, req
     return accepted(await api.captureAuthorisedPayment(psp_reference, { merchantAccount, reference, amount: converted.amount }, options));
   } catch (error) {
     const outcome = outcomeOfError(error);
+    // Refused as such: not acted on, and neither was an equal request before it.
+    if (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request") return { kind: "failed", failure: outcome.failure };
     return outcome.kind === "not_sent" || outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Adyen answered a change like a charge." };
   }
 }

@@ -21,7 +21,7 @@ async function chargeAt(status: number, answer: unknown, changes: Partial<Charge
   await server?.close();
   server = await openReceiver(status, typeof answer === "string" ? answer : JSON.stringify(answer));
   return createAdyen({
-    name: "adyen", secret_key: "key", merchant_account: "Shop", webhook_secrets: [], api_base: server.url, return_url: "https://shop.example/return", timeout_ms: 1_000,
+    name: "adyen", secret_key: "key", merchant_account: "Shop", has_multiple_partial_captures: true, webhook_secrets: [], api_base: server.url, return_url: "https://shop.example/return", timeout_ms: 1_000,
     connections_max: 1, ...options,
   }).charge({ ...request, ...changes });
 }

@@ -1,11 +1,11 @@
 import { hmacValidator } from "@adyen/api-library";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Psp } from "../port.ts";
 import { createAdyen } from "./adyen.ts";
 
 const keys = ["A1".repeat(32), "b2".repeat(32)] as const;
 const open = (webhook_secrets: readonly string[] = keys): Psp => createAdyen({
-  name: "adyen", secret_key: "key", merchant_account: "Shop", webhook_secrets, return_url: "https://shop.example/return", timeout_ms: 1_000, connections_max: 1,
+  name: "adyen", secret_key: "key", merchant_account: "Shop", has_multiple_partial_captures: true, webhook_secrets, return_url: "https://shop.example/return", timeout_ms: 1_000, connections_max: 1,
 });
 
 type Fields = Record<string, unknown>;
@@ -94,6 +94,37 @@ test("an amount that is none of ours is unknown, never a success", () => {
   }
 });
 
-test.each(["CAPTURE", "CAPTURE_FAILED", "CANCELLATION", "REFUND", "CHARGEBACK", "OFFER_CLOSED", "REPORT_AVAILABLE"])("%s is no news of whether an attempt charged", (eventCode) => {
+test.each(["EXPIRE", "REFUND", "CHARGEBACK", "OFFER_CLOSED", "REPORT_AVAILABLE"])("%s is no news of what was captured at once", (eventCode) => {
   expect(news({ eventCode })).toBeNull();
+});
+
+describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
+  const ofChange = (changes: Fields): unknown => open().readWebhook(bodyOf(signed(changes)), "manual");
+  const done = { kind: "done", psp_reference: "8835551234567890" };
+
+  test.each(["CAPTURE", "CANCELLATION"])("%s with our reference tells of our change, whether it was done", (eventCode) => {
+    const merchantReference = "mod_01m8bmvh3qejbahs39tgs44vc2";
+    expect(ofChange({ eventCode, merchantReference })).toMatchObject({ modification_id: merchantReference, modification_reference: "8835551234567890", outcome: done });
+    expect(ofChange({ eventCode, merchantReference, success: "false", reason: "Insufficient balance on payment" })).toMatchObject({
+      modification_id: merchantReference, outcome: { kind: "failed", failure: { class: "hard_decline", message: "Insufficient balance on payment" } },
+    });
+  });
+
+  test("a capture that fails after it was accepted is failed, whatever the event says of itself", () => {
+    expect(ofChange({ eventCode: "CAPTURE_FAILED", merchantReference: "mod_1" })).toMatchObject({ modification_id: "mod_1", outcome: { kind: "failed" } });
+  });
+
+  test("without it they are found by Adyen's own reference, and else were made by a person there", () => {
+    expect(ofChange({ eventCode: "CAPTURE" })).toMatchObject({
+      modification_id: null, modification_reference: "8835551234567890", outcome: done, otherwise: { attempt_id: "att_1", outcome: { kind: "unknown" } },
+    });
+    expect(ofChange({ eventCode: "CANCELLATION" })).toMatchObject({ modification_id: null, otherwise: { attempt_id: "att_1", outcome: { kind: "canceled", reason: "canceled" } } });
+    expect(ofChange({ eventCode: "CAPTURE", success: "false" })).toMatchObject({ otherwise: null });
+    // Of what is captured at once Adyen may tell too.
+    expect(news({ eventCode: "CAPTURE" })).toMatchObject({ modification_id: null, otherwise: null });
+  });
+
+  test("EXPIRE ends an authorisation", () => {
+    expect(ofChange({ eventCode: "EXPIRE" })).toMatchObject({ attempt_id: "att_1", outcome: { kind: "canceled", reason: "expired" } });
+  });
 });

@@ -1,4 +1,4 @@
-import type { CaptureMethod, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
+import type { AttemptNews, CaptureMethod, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
 import { authorisedAs } from "./outcomes.ts";
@@ -29,34 +29,36 @@ export function verifyWebhook(body: Buffer, hmac_keys: readonly string[]): Verif
 export function readWebhook(body: string, capture_method: CaptureMethod): WebhookNews {
   const item = itemOf(body);
   if (item === undefined) return null;
-  const { Authorisation, Cancellation, Capture, CaptureFailed } = NotificationRequestItem.EventCodeEnum;
+  const { Authorisation, Cancellation, Capture, CaptureFailed, Expire } = NotificationRequestItem.EventCodeEnum;
   switch (item.eventCode) {
     case Authorisation:
-      return { attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome: outcomeOf(item, capture_method) };
+      return aboutAttempt(item, outcomeOf(item, capture_method));
+    case Expire:
+      return capture_method === "manual" ? aboutAttempt(item, { kind: "canceled", psp_reference: null, reason: "expired" }) : null;
     case Cancellation:
     case Capture:
     case CaptureFailed:
-      return newsOfChange(item, item.eventCode === CaptureFailed, capture_method);
+      return newsOfChange(item, capture_method);
     default:
       return null;
   }
 }
 
-/** A change of an authorisation that does not carry a reference of ours was made by a person at Adyen; what is captured at once Adyen may tell of too. */
-function newsOfChange(item: NotificationRequestItem, isFailure: boolean, capture_method: CaptureMethod): WebhookNews {
+const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({ attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome });
+
+/** A change is ours by our reference or by Adyen's of it. Else a person made it at Adyen; what is captured at once Adyen may tell of too. */
+function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookNews {
   const { eventCode, pspReference, success, reason } = item;
-  const isDone = success === NotificationRequestItem.SuccessEnum.True && !isFailure;
-  const modification_id = referenceOf(item, "mod");
-  if (modification_id !== null) {
-    const failure = { class: "hard_decline" as const, code: failureOfRefusal(undefined, reason).code, message: reason === undefined || reason === "" ? "Adyen did not do it." : reason };
-    const outcome: ModificationOutcome = isDone ? { kind: "done", psp_reference: pspReference } : { kind: "failed", failure };
-    return { modification_id, outcome };
-  }
-  if (!isDone || capture_method === "automatic") return null;
-  const outcome: PspOutcome = eventCode === NotificationRequestItem.EventCodeEnum.Cancellation
+  const { CaptureFailed, Cancellation } = NotificationRequestItem.EventCodeEnum;
+  const isDone = success === NotificationRequestItem.SuccessEnum.True && eventCode !== CaptureFailed;
+  const message = reason === undefined || reason === "" ? "Adyen did not do it." : reason;
+  const failure = { class: "hard_decline" as const, code: failureOfRefusal(undefined, reason).code, message };
+  const outcome: ModificationOutcome = isDone ? { kind: "done", psp_reference: pspReference } : { kind: "failed", failure };
+  const byPerson: PspOutcome = eventCode === Cancellation
     ? { kind: "canceled", psp_reference: null, reason: "canceled" }
     : { kind: "unknown", reason: `Adyen tells of a capture (${pspReference}) that nobody here asked for.` };
-  return { attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome };
+  const otherwise = isDone && capture_method === "manual" ? aboutAttempt(item, byPerson) : null;
+  return { modification_id: referenceOf(item, "mod"), modification_reference: pspReference, outcome, otherwise };
 }
 
 function outcomeOf({ success, pspReference, amount, reason }: NotificationRequestItem, capture_method: CaptureMethod): PspOutcome {

@@ -12,7 +12,7 @@ import { closePage } from "./pages.ts";
 export async function modify(stripe: Stripe, request: ModificationRequest): Promise<ModificationAnswer> {
   const { page_token, psp_reference } = request;
   if (page_token !== null) return closePage(stripe, page_token);
-  if (psp_reference === null) return { kind: "unknown", reason: "The PSP has given no reference of the payment." };
+  if (psp_reference === null) return { kind: "unknown", reason: "The PSP has given no reference of the payment.", is_unasked: true };
   if (!request.is_first_send) {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged") return state;
@@ -28,7 +28,7 @@ async function send(stripe: Stripe, psp_reference: string, request: Modification
   const options = { idempotencyKey: request.psp_key };
   if (request.kind === "void") return stripe.paymentIntents.cancel(psp_reference, {}, options);
   const converted = toStripeAmount(request.money);
-  // The HTTP door lets no such amount in: a part of what Stripe took may be one that it does not take.
+  // A part of an amount that Stripe takes may be one that it does not take: 1.234 of 2.230 BHD.
   if (!converted.ok) throw new AmountError(converted.reason);
   // Accounts without multicapture do not know the parameter.
   return stripe.paymentIntents.capture(psp_reference, { amount_to_capture: converted.amount, ...(request.is_final ? {} : { final_capture: false }) }, options);
@@ -57,7 +57,9 @@ async function afterError(stripe: Stripe, psp_reference: string, request: Modifi
       : { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
   }
   const outcome = outcomeOfError(error);
-  return outcome.kind === "declined" ? { kind: "failed", failure: outcome.failure } : outcome;
+  // A request refused as such was not acted on, and neither was an equal one before it: that would be 409 or its stored answer.
+  const isRefused = outcome.kind === "declined" || (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request");
+  return isRefused ? { kind: "failed", failure: outcome.failure } : outcome;
 }
 
 const isStateConflict = (error: unknown): boolean =>

@@ -30,7 +30,10 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
     case "canceled":
       // An authorisation that was given up, by us, by a person at Stripe, or because its time was over.
       if (intent.capture_method === "manual" && intent.latest_charge !== null) {
-        return { kind: "canceled", psp_reference: intent.id, reason: intent.cancellation_reason === "automatic" ? "expired" : "canceled" };
+        const currency = intent.currency.toUpperCase();
+        const captured = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
+        const reason = intent.cancellation_reason === "automatic" ? "expired" : "canceled";
+        return { kind: "canceled", psp_reference: intent.id, reason, ...(captured === undefined ? {} : { captured }) };
       }
       return { kind: "declined", psp_reference: intent.id, failure: { class: "hard_decline", code: "canceled_at_psp", message: "The payment was canceled at the PSP." } };
     default:

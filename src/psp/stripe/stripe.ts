@@ -43,6 +43,7 @@ export function createStripe(options: StripeOptions): Psp {
     charge: (request) => charge(stripe, request),
     pages: { register: (request) => registerPage(stripe, request) },
     inquire: (inquiry) => inquire(stripe, inquiry),
+    releases_rest: true,
     modify: (request) => modify(stripe, request),
     verifyWebhook: (body, headers) => verifyWebhook(stripe, options.webhook_secrets, body, headers),
     readWebhook,
