@@ -122,7 +122,7 @@ describe("several PSPs", () => {
       { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 80 },
       {
         name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: hmacKeys, api_base: new URL("http://127.0.0.1:1/adyen"),
-        timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop",
+        timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop", has_multiple_partial_captures: false,
       },
     ]);
     expect(timeout_seconds).toBe(4);

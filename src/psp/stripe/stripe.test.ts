@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
+import Stripe from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../../../test/support/stack.ts";
 import { simulatorKey, startTestSimulator, type TestSimulator } from "../../../test/support/simulator.ts";
-import { attemptId } from "../../ids.ts";
+import { now } from "../../clock.ts";
+import { attemptId, modificationId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
-import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
+import type { ChargeRequest, InquiryOutcome, ModificationRequest, Psp, PspOutcome } from "../port.ts";
 import { createStripe, type StripeOptions } from "./stripe.ts";
 
 let simulator: TestSimulator;
@@ -164,4 +166,19 @@ test("an inquiry that does not get through says nothing about the charge", async
   const { attempt_id, psp_key, money } = request("tok_visa_4242");
   expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: null, page_token: null })).toMatchObject({ kind: "unknown" });
   expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: "pi_1", page_token: null })).toMatchObject({ kind: "unknown" });
+});
+
+test("a part that a card's authorisation does not allow is refused for good, also when it is sent again", async () => {
+  const address = new URL(simulator.url);
+  const sdk = new Stripe(simulatorKey, { host: address.hostname, port: address.port, protocol: "http" });
+  const intent = await sdk.paymentIntents.create({ amount: 2_999, currency: "usd", capture_method: "manual", confirm: true, payment_method: "pm_card_visa", return_url: "https://shop.example/back" });
+  const id = `mod_${randomUUID()}`;
+  const part: ModificationRequest = {
+    kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: attemptId("att_1"), psp_reference: intent.id, page_token: null,
+    money: { ...price, amount_minor: 1_000n }, captured_before_minor: 0n, is_final: false, opened_at: now(), is_first_send: true,
+  };
+  const refused = { kind: "failed", failure: { class: "invalid_request" } };
+  expect(await stripe.modify(part)).toMatchObject(refused);
+  expect(await stripe.modify({ ...part, is_first_send: false })).toMatchObject(refused);
+  expect(await stripe.modify({ ...part, psp_key: `${id}-2`, is_final: true })).toMatchObject({ kind: "succeeded", charged: { amount_minor: 1_000n } });
 });
