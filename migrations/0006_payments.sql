@@ -254,6 +254,8 @@ create table payment_attempts (
   capture_method capture_method not null default 'automatic',
   -- Until when an authorisation may be captured; then it is given up.
   authorization_expires_at timestamptz,
+  -- The PSP has said so while a capture was under way, whose own end is awaited first.
+  authorization_ended_as text check (authorization_ended_as in ('canceled', 'expired')),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint payment_attempts_page_check check (page_token is null or (page_url is not null and payment_order_id is null))
@@ -300,9 +302,18 @@ create table payment_modifications (
   failure_class text check (length(failure_class) between 1 and 64),
   failure_code text check (length(failure_code) between 1 and 64),
   failure_message text check (length(failure_message) <= 500),
+  -- A call about it may be under way until then.
+  leased_until timestamptz,
+  -- When to look at it next: a job that comes earlier was overtaken by another one.
+  due_at timestamptz not null default now(),
+  -- What a person saw at the PSP.
+  resolved_as text check (resolved_as in ('succeeded', 'failed')),
+  resolved_by text check (length(resolved_by) between 1 and 255),
+  resolution_note text check (length(resolution_note) between 1 and 500),
   created_by text not null check (length(created_by) between 1 and 255),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  constraint payment_modifications_resolution_check check (num_nulls(resolved_as, resolved_by, resolution_note) in (0, 3)),
   constraint payment_modifications_kind_check check (
     case kind when 'capture' then capture_id is not null and amount_minor is not null and payment_order_id is not null and void_cause is null
               else capture_id is null and amount_minor is null and void_cause is not null end
@@ -352,10 +363,10 @@ grant update (
   captured_minor, capturing_minor, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
 grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,
-  page_token, page_url, authorization_expires_at, updated_at)
+  page_token, page_url, authorization_expires_at, authorization_ended_as, updated_at)
   on payment_attempts to pacioli_service;
-grant update (void_cause, status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, updated_at)
-  on payment_modifications to pacioli_service;
+grant update (void_cause, status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
+  resolved_as, resolved_by, resolution_note, updated_at) on payment_modifications to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;
 grant select, insert, update on risk_buyer_days to pacioli_service;

@@ -111,7 +111,7 @@ returns table (
   payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
   captured_minor bigint, capturing_minor bigint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
-  inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method,
+  inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
   modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
   modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_inquiry_count integer
 )
@@ -125,7 +125,7 @@ begin
   select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status, o.status_cause,
          o.captured_minor, o.capturing_minor,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
-         a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method,
+         a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
          m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.inquiry_count
     from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
@@ -192,7 +192,8 @@ create function payments_lock_for_modification(p_modification_ids text[])
 returns table (
   modification_id text, payment_order_id text, kind payment_modification_kind, status payment_modification_status, psp_key text,
   amount_minor bigint, is_final boolean, void_cause text, created_at timestamptz, attempt_id text, checkout_id text, psp text, psp_reference text,
-  page_token text, attempt_status payment_attempt_status, attempt_psp_key text, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean
+  page_token text, attempt_status payment_attempt_status, attempt_psp_key text, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean,
+  key_number integer, is_leased boolean, is_due boolean, resolved_as text, resolved_by text, resolution_note text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -216,7 +217,8 @@ begin
                   where u.attempt_id = m.attempt_id and u.modification_id <> m.modification_id
                     and (u.status in ('executing', 'pending', 'unknown')
                          -- In the order of their ids, and what ends the authorisation last.
-                         or u.status = 'queued' and (u.is_final, u.modification_id) < (m.is_final, m.modification_id)))
+                         or u.status = 'queued' and (u.is_final, u.modification_id) < (m.is_final, m.modification_id))),
+         m.key_number, coalesce(m.leased_until > now(), false), m.due_at <= now(), m.resolved_as, m.resolved_by, m.resolution_note
     from payment_modifications m
     join payment_attempts a on a.attempt_id = m.attempt_id
     left join payment_orders o on o.payment_order_id = m.payment_order_id
@@ -238,16 +240,22 @@ begin
        set status = s.status, psp_reference = coalesce(s.psp_reference, m.psp_reference),
            key_number = m.key_number + s.is_new_key::integer, inquiry_count = m.inquiry_count + s.is_inquired::integer,
            failure_class = s.failure_class, failure_code = s.failure_code, failure_message = left(s.failure_message, 500),
-           updated_at = now()
+           leased_until = null, updated_at = now(),
+           -- A PSP that surely did nothing, and is asked anew, has the word.
+           resolved_as = case when not s.is_new_key then m.resolved_as end, resolved_by = case when not s.is_new_key then m.resolved_by end,
+           resolution_note = case when not s.is_new_key then m.resolution_note end,
+           -- What a person has said waits for nothing.
+           due_at = now() + case when m.resolved_as is null then coalesce(s.retry_delay_seconds, 0) else 0 end * interval '1 second'
       from json_to_recordset(p_settled)
            as s (modification_id text, status payment_modification_status, psp_reference text, is_new_key boolean,
-                 is_inquired boolean, failure_class text, failure_code text, failure_message text)
+                 is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
+      join payment_modifications before on before.modification_id = s.modification_id
      where m.modification_id = s.modification_id
-    returning m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
+    returning before.status in ('succeeded', 'failed') as was_decided, m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
   ), decided as (
     update payment_orders o set capturing_minor = o.capturing_minor - c.amount_minor
       from changed c
-     where o.payment_order_id = c.payment_order_id and c.kind = 'capture' and c.status in ('succeeded', 'failed')
+     where o.payment_order_id = c.payment_order_id and c.kind = 'capture' and c.status in ('succeeded', 'failed') and not c.was_decided
   )
   insert into checkout_events (type, checkout_id, data)
   select case c.status when 'succeeded' then 'payment_order.captured' else 'payment_order.capture_failed' end, a.checkout_id,

@@ -22,9 +22,9 @@ export async function printOpenApi(): Promise<string> {
   const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
   const stripe = createStripe({ name: "stripe", secret_key: "sk_test_none", webhook_secrets: [], timeout_ms: 1_000, connections_max: 1 });
   const router = new PspRouter([stripe], { failures_in_a_row: config.psp.breaker_failures, open_seconds: config.psp.breaker_open_seconds });
-  const { intake, actions, resolveModification } = createPayments({ database, jobs, log, router, statusUrlOf: () => "" }, config.payments, { is_worker: false });
+  const { intake, actions } = createPayments({ database, jobs, log, router, statusUrlOf: () => "" }, config.payments, { is_worker: false });
   const app = await buildApp({
-    database, jobs, log, router, intake, actions, resolveModification, inbox: openInbox(database, jobs),
+    database, jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
     verifyPaymentStatus: createPaymentStatusVerifier([]),
     settings: {
       secret_key: config.secret_key, allowed_hosts: [], rate_limit_per_second: config.rate_limit_per_second,

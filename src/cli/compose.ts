@@ -32,14 +32,14 @@ export async function composeService(config: Config, databaseUrl: string, option
   const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
   const router = createRouter(config);
-  const { intake, actions, resolveModification, workers } = createPayments({
+  const { intake, actions, workers } = createPayments({
     database, jobs, log, router, statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
   }, config.payments, options);
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(database));
   let isDraining = false;
   const context: HttpContext = {
-    database, jobs, log, intake, actions, resolveModification, router, inbox,
+    database, jobs, log, intake, actions, router, inbox,
     verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
     settings: {
       secret_key: config.secret_key,

@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Database } from "../db/db.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
-import type { Actions, Intake, Payments } from "../payments/payments.ts";
+import type { Actions, Intake } from "../payments/payments.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { Inbox, PaymentStatusVerifier } from "../webhooks/webhooks.ts";
 
@@ -18,7 +18,6 @@ export type HttpContext = {
   readonly log: Logger;
   readonly intake: Intake;
   readonly actions: Actions;
-  readonly resolveModification: Payments["resolveModification"];
   readonly router: PspRouter;
   readonly inbox: Inbox;
   readonly verifyPaymentStatus: PaymentStatusVerifier;

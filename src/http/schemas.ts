@@ -114,6 +114,9 @@ export const PaymentModification = Type.Object({
   psp_reference: nullable(Type.String()),
   failure_code: nullable(Type.String()),
   failure_message: nullable(Type.String()),
+  resolution: nullable(Type.Object({
+    outcome: Type.String({ description: "succeeded or failed." }), note: Type.String(), actor: Type.String(),
+  }, { description: "What a person saw at the PSP." })),
   created_at: timestamp,
   updated_at: timestamp,
 }, { $id: "PaymentModification" });

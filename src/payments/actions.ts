@@ -1,7 +1,8 @@
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
-import type { ModificationRow, OrderRow } from "./model.ts";
+import type { ModificationRow, OrderRow, Resolution } from "./model.ts";
+import { resolveModification } from "./modification-resolution.ts";
 import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 
@@ -11,6 +12,8 @@ export type Actions = {
   retry(tx: Transaction, paymentOrderId: string, actor: string, card_token?: string): Promise<OrderRow>;
   /** Takes all or a part of an authorised order. */
   capture(tx: Transaction, paymentOrderId: string, request: CaptureRequest, actor: string): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  /** Takes down what a person saw at the PSP of a capture or void. */
+  resolveModification(tx: Transaction, modificationId: string, resolution: Resolution, actor: string): Promise<{ modification: ModificationRow; is_new: boolean }>;
   /** `is_under_way`: the PSP must give something up first. */
   cancel(tx: Transaction, paymentOrderId: string, actor: string): Promise<{ order: OrderRow; is_under_way: boolean }>;
   /** Every order of a checkout that can be canceled. */
@@ -47,6 +50,8 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
     async capture(tx, paymentOrderId, request, actor) {
       return requestCapture(tx, { jobs }, await lockKnownOrder(tx, paymentOrderId), request, actor);
     },
+
+    resolveModification: (tx, modificationId, resolution, actor) => resolveModification(tx, jobs, modificationId, resolution, actor),
 
     /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
     async cancel(tx, paymentOrderId, actor) {

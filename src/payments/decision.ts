@@ -30,6 +30,8 @@ export type DecisionInput = {
     readonly failure: Failure | null;
     /** The PSP has told its reference, so the buyer may have been there. */
     readonly is_known_at_psp: boolean;
+    /** The PSP has said so while a capture was under way. */
+    readonly authorization_ended_as: "canceled" | "expired" | null;
   };
   readonly modification: DecidableModification | null;
   readonly outcome: AttemptOutcome;
@@ -37,6 +39,8 @@ export type DecisionInput = {
   readonly releases_rest: boolean;
   /** The news answer a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;
+  /** The number of the key that the answered request had; null: no answer to a request. */
+  readonly sent_key_number: number | null;
   /** The PSP told it by itself: no late answer to a question that others have answered meanwhile. */
   readonly is_webhook: boolean;
   /** False when an earlier request may have reached the PSP: then "not sent" proves nothing. */
@@ -77,13 +81,15 @@ export type Decision = {
   readonly modification: ModificationDecision | null;
   /** The attempt is to be given up at the PSP first. */
   readonly void_cause: VoidCause | null;
+  /** To be remembered until the capture under way is decided. */
+  readonly authorization_ended_as: "canceled" | "expired" | null;
 };
 
 /** Order and attempt in these states; nothing else happens unless a field says so. */
 export function become(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause, changes: Partial<Decision> = {}): Decision {
   return {
     order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n,
-    retry_delay_seconds: null, alarm: null, is_unchanged: false, modification: null, void_cause: null, ...changes,
+    retry_delay_seconds: null, alarm: null, is_unchanged: false, modification: null, void_cause: null, authorization_ended_as: null, ...changes,
   };
 }
 

@@ -104,8 +104,15 @@ export type ModificationStatus = "queued" | "executing" | "pending" | "unknown" 
 /** Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it could still be paid with another one. */
 export type VoidCause = "canceled" | "expired" | "declined";
 
+/** What a person saw at the PSP, and how he knows. */
+export type Resolution = { readonly outcome: "succeeded" | "failed"; readonly note: string };
+
+export type Resolved =
+  | { readonly resolved_as: null; readonly resolved_by: null; readonly resolution_note: null }
+  | { readonly resolved_as: Resolution["outcome"]; readonly resolved_by: string; readonly resolution_note: string };
+
 /** A capture or a void. */
-export type ModificationRow = {
+export type ModificationRow = Resolved & {
   readonly modification_id: ModificationId;
   readonly attempt_id: AttemptId;
   /** Null: every order of a page. */

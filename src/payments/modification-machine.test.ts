@@ -28,14 +28,14 @@ const voided = (changes: Partial<DecidableModification> = {}): DecidableModifica
 
 type Changes = {
   captured?: bigint; capturing?: bigint; attempt?: Partial<DecisionInput["attempt"]>; order?: Partial<DecisionInput["order"]>; modification?: DecidableModification | null;
-} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification" | "is_webhook" | "releases_rest">>;
+} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification" | "sent_key_number" | "is_webhook" | "releases_rest">>;
 
 /** News about an authorisation of 100, of which so much was captured before. */
 function decideOn(outcome: AttemptOutcome, { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {}): Decision | null {
   return decide({
     order: { status: "AUTHORIZED", status_cause: "psp_authorized", currency: "USD", amount_minor: 100n, captured_minor: captured, capturing_minor: capturing, ...order },
-    attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, ...attempt },
-    modification, is_answer_to_modification: modification !== null, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, authorization_ended_as: null, ...attempt },
+    modification, is_answer_to_modification: modification !== null, sent_key_number: null, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 
@@ -137,7 +137,13 @@ describe("a capture", () => {
   });
 
   test("waits for its own news when the authorisation was given up and nobody says what was taken", () => {
-    expect(decideOn(canceled, { capturing: 30n, modification: capture(30n, { status: "pending" }), is_answer_to_modification: false })).toBeNull();
+    const underWay = { capturing: 30n, modification: capture(30n, { status: "pending" as const }), is_answer_to_modification: false };
+    expect(decideOn(canceled, underWay)).toMatchObject({ is_unchanged: true, modification: null, authorization_ended_as: "canceled" });
+    const ended = { ...underWay, attempt: { authorization_ended_as: "expired" as const } };
+    expect(decideOn(done, ended)).toMatchObject({ order_status: "SUCCESS", captures_minor: 30n, releases_minor: 70n, modification: { status: "succeeded" } });
+    for (const failureClass of ["hard_decline", "transient_decline"] as const) {
+      expect(decideOn(failed(failureClass), ended)).toMatchObject({ order_status: "CANCELED", cause: "expired", releases_minor: 100n, modification: { status: "failed", is_new_key: false } });
+    }
   });
 
   test("that was made before the authorisation was given up is booked, and ends the order", () => {
@@ -171,8 +177,41 @@ describe("a capture", () => {
 
   test("that the PSP reports as the opposite of what we hold raises an alarm", () => {
     expect(decideOn(failed("hard_decline"), { captured: 30n, modification: capture(30n, { status: "succeeded" }), is_answer_to_modification: false })).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
-    expect(decideOn(done, { modification: capture(30n, { status: "failed" }), is_answer_to_modification: false })).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
+    const over = { order: { status: "CANCELED" as const }, attempt: { status: "canceled" as const }, is_answer_to_modification: false };
+    expect(decideOn(done, { ...over, modification: capture(30n, { status: "failed" }) })).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
     expect(decideOn(done, { modification: capture(30n, { status: "succeeded" }), is_answer_to_modification: false })).toBeNull();
+  });
+});
+
+describe("a capture that was decided wrongly", () => {
+  const wrong = { modification: capture(30n, { status: "failed" }) };
+
+  test("is booked when the PSP says that it was made and there is room for it, with an alarm", () => {
+    for (const is_answer_to_modification of [true, false]) {
+      expect(decideOn(done, { ...wrong, is_answer_to_modification })).toMatchObject({ order_status: "AUTHORIZED", captures_minor: 30n, modification: { status: "succeeded" }, alarm: expect.any(String) as string });
+    }
+    expect(decideOn(authorized(30n), wrong)).toMatchObject({ captures_minor: 30n, modification: { status: "succeeded" } });
+    expect(decideOn(done, { ...wrong, captured: 50n, capturing: 21n })).toMatchObject({ is_unchanged: true, captures_minor: 0n, alarm: expect.any(String) as string });
+  });
+
+  test("is not so by a state that came late, which may speak of another one", () => {
+    expect(decideOn(authorized(30n), { ...wrong, capturing: 30n, is_answer_to_modification: false })).toBeNull();
+  });
+
+  test("raises an alarm when the PSP has taken more than is captured and under way", () => {
+    const made = { captured: 30n, modification: capture(30n, { status: "succeeded" }) };
+    expect(decideOn(authorized(60n), made)).toMatchObject({ is_unchanged: true, captures_minor: 0n, alarm: expect.stringContaining("60") as string });
+    expect(decideOn(authorized(60n), { ...made, capturing: 30n })).toBeNull();
+  });
+});
+
+describe("an answer to a request with an earlier key", () => {
+  const overtaken = { capturing: 30n, modification: capture(30n, { key_number: 2 }), sent_key_number: 1 };
+
+  test("says nothing of the later one, unless that it was done after all", () => {
+    for (const outcome of [failed("transient_decline"), failed("hard_decline"), unknown, authorized(0n)]) expect(decideOn(outcome, overtaken)).toBeNull();
+    expect(decideOn(done, overtaken)).toMatchObject({ captures_minor: 30n, modification: { status: "succeeded" } });
+    expect(decideOn(failed("transient_decline"), { ...overtaken, sent_key_number: 2 })?.modification).toMatchObject({ status: "queued", is_new_key: true });
   });
 });
 
@@ -210,6 +249,27 @@ describe("a void", () => {
     expect(decideOn(failed("invalid_request"), { ...waiting, modification: voided() })).toMatchObject({ is_unchanged: true, retry_delay_seconds: 1, modification: { status: "failed", alarm: expect.any(String) as string } });
   });
 
+  test("that the PSP refuses once a part is captured ends the order all the same, for we take no more; a person hears of it", () => {
+    expect(decideOn(failed("invalid_request"), { captured: 40n, modification: voided() })).toMatchObject({
+      order_status: "SUCCESS", cause: "rest_released", releases_minor: 60n, modification: { status: "failed", alarm: expect.any(String) as string },
+    });
+    expect(decideOn(authorized(70n), { captured: 40n, modification: voided() })).toMatchObject({ is_unchanged: true, modification: { status: "failed", failure: { code: "paid_meanwhile" } } });
+    expect(decideOn(failed("transient_decline"), { captured: 40n, modification: voided({ key_number: 5 }) })).toMatchObject({ is_unchanged: true, modification: { status: "failed" } });
+  });
+
+  test("of a declined card with which the buyer has paid after all fails without an alarm", () => {
+    const paid: AttemptOutcome = { kind: "failed", failure: { class: "hard_decline", code: "paid_meanwhile", message: "Paid." } };
+    expect(decideOn(paid, { modification: voided({ void_cause: "declined" }) })?.modification).toMatchObject({ status: "failed", alarm: null });
+    expect(decideOn(paid, { modification: voided() })?.modification).toMatchObject({ status: "failed", alarm: expect.any(String) as string });
+  });
+
+  test("for which no request was made waits with its key, and has used up no try", () => {
+    const refused: AttemptOutcome = { kind: "not_sent", is_unasked: true, failure: { ...failure("unreachable"), retry_after_seconds: 7 } };
+    for (const base of [{}, waiting]) {
+      expect(decideOn(refused, { ...base, modification: voided({ key_number: 5 }) })?.modification).toMatchObject({ status: "queued", is_new_key: false, retry_delay_seconds: 7, alarm: null });
+    }
+  });
+
   test("keeps why it began, whatever is told of the payment meanwhile", () => {
     for (const outcome of [pending, unknown]) {
       expect(decideOn(outcome, { ...waiting, modification: voided({ void_cause: "declined" }), is_answer_to_modification: false })).toMatchObject({ is_unchanged: true, modification: null });
@@ -226,13 +286,24 @@ describe("a void", () => {
 test("whatever the PSP says, never more is captured than authorised, and captures and releases come to the whole when the order ends", () => {
   const amounts = fc.bigInt({ min: 0n, max: 120n });
   const outcomes: fc.Arbitrary<AttemptOutcome> = fc.oneof(
-    amounts.map((amount) => authorized(amount)), amounts.map(succeeded), fc.constantFrom<AttemptOutcome>(canceled, unknown, done, failed("hard_decline"), failed("transient_decline"), { kind: "accepted", psp_reference: "m" }),
+    amounts.map((amount) => authorized(amount)), amounts.map(succeeded), amounts.map((amount): PspOutcome => ({ ...canceled, captured: money(amount) })), fc.constantFrom<AttemptOutcome>(canceled, unknown, done, failed("hard_decline"), failed("transient_decline"), { kind: "accepted", psp_reference: "m" }),
   );
-  const modifications = fc.record({ amount: fc.bigInt({ min: 1n, max: 100n }), is_final: fc.boolean(), isVoid: fc.boolean() });
-  fc.assert(fc.property(outcomes, fc.bigInt({ min: 0n, max: 99n }), fc.option(modifications, { nil: null }), fc.boolean(), fc.boolean(), (outcome, captured, chosen, is_first_send, is_answer) => {
+  const modifications = fc.record({
+    amount: fc.bigInt({ min: 1n, max: 100n }), is_final: fc.boolean(), isVoid: fc.boolean(),
+    status: fc.constantFrom("executing" as const, "pending" as const, "unknown" as const, "failed" as const), key_number: fc.integer({ min: 1, max: 6 }),
+  });
+  const circumstances = fc.record({
+    is_first_send: fc.boolean(), is_answer: fc.boolean(), releases_rest: fc.boolean(), is_webhook: fc.boolean(), sent_key_number: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null }),
+    authorization_ended_as: fc.constantFrom(null, "canceled" as const, "expired" as const),
+  });
+  fc.assert(fc.property(outcomes, fc.bigInt({ min: 0n, max: 99n }), fc.option(modifications, { nil: null }), circumstances, (outcome, captured, chosen, { is_answer, authorization_ended_as, ...rest }) => {
     const amount = chosen === null ? 0n : chosen.amount > 100n - captured ? 100n - captured : chosen.amount;
-    const modification = chosen === null ? null : chosen.isVoid ? voided() : capture(amount, { is_final: chosen.is_final });
-    const decision = decideOn(outcome, { captured, capturing: modification?.kind === "capture" ? amount : 0n, modification, is_first_send, is_answer_to_modification: modification !== null && is_answer });
+    const { status, key_number } = chosen ?? { status: "executing", key_number: 1 };
+    const modification = chosen === null ? null : chosen.isVoid ? voided({ status, key_number }) : capture(amount, { is_final: chosen.is_final, status, key_number });
+    const decision = decideOn(outcome, {
+      captured, capturing: modification?.kind === "capture" && status !== "failed" ? amount : 0n, modification, is_answer_to_modification: modification !== null && is_answer,
+      attempt: { authorization_ended_as }, ...rest,
+    });
     if (decision === null) return;
     const total = captured + decision.captures_minor;
     expect(total <= 100n).toBe(true);
@@ -241,5 +312,5 @@ test("whatever the PSP says, never more is captured than authorised, and capture
     if (isOver) expect(decision.order_status).toBe(total > 0n ? "SUCCESS" : "CANCELED");
     // Money is booked for what was asked for, and only then.
     if (decision.captures_minor > 0n) expect([modification?.kind, decision.captures_minor, decision.modification?.status]).toEqual(["capture", amount, "succeeded"]);
-  }), { numRuns: 2_000 });
+  }), { numRuns: 5_000 });
 });

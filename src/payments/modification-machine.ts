@@ -6,6 +6,8 @@ import {
 } from "./decision.ts";
 import type { Cause } from "./model.ts";
 
+/** The code of a failure that a person has seen at the PSP. */
+export const resolved_by_person = "resolved_by_person";
 /** With the pauses of inquiries about two hours, until a person hears that a PSP owes us an answer. */
 const answers_awaited_max = 30;
 
@@ -17,6 +19,7 @@ export function decideModification(input: DecisionInput): Decision | null {
   const { attempt, modification } = input;
   if (modification === null) return decideWithoutModification(input);
   const seen = seenBy(input, modification);
+  if (isOvertaken(input, modification, seen)) return null;
   if (modification.status === "succeeded" || modification.status === "failed") return contradiction(input, modification, seen);
   if (attempt.status !== "authorized") return decideTooLate(input, modification, seen);
   switch (seen.kind) {
@@ -25,9 +28,9 @@ export function decideModification(input: DecisionInput): Decision | null {
     case "unchanged":
       return decideStill(input, modification);
     case "failed":
-      return afterFailure(input, modification, seen.failure, "failed");
+      return afterFailure(input, modification, seen.failure);
     case "not_sent":
-      return afterFailure(input, modification, seen.failure, "not_sent");
+      return unchanged(input, { modification: seen.is_unasked === true ? heldBack(seen.failure) : failedFor(input, modification, seen.failure) });
     case "accepted":
       return unchanged(input, { modification: stillOpen(input, modification, seen) });
     case "unknown":
@@ -45,6 +48,7 @@ export function decideVoid(
   const { modification, attempt, is_answer_to_modification } = input;
   if (modification === null) return decideCharge(input);
   const seen = seenBy(input, modification);
+  if (isOvertaken(input, modification, seen)) return null;
   switch (seen.kind) {
     case "done": {
       const succeeded = modified("succeeded", { psp_reference: seen.psp_reference });
@@ -59,7 +63,7 @@ export function decideVoid(
     }
     case "failed":
     case "not_sent": {
-      const decided = failedFor(input, modification, seen.failure);
+      const decided = seen.kind === "not_sent" && seen.is_unasked === true ? heldBack(seen.failure) : failedFor(input, modification, seen.failure);
       if (input.outcome.kind === "succeeded") return { ...decideCharge(input) ?? unchanged(input), modification: { ...decided, alarm: null } };
       // Given up the giving up: the payment is asked about as before.
       return unchanged(input, { modification: decided, retry_delay_seconds: decided.status === "failed" ? 1 : null });
@@ -76,6 +80,10 @@ function seenBy({ outcome, order, attempt, is_first_send }: DecisionInput, { kin
   const money = { amount_minor: amount_minor ?? attempt.amount_minor, currency: toCurrencyCode(order.currency) };
   return doubted(changeSeenIn(outcome, { kind, money, captured_before_minor: order.captured_minor }), is_first_send);
 }
+
+/** The answer to a request with an earlier key, which was given up: only that it was done after all is news. */
+const isOvertaken = ({ sent_key_number }: DecisionInput, { key_number }: DecidableModification, seen: Seen): boolean =>
+  sent_key_number !== null && sent_key_number !== key_number && seen.kind !== "done";
 
 /** An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our change: a person looks. */
 function decideUnclear(input: DecisionInput, modification: DecidableModification, seen: Extract<Seen, { kind: "unknown" }>): Decision | null {
@@ -113,11 +121,11 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
 }
 
 function afterCapture(input: DecisionInput, { amount_minor, is_final }: DecidableModification, psp_reference: string | null): Decision {
-  const { order, outcome, releases_rest } = input;
+  const { order, attempt, outcome, releases_rest } = input;
   const captures_minor = amount_minor ?? 0n;
   const rest_minor = order.amount_minor - order.captured_minor - captures_minor;
   const booked = { captures_minor, modification: modified("succeeded", { psp_reference }) };
-  const isClosed = outcome.kind === "succeeded" || outcome.kind === "canceled";
+  const isClosed = outcome.kind === "succeeded" || outcome.kind === "canceled" || attempt.authorization_ended_as !== null;
   if (rest_minor === 0n || isClosed || (is_final && releases_rest)) {
     return become("SUCCESS", "succeeded", "captured", { ...booked, releases_minor: rest_minor });
   }
@@ -138,28 +146,44 @@ function end({ order }: DecisionInput, reason: "canceled" | "expired"): Decision
 
 /** The state does not show the change: an answer to our request must be followed up, a webhook may simply be an old one. */
 function decideStill(input: DecisionInput, modification: DecidableModification): Decision | null {
+  // Whether the capture came before the end only its own news can tell; then this decides about the rest.
+  if (input.outcome.kind === "canceled") return unchanged(input, { authorization_ended_as: input.outcome.reason });
   if (!input.is_answer_to_modification) return null;
   return unchanged(input, { modification: stillOpen(input, modification, { kind: "unknown", reason: "The PSP does not show the change yet." }) });
 }
 
-function afterFailure(input: DecisionInput, modification: DecidableModification, failure: Failure, kind: "failed" | "not_sent"): Decision {
+function afterFailure(input: DecisionInput, modification: DecidableModification, failure: Failure): Decision {
   const decided = failedFor(input, modification, failure);
-  const { outcome } = input;
+  const { order, attempt, outcome } = input;
+  if (attempt.authorization_ended_as !== null) return { ...end(input, attempt.authorization_ended_as), modification: modified("failed", { failure }) };
   // The state that refuses the change is itself the end of the authorisation.
-  if (kind === "failed" && failure.code === authorization_ended && outcome.kind !== "failed") {
+  if (failure.code === authorization_ended && outcome.kind !== "failed") {
     return { ...end(input, outcome.kind === "canceled" ? outcome.reason : "canceled"), modification: { ...decided, alarm: null } };
   }
-  return unchanged(input, { modification: decided });
+  // Some PSPs give up nothing once a part is captured: we take no more, so the order has ended all the same.
+  const isRestKept = modification.kind === "void" && order.captured_minor > 0n && isRefusal(input, failure);
+  return isRestKept ? { ...end(input, "canceled"), modification: decided } : unchanged(input, { modification: decided });
 }
 
-/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. A void that fails leaves money held: a person hears of it. */
+/** Neither what a person said, nor that more was taken than we know of. */
+const isRefusal = ({ policies }: DecisionInput, { class: failureClass, code }: Failure): boolean =>
+  policies[failureClass].strategy === "none" && code !== "paid_meanwhile" && code !== resolved_by_person;
+
+/** No request was made, so the key was not used, nor a try. */
+const heldBack = ({ retry_after_seconds = 1 }: Failure): ModificationDecision => modified("queued", { retry_delay_seconds: retry_after_seconds });
+
+/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. */
 function failedFor(input: DecisionInput, modification: DecidableModification, failure: Failure): ModificationDecision {
   const delay = retryDelay(input, failure, modification.key_number);
   if (delay !== undefined) return modified("queued", { failure, is_new_key: true, retry_delay_seconds: delay });
   const isExhausted = input.policies[failure.class].strategy !== "none";
-  if (modification.kind === "void" && !isExhausted) return modified("failed", { failure, alarm: `It could not be given up at the PSP: ${failure.message}` });
-  return modified("failed", { failure, alarm: isExhausted ? `Given up after ${modification.key_number} tries: ${failure.message}` : null });
+  if (isExhausted) return modified("failed", { failure, alarm: `Given up after ${modification.key_number} tries: ${failure.message}` });
+  return modified("failed", { failure, alarm: leavesMoneyHeld(modification, failure) ? `It could not be given up at the PSP, and may stay held there: ${failure.message}` : null });
 }
+
+/** A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person knows. */
+const leavesMoneyHeld = ({ kind, void_cause }: DecidableModification, { code }: Failure): boolean =>
+  kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");
 
 function stillOpen(input: DecisionInput, { inquiry_count }: DecidableModification, seen: Extract<Seen, { kind: "accepted" | "unknown" }>): ModificationDecision {
   if (seen.kind === "accepted") {
@@ -182,9 +206,19 @@ function decideTooLate(input: DecisionInput, modification: DecidableModification
 }
 
 /** News about a decided modification: a repetition, or the opposite of what we hold. */
-function contradiction(input: DecisionInput, { kind, status }: DecidableModification, seen: Seen): Decision | null {
+function contradiction(input: DecisionInput, modification: DecidableModification, seen: Seen): Decision | null {
+  const { order, attempt, outcome } = input;
+  const { kind, status } = modification;
+  const taken_minor = outcome.kind === "succeeded" ? outcome.charged.amount_minor : outcome.kind === "authorized" ? outcome.captured.amount_minor : 0n;
   const isOpposite = (seen.kind === "done" && status === "failed") || (seen.kind === "failed" && status === "succeeded");
   // Only news that name the modification tell of it; a state that came late does not.
-  const isNamed = input.outcome.kind === "done" || input.outcome.kind === "failed";
-  return isOpposite && isNamed ? unchanged(input, { alarm: `The PSP reports a ${kind} as ${seen.kind} that ${status} here.` }) : null;
+  const isNamed = input.is_answer_to_modification || outcome.kind === "done" || outcome.kind === "failed";
+  if (isOpposite && isNamed) {
+    const alarm = `The PSP reports a ${kind} as ${seen.kind} that ${status} here.`;
+    const isBookable = seen.kind === "done" && kind === "capture" && attempt.status === "authorized"
+      && order.captured_minor + order.capturing_minor + (modification.amount_minor ?? 0n) <= order.amount_minor;
+    return isBookable ? { ...afterCapture(input, modification, seen.psp_reference), alarm } : unchanged(input, { alarm });
+  }
+  if (taken_minor <= order.captured_minor + order.capturing_minor) return null;
+  return unchanged(input, { alarm: `The PSP has taken ${taken_minor} minor units, more than the ${order.captured_minor} captured here and the ${order.capturing_minor} under way.` });
 }

@@ -1,10 +1,10 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
-import type { AttemptStatus, ModificationRow, ModificationStatus, VoidCause } from "./model.ts";
+import type { AttemptStatus, ModificationRow, ModificationStatus, Resolution, Resolved, VoidCause } from "./model.ts";
 
 const columns = `m.modification_id, m.attempt_id, m.payment_order_id, m.kind, m.capture_id, m.request_fingerprint, m.amount_minor,
   m.currency::text, m.is_final, m.void_cause, m.status, m.psp_key, m.psp_reference, m.inquiry_count, m.failure_code,
-  m.failure_message, m.created_by, m.created_at, m.updated_at`;
+  m.failure_message, m.resolved_as, m.resolved_by, m.resolution_note, m.created_by, m.created_at, m.updated_at`;
 
 export type NewModification = Pick<ModificationRow, "modification_id" | "attempt_id" | "payment_order_id" | "kind" | "currency" | "is_final" | "created_by"> & {
   readonly capture_id?: string;
@@ -119,19 +119,71 @@ export type PursuableRow = {
   readonly currency: string;
   readonly captured_minor: bigint;
   readonly is_blocked: boolean;
-};
+  readonly key_number: number;
+  /** A call about it may be under way. */
+  readonly is_leased: boolean;
+  readonly is_due: boolean;
+} & Resolved;
 
 /** Locks the orders of modifications in key order. */
 export function lockForModification(tx: Queryable, modificationIds: readonly string[]): Promise<PursuableRow[]> {
   return tx.query<PursuableRow>("select * from payments_lock_for_modification($1)", [textArray(modificationIds)]);
 }
 
-/** Their turn has come. */
-export async function startModifications(tx: Queryable, modificationIds: readonly string[]): Promise<void> {
+/** Their turn has come; nobody else calls the PSP about them until the lease ends. */
+export async function startModifications(tx: Queryable, modificationIds: readonly string[], leaseSeconds: number): Promise<void> {
   if (modificationIds.length === 0) return;
   await tx.query(
-    "update payment_modifications set status = 'executing', updated_at = now() where modification_id = any ($1::text[]) and status = 'queued'",
-    [textArray(modificationIds)],
+    `update payment_modifications
+        set status = case status when 'queued' then 'executing' else status end, leased_until = now() + $2 * interval '1 second', updated_at = now()
+      where modification_id = any ($1::text[])`,
+    [textArray(modificationIds), leaseSeconds],
+  );
+}
+
+/** No call was made, or none came to an end: another worker may take it up. */
+export async function releaseModification(tx: Queryable, modificationId: string): Promise<void> {
+  await tx.query("update payment_modifications set leased_until = null where modification_id = $1", [modificationId]);
+}
+
+/** They wait for so long, each for itself. */
+export async function postponeModifications(tx: Queryable, delays: readonly { readonly modification_id: string; readonly seconds: number }[]): Promise<void> {
+  if (delays.length === 0) return;
+  await tx.query(
+    `update payment_modifications m set due_at = now() + d.seconds * interval '1 second', updated_at = now()
+       from json_to_recordset($1::json) as d (modification_id text, seconds double precision)
+      where m.modification_id = d.modification_id`,
+    [JSON.stringify(delays)],
+  );
+}
+
+/** A person's word on what became of it. One that had failed is open again by that, and counts as under way; its order is locked by the caller. */
+export async function storeResolution(
+  tx: Queryable, { modification_id, status }: Pick<PursuableRow, "modification_id" | "status">, { outcome, note }: Resolution, actor: string,
+): Promise<void> {
+  await tx.query(
+    `with resolved as (
+       update payment_modifications
+          set resolved_as = $2, resolution_note = $3, resolved_by = $4, due_at = now(), updated_at = now(),
+              status = case status when 'failed' then 'unknown' else status end
+        where modification_id = $1
+       returning payment_order_id, kind, amount_minor
+     )
+     update payment_orders o set capturing_minor = o.capturing_minor + r.amount_minor, updated_at = now()
+       from resolved r
+      where o.payment_order_id = r.payment_order_id and r.kind = 'capture' and $5`,
+    [modification_id, outcome, note, actor, status === "failed"],
+  );
+}
+
+/** The PSP has ended authorisations while a capture of them was under way. */
+export async function markAuthorizationsEnded(tx: Queryable, ended: readonly { readonly attempt_id: string; readonly authorization_ended_as: string }[]): Promise<void> {
+  if (ended.length === 0) return;
+  await tx.query(
+    `update payment_attempts a set authorization_ended_as = e.authorization_ended_as, updated_at = now()
+       from json_to_recordset($1::json) as e (attempt_id text, authorization_ended_as text)
+      where a.attempt_id = e.attempt_id`,
+    [JSON.stringify(ended)],
   );
 }
 
@@ -144,6 +196,7 @@ export type SettledModification = {
   readonly failure_class: string | null;
   readonly failure_code: string | null;
   readonly failure_message: string | null;
+  readonly retry_delay_seconds: number | null;
 };
 
 /** Writes what came of modifications. */
@@ -171,7 +224,7 @@ export async function selectExpiredAuthorizations(tx: Queryable, limit: number):
 /** Modifications that nobody touched for so long, taken on for as long again. */
 export async function renewStaleModifications(tx: Queryable, staleSeconds: number, limit: number): Promise<ModificationId[]> {
   const rows = await tx.query<{ modification_id: ModificationId }>(
-    `update payment_modifications m set updated_at = now()
+    `update payment_modifications m set due_at = now(), updated_at = now()
        from (
          select modification_id from payment_modifications
           where status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $1 * interval '1 second'

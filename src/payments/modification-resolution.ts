@@ -1,39 +1,47 @@
-import type { Database } from "../db/db.ts";
+import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { decideWaiting } from "../jobs/jobs.ts";
-import type { Logger } from "../log.ts";
-import type { ModificationAnswer } from "../psp/psp.ts";
-import type { ModificationRow } from "./model.ts";
-import { selectModificationsById } from "./modification-queries.ts";
-import type { Settlement } from "./settlement.ts";
-
-export type Resolution = { readonly outcome: "succeeded" | "failed"; readonly note: string };
+import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
+import type { ModificationRow, Resolution } from "./model.ts";
+import { lockForModification, selectModifications, selectModificationsById, storeResolution, type PursuableRow } from "./modification-queries.ts";
+import { lockOrder } from "./queries.ts";
 
 /**
- * A person says what became of a capture or void that the PSP does not tell of, having looked there. It is settled
- * like any news. Errors: `not_found`; `state_conflict` unless the PSP was asked and the outcome is open.
+ * Takes down what a person saw at the PSP of a capture or void that the PSP does not tell of, or told wrongly; the
+ * worker then settles it like any news. Said again it changes nothing. Errors: `not_found`, `state_conflict`.
  */
 export async function resolveModification(
-  { database, settlement, log }: { readonly database: Database; readonly settlement: Settlement; readonly log: Logger },
-  modificationId: string, { outcome, note }: Resolution, actor: string,
-): Promise<ModificationRow> {
-  const { attempt_id, payment_order_id, status } = await find(database, modificationId);
-  if (status !== "executing" && status !== "pending" && status !== "unknown") {
-    throw new AppError("state_conflict", `Only what the PSP was asked for and has not told can be resolved; this one is ${status}.`);
+  tx: Transaction, jobs: Jobs, modificationId: string, resolution: Resolution, actor: string,
+): Promise<{ modification: ModificationRow; is_new: boolean }> {
+  const [row] = await lockForModification(tx, [modificationId]);
+  if (row === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`, { param: "modification_id" });
+  if (row.resolved_as === resolution.outcome) return { modification: await find(tx, modificationId), is_new: false };
+  if (row.status === "failed") await assertReopenable(tx, row, resolution);
+  else if (row.status === "succeeded" || row.status === "queued" || row.resolved_as !== null) {
+    throw conflict(`Only what the PSP was asked for and has not told can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`);
   }
-  const said: ModificationAnswer = outcome === "succeeded" ? { kind: "done", psp_reference: null }
-    : { kind: "failed", failure: { class: "hard_decline", code: "resolved_by_person", message: note } };
-  log.warn({ modification_id: modificationId, outcome, note, actor }, "a person resolves a modification");
-  await settlement.settle({
-    payment_order_id, attempt_id, modification_id: modificationId, outcome: said, actor, is_first_send: true, is_answer_to_modification: false,
-    is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, message_id: null,
-  });
-  await database.transaction((tx) => decideWaiting(tx, { queue: "payment_modify", subject_id: modificationId }, { state: "discarded", actor, note: `resolved as ${outcome}: ${note}`.slice(0, 500) }));
-  return find(database, modificationId);
+  await storeResolution(tx, row, resolution, actor);
+  const note = `resolved as ${resolution.outcome}: ${resolution.note}`.slice(0, 500);
+  await decideWaiting(tx, { queue: "payment_modify", subject_id: modificationId }, { state: "discarded", actor, note });
+  await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
+  return { modification: await find(tx, modificationId), is_new: true };
 }
 
-async function find(database: Database, modificationId: string): Promise<ModificationRow> {
-  const [modification] = await selectModificationsById(database, [modificationId]);
-  if (modification === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`, { param: "modification_id" });
+/** A failure that was none: the payment must still be open, with nothing else under way that would be mixed up with it. */
+async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }: Resolution): Promise<void> {
+  if (outcome === "failed") throw conflict("It has failed already.");
+  if (row.attempt_status !== "authorized" || row.payment_order_id === null) throw conflict(`It has failed, and the payment is ${row.attempt_status}.`);
+  const others = (await selectModifications(tx, row.payment_order_id)).filter(({ modification_id, status }) =>
+    modification_id !== row.modification_id && status !== "succeeded" && status !== "failed");
+  if (others.length > 0) throw conflict(`Another ${others[0]?.kind} of this payment is under way.`);
+  const order = await lockOrder(tx, row.payment_order_id);
+  const left_minor = order === undefined ? 0n : order.amount_minor - order.captured_minor - order.capturing_minor;
+  if (row.kind === "capture" && (row.amount_minor ?? 0n) > left_minor) throw conflict(`It has failed, and only ${left_minor} minor units are left of the authorisation.`);
+}
+
+const conflict = (message: string): AppError => new AppError("state_conflict", message);
+
+async function find(tx: Transaction, modificationId: string): Promise<ModificationRow> {
+  const [modification] = await selectModificationsById(tx, [modificationId]);
+  if (modification === undefined) throw new Error(`the modification ${modificationId} is gone`);
   return modification;
 }

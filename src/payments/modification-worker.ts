@@ -8,7 +8,8 @@ import { authorization_ended, type ModificationAnswer, type ModificationRequest,
 import { executor_actor } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { openAttemptStatuses } from "./model.ts";
-import { lockForModification, startModifications, type PursuableRow } from "./modification-queries.ts";
+import { resolved_by_person } from "./modification-machine.ts";
+import { lockForModification, postponeModifications, releaseModification, startModifications, type PursuableRow } from "./modification-queries.ts";
 import type { Settlement } from "./settlement.ts";
 
 export type ModificationWorkerOptions = {
@@ -19,11 +20,13 @@ export type ModificationWorkerOptions = {
   readonly log: Logger;
   /** PSP calls at the same time. */
   readonly concurrency: number;
+  /** How long nobody else calls a PSP about what this worker has claimed; that of jobs. */
+  readonly lease_seconds: number;
   readonly idle_poll_ms: number;
 };
 
-/** How soon one is looked at again whose PSP takes no calls now. */
-const held_back_seconds = 1;
+/** How soon a person's word is looked at again that came during a call. */
+const word_wait_seconds = 1;
 
 type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly is_first_send: boolean };
 
@@ -60,25 +63,32 @@ export class ModificationWorker {
 
   /** Those whose turn has not come are queued again when it does. */
   async #claim(tx: Transaction, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
-    const { jobs, router } = this.#options;
+    const { jobs, lease_seconds } = this.#options;
     const claimed = await jobs.claim(tx, "payment_modify", count);
     if (claimed.length === 0) return { claimed_count: 0, tasks: [] };
     const jobOf = new Map(claimed.map((job) => [job.data.modification_id, job]));
     const rows = await lockForModification(tx, [...jobOf.keys()]);
     const ready = rows.flatMap((row): Task[] => {
       const job = jobOf.get(row.modification_id);
-      const isQueued = row.status === "queued";
-      const isOver = row.status === "succeeded" || row.status === "failed";
-      return job === undefined || isOver || (isQueued && row.is_blocked) ? [] : [{ row, job, is_first_send: isQueued }];
+      return job === undefined || !isWorkFor(row) ? [] : [{ row, job, is_first_send: row.status === "queued" }];
     });
-    // While calls to its PSP are held back a modification keeps its state, and uses up no try.
-    const tasks = ready.filter(({ row: { psp } }) => router.has(psp) && router.callsAllowedFor(psp) > 0 && router.placesFreeFor(psp) > 0);
-    const later = ready.filter((task) => !tasks.includes(task));
-    await startModifications(tx, tasks.map(({ row }) => row.modification_id));
-    await jobs.enqueue(tx, "payment_modify", later.map(({ row }) => ({ data: { modification_id: row.modification_id }, start_after_seconds: held_back_seconds })));
+    const waits = new Map(ready.map((task) => [task, this.#secondsToWait(task.row)]));
+    const tasks = ready.filter((task) => waits.get(task) === 0);
+    const later = ready.filter((task) => !tasks.includes(task)).map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
+    await startModifications(tx, tasks.map(({ row }) => row.modification_id), lease_seconds);
+    await postponeModifications(tx, later);
+    await jobs.enqueue(tx, "payment_modify", later.map(({ modification_id, seconds }) => ({ data: { modification_id }, start_after_seconds: seconds })));
     const busy = new Set(tasks.map(({ job }) => job));
     await jobs.complete(tx, "payment_modify", claimed.filter((job) => !busy.has(job)));
     return { claimed_count: claimed.length, tasks };
+  }
+
+  /** While calls to its PSP are held back a modification keeps its state, and uses up no try. A PSP that is configured no more fails the job. */
+  #secondsToWait(row: PursuableRow): number {
+    const { router } = this.#options;
+    const { psp, is_leased } = row;
+    if (isByPerson(row)) return is_leased ? word_wait_seconds : 0;
+    return router.has(psp) ? router.secondsToWait(psp) : 0;
   }
 
   #start(task: Task): void {
@@ -92,11 +102,13 @@ export class ModificationWorker {
     const { row, job, is_first_send } = task;
     crashPoint("after_claim");
     const start = monotonicMilliseconds();
-    const outcome = await this.#ask(task);
+    const isWord = isByPerson(row);
+    const outcome = isWord ? wordOf(row) : await this.#ask(task);
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
-      payment_order_id: row.payment_order_id, attempt_id: row.attempt_id, modification_id: row.modification_id, outcome, actor: executor_actor,
-      is_first_send, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job, is_answer_to_modification: true, message_id: null,
+      payment_order_id: row.payment_order_id, attempt_id: row.attempt_id, modification_id: row.modification_id, outcome, actor: isWord && row.resolved_by !== null ? row.resolved_by : executor_actor,
+      is_first_send: is_first_send || isWord, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job,
+      is_answer_to_modification: !isWord, ...(isWord ? {} : { sent_key_number: row.key_number }), message_id: null,
     });
     crashPoint("after_settlement");
     this.#options.jobs.wake("payment_modify");
@@ -116,11 +128,30 @@ export class ModificationWorker {
   async #giveBack({ row, job }: Task, error: unknown): Promise<void> {
     const { log, database, jobs } = this.#options;
     log.error({ err: error, modification_id: row.modification_id }, "a modification failed");
-    await database.transaction((tx) => jobs.fail(tx, "payment_modify", [job], messageOf(error))).catch((failure: unknown) => {
+    await database.transaction(async (tx) => {
+      await releaseModification(tx, row.modification_id);
+      await jobs.fail(tx, "payment_modify", [job], messageOf(error));
+    }).catch((failure: unknown) => {
       // The lease ends by the database's clock, so the job comes back even when this could not be said.
       log.error({ err: failure }, "a job could not be given back");
     });
   }
+}
+
+/** Not one that is decided, whose turn has not come, or that another job pursues. A person's word waits for nothing but a call under way. */
+function isWorkFor(row: PursuableRow): boolean {
+  if (row.status === "succeeded" || row.status === "failed") return false;
+  if (isByPerson(row)) return true;
+  return row.is_due && !row.is_leased && !(row.status === "queued" && row.is_blocked);
+}
+
+/** The PSP was asked, and a person has said what came of it. */
+const isByPerson = ({ status, resolved_as }: PursuableRow): boolean => resolved_as !== null && status !== "queued";
+
+/** What he has said. */
+function wordOf({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {
+  if (resolved_as === "succeeded") return { kind: "done", psp_reference: null };
+  return { kind: "failed", failure: { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" } };
 }
 
 function requestOf(row: PursuableRow, is_first_send: boolean): ModificationRequest {

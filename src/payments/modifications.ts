@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderRow } from "./model.ts";
-import { insertModification, insertVoids, selectModifications, selectModificationsById } from "./modification-queries.ts";
+import { insertModification, insertVoids, postponeModifications, selectModifications, selectModificationsById } from "./modification-queries.ts";
 import { selectAttempts } from "./queries.ts";
 
 /** A capture as the HTTP door hands it over. */
@@ -81,7 +81,10 @@ export async function redriveModification(tx: Transaction, { jobs }: Parts, modi
   const [modification] = await selectModificationsById(tx, [modificationId]);
   if (modification === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`);
   const { attempt_id, status, void_cause } = modification;
-  if (isOpen(modification)) return jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
+  if (isOpen(modification)) {
+    await postponeModifications(tx, [{ modification_id: modificationId, seconds: 0 }]);
+    return jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
+  }
   if (status === "succeeded" || void_cause === null) {
     throw new AppError("state_conflict", `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: ask for another one, with a new capture_id"}.`);
   }

@@ -14,6 +14,8 @@ export type News = {
   readonly is_first_send: boolean;
   /** It answers a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;
+  /** The number of the key that the request had. */
+  readonly sent_key_number?: number | null;
   readonly is_inquiry: boolean;
   /** How long the PSP took to say it; null when it came by webhook. */
   readonly psp_call_ms: number | null;

@@ -9,8 +9,6 @@ import { createActions, type Actions } from "./actions.ts";
 import { createAuthorizationExpiry } from "./authorization-expiry.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
-import type { ModificationRow } from "./model.ts";
-import { resolveModification, type Resolution } from "./modification-resolution.ts";
 import { ModificationWorker } from "./modification-worker.ts";
 import { createMonitor } from "./monitor.ts";
 import { Pages } from "./pages.ts";
@@ -64,8 +62,6 @@ export type Payments = {
   readonly intake: Intake;
   /** What a person may do with orders. */
   readonly actions: Actions;
-  /** What a person knows of a capture or void that the PSP does not tell. */
-  readonly resolveModification: (modificationId: string, resolution: Resolution, actor: string) => Promise<ModificationRow>;
   /** What brings payments forward; any number of processes may run them. */
   readonly workers: { start(): void; stop(): Promise<void> };
 };
@@ -83,7 +79,7 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
   const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds, page_seconds });
   const workers = [
     executor,
-    new ModificationWorker({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms }),
+    new ModificationWorker({ ...parts, settlement, concurrency: settings.psp_concurrency, lease_seconds, idle_poll_ms }),
     createAuthorizationExpiry(parts),
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
     createStaleAttemptSweep({ ...parts, lease_seconds }),
@@ -96,7 +92,6 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
       ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
       limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
     }),
-    resolveModification: (modificationId, resolution, actor) => resolveModification({ ...parts, settlement }, modificationId, resolution, actor),
     actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
     workers: {
       start: () => workers.forEach((worker) => worker.start()),

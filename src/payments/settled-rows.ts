@@ -53,5 +53,6 @@ export function modificationRowOf({ news, row, decision }: Settled): SettledModi
     failure_class: modification.failure?.class ?? null,
     failure_code: modification.failure?.code ?? null,
     failure_message: modification.failure?.message ?? null,
+    retry_delay_seconds: modification.retry_delay_seconds,
   }];
 }

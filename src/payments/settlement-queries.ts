@@ -26,6 +26,7 @@ export type OpenRow = {
   readonly failure_code: string | null;
   readonly failure_message: string | null;
   readonly capture_method: CaptureMethod;
+  readonly authorization_ended_as: "canceled" | "expired" | null;
 } & (OpenModification | { readonly modification_id: null });
 
 type OpenModification = {

@@ -7,7 +7,7 @@ import type { PspRouter } from "../psp/psp.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { DecisionInput } from "./decision.ts";
-import { insertVoids, selectNextQueued, writeModifications } from "./modification-queries.ts";
+import { insertVoids, markAuthorizationsEnded, selectNextQueued, writeModifications } from "./modification-queries.ts";
 import type { News, OrderNews, Settled } from "./news.ts";
 import { postingsOf } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
@@ -95,6 +95,7 @@ export class Settlement {
       // What is captured now is under way no more: said first, for a constraint bounds the two together.
       writeModifications(tx, settled.flatMap(modificationRowOf)),
       writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options.authorization_seconds))),
+      markAuthorizationsEnded(tx, settled.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) => (authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }]))),
       this.#followUp(tx, settled),
       this.#followModificationsUp(tx, settled),
       jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
@@ -166,6 +167,6 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
 }
 
 const factsOfNews = (
-  { outcome, is_first_send, is_answer_to_modification, message_id }: OrderNews,
-): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification" | "is_webhook"> =>
-  ({ outcome, is_first_send, is_answer_to_modification, is_webhook: message_id !== null });
+  { outcome, is_first_send, is_answer_to_modification, sent_key_number = null, message_id }: OrderNews,
+): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification" | "sent_key_number" | "is_webhook"> =>
+  ({ outcome, is_first_send, is_answer_to_modification, sent_key_number, is_webhook: message_id !== null });

@@ -31,9 +31,9 @@ function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}
       status: "EXECUTING", status_cause: "execution_started", currency: "USD", amount_minor: 2_999n, captured_minor: 0n, capturing_minor: 0n, ...order,
     },
     attempt: {
-      status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, ...attempt,
+      status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, authorization_ended_as: null, ...attempt,
     },
-    modification: null, is_answer_to_modification: false, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification: null, is_answer_to_modification: false, sent_key_number: null, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 

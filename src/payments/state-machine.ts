@@ -88,6 +88,8 @@ function afterFailure(input: DecisionInput, failure: Failure, attempt_status: "d
 /** News about a closed attempt: harmless repetition, or money that moved although we hold it did not. */
 function contradiction(input: DecisionInput): Decision | null {
   const { attempt, outcome } = input;
+  // A capture or whatever else a person made there.
+  if (outcome.kind === "unknown" && input.is_webhook) return unchanged(input, { alarm: outcome.reason });
   if (attempt.status === "succeeded") return null;
   const isMoney = outcome.kind === "succeeded" || (outcome.kind === "authorized" && outcome.captured.amount_minor > 0n);
   return isMoney ? unchanged(input, { alarm: `The PSP reports a success (${outcome.psp_reference}) for an attempt that was closed as ${attempt.status}.` }) : null;

@@ -118,7 +118,7 @@ export function attemptView(attempt: AttemptRow) {
 
 /** The answer to a capture: as it was when it was asked for, so that a repetition gets the same bytes. */
 export const acceptedModificationView = (modification: ModificationRow): ReturnType<typeof modificationView> =>
-  modificationView({ ...modification, status: "queued", psp_reference: null, failure_code: null, failure_message: null, updated_at: modification.created_at });
+  modificationView({ ...modification, status: "queued", psp_reference: null, failure_code: null, failure_message: null, resolved_as: null, resolved_by: null, resolution_note: null, updated_at: modification.created_at });
 
 /** A capture or a void as the API shows it. */
 export function modificationView(modification: ModificationRow) {
@@ -138,6 +138,8 @@ export function modificationView(modification: ModificationRow) {
     psp_reference: modification.psp_reference,
     failure_code: modification.failure_code,
     failure_message: modification.failure_message,
+    resolution: modification.resolved_as === null ? null
+      : { outcome: modification.resolved_as, note: modification.resolution_note, actor: modification.resolved_by },
     created_at: modification.created_at,
     updated_at: modification.updated_at,
   };

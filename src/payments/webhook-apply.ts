@@ -101,12 +101,12 @@ export class WebhookApplier {
     const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
     const news = this.#options.router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
     if (news === null) return "ignored";
-    return "modification_id" in news ? this.#readModification(news, attempts, message.psp) : readAttempt(news, attempts, message.psp);
+    return "modification_id" in news ? this.#readModification(news, attempts, message) : readAttempt(news, attempts, message.psp);
   }
 
   /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
   async #readModification(
-    news: Extract<WebhookNews, { modification_reference: string }>, attempts: ReadonlyMap<string, AttemptRow>, psp: string,
+    news: Extract<WebhookNews, { modification_reference: string }>, attempts: ReadonlyMap<string, AttemptRow>, { psp, attempt_id }: MessageRow,
   ): Promise<Reading> {
     const { database } = this.#options;
     const { modification_id, modification_reference, outcome, otherwise } = news;
@@ -114,10 +114,9 @@ export class WebhookApplier {
       ? await selectModificationsByReference(database, modification_reference) : await selectModificationsById(database, [modification_id]);
     const [attempt] = modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
     if (modification !== undefined && attempt?.psp === psp) return { attempt, modification_id: modification.modification_id, outcome };
-    if (otherwise === null) return modification_id === null ? "ignored" : "unmatched";
-    const ofPerson = readAttempt(otherwise, attempts, psp);
-    if (typeof ofPerson === "string") return ofPerson;
-    return (await hasUnnamedModification(database, ofPerson.attempt.attempt_id)) ? "unmatched" : ofPerson;
+    // Ours whose reference we have not heard yet: it comes with the answer to our request.
+    if (modification_id !== null || (attempt_id !== null && await hasUnnamedModification(database, attempt_id))) return "unmatched";
+    return otherwise === null ? "ignored" : readAttempt(otherwise, attempts, psp);
   }
 
   async #readPaymentStatus(message: MessageRow): Promise<Reading> {

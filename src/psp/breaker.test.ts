@@ -4,8 +4,9 @@ import { breakerOpen } from "../metrics.ts";
 import { Breaker } from "./breaker.ts";
 
 const open_seconds = 0.2;
-type Outcome = { readonly kind: string; readonly failure?: { readonly class: string } };
+type Outcome = { readonly kind: string; readonly is_unasked?: true; readonly failure?: { readonly class: string } };
 const failed: Outcome = { kind: "unknown" };
+const unasked: Outcome = { kind: "unknown", is_unasked: true };
 const answered: Outcome = { kind: "declined", failure: { class: "hard_decline" } };
 
 const newBreaker = (name: string): Breaker => new Breaker(name, { failures_in_a_row: 3, open_seconds });
@@ -86,6 +87,17 @@ test("a call that began before the breaker opened says nothing about the trial, 
   await late[5]?.end(failed);
   await runAll(breaker, [failed, failed]);
   expect(breaker.callsAllowed()).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("what was answered without asking the PSP says nothing: neither counted nor taken for a trial", async () => {
+  const breaker = newBreaker("unasked");
+  await runAll(breaker, [failed, failed, unasked, failed]);
+  expect(breaker.callsAllowed()).toBe(0);
+  await sleep(open_seconds * 1_000 + 20);
+  await runAll(breaker, [unasked]);
+  expect(breaker.callsAllowed()).toBe(1);
+  await runAll(breaker, [failed]);
+  expect(breaker.callsAllowed()).toBe(0);
 });
 
 test("a trial that is due is promised to one attempt, and to another when that one does not come", async () => {

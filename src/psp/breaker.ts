@@ -63,15 +63,23 @@ export class Breaker {
   async run<Result extends Outcome>(call: () => Promise<Result>): Promise<Result> {
     if (this.#state.kind === "open") this.#enter({ kind: "half_open" });
     const state = this.#state;
-    // A call that throws has proved nothing.
-    let isFailing = true;
+    // A call that throws has proved nothing good.
+    let isFailing: boolean | null = true;
     try {
       const result = await call();
-      isFailing = isPspFailing(result);
+      isFailing = result.is_unasked === true ? null : isPspFailing(result);
       return result;
     } finally {
-      if (this.#state === state) this.#count(state, isFailing);
+      if (this.#state === state) {
+        if (isFailing === null) this.#giveTrialBack();
+        else this.#count(state, isFailing);
+      }
     }
+  }
+
+  /** Nobody asked the PSP after all: the next call is the trial. */
+  #giveTrialBack(): void {
+    if (this.#state.kind === "half_open") this.#enter({ kind: "open", until_ms: monotonicMilliseconds() });
   }
 
   #count(state: State, isFailing: boolean): void {
@@ -93,5 +101,5 @@ export class Breaker {
 
 /** A PSP that cannot be reached or does not answer clearly counts as failing; a decline is a clear answer. */
 function isPspFailing(outcome: Outcome): boolean {
-  return (outcome.kind === "unknown" && outcome.is_unasked !== true) || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
+  return outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
 }

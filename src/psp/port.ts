@@ -60,7 +60,7 @@ export type Failure = {
   readonly retry_after_seconds?: number;
 };
 
-/** What came of a charge. A value, never an exception. */
+/** What came of a charge. A value, never an exception. `is_unasked`: no call was made, so it says nothing about the PSP's health. */
 export type PspOutcome =
   | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money }
   /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
@@ -75,9 +75,8 @@ export type PspOutcome =
   /** The PSP waits for the buyer or a review. */
   | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: Record<string, unknown> | null }
   /** Surely nothing happened at the PSP. */
-  | { readonly kind: "not_sent"; readonly failure: Failure }
+  | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /** It may or may not have happened; only asking, a webhook or a settlement line can tell. */
-  /** `is_unasked`: no call was made, so it says nothing about the PSP's health. */
   | { readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true };
 
 /** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
@@ -116,7 +115,7 @@ export type ModificationOutcome =
   /** Accepted; a webhook tells how it ends. */
   | { readonly kind: "accepted"; readonly psp_reference: string }
   /** Surely not done. */
-  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly is_unasked?: true }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */

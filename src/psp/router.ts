@@ -16,6 +16,9 @@ export type RouterOptions = BreakerOptions & {
   readonly calls_at_once_max?: ReadonlyMap<string, number>;
 };
 
+/** When a place at a PSP may be free again. */
+const busy_wait_seconds = 1;
+
 type Route = { readonly psp: Psp; readonly breaker: Breaker; readonly bulkhead: Bulkhead };
 /** Why there was no call. */
 type Refusal = Failure & { readonly retry_after_seconds: number };
@@ -87,6 +90,12 @@ export class PspRouter {
     return this.#route(pspName).breaker.callsAllowed();
   }
 
+  /** How long calls to this PSP are held back; 0: one may start now. */
+  secondsToWait(pspName: string): number {
+    const { breaker, bulkhead } = this.#route(pspName);
+    return Math.max(breaker.secondsToWait(), bulkhead.placesFree() < 1 ? busy_wait_seconds : 0);
+  }
+
   /** How many calls to this PSP may start now before the next one is refused as `psp_busy`. */
   placesFreeFor(pspName: string): number {
     return this.#route(pspName).bulkhead.placesFree();
@@ -118,7 +127,7 @@ export class PspRouter {
 
   /** Captures or voids; without a call, as above, `not_sent`. */
   modify(pspName: string, request: ModificationRequest): Promise<ModificationAnswer> {
-    return this.#call(pspName, (psp): Promise<ModificationAnswer> => psp.modify(request), (failure) => ({ kind: "not_sent", failure }));
+    return this.#call(pspName, (psp): Promise<ModificationAnswer> => psp.modify(request), (failure) => ({ kind: "not_sent", failure, is_unasked: true }));
   }
 
   async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome | ModificationAnswer>(
@@ -130,7 +139,7 @@ export class PspRouter {
     if (waitSeconds > 0) {
       return whenRefused(refusal("psp_unavailable", "Calls to the PSP are held back after repeated failures.", waitSeconds));
     }
-    if (bulkhead.placesFree() < 1) return whenRefused(refusal("psp_busy", "As many calls to the PSP are under way as may be.", 1));
+    if (bulkhead.placesFree() < 1) return whenRefused(refusal("psp_busy", "As many calls to the PSP are under way as may be.", busy_wait_seconds));
     return bulkhead.run(() => breaker.run(() => timed(psp.name, () => call(psp))));
   }
 

@@ -92,22 +92,44 @@ describe("a person who knows better", () => {
   }
   const resolve = (modification_id: string, body: unknown): Promise<{ status: number }> => stack.call("POST", `/modifications/${modification_id}/resolve`, body);
 
+  const settled = (id: string, status: string): Promise<void> =>
+    until(`the capture has ${status}`, async () => (await modificationsOf(id))[0]?.status === status);
+
   test("says that a capture was not made: it has failed, and what it asked for may be captured again", async () => {
     const { id, modification_id } = await silentCapture();
     expect(await resolve(modification_id, { outcome: "failed" })).toMatchObject({ status: 400 });
-    expect(await resolve(modification_id, { outcome: "failed", note: "not in the PSP's dashboard" })).toMatchObject({ status: 200, json: { status: "failed", failure_code: "resolved_by_person" } });
-    expect(await resolve(modification_id, { outcome: "succeeded", note: "after all" })).toMatchObject({ status: 409 });
+    const word = { outcome: "failed", note: "not in the PSP's dashboard" };
+    expect(await resolve(modification_id, word)).toMatchObject({ status: 202, json: { resolution: { ...word, actor: expect.any(String) as string } } });
+    await settled(id, "failed");
+    expect(await resolve(modification_id, word)).toMatchObject({ status: 202, json: { status: "failed", failure_code: "resolved_by_person" } });
     await stack.setFaults({ next_modifications: [] });
     await stack.call("POST", `/payments/${id}/capture`, { capture_id: "again", amount: "100.00" });
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "100.00" });
+    expect(await resolve(modification_id, { outcome: "succeeded", note: "after all" })).toMatchObject({ status: 409 });
   });
 
   test("says that it was made: it is booked", async () => {
     const { id, modification_id } = await silentCapture();
-    expect(await resolve(modification_id, { outcome: "succeeded", note: "in the PSP's dashboard" })).toMatchObject({ status: 200, json: { status: "succeeded" } });
+    expect(await resolve(modification_id, { outcome: "succeeded", note: "in the PSP's dashboard" })).toMatchObject({ status: 202 });
+    await settled(id, "succeeded");
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "30.00", status: "AUTHORIZED" });
     await stack.setFaults({ next_modifications: [] });
     expect(await resolve("mod_none", { outcome: "failed", note: "x" })).toMatchObject({ status: 404 });
+    expect(await resolve(modification_id, { outcome: "failed", note: "x" })).toMatchObject({ status: 409 });
+  });
+
+  test("may be wrong: the alarm says what the PSP has taken, and he takes his word back", async () => {
+    const { id, modification_id } = await silentCapture();
+    await resolve(modification_id, { outcome: "failed", note: "looked at the wrong payment" });
+    await settled(id, "failed");
+    await stack.setFaults({ next_modifications: [] });
+    // The request was on its way all the time.
+    await stripe.paymentIntents.capture(String((await stack.call("GET", `/payments/${id}`)).json["psp_token"]), { amount_to_capture: 3_000, final_capture: false });
+    expect(await resolve(modification_id, { outcome: "succeeded", note: "there it is" })).toMatchObject({ status: 202 });
+    await settled(id, "succeeded");
+    expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "30.00", status: "AUTHORIZED" });
+    await stack.call("POST", `/payments/${id}/capture`, { capture_id: "rest" });
+    expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "100.00" });
   });
 });
 

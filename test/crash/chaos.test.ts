@@ -17,7 +17,7 @@ test("a short history of chaos breaks no promise", async () => {
     });
     expect(report.checks.flatMap((check) => check.faults)).toEqual([]);
     expect(findBroken(report)).toEqual([]);
-    expect(report.checks.every((check) => check.checked_count > 0n)).toBe(true);
+    expect(report.checks.filter((check) => check.checked_count === 0n)).toEqual([]);
     expect(report.deaths.service).toBeGreaterThan(0);
     expect(report.states.get("SUCCESS")).toBeGreaterThan(20);
   } finally {

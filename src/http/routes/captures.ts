@@ -38,18 +38,24 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
     config: { scope: "admin" },
     schema: {
       operationId: "resolveModification",
-      summary: "Say what became of a capture or void that the PSP does not tell of, after a look there",
+      summary: "Say what became of a capture or void that the PSP does not tell of, after a look there: 202 means stored and queued",
+      headers: idempotencyHeaders,
       params: Type.Object({ modification_id: Type.String({ minLength: 1, maxLength: 64 }) }),
       body: Type.Object({
         outcome: Type.String({ enum: ["succeeded", "failed"] }),
         note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
       }, { additionalProperties: false }),
-      response: { 200: PaymentModification, ...problemResponses },
+      response: { 202: PaymentModification, ...problemResponses },
     },
-  }, async (request) => {
+  }, async (request, reply) => {
     const { params: { modification_id }, body: { outcome, note }, caller } = request;
-    const resolved = await context.resolveModification(modification_id, { outcome: outcome === "succeeded" ? "succeeded" : "failed", note }, caller.actor);
-    return modificationView(resolved);
+    const resolution = { outcome: outcome === "succeeded" ? "succeeded" as const : "failed" as const, note };
+    await answerWork(context, request, reply, async (tx) => {
+      const { modification, is_new } = await actions.resolveModification(tx, modification_id, resolution, caller.actor);
+      return { status: 202, body: modificationView(modification), is_replay: !is_new };
+    });
+    jobs.wake("payment_modify");
+    return reply;
   });
 }
 

@@ -23,7 +23,8 @@ export async function modify(
   if (!request.is_first_send && !isRepeatable(request)) {
     return { kind: "unknown", reason: "Too old to be repeated: Adyen may have forgotten its key.", is_unasked: true };
   }
-  if (kind === "capture" && !request.is_final && !account.has_multiple_partial_captures) {
+  // What was sent before is not refused now: the setting may have changed, and Adyen may have done it.
+  if (kind === "capture" && request.is_first_send && !request.is_final && !account.has_multiple_partial_captures) {
     return failed("multiple_captures_not_enabled", "This Adyen account takes one capture: what it leaves is canceled. Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.");
   }
   const merchantAccount = account.merchant_account;
@@ -45,5 +46,5 @@ const accepted = ({ pspReference }: { pspReference: string }): ModificationOutco
 
 function failed(code: string, message: string): ModificationOutcome {
   const failure: Failure = { class: "invalid_request", code, message };
-  return { kind: "failed", failure };
+  return { kind: "failed", failure, is_unasked: true };
 }

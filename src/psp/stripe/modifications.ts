@@ -46,7 +46,7 @@ async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcom
 }
 
 async function afterError(stripe: Stripe, psp_reference: string, request: ModificationRequest, error: unknown): Promise<ModificationAnswer> {
-  if (error instanceof AmountError) return { kind: "failed", failure: { class: "invalid_request", code: "amount_not_supported", message: error.message } };
+  if (error instanceof AmountError) return { kind: "failed", is_unasked: true, failure: { class: "invalid_request", code: "amount_not_supported", message: error.message } };
   const isStored = isStoredFailure(error);
   // A stored failure has ended, and a refusal for its state never began: the intent itself shows what happened.
   if (isStored || isStateConflict(error)) {
