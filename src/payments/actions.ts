@@ -95,7 +95,7 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
       return moved;
     },
 
-    /** Takes given-up work up again: a failed order gets a new attempt, an unknown one and a modification are asked about. */
+    /** Takes given-up work up again: a failed order gets a new attempt, an unknown one and a modification are asked about. Errors: `not_found`, `state_conflict`. */
     async redrive(tx, deadLetterId, actor, note) {
       const letter = await decide(tx, deadLetterId, { state: "redriven", actor, note });
       if (letter.queue === "webhook_apply") {
@@ -108,6 +108,9 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
         return letter;
       }
       const order = await lockKnownOrder(tx, letter.subject_id);
+      if (["SUCCESS", "AUTHORIZED", "CANCELED"].includes(order.status)) {
+        throw new AppError("state_conflict", `An order that is ${order.status} has nothing to be taken up again: look at the PSP, then discard the letter with what you did.`);
+      }
       if (order.status === "FAILED") {
         await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "EXECUTING", cause: "redrive", actor, is_retry: true });
       }
