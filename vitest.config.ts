@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Two cores: more files at once only wait for each other, and timing turns unreliable.
+    // Most of a test's time is waiting, for a lease or a PSP: three files keep two cores half busy, four make timing unreliable.
     maxWorkers: 3,
   },
 });
