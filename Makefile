@@ -26,4 +26,4 @@ run: ## Start database, PSP simulator and service, and keep them running
 clean: ## Remove containers, volumes and the embedded database with all its data
 	@if command -v docker > /dev/null 2>&1; then \
 		DB_PASSWORD=- SECRET_KEY=- PSP_STRIPE_SECRET_KEY=- docker compose down --volumes --remove-orphans; fi
-	rm -rf .pacioli coverage
+	@node scripts/clean.mjs

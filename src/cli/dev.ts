@@ -1,6 +1,8 @@
 import closeWithGrace from "close-with-grace";
 import { startStackFromEnvironment } from "./stack.ts";
 
+const parent_poll_ms = 500;
+
 /** `pacioli dev`: the whole stack kept running, with all a newcomer needs to take a first payment. */
 export async function dev(): Promise<void> {
   const stack = await startStackFromEnvironment((line) => process.stdout.write(`${line}\n`));
@@ -22,7 +24,12 @@ curl -s ${stack.service_url}/api/v1/payments/first-order -H 'Authorization: Bear
 
 Ctrl-C stops everything.
 `);
-  closeWithGrace({ delay: 30_000 }, async () => {
+  const { close } = closeWithGrace({ delay: 30_000 }, async () => {
     await stack.stop();
   });
+  // A killed npm takes its shell with it, but does not tell us.
+  const { ppid } = process;
+  setInterval(() => {
+    if (process.ppid !== ppid) close();
+  }, parent_poll_ms).unref();
 }

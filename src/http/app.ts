@@ -99,11 +99,16 @@ function takeOnlyJson(app: App): void {
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-    // Clients that always say JSON also do so for an action that takes no body.
-    if (bytes.length === 0 && request.routeOptions.schema?.body === undefined) return done(null, undefined);
+    // Clients that always say JSON also do so for an action that takes no body, or may do without.
+    if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
     if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
     return parseJson(request, bytes.toString("utf8"), done);
   });
+}
+
+function needsBody(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  return "required" in schema && Array.isArray(schema.required) && schema.required.length > 0;
 }
 
 /** Query strings are texts; a limit is the one number among them. */

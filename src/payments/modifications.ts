@@ -2,6 +2,7 @@ import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import { formatAmount, toCurrencyCode } from "../money/money.ts";
 import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderRow } from "./model.ts";
 import { insertModification, insertVoids, postponeModifications, selectModifications, selectModificationsById } from "./modification-queries.ts";
 import { selectAttempts } from "./queries.ts";
@@ -36,8 +37,9 @@ export async function requestCapture(
   const rest_minor = order.amount_minor - order.captured_minor - order.capturing_minor;
   const amount_minor = request.amount_minor ?? rest_minor;
   if (amount_minor > rest_minor || rest_minor === 0n) {
-    const underWay = order.capturing_minor > 0n ? `, ${order.capturing_minor} are being captured` : "";
-    throw new AppError("capture_exceeds_authorization", `Of ${order.amount_minor} minor units ${order.captured_minor} are captured${underWay}; ${rest_minor} are left.`, { param: "amount" });
+    const shown = (minor: bigint): string => formatAmount({ amount_minor: minor, currency: toCurrencyCode(order.currency) });
+    const underWay = order.capturing_minor > 0n ? `, ${shown(order.capturing_minor)} are being captured` : "";
+    throw new AppError("capture_exceeds_authorization", `Of ${shown(order.amount_minor)} ${order.currency} ${shown(order.captured_minor)} are captured${underWay}; ${shown(rest_minor)} are left.`, { param: "amount" });
   }
   const { attempt_id } = await authorizedAttempt(tx, order);
   const modification = await insertModification(tx, {

@@ -47,7 +47,7 @@ function changesOf(before: State, after: State): Violation[] {
     .map(([name, count]) => ({ subject: name, problem: `were ${before[name] ?? 0n}, are ${count}` }));
 }
 
-/** I6, once more for everything: the same bytes, no effect. */
+/** Repetitions once more, for everything: the same bytes, no effect. */
 async function repeatCheckouts(context: AuditContext): Promise<Check> {
   const { plan, journal } = context;
   const before = await stateOf(context);
@@ -63,7 +63,7 @@ async function repeatCheckouts(context: AuditContext): Promise<Check> {
     const answer = await sendCapture(context, subject.slice(0, space), subject.slice(space + 1));
     if (answer.text !== text) faults.push({ subject: `capture ${subject}`, problem: `is answered ${answer.status} ${answer.text}` });
   }
-  return { statement: "I6: each checkout and each capture sent again now: the first answer byte for byte, and no effect", checked_count: BigInt(plan.length + journal.captures.size), faults: [...faults, ...changesOf(before, await stateOf(context))] };
+  return { statement: "each checkout and each capture sent again now: the first answer byte for byte, and no effect", checked_count: BigInt(plan.length + journal.captures.size), faults: [...faults, ...changesOf(before, await stateOf(context))] };
 }
 
 /** Genuine webhooks again and forged ones, when everything is decided: neither may change anything. */
@@ -109,7 +109,7 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
 
 const SentCapture = Type.Object({ capture_id: Type.String() });
 
-/** I7 of captures. One that failed although it was taken in has its reason: its authorisation had ended, or a person sees it. */
+/** What was taken in is kept, captures too. One that failed although it was taken in has its reason: its authorisation had ended, or a person sees it. */
 async function capturesAreDecided({ database, journal }: AuditContext): Promise<Check> {
   const stored = new Map((await selectCaptures(database)).map((capture) => [`${capture.payment_order_id} ${capture.capture_id}`, capture]));
   const faults = [...journal.captures.keys()].flatMap((subject): Violation[] => {
@@ -120,5 +120,5 @@ async function capturesAreDecided({ database, journal }: AuditContext): Promise<
     const isExplained = capture.status === "succeeded" || (capture.status === "failed" && (capture.has_open_case || capture.failure_code === "authorization_ended"));
     return isExplained ? [] : [{ subject: `capture ${subject}`, problem: `is ${capture.status} (${capture.failure_code ?? "no reason"})` }];
   });
-  return { statement: "I7: every capture that was answered with 202 is there and decided", checked_count: BigInt(journal.captures.size), faults };
+  return { statement: "every capture that was answered with 202 is there and decided", checked_count: BigInt(journal.captures.size), faults };
 }

@@ -28,7 +28,7 @@ export function compareSides(evidence: Evidence): Check[] {
   ];
 }
 
-/** I7. */
+/** What was taken in is kept. */
 function everythingAcceptedIsThere({ plan, journal, outcomes }: Evidence): Check {
   const found = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
   const faults = plan.flatMap((checkout): Violation[] => {
@@ -38,7 +38,7 @@ function everythingAcceptedIsThere({ plan, journal, outcomes }: Evidence): Check
       return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
     });
   });
-  return check("I7: every checkout was answered with 202, and is there as it was sent", plan.length, faults);
+  return check("every checkout was answered with 202, and is there as it was sent", plan.length, faults);
 }
 
 function differenceOf(checkout: PlannedCheckout, { money, seller_account }: PlannedOrder, found: Outcome | undefined): string | undefined {
@@ -51,7 +51,7 @@ function differenceOf(checkout: PlannedCheckout, { money, seller_account }: Plan
 function nothingElseIsThere({ plan, outcomes }: Evidence): Check {
   const planned = new Set(plan.flatMap((checkout) => checkout.orders.map((order) => order.payment_order_id)));
   const faults = outcomes.filter((outcome) => !planned.has(outcome.payment_order_id)).map((outcome) => ({ subject: nameOf(outcome), problem: "nobody sent it, or it was refused" }));
-  return check("I6: what was refused left no order", outcomes.length, faults);
+  return check("what was refused left no order", outcomes.length, faults);
 }
 
 function answersAreRight({ journal }: Evidence): Check {
@@ -59,10 +59,10 @@ function answersAreRight({ journal }: Evidence): Check {
 }
 
 function repetitionsAreEqual({ journal }: Evidence): Check {
-  return check("I6: a repeated checkout was always answered with the same bytes", journal.accepted.size, journal.wrong_repetitions);
+  return check("a repeated checkout was always answered with the same bytes", journal.accepted.size, journal.wrong_repetitions);
 }
 
-/** I5, from our side. */
+/** Nothing is taken twice, from our side. */
 function paidOrdersAreCharged({ plan, outcomes, effects }: Evidence): Check {
   const pages = pagesOf(plan);
   const charged = Map.groupBy(effects, (effect) => effect.metadata.payment_order_id);
@@ -71,10 +71,10 @@ function paidOrdersAreCharged({ plan, outcomes, effects }: Evidence): Check {
     const problem = differenceToCharges(order, charged.get(order.payment_order_id) ?? []);
     return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
   });
-  return check("I5: what was taken of each order was taken at the PSP, each capture exactly once, by the attempt that we hold to have succeeded", paid.length, faults);
+  return check("what was taken of each order was taken at the PSP, each capture exactly once, by the attempt that we hold to have succeeded", paid.length, faults);
 }
 
-/** I5 of pages, each of which is one charge for all the orders of its checkout. */
+/** Nothing is taken twice on pages, each of which is one charge for all the orders of its checkout. */
 function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Check {
   const pages = pagesOf(plan);
   const charged = Map.groupBy(effects.filter(({ metadata }) => metadata.payment_order_id === undefined), (effect) => effect.metadata.checkout_id);
@@ -87,7 +87,7 @@ function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Check {
     if (wanted === (found.length === 0 ? "nothing" : found.join(", ")) || orders.some((order) => order.has_open_case)) return [];
     return [{ subject: `checkout ${checkout_id}`, problem: `is ${wanted} here and ${found.join(", ") || "nothing"} at the PSP's page` }];
   });
-  return check("I5: what was paid on a page was charged there once, for all its orders, and no page was paid that is not", checkouts.size, faults);
+  return check("what was paid on a page was charged there once, for all its orders, and no page was paid that is not", checkouts.size, faults);
 }
 
 const pagesOf = (plan: Evidence["plan"]): ReadonlySet<string> => new Set(plan.filter(({ habits }) => habits.page !== null).map(({ checkout_id }) => checkout_id));
@@ -104,7 +104,7 @@ function differenceToCharges(order: Outcome, charges: readonly Effect[]): string
   return wanted === found ? undefined : `is ${wanted} here and ${found} at the PSP; its attempts: ${order.attempts}`;
 }
 
-/** I5, from the PSP's side. */
+/** Nothing is taken twice, from the PSP's side. */
 function chargesAreExplained({ plan, outcomes, effects }: Evidence): Check {
   const orders = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
   const pages = pagesOf(plan);
@@ -116,7 +116,7 @@ function chargesAreExplained({ plan, outcomes, effects }: Evidence): Check {
     if (order.captured_minor > 0n || order.has_open_case) return [];
     return [{ subject, problem: `the order is ${order.status}, and no dead letter tells of the charge; its attempts: ${order.attempts}` }];
   });
-  return check("I5: each charge at the PSP belongs to a paid order, or is an open case that a person sees", effects.length, faults);
+  return check("each charge at the PSP belongs to a paid order, or is an open case that a person sees", effects.length, faults);
 }
 
 /** I4 at the PSP. */
@@ -129,7 +129,7 @@ function nobodyIsChargedTwice({ outcomes, effects }: Evidence): Check {
     if (order !== undefined && taken <= order.amount_minor * (stripe_units[order.currency] ?? 1n)) return [];
     return [{ subject: `order ${id}`, problem: `was charged ${charges.length} times, ${taken} in all: ${charges.map((charge) => `${charge.payment_intent} by ${charge.metadata.attempt_id ?? "?"}`).join(", ")}` }];
   });
-  return check("I5: no order was charged twice, and none for more than its amount", effects.length, faults);
+  return check("no order was charged twice, and none for more than its amount", effects.length, faults);
 }
 
 function nothingMoves({ outcomes, journal }: Evidence): Check {
@@ -140,7 +140,7 @@ function nothingMoves({ outcomes, journal }: Evidence): Check {
   const faults = outcomes
     .filter((outcome) => !isOver(outcome) || outcome.capturing_minor > 0n)
     .map((outcome) => ({ subject: nameOf(outcome), problem: `is ${outcome.status} (${outcome.status_cause}), ${outcome.capturing_minor} of it under capture` }));
-  return check("nothing is left undecided", outcomes.length, faults);
+  return check("nothing is left undecided, but what waits for a buyer who has not acted", outcomes.length, faults);
 }
 
 function endingsFitCards({ plan, outcomes }: Evidence): Check {
