@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { modificationFaults } from "../../src/cli/chaos/cards.ts";
 import { verifyBooks } from "../../src/cli/verify.ts";
@@ -30,10 +31,11 @@ async function authorise(count: number): Promise<string[]> {
   return ids;
 }
 
-/** A client that asks until it is taken. */
+/** A client that asks until it is taken, under one key: a cancel whose answer was lost may have been carried out. */
 async function insist(path: string, body?: unknown): Promise<void> {
+  const headers = { "idempotency-key": randomUUID() };
   for (let tries = 1; tries <= 300; tries++) {
-    const status = await stack.call("POST", path, body).then((reply) => reply.status, () => 0);
+    const status = await stack.call("POST", path, body, headers).then((reply) => reply.status, () => 0);
     if (status === 202) return;
     expect([0, 503]).toContain(status);
     await new Promise((resolve) => setTimeout(resolve, 100));
