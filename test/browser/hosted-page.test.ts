@@ -147,7 +147,8 @@ test("the tab is closed before the page has answered: the payment counts all the
   await fill(page, "4242424242424242");
   // Closed any sooner, the browser may not have sent anything yet.
   await stack.setFaults({ next: [{ fault: "slow", count: 1 }] });
-  await page.getByRole("button", { name: /^pay/i }).click({ noWaitAfter: true });
+  await page.getByRole("button", { name: /^pay/i }).focus();
+  await page.keyboard.press("Enter");
   await until("the PSP has charged", async () => (await stack.effects(`checkout_id=${checkout.checkout_id}`)).count === 1);
   expect(page.url()).toContain("/c/pay/");
   await page.close();
