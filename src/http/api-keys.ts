@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import type { Queryable } from "../db/db.ts";
 import { newId } from "../ids.ts";
+import { newApiKey } from "./api-key-form.ts";
 import { hashApiKey, type Scope } from "./auth.ts";
 import { insertApiKey } from "./api-key-queries.ts";
 
@@ -16,6 +16,6 @@ export async function admitApiKey(db: Queryable, key: { token: string; name: str
 
 /** A new secret key, shown once. */
 export async function createApiKey(db: Queryable, name: string, scopes: readonly Scope[]): Promise<{ key_id: string; token: string }> {
-  const token = `sk_${randomBytes(24).toString("base64url")}`;
+  const token = newApiKey();
   return { key_id: await admitApiKey(db, { token, name, scopes }), token };
 }
