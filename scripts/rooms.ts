@@ -11,6 +11,7 @@ export const layers: readonly (readonly string[])[] = [
   ["wallets", "webhooks", "risk", "idempotency"],
   ["ledger", "events", "psp"],
   ["jobs"],
+  ["audit"],
   ["db"],
   ["money"],
 ];

@@ -1,0 +1,16 @@
+/** The door of the audit room: who changed what, before and after, and why; kept for ever. */
+import type { Transaction } from "../db/db.ts";
+import { insertAudits, type NewAudit } from "./queries.ts";
+
+export { selectAudits } from "./queries.ts";
+export type { AuditFilter, AuditRow, NewAudit } from "./queries.ts";
+
+/** Records a change in the transaction that makes it: both are committed, or neither is. */
+export function recordAudit(tx: Transaction, change: NewAudit): Promise<void> {
+  return insertAudits(tx, [change]);
+}
+
+/** Records several changes of one transaction at once. */
+export async function recordAudits(tx: Transaction, changes: readonly NewAudit[]): Promise<void> {
+  if (changes.length > 0) await insertAudits(tx, changes);
+}
