@@ -128,6 +128,68 @@ test("no other error is retried", async () => {
   expect(runs).toBe(1);
 });
 
+test("when one branch of a transaction fails, what another one still sends is refused and nothing of it is stored", async () => {
+  const other = Promise.withResolvers<unknown>();
+  const call = db.database.transaction(async (tx) => {
+    const slow = async (): Promise<void> => {
+      await tx.query("select pg_sleep(0.1)");
+      await tx.query("insert into counters values ('escaped', 1)");
+    };
+    const watched = slow().catch((error: unknown) => {
+      other.resolve(error);
+      throw error;
+    });
+    await Promise.all([watched, Promise.reject(new Error("the other branch"))]);
+  });
+  await expect(call).rejects.toThrow("the other branch");
+  expect(await other.promise).toMatchObject({ name: "AssertionError", message: expect.stringContaining("transaction has ended") as string });
+  expect(await valueOf("escaped")).toBeUndefined();
+});
+
+test("an error reaches the caller only when every statement that was under way has ended", async () => {
+  const single = openSingle();
+  let isDone = false;
+  const call = single.transaction(async (tx) => {
+    const slow = tx.query("select pg_sleep(0.2)").then(() => {
+      isDone = true;
+    });
+    await Promise.all([slow, Promise.reject(new Error("no"))]);
+  });
+  await expect(call).rejects.toThrow("no");
+  expect(isDone).toBe(true);
+});
+
+test.each([
+  ["committed", async (): Promise<void> => undefined],
+  ["rolled back", (): Promise<void> => Promise.reject(new Error("no"))],
+])("a transaction that was %s refuses every later statement, those of the job queue too", async (_, work) => {
+  let kept: Transaction | undefined;
+  await db.database.transaction(async (tx) => {
+    kept = tx;
+    await work();
+  }).catch(() => undefined);
+  await expect(kept?.query("select 1")).rejects.toThrow("transaction has ended");
+  await expect(kept?.send({ text: "select 1" })).rejects.toThrow("transaction has ended");
+});
+
+test("a transaction whose work ends before its statements do is rolled back as a bug", async () => {
+  const call = db.database.transaction((tx) => {
+    void tx.query("insert into counters values ('not awaited', 1)");
+    return Promise.resolve();
+  });
+  await expect(call).rejects.toThrow("not awaited");
+  expect(await valueOf("not awaited")).toBeUndefined();
+});
+
+test("a transaction whose failed statement was ignored is an error: it committed nothing", async () => {
+  const call = db.database.transaction(async (tx) => {
+    await tx.query("insert into counters values ('ignored', 1)");
+    await tx.query("select 1/0").catch(() => undefined);
+  });
+  await expect(call).rejects.toThrow("rolled back");
+  expect(await valueOf("ignored")).toBeUndefined();
+});
+
 test("the mark of a transaction stands across awaits and in what it starts, and nowhere else", async () => {
   const inside = Promise.withResolvers<void>();
   const leave = Promise.withResolvers<void>();

@@ -1,3 +1,4 @@
+import { AssertionError } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -11,8 +12,12 @@ export type Queryable = {
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 };
 declare const inTransaction: unique symbol;
-/** A connection inside a transaction. */
-export type Transaction = Queryable & { readonly [inTransaction]: true; readonly client: pg.PoolClient };
+/** A connection inside a transaction. It refuses every statement that comes after the transaction's end. */
+export type Transaction = Queryable & {
+  readonly [inTransaction]: true;
+  /** A statement in the driver's own form, for a library that writes its own SQL. */
+  send(statement: pg.QueryConfig): Promise<pg.QueryResult>;
+};
 
 const insideTransaction = new AsyncLocalStorage<boolean>();
 
@@ -91,7 +96,9 @@ export class Database implements Queryable {
   /**
    * Runs `work` in a transaction (READ COMMITTED) and commits. After a deadlock or serialization
    * failure the whole of it runs again, three times at the most. A connection that failed in
-   * between is thrown away, so that no half-open transaction returns to the pool.
+   * between is thrown away, so that no half-open transaction returns to the pool. `work` may send
+   * statements in branches: when one fails, the rollback waits for the statements under way, and what
+   * the other branches send later is refused.
    */
   async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     for (let tries = 1; ; tries++) {
@@ -116,14 +123,20 @@ export class Database implements Queryable {
     const onBreak = (): void => undefined;
     client.on("error", onBreak);
     let isBroken = true;
+    const statements = new Statements(client);
     try {
       // Not awaited: it travels with the first statement (the connection is pipelined).
       const begun = client.query("begin");
-      const [result] = await Promise.all([insideTransaction.run(true, () => work(transactionOn(client))), begun]);
-      await client.query("commit");
+      const [result] = await Promise.all([insideTransaction.run(true, () => work(transactionOn(statements))), begun]);
+      const unawaited = await statements.close();
+      if (unawaited > 0) throw new AssertionError({ message: `${unawaited} statements of a transaction were not awaited by its work` });
+      const { command } = await client.query("commit");
+      // So PostgreSQL answers to the commit of a transaction in which a statement failed.
+      if (command !== "COMMIT") throw new AssertionError({ message: "a transaction was rolled back: its work ignored a failed statement" });
       isBroken = false;
       return result;
     } catch (error) {
+      await statements.close();
       isBroken = await client.query("rollback").then(() => false, () => true);
       throw error;
     } finally {
@@ -133,12 +146,45 @@ export class Database implements Queryable {
   }
 }
 
-function transactionOn(client: pg.PoolClient): Transaction {
+/**
+ * The statements of one transaction. A branch of its work that goes on after another one failed would
+ * send its next statement behind the rollback, where it would be committed on its own.
+ */
+class Statements {
+  readonly #client: pg.PoolClient;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client;
+  }
+
+  async send<Row extends object>(statement: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    if (this.#isClosed) throw new AssertionError({ message: "the transaction has ended: it takes no more statements" });
+    const answer = this.#client.query<Row>(statement);
+    this.#underWay.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#underWay.delete(answer);
+    }
+  }
+
+  /** Refuses statements from now on, and waits for those under way. Gives how many there were. */
+  async close(): Promise<number> {
+    this.#isClosed = true;
+    const count = this.#underWay.size;
+    if (count > 0) await Promise.allSettled(this.#underWay);
+    return count;
+  }
+}
+
+function transactionOn(statements: Statements): Transaction {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the brand is put on here and nowhere else
   return {
-    client,
+    send: (statement: pg.QueryConfig) => statements.send(statement),
     async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      const result = await client.query<Row>(text, [...values]);
+      const result = await statements.send<Row>({ text, values: [...values] });
       return result.rows;
     },
   } as Transaction;

@@ -120,6 +120,6 @@ const claimOf = (job: Job<QueueName>): { id: string; retryCount: number } => ({ 
 /** pg-boss on the caller's connection, with the driver's default types, which it expects. */
 function inTransaction(tx: Transaction): BossDatabase {
   return {
-    executeSql: (text, values) => tx.client.query({ text, values: values ?? [], types: pg.types }),
+    executeSql: (text, values) => tx.send({ text, values: values ?? [], types: pg.types }),
   };
 }
