@@ -1,16 +1,35 @@
+import { benchCompare } from "./compare.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchPayments } from "./payments.ts";
 import { startServer } from "./server.ts";
 
-const [name, ...flags] = process.argv.slice(2);
-if (name !== "ledger" && name !== "payments") {
-  process.stderr.write("npm run bench -- ledger\nnpm run bench -- payments [--webhooks]\n");
-  process.exit(2);
+const usage = `npm run bench -- ledger
+npm run bench -- payments [--webhooks]
+npm run bench -- compare REVISION [ledger] [payments] ["payments --webhooks"]
+`;
+
+const [name, ...rest] = process.argv.slice(2);
+if (name === "compare") {
+  const [revision, ...only] = rest;
+  if (revision === undefined) refuse();
+  await benchCompare(revision, only);
+} else if (name === "ledger" || name === "payments") {
+  await benchOnServer(name);
+} else {
+  refuse();
 }
-const server = await startServer();
-try {
-  if (name === "ledger") await benchLedger(server);
-  else await benchPayments(server, { has_webhooks: flags.includes("--webhooks") });
-} finally {
-  await server.stop();
+
+async function benchOnServer(benchmark: "ledger" | "payments"): Promise<void> {
+  const server = await startServer();
+  try {
+    if (benchmark === "ledger") await benchLedger(server);
+    else await benchPayments(server, { has_webhooks: rest.includes("--webhooks") });
+  } finally {
+    await server.stop();
+  }
+}
+
+function refuse(): never {
+  process.stderr.write(usage);
+  process.exit(2);
 }
