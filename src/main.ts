@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { as_option } from "./cli/author.ts";
 import { messageOf } from "./errors.ts";
 
 const program = new Command("pacioli").description("A payments backend for marketplaces.");
@@ -37,10 +38,10 @@ const letters = program.command("dead-letters").description("work that was given
 letters.command("list").option("--state <state>", "waiting, redriven or discarded", "waiting")
   .action(async (options: { state: string }) => (await import("./cli/dead-letters.ts")).listDeadLetters(options.state));
 letters.command("show").argument("<id>").action(async (id: string) => (await import("./cli/dead-letters.ts")).showDeadLetter(id));
-letters.command("redrive").argument("<id>").option("--note <text>").description("take the work up again")
-  .action(async (id: string, options: { note?: string }) => (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options.note ?? null));
-letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").description("decide that nothing more will be done")
-  .action(async (id: string, options: { note: string }) => (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options.note));
+letters.command("redrive").argument("<id>").option("--note <text>").option(...as_option).description("take the work up again")
+  .action(async (id: string, options: { note?: string; as?: string }) => (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options));
+letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").option(...as_option).description("decide that nothing more will be done")
+  .action(async (id: string, options: { note: string; as?: string }) => (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options));
 
 try {
   await program.parseAsync();

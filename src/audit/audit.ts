@@ -5,6 +5,14 @@ import { insertAudits, type NewAudit } from "./queries.ts";
 export { selectAudits } from "./queries.ts";
 export type { AuditFilter, AuditRow, NewAudit } from "./queries.ts";
 
+/** Who makes a change, and in which request. */
+export type Author = {
+  /** `key:<key_id>` for an API key, `cli:<user>` for the command line. */
+  readonly actor: string;
+  /** Null for the command line. */
+  readonly request_id: string | null;
+};
+
 /** Records a change in the transaction that makes it: both are committed, or neither is. */
 export function recordAudit(tx: Transaction, change: NewAudit): Promise<void> {
   return insertAudits(tx, [change]);

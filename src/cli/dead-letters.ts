@@ -1,13 +1,11 @@
-import { userInfo } from "node:os";
 import { loadConfig } from "../config.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
 import { createLogger } from "../log.ts";
 import { createActions, historyOf, type Actions } from "../payments/payments.ts";
+import { cliAuthor } from "./author.ts";
 import { openDatabase, service_role } from "./compose.ts";
 import { withConfiguredDatabase } from "./configured-database.ts";
-
-const actor = `cli:${userInfo().username}`;
 
 export function listDeadLetters(state: string): Promise<void> {
   return withActions(async ({ database }) => {
@@ -28,16 +26,18 @@ export function showDeadLetter(id: string): Promise<void> {
   });
 }
 
-export function redriveDeadLetter(id: string, note: string | null): Promise<void> {
+export function redriveDeadLetter(id: string, options: { note?: string; as?: string }): Promise<void> {
+  const author = cliAuthor(options.as);
   return withActions(async ({ inTransaction }) => {
-    const letter = await inTransaction((tx, actions) => actions.redrive(tx, id, actor, note));
+    const letter = await inTransaction((tx, actions) => actions.redrive(tx, id, author, options.note ?? null));
     process.stdout.write(`${id}: ${letter.subject_id} is taken up again.\n`);
   });
 }
 
-export function discardDeadLetter(id: string, note: string): Promise<void> {
+export function discardDeadLetter(id: string, options: { note: string; as?: string }): Promise<void> {
+  const author = cliAuthor(options.as);
   return withActions(async ({ inTransaction }) => {
-    const letter = await inTransaction((tx, actions) => actions.discard(tx, id, actor, note));
+    const letter = await inTransaction((tx, actions) => actions.discard(tx, id, author, options.note));
     process.stdout.write(`${id}: ${letter.subject_id} is discarded.\n`);
   });
 }

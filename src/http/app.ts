@@ -11,6 +11,7 @@ import { inspectBody } from "./inspect-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { registerAuditLogRoutes } from "./routes/audit-log.ts";
 import { registerCaptureRoutes } from "./routes/captures.ts";
 import { registerCheckoutRoutes } from "./routes/checkouts.ts";
 import { registerDeadLetterRoutes } from "./routes/dead-letters.ts";
@@ -87,9 +88,10 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   registerDeadLetterRoutes(app, context);
   registerRiskRoutes(app, context);
   registerUnresolvedOrderRoutes(app, context);
+  registerAuditLogRoutes(app, context);
   app.get("/", { schema: { operationId: "listResources", summary: "The resources of this API", hide: false } }, async () => ({
     object: "index",
-    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "unresolved_orders", "risk_blocks", "webhooks"].map((name) => `/api/v1/${name}`),
+    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "unresolved_orders", "risk_blocks", "audit_log", "webhooks"].map((name) => `/api/v1/${name}`),
   }));
 }
 

@@ -1,11 +1,13 @@
 import { hash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
+import type { Author } from "../audit/audit.ts";
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Database } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { findApiKey, type ApiKeyRow } from "./api-key-queries.ts";
 
 export type Scope = "read" | "write" | "admin";
+/** `actor` is `key:<key_id>`: names of keys are not unique. */
 export type Caller = { readonly key_id: string; readonly actor: string; readonly scopes: readonly string[] };
 
 declare module "fastify" {
@@ -38,11 +40,16 @@ export function createAuthenticator(database: Database): (request: FastifyReques
   return async (request) => {
     const row = await rowOf(tokenOf(request));
     if (row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
-    const caller = { key_id: row.key_id, actor: `key:${row.name}`, scopes: row.scopes };
+    const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
     const scope = request.routeOptions.config.scope ?? (request.method === "GET" || request.method === "HEAD" ? "read" : "write");
     if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `The API key has no ${scope} right.`);
     return caller;
   };
+}
+
+/** Whose change it is, for the audit log. */
+export function authorOf(request: FastifyRequest): Author {
+  return { actor: request.caller.actor, request_id: request.id };
 }
 
 /** Keys are long random texts, so one round of SHA-256 keeps them as safe as a slow hash would. */

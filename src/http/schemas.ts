@@ -239,6 +239,22 @@ export const DeadLetterDetail = Type.Object({
   }),
 }, { $id: "DeadLetterDetail" });
 
+const changedFields = nullable(Type.Record(Type.String(), Type.Unknown(), { description: "The fields that the change concerns." }));
+
+export const AuditLogEntry = Type.Object({
+  object: Type.Literal("audit_log_entry"),
+  audit_id: Type.String(),
+  occurred_at: timestamp,
+  actor: Type.String({ description: "key:<key_id> for an API key, cli:<user> for the command line." }),
+  action: Type.String({ description: "<subject>.<verb>, such as payment_order.cancel; more may come." }),
+  subject_type: Type.String(),
+  subject_id: Type.String(),
+  before: changedFields,
+  after: changedFields,
+  reason: nullable(Type.String({ description: "What the person said." })),
+  request_id: nullable(Type.String({ description: "null for the command line." })),
+}, { $id: "AuditLogEntry" });
+
 export const Problem = Type.Object({
   type: Type.String(),
   title: Type.String(),

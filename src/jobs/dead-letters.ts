@@ -1,3 +1,4 @@
+import { recordAudit, type Author } from "../audit/audit.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { deadLetters } from "../metrics.ts";
@@ -22,13 +23,19 @@ export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[])
   })));
 }
 
-/** Marks a waiting dead letter as decided. Errors: `not_found`, `state_conflict` when it was decided before. */
+/** Marks a waiting dead letter as decided and audits it. Errors: `not_found`, `state_conflict` when it was decided before. */
 export async function decide(
-  tx: Transaction, deadLetterId: string, decision: { state: "redriven" | "discarded"; actor: string; note: string | null },
+  tx: Transaction, deadLetterId: string, decision: { state: "redriven" | "discarded"; by: Author; note: string | null },
 ): Promise<DeadLetterRow> {
   const letter = await selectDeadLetter(tx, deadLetterId);
   if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${deadLetterId}.`);
-  const decided = await decideDeadLetter(tx, deadLetterId, decision);
+  const { state, by, note } = decision;
+  const decided = await decideDeadLetter(tx, deadLetterId, { state, actor: by.actor, note });
   if (decided === undefined) throw new AppError("state_conflict", `The dead letter was ${letter.state} before.`);
+  const { queue, subject_id } = letter;
+  await recordAudit(tx, {
+    ...by, action: state === "redriven" ? "dead_letter.redrive" : "dead_letter.discard", subject_type: "dead_letter", subject_id: deadLetterId,
+    before: { state: letter.state, queue, subject_id }, after: { state }, reason: note,
+  });
   return decided;
 }

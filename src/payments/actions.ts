@@ -1,3 +1,4 @@
+import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
@@ -6,21 +7,21 @@ import { resolveModification } from "./modification-resolution.ts";
 import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 
-/** What a person may do with an order. Each runs in the caller's transaction, with the order locked. */
+/** What a person may do with an order. Each runs in the caller's transaction, with the order locked, and is audited in it. */
 export type Actions = {
   /** `card_token`: another card than the checkout's. */
-  retry(tx: Transaction, paymentOrderId: string, actor: string, card_token?: string): Promise<OrderRow>;
+  retry(tx: Transaction, paymentOrderId: string, by: Author, card_token?: string): Promise<OrderRow>;
   /** Takes all or a part of an authorised order. */
-  capture(tx: Transaction, paymentOrderId: string, request: CaptureRequest, actor: string): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  capture(tx: Transaction, paymentOrderId: string, request: CaptureRequest, by: Author): Promise<{ modification: ModificationRow; is_new: boolean }>;
   /** Takes down what a person saw at the PSP of a capture or void. */
-  resolveModification(tx: Transaction, modificationId: string, resolution: Resolution, actor: string): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  resolveModification(tx: Transaction, modificationId: string, resolution: Resolution, by: Author): Promise<{ modification: ModificationRow; is_new: boolean }>;
   /** `is_under_way`: the PSP must give something up first. */
-  cancel(tx: Transaction, paymentOrderId: string, actor: string): Promise<{ order: OrderRow; is_under_way: boolean }>;
+  cancel(tx: Transaction, paymentOrderId: string, by: Author): Promise<{ order: OrderRow; is_under_way: boolean }>;
   /** Every order of a checkout that can be canceled. */
-  cancelCheckout(tx: Transaction, checkoutId: string, actor: string): Promise<{ orders: readonly OrderRow[]; is_under_way: boolean }>;
-  review(tx: Transaction, checkoutId: string, decision: "approve" | "reject", actor: string): Promise<readonly OrderRow[]>;
-  redrive(tx: Transaction, deadLetterId: string, actor: string, note: string | null): Promise<DeadLetterRow>;
-  discard(tx: Transaction, deadLetterId: string, actor: string, note: string): Promise<DeadLetterRow>;
+  cancelCheckout(tx: Transaction, checkoutId: string, by: Author): Promise<{ orders: readonly OrderRow[]; is_under_way: boolean }>;
+  review(tx: Transaction, checkoutId: string, decision: "approve" | "reject", by: Author): Promise<readonly OrderRow[]>;
+  redrive(tx: Transaction, deadLetterId: string, by: Author, note: string | null): Promise<DeadLetterRow>;
+  discard(tx: Transaction, deadLetterId: string, by: Author, note: string): Promise<DeadLetterRow>;
 };
 
 export function createActions(jobs: Jobs, options: { retries_max: number }): Actions {
@@ -29,7 +30,7 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
 
   return {
     /** A new attempt for a failed order. Errors: `not_found`, `state_conflict`. */
-    async retry(tx, paymentOrderId, actor, card_token) {
+    async retry(tx, paymentOrderId, by, card_token) {
       const order = await lockKnownOrder(tx, paymentOrderId);
       if (order.status !== "FAILED") throw new AppError("state_conflict", `Only a FAILED order can be retried; this one is ${order.status}.`);
       if (order.retry_count >= options.retries_max) {
@@ -39,48 +40,73 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
         throw new AppError("state_conflict", "This checkout is paid on the PSP's page, not with a card token.", { param: "card_token" });
       }
       const moved = await moveOrder(tx, {
-        payment_order_id: paymentOrderId, status: "EXECUTING", cause: "manual_retry", actor, is_retry: true, ...(card_token === undefined ? {} : { card_token }),
+        payment_order_id: paymentOrderId, status: "EXECUTING", cause: "manual_retry", actor: by.actor, is_retry: true, ...(card_token === undefined ? {} : { card_token }),
       });
-      await decideWaiting(tx, { queue: "payment_execute", subject_id: paymentOrderId }, { state: "redriven", actor, note: "The order was retried." });
+      await decideWaiting(tx, { queue: "payment_execute", subject_id: paymentOrderId }, { state: "redriven", actor: by.actor, note: "The order was retried." });
+      await recordAudit(tx, {
+        ...by, action: "payment_order.retry", ...orderSubject(paymentOrderId), before: { status: order.status, retry_count: order.retry_count },
+        after: { status: moved.status, retry_count: moved.retry_count, has_new_card: card_token !== undefined }, reason: null,
+      });
       await execute(tx, [moved]);
       return moved;
     },
 
     /** Errors: `not_found`, and those of `requestCapture`. */
-    async capture(tx, paymentOrderId, request, actor) {
-      return requestCapture(tx, { jobs }, await lockKnownOrder(tx, paymentOrderId), request, actor);
+    async capture(tx, paymentOrderId, request, by) {
+      const captured = await requestCapture(tx, { jobs }, await lockKnownOrder(tx, paymentOrderId), request, by.actor);
+      if (captured.is_new) {
+        const { modification_id, amount_minor, currency, is_final } = captured.modification;
+        await recordAudit(tx, {
+          ...by, action: "payment_order.capture", ...orderSubject(paymentOrderId), before: null,
+          after: { modification_id, capture_id: request.capture_id, amount_minor, currency, is_final }, reason: null,
+        });
+      }
+      return captured;
     },
 
-    resolveModification: (tx, modificationId, resolution, actor) => resolveModification(tx, jobs, modificationId, resolution, actor),
+    resolveModification: (tx, modificationId, resolution, by) => resolveModification(tx, jobs, modificationId, resolution, by),
 
     /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
-    async cancel(tx, paymentOrderId, actor) {
+    async cancel(tx, paymentOrderId, by) {
       const order = await lockKnownOrder(tx, paymentOrderId);
-      if (await isIdle(tx, order)) return { order: await moveOrder(tx, { payment_order_id: paymentOrderId, status: "CANCELED", cause: "canceled", actor }), is_under_way: false };
-      const attempts = mayBeVoided(order) ? await requestVoids(tx, { jobs }, [order], actor) : [];
+      const audit = (after: { status: string; is_under_way: boolean }): Promise<void> => recordAudit(tx, {
+        ...by, action: "payment_order.cancel", ...orderSubject(paymentOrderId), before: { status: order.status }, after, reason: null,
+      });
+      if (await isIdle(tx, order)) {
+        const moved = await moveOrder(tx, { payment_order_id: paymentOrderId, status: "CANCELED", cause: "canceled", actor: by.actor });
+        await audit({ status: moved.status, is_under_way: false });
+        return { order: moved, is_under_way: false };
+      }
+      const attempts = mayBeVoided(order) ? await requestVoids(tx, { jobs }, [order], by.actor) : [];
       const [attempt] = attempts;
       if (attempt === undefined) throw new AppError("state_conflict", `An order that is ${order.status} cannot be canceled.`);
       if (attempt.payment_order_id === null && (await selectOrdersOfCheckouts(tx, [order.checkout_id])).length > 1) {
         throw new AppError("state_conflict", "The order is paid on one page with others: cancel the whole checkout.");
       }
+      await audit({ status: order.status, is_under_way: true });
       return { order, is_under_way: true };
     },
 
     /** Errors: `not_found`, `state_conflict` when no order of it can be canceled. */
-    async cancelCheckout(tx, checkoutId, actor) {
+    async cancelCheckout(tx, checkoutId, by) {
       const orders = await lockOrdersOfCheckout(tx, checkoutId);
       if (orders.length === 0) throw new AppError("not_found", `There is no checkout ${checkoutId}.`, { param: "checkout_id" });
       const moved: OrderRow[] = [];
       for (const order of orders) {
-        if (await isIdle(tx, order)) moved.push(await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "CANCELED", cause: "canceled", actor }));
+        if (await isIdle(tx, order)) moved.push(await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "CANCELED", cause: "canceled", actor: by.actor }));
       }
-      const attempts = await requestVoids(tx, { jobs }, orders.filter((order) => mayBeVoided(order) && !moved.some((one) => one.payment_order_id === order.payment_order_id)), actor, { skips_captures: true });
+      const attempts = await requestVoids(tx, { jobs }, orders.filter((order) => mayBeVoided(order) && !moved.some((one) => one.payment_order_id === order.payment_order_id)), by.actor, { skips_captures: true });
       if (moved.length === 0 && attempts.length === 0) throw new AppError("state_conflict", "No order of this checkout can be canceled.");
-      return { orders: await selectOrdersOfCheckouts(tx, [checkoutId]), is_under_way: attempts.length > 0 };
+      const after = await selectOrdersOfCheckouts(tx, [checkoutId]);
+      await recordAudit(tx, {
+        ...by, action: "checkout.cancel", ...checkoutSubject(checkoutId), before: { statuses: countStatuses(orders) },
+        after: { statuses: countStatuses(after), is_under_way: attempts.length > 0 }, reason: null,
+      });
+      return { orders: after, is_under_way: attempts.length > 0 };
     },
 
     /** Decides the orders of a checkout that the risk rules hold for review. Errors: `not_found`, `state_conflict`. */
-    async review(tx, checkoutId, decision, actor) {
+    async review(tx, checkoutId, decision, by) {
       const orders = await lockOrdersOfCheckout(tx, checkoutId);
       if (orders.length === 0) throw new AppError("not_found", `There is no checkout ${checkoutId}.`);
       const held = orders.filter((order) => order.status === "PENDING" && order.status_cause === "risk_review");
@@ -88,23 +114,27 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
       const moved: OrderRow[] = [];
       for (const { payment_order_id } of held) {
         moved.push(await moveOrder(tx, decision === "approve"
-          ? { payment_order_id, status: "EXECUTING", cause: "review_approved", actor }
-          : { payment_order_id, status: "CANCELED", cause: "review_rejected", actor }));
+          ? { payment_order_id, status: "EXECUTING", cause: "review_approved", actor: by.actor }
+          : { payment_order_id, status: "CANCELED", cause: "review_rejected", actor: by.actor }));
       }
+      await recordAudit(tx, {
+        ...by, action: `checkout.${decision}`, ...checkoutSubject(checkoutId), before: { statuses: countStatuses(held) },
+        after: { statuses: countStatuses(moved) }, reason: null,
+      });
       if (decision === "approve") await execute(tx, moved);
       return moved;
     },
 
     /** Takes given-up work up again: a failed order gets a new attempt, an unknown one and a modification are asked about. Errors: `not_found`, `state_conflict`. */
-    async redrive(tx, deadLetterId, actor, note) {
-      const letter = await decide(tx, deadLetterId, { state: "redriven", actor, note });
+    async redrive(tx, deadLetterId, by, note) {
+      const letter = await decide(tx, deadLetterId, { state: "redriven", by, note });
       if (letter.queue === "webhook_apply") {
         const { message_ids } = letter.payload as { message_ids?: readonly string[] };
         await jobs.enqueue(tx, "webhook_apply", [{ data: { message_ids: message_ids ?? [] } }]);
         return letter;
       }
       if (letter.queue === "payment_modify") {
-        await redriveModification(tx, { jobs }, letter.subject_id, actor);
+        await redriveModification(tx, { jobs }, letter.subject_id, by.actor);
         return letter;
       }
       const order = await lockKnownOrder(tx, letter.subject_id);
@@ -112,13 +142,13 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
         throw new AppError("state_conflict", `An order that is ${order.status} has nothing to be taken up again: look at the PSP, then discard the letter with what you did.`);
       }
       if (order.status === "FAILED") {
-        await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "EXECUTING", cause: "redrive", actor, is_retry: true });
+        await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "EXECUTING", cause: "redrive", actor: by.actor, is_retry: true });
       }
       await execute(tx, [order]);
       return letter;
     },
 
-    discard: (tx, deadLetterId, actor, note) => decide(tx, deadLetterId, { state: "discarded", actor, note }),
+    discard: (tx, deadLetterId, by, note) => decide(tx, deadLetterId, { state: "discarded", by, note }),
   };
 }
 
@@ -134,3 +164,13 @@ async function isIdle(tx: Transaction, order: OrderRow): Promise<boolean> {
 }
 
 const mayBeVoided = ({ status }: OrderRow): boolean => status === "AUTHORIZED" || status === "PENDING";
+
+const orderSubject = (payment_order_id: string) => ({ subject_type: "payment_order", subject_id: payment_order_id });
+const checkoutSubject = (checkout_id: string) => ({ subject_type: "checkout", subject_id: checkout_id });
+
+/** How many orders are in which state: a checkout of a hundred orders with long ids would not fit into the audit log. */
+function countStatuses(orders: readonly OrderRow[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status } of orders) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}

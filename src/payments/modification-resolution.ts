@@ -1,3 +1,4 @@
+import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
@@ -10,7 +11,7 @@ import { lockOrder } from "./queries.ts";
  * worker then settles it like any news. Said again it changes nothing. Errors: `not_found`, `state_conflict`.
  */
 export async function resolveModification(
-  tx: Transaction, jobs: Jobs, modificationId: string, resolution: Resolution, actor: string,
+  tx: Transaction, jobs: Jobs, modificationId: string, resolution: Resolution, by: Author,
 ): Promise<{ modification: ModificationRow; is_new: boolean }> {
   const [row] = await lockForModification(tx, [modificationId]);
   if (row === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`, { param: "modification_id" });
@@ -19,9 +20,13 @@ export async function resolveModification(
   else if (row.status === "succeeded" || row.status === "queued" || row.resolved_as !== null) {
     throw conflict(`Only what the PSP was asked for and has not told can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`);
   }
-  await storeResolution(tx, row, resolution, actor);
+  await storeResolution(tx, row, resolution, by.actor);
   const note = `resolved as ${resolution.outcome}: ${resolution.note}`.slice(0, 500);
-  await decideWaiting(tx, { queue: "payment_modify", subject_id: modificationId }, { state: "discarded", actor, note });
+  await decideWaiting(tx, { queue: "payment_modify", subject_id: modificationId }, { state: "discarded", actor: by.actor, note });
+  await recordAudit(tx, {
+    ...by, action: "modification.resolve", subject_type: "modification", subject_id: modificationId,
+    before: { status: row.status, resolved_as: row.resolved_as }, after: { resolved_as: resolution.outcome }, reason: resolution.note,
+  });
   await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
   return { modification: await find(tx, modificationId), is_new: true };
 }

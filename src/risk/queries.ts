@@ -2,6 +2,7 @@ import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db
 
 export type BlockKind = "buyer_account" | "buyer_email" | "seller_account";
 export type BlockRow = { readonly kind: BlockKind; readonly value: string; readonly reason: string; readonly created_at: Timestamp };
+export type NewBlock = Pick<BlockRow, "kind" | "value" | "reason">;
 
 type Facts = { readonly buyer_account: string; readonly buyer_email: string; readonly orders: readonly { readonly seller_account: string }[] };
 
@@ -62,20 +63,22 @@ export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[]):
   );
 }
 
-/** E-mail addresses are blocked however they are written. */
-const storedValue = (kind: BlockKind, value: string): string => (kind === "buyer_email" ? value.toLowerCase() : value);
-
-export async function addBlock(tx: Queryable, kind: BlockKind, value: string, reason: string): Promise<void> {
-  await tx.query(
-    `insert into risk_block_list (kind, value, reason) values ($1, $2, $3) on conflict (kind, value) do nothing`,
-    [kind, storedValue(kind, value), reason],
+/** Whether the block is new; one that exists keeps its reason. */
+export async function insertBlock(tx: Queryable, block: NewBlock): Promise<boolean> {
+  const rows = await tx.query(
+    "insert into risk_block_list (kind, value, reason) values ($1, $2, $3) on conflict (kind, value) do nothing returning kind",
+    [block.kind, block.value, block.reason],
   );
+  return rows.length > 0;
 }
 
-/** Whether there was such a block. */
-export async function removeBlock(tx: Queryable, kind: BlockKind, value: string): Promise<boolean> {
-  const rows = await tx.query("delete from risk_block_list where kind = $1 and value = $2 returning kind", [kind, storedValue(kind, value)]);
-  return rows.length > 0;
+/** The block that was taken off, if there was one. */
+export async function deleteBlock(tx: Queryable, kind: BlockKind, value: string): Promise<BlockRow | undefined> {
+  const [row] = await tx.query<BlockRow>(
+    "delete from risk_block_list where kind = $1 and value = $2 returning kind, value, reason, created_at",
+    [kind, value],
+  );
+  return row;
 }
 
 export function selectBlockList(db: Queryable): Promise<BlockRow[]> {

@@ -3,7 +3,8 @@ import type { Transaction } from "../db/db.ts";
 import { formatAmount, toCurrencyCode, type Money } from "../money/money.ts";
 import { addBuyerDays, subtractBuyerDays, type Blocked } from "./queries.ts";
 
-export { addBlock, removeBlock, selectBlocked, selectBlockList, type Blocked, type BlockKind, type BlockRow } from "./queries.ts";
+export { addBlock, removeBlock } from "./block-list.ts";
+export { selectBlocked, selectBlockList, type Blocked, type BlockKind, type BlockRow } from "./queries.ts";
 
 export type RiskDecision = "pass" | "review" | "reject";
 export type RiskVerdict = { readonly decision: RiskDecision; readonly reasons: readonly string[] };

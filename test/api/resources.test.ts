@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestStack, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, expectProblem, orderIn, replyOf, type SentCheckout } from "./requests.ts";
+import { type SentCheckout, acceptCheckout, card, developmentActor, expectProblem, orderIn, replyOf } from "./requests.ts";
 
 const timestamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/) as string;
 const anyText = expect.any(String) as string;
@@ -69,7 +69,7 @@ describe("POST /payments and what can be read of it", () => {
       }],
       modifications: [],
       transitions: [
-        { from_status: null, to_status: "NOT_STARTED", cause: "accepted", actor: "key:environment", attempt_id: null, occurred_at: timestamp },
+        { from_status: null, to_status: "NOT_STARTED", cause: "accepted", actor: await developmentActor(stack), attempt_id: null, occurred_at: timestamp },
         { from_status: "NOT_STARTED", to_status: "EXECUTING", cause: "execution_started", actor: "executor", attempt_id: anyText, occurred_at: timestamp },
         { from_status: "EXECUTING", to_status: "SUCCESS", cause: "psp_succeeded", actor: "executor", attempt_id: anyText, occurred_at: timestamp },
       ],
@@ -226,7 +226,7 @@ describe("the edges", () => {
 
   test("every path works with and without a trailing slash (R227)", async () => {
     const entry = String((await list("/ledger")).data[0]?.["entry_id"]);
-    for (const path of ["", "/payments", `/payments/${paid.order_ids[0]}`, `/checkouts/${paid.checkout_id}`, "/wallets", "/wallets/seller_bob", "/ledger", `/ledger/${entry}`, "/ledger/accounts", "/ledger/trial-balance", "/dead_letters", "/risk_blocks"]) {
+    for (const path of ["", "/payments", `/payments/${paid.order_ids[0]}`, `/checkouts/${paid.checkout_id}`, "/wallets", "/wallets/seller_bob", "/ledger", `/ledger/${entry}`, "/ledger/accounts", "/ledger/trial-balance", "/dead_letters", "/risk_blocks", "/audit_log"]) {
       const [plain, slashed] = [await stack.call("GET", path), await stack.call("GET", `${path}/`)];
       expect(plain, path).toMatchObject({ status: 200 });
       expect(slashed, path).toMatchObject({ status: 200, text: plain.text });

@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import { toCurrencyCode } from "../../money/money.ts";
 import { acceptedModificationView, modificationView, selectOrder } from "../../payments/payments.ts";
 import { readAmount } from "../amounts.ts";
+import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork, requestFingerprint } from "../idempotency-key.ts";
 import { NewCapture, PaymentModification, idempotencyHeaders, problemResponses } from "../schemas.ts";
@@ -20,14 +21,14 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       response: { 202: PaymentModification, ...problemResponses },
     },
   }, async (request, reply) => {
-    const { params: { payment_order_id }, body: { capture_id, amount, is_final = true }, caller } = request;
+    const { params: { payment_order_id }, body: { capture_id, amount, is_final = true } } = request;
     // An order's currency never changes, so it needs no lock to be read.
     const order = await selectOrder(database, payment_order_id);
     if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
     const amount_minor = amount === undefined ? null : amountOf(amount, order.currency);
     const fingerprint = requestFingerprint(request);
     await answerWork(context, request, reply, async (tx) => {
-      const { modification, is_new } = await actions.capture(tx, payment_order_id, { capture_id, fingerprint, amount_minor, is_final }, caller.actor);
+      const { modification, is_new } = await actions.capture(tx, payment_order_id, { capture_id, fingerprint, amount_minor, is_final }, authorOf(request));
       return { status: 202, body: acceptedModificationView(modification), is_replay: !is_new };
     });
     jobs.wake("payment_modify");
@@ -48,10 +49,10 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       response: { 202: PaymentModification, ...problemResponses },
     },
   }, async (request, reply) => {
-    const { params: { modification_id }, body: { outcome, note }, caller } = request;
+    const { params: { modification_id }, body: { outcome, note } } = request;
     const resolution = { outcome: outcome === "succeeded" ? "succeeded" as const : "failed" as const, note };
     await answerWork(context, request, reply, async (tx) => {
-      const { modification, is_new } = await actions.resolveModification(tx, modification_id, resolution, caller.actor);
+      const { modification, is_new } = await actions.resolveModification(tx, modification_id, resolution, authorOf(request));
       return { status: 202, body: modificationView(modification), is_replay: !is_new };
     });
     jobs.wake("payment_modify");

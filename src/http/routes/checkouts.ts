@@ -1,6 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { checkoutView, orderView, selectEvent, selectOrdersOfCheckouts } from "../../payments/payments.ts";
+import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
 import { Checkout, PaymentOrder, idempotencyHeaders, problemResponses } from "../schemas.ts";
@@ -30,7 +31,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
     },
   }, async (request, reply) => {
     await answerWork(context, request, reply, async (tx) => {
-      const { orders, is_under_way } = await actions.cancelCheckout(tx, request.params.checkout_id, request.caller.actor);
+      const { orders, is_under_way } = await actions.cancelCheckout(tx, request.params.checkout_id, authorOf(request));
       return { status: is_under_way ? 202 : 200, body: { payment_orders: orders.map(orderView) } };
     });
     jobs.wake("payment_modify");
@@ -49,7 +50,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
   }, async (request, reply) => {
     const decision = request.body.decision === "approve" ? "approve" : "reject";
     await answerAction(context, request, reply, async (tx) => ({
-      payment_orders: (await actions.review(tx, request.params.checkout_id, decision, request.caller.actor)).map(orderView),
+      payment_orders: (await actions.review(tx, request.params.checkout_id, decision, authorOf(request))).map(orderView),
     }));
     jobs.wake("payment_execute");
     return reply;

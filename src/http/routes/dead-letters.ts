@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "../../jobs/jobs.ts";
 import { historyOf } from "../../payments/payments.ts";
+import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
@@ -56,7 +57,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
     },
   }, async (request, reply) => {
     const { dead_letter_id } = request.params;
-    await answerAction(context, request, reply, async (tx) => view(await actions.redrive(tx, dead_letter_id, request.caller.actor, request.body.note ?? null)));
+    await answerAction(context, request, reply, async (tx) => view(await actions.redrive(tx, dead_letter_id, authorOf(request), request.body.note ?? null)));
     jobs.wake("payment_execute");
     return reply;
   });
@@ -71,5 +72,5 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
       response: { 200: DeadLetter, ...problemResponses },
     },
   }, async (request, reply) =>
-    answerAction(context, request, reply, async (tx) => view(await actions.discard(tx, request.params.dead_letter_id, request.caller.actor, request.body.note))));
+    answerAction(context, request, reply, async (tx) => view(await actions.discard(tx, request.params.dead_letter_id, authorOf(request), request.body.note))));
 }

@@ -1,6 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { attemptView, modificationView, orderView, selectAttempts, selectModifications, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
+import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
@@ -76,8 +77,8 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       response: { 200: PaymentOrder, ...problemResponses },
     },
   }, async (request, reply) => {
-    const { params: { payment_order_id }, body: { card_token }, caller } = request;
-    await answerAction(context, request, reply, async (tx) => orderView(await actions.retry(tx, payment_order_id, caller.actor, card_token)));
+    const { params: { payment_order_id }, body: { card_token } } = request;
+    await answerAction(context, request, reply, async (tx) => orderView(await actions.retry(tx, payment_order_id, authorOf(request), card_token)));
     jobs.wake("payment_execute");
     return reply;
   });
@@ -92,7 +93,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     },
   }, async (request, reply) => {
     await answerWork(context, request, reply, async (tx) => {
-      const { order, is_under_way } = await actions.cancel(tx, request.params.payment_order_id, request.caller.actor);
+      const { order, is_under_way } = await actions.cancel(tx, request.params.payment_order_id, authorOf(request));
       return { status: is_under_way ? 202 : 200, body: orderView(order) };
     });
     jobs.wake("payment_modify");

@@ -1,13 +1,14 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { addBlock, removeBlock, selectBlockList, type BlockKind } from "../../risk/risk.ts";
+import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction } from "../idempotency-key.ts";
 import { problemResponses } from "../schemas.ts";
 
-const kind = Type.String({ enum: ["buyer_account", "buyer_email", "seller_account"] });
-const value = Type.String({ minLength: 1, maxLength: 255 });
-const block = { kind, value };
+const kindSchema = Type.String({ enum: ["buyer_account", "buyer_email", "seller_account"] });
+const valueSchema = Type.String({ minLength: 1, maxLength: 255 });
+const block = { kind: kindSchema, value: valueSchema };
 const kindOf = (text: string): BlockKind => (text === "buyer_email" || text === "seller_account" ? text : "buyer_account");
 
 export function registerRiskRoutes(app: App, context: HttpContext): void {
@@ -28,7 +29,8 @@ export function registerRiskRoutes(app: App, context: HttpContext): void {
       response: { 200: Type.Object({ ...block, reason: Type.String() }), ...problemResponses },
     },
   }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    await addBlock(tx, kindOf(request.body.kind), request.body.value, request.body.reason);
+    const { value, reason } = request.body;
+    await addBlock(tx, { kind: kindOf(request.body.kind), value, reason }, authorOf(request));
     return request.body;
   }));
 
@@ -41,7 +43,8 @@ export function registerRiskRoutes(app: App, context: HttpContext): void {
       response: { 200: Type.Object(block), ...problemResponses },
     },
   }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    if (!(await removeBlock(tx, kindOf(request.body.kind), request.body.value))) throw new AppError("not_found", "There is no such block.");
+    const { value } = request.body;
+    if (!(await removeBlock(tx, { kind: kindOf(request.body.kind), value }, authorOf(request)))) throw new AppError("not_found", "There is no such block.");
     return request.body;
   }));
 }

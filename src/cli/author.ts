@@ -1,0 +1,22 @@
+import { userInfo } from "node:os";
+import type { Author } from "../audit/audit.ts";
+import { messageOf } from "../errors.ts";
+
+/** The option that names the person where several share an operating system's user. */
+export const as_option = ["--as <name>", "who does it, for the audit log (default: your operating system user)"] as const;
+
+/** Who runs a command: `--as`, or the user of the operating system. */
+export function cliAuthor(as: string | undefined): Author {
+  const name = as ?? operatingSystemUser();
+  if (!/^[\w.@-]{1,100}$/.test(name)) throw new Error(`"${name}" is not a name: use up to 100 letters, digits and . _ @ -.`);
+  return { actor: `cli:${name}`, request_id: null };
+}
+
+/** A container may run as a user without a name. */
+function operatingSystemUser(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    throw new Error(`Your operating system user has no name (${messageOf(error)}): say who you are with --as <name>.`, { cause: error });
+  }
+}
