@@ -56,6 +56,7 @@ $$;
 grant select on ledger_accounts, ledger_transactions, ledger_entries, ledger_entry_lines to pacioli_service;
 revoke execute on all functions in schema public from public;
 grant execute on function
+  is_client_id(text),
   ledger_post(text[], text[], ledger_account_kind[], text[], bigint[], text[], timestamptz[], text[], bigint[], int[], int[], bigint[]),
   ledger_balance_as_recorded(bigint, timestamptz),
   ledger_balance_as_effective(bigint, timestamptz)

@@ -55,6 +55,17 @@ test("statements run with the rights of the service's role, in UTC", async () =>
     .toEqual([{ role: "pacioli_service", zone: "UTC" }]);
 });
 
+test.for([
+  ["2026-01-02 03:04:05.678901+00", "2026-01-02T03:04:05.678901Z"], ["2026-01-02 03:04:05.6789+00", "2026-01-02T03:04:05.678900Z"],
+  ["2026-01-02 03:04:05+00", "2026-01-02T03:04:05.000000Z"], ["2026-01-02 05:04:05.5+02", "2026-01-02T03:04:05.500000Z"],
+] as const)("the time %s is read with all six digits of its microseconds", async ([stored, read]) => {
+  expect(await db.database.query("select $1::timestamptz as at", [stored])).toEqual([{ at: read }]);
+});
+
+test("a time that RFC 3339 cannot write is an error and not another time", async () => {
+  await expect(db.database.query("select 'infinity'::timestamptz as at")).rejects.toThrow("no form");
+});
+
 test("a connection that breaks in a transaction is an unavailable outcome and never comes back to the pool", async () => {
   const single = openSingle();
   let broken = 0;
@@ -227,7 +238,7 @@ test("int8 comes as bigint without loss, both in a transaction and outside", asy
 test("times come as RFC 3339 in UTC with their microseconds, and go back unchanged", async () => {
   const [row] = await db.database.query<{ at: string; whole: string }>(
     "select '2026-03-01 01:02:03.000457+02'::timestamptz as at, '2026-01-02 03:04:05+00'::timestamptz as whole");
-  expect(row).toEqual({ at: "2026-02-28T23:02:03.000457Z", whole: "2026-01-02T03:04:05Z" });
+  expect(row).toEqual({ at: "2026-02-28T23:02:03.000457Z", whole: "2026-01-02T03:04:05.000000Z" });
   expect(await db.database.query("select $1::timestamptz = '2026-03-01 01:02:03.000457+02'::timestamptz as same", [row?.at])).toEqual([{ same: true }]);
 });
 

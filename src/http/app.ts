@@ -6,6 +6,7 @@ import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { httpRequestSeconds } from "../metrics.ts";
 import { createAuthenticator } from "./auth.ts";
+import { isClientId } from "./client-id.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectBody } from "./inspect-body.ts";
 import { openApiInfo } from "./openapi.ts";
@@ -35,14 +36,14 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_048_576,
     requestTimeout: 30_000,
-    // 255 characters outside the basic plane are 510 of JavaScript's, and room for a client's mistake.
+    // Longer than any id, so that a schema names the fault and not the router.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
     // What fails before a route is found: half a percent sign in the path, say.
     frameworkErrors: (error, request, reply) => {
       sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
     },
     genReqId: () => newId("req"),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats: { "client-id": isClientId } } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   answerWithProblems(app);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AppError } from "../errors.ts";
-import { decodeCursor, encodeCursor, pageOf } from "./cursor.ts";
+import { cursor_length_max, decodeCursor, encodeCursor, pageOf } from "./cursor.ts";
 
 const key = "0123456789abcdef0123456789abcdef";
 const positions = fc.array(fc.string({ unit: "binary" }).filter((text) => text.isWellFormed()), { minLength: 1, maxLength: 4 });
@@ -41,6 +41,29 @@ test("a cursor that was cut, made with another key or made up is refused", () =>
     expect([changed, verdictOf(changed)]).toEqual([changed, refused]);
   }
   expect(verdictOf(cursor, `${key}!`)).toBe(refused);
+});
+
+test.for([["quotes", '"'.repeat(255)], ["backslashes", "\\".repeat(255)], ["three bytes", "中".repeat(85)], ["four bytes", "😀".repeat(63)]] as const)(
+  "the position of an id of 255 bytes of %s fits into a cursor", ([, id]) => {
+    const position = ["2026-01-02T03:04:05.678901Z", id];
+    const cursor = encodeCursor(position, key);
+    expect(cursor.length).toBeLessThanOrEqual(cursor_length_max);
+    expect(decodeCursor(cursor, key)).toEqual(position);
+  });
+
+test("a position that makes a cursor too long to come back is a fault of the list, not an answer", () => {
+  expect(() => encodeCursor(["中".repeat(300)], key)).toThrow("would be refused");
+});
+
+test("a cursor has one form: another text of the same bytes is refused", () => {
+  for (let length = 0; length < 4; length++) {
+    const cursor = encodeCursor(["x".repeat(length)], key);
+    const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const others = [...digits].map((digit) => cursor.slice(0, -1) + digit).filter((other) => other !== cursor);
+    for (const changed of [...others, `${cursor}=`, `${cursor} `, ` ${cursor}`, `${cursor}!`, cursor.replaceAll("-", "+").replaceAll("_", "/").replace(/$/, "==")]) {
+      expect([changed, verdictOf(changed)]).toEqual([changed, refused]);
+    }
+  }
 });
 
 test("a page shows as many rows as asked for and has a cursor only when there are more", () => {

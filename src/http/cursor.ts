@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { AppError } from "../errors.ts";
 
@@ -5,6 +6,12 @@ import { AppError } from "../errors.ts";
 export type Position = readonly string[];
 
 const mac_bytes = 12;
+
+/**
+ * The longest cursor there is: a time and an id of 255 bytes, each of which JSON may write as two, come to 760.
+ * A list whose position does not fit is a fault of ours: its rows behind the page could not be reached.
+ */
+export const cursor_length_max = 1_000;
 
 /** The key that signs one list's cursors, so that a cursor of another list is not taken for one of it. */
 export function cursorKey(secretKey: string, list: string): string {
@@ -14,14 +21,18 @@ export function cursorKey(secretKey: string, list: string): string {
 /** An opaque, signed cursor. */
 export function encodeCursor(position: Position, secretKey: string): string {
   const payload = Buffer.from(JSON.stringify(position));
-  return Buffer.concat([macOf(payload, secretKey), payload]).toString("base64url");
+  const cursor = Buffer.concat([macOf(payload, secretKey), payload]).toString("base64url");
+  assert.ok(cursor.length <= cursor_length_max, `a cursor of ${cursor.length} characters would be refused when it comes back`);
+  return cursor;
 }
 
 /** Errors: `invalid_cursor` for one that we did not make. */
 export function decodeCursor(cursor: string, secretKey: string): Position {
   const bytes = Buffer.from(cursor, "base64url");
   const payload = bytes.subarray(mac_bytes);
-  if (bytes.length <= mac_bytes || !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))) {
+  // Node reads base64 leniently: "=", spaces and unused bits would make other texts of the same cursor.
+  const isExact = bytes.toString("base64url") === cursor;
+  if (!isExact || bytes.length <= mac_bytes || !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))) {
     throw new AppError("invalid_cursor", "The cursor is not one of ours; take next_cursor from the last page.", { param: "cursor" });
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that encodeCursor wrote it

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { sqlStateOf } from "../db/db.ts";
 import { AppError, errorRegistry, type ErrorCode, type FieldError } from "../errors.ts";
+import { client_id_rule } from "./client-id.ts";
 
 /** RFC 9457 problem details; the only shape in which this API fails. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
@@ -49,11 +50,16 @@ const errors_shown_max = 20;
 type SchemaFault = NonNullable<FastifyError["validation"]>[number];
 
 function validationError(faults: readonly SchemaFault[], context: string): AppError {
-  const errors = faults.slice(0, errors_shown_max).map((fault): FieldError => ({ param: paramOf(fault, context), code: "invalid_request", message: `${fault.message ?? "is not valid"}.` }));
+  const errors = faults.slice(0, errors_shown_max).map((fault): FieldError => ({ param: paramOf(fault, context), code: "invalid_request", message: messageOf(fault) }));
   const [first] = errors;
   return new AppError("invalid_request", `${first?.param ?? context} ${first?.message ?? "is not valid."}`, {
     errors, ...(first === undefined ? {} : { param: first.param }),
   });
+}
+
+function messageOf(fault: SchemaFault): string {
+  if (fault.params["format"] === "client-id") return `${client_id_rule}.`;
+  return `${fault.message ?? "is not valid"}.`;
 }
 
 /** `/payment_orders/0/amount` as `payment_orders[0][amount]`; a missing or unknown field is named itself. */

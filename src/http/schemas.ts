@@ -1,24 +1,30 @@
 import { Type, type Static, type TSchema } from "typebox";
 import { errorRegistry } from "../errors.ts";
+import { client_id_bytes_max, client_id_rule } from "./client-id.ts";
+import { cursor_length_max } from "./cursor.ts";
 
 /** Shapes shared by the routes. Requests are closed (an unknown field is refused), answers are open. */
 const closed = { additionalProperties: false } as const;
-const id = (description: string) => Type.String({ minLength: 1, maxLength: 255, description });
+/** An id that a client chooses; `client-id.ts` has its alphabet. */
+export const clientId = (description?: string) => Type.String({
+  format: "client-id", minLength: 1, maxLength: client_id_bytes_max,
+  description: [description, `It ${client_id_rule}.`].filter((text) => text !== undefined).join(" "),
+});
 const amount = Type.String({ maxLength: 50, description: "Decimal string in the currency's own precision.", examples: ["29.99"] });
 const currency = Type.String({ minLength: 3, maxLength: 3, description: "ISO 4217 code.", examples: ["USD"] });
 const timestamp = Type.String({ description: "RFC 3339, UTC, microseconds.", examples: ["2026-01-02T03:04:05.678901Z"] });
 export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
 export const NewCheckout = Type.Object({
-  checkout_id: id("Yours, unique for ever; the idempotency key of the checkout."),
+  checkout_id: clientId("Yours, unique for ever; the idempotency key of the checkout."),
   buyer_info: Type.Object({
-    user_id: id("Your id of the buyer."),
+    user_id: clientId("Your id of the buyer."),
     email: Type.String({ minLength: 3, maxLength: 254, pattern: "^[^@\\s]+@[^@\\s]+$" }),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   }, closed),
   seller_info: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown(), { maxProperties: 50 }))),
   credit_card_info: Type.Optional(Type.Object({
-    token: id("The PSP's token for the card, never a card number."),
+    token: Type.String({ minLength: 1, maxLength: 255, description: "The PSP's token for the card, never a card number." }),
     last4: Type.Optional(Type.String({ pattern: "^[0-9]{4}$" })),
     country: Type.Optional(Type.String({ pattern: "^[A-Z]{2}$", description: "Where the card was issued (ISO 3166-1), for routing rules." })),
   }, closed)),
@@ -29,8 +35,8 @@ export const NewCheckout = Type.Object({
     enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and each order is taken by captures. Not with a hosted page.",
   })),
   payment_orders: Type.Array(Type.Object({
-    payment_order_id: id("Yours, unique for ever."),
-    seller_account: id("Who receives the money."),
+    payment_order_id: clientId("Yours, unique for ever."),
+    seller_account: clientId("Who receives the money."),
     amount,
     currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3, default: "USD", description: "ISO 4217 code; USD when left out." })),
   }, closed), { minItems: 1, maxItems: 100 }),
@@ -122,7 +128,7 @@ export const PaymentModification = Type.Object({
 }, { $id: "PaymentModification" });
 
 export const NewCapture = Type.Object({
-  capture_id: id("Yours, unique within the order for ever; the idempotency key of the capture."),
+  capture_id: clientId("Yours, unique within the order for ever; the idempotency key of the capture."),
   amount: Type.Optional(Type.String({ maxLength: 50, description: "In the order's currency; all that is left when left out.", examples: ["10.00"] })),
   is_final: Type.Optional(Type.Boolean({ default: true, description: "false: more captures follow. Otherwise what is left after this one is released." })),
 }, { ...closed, $id: "NewCapture" });
@@ -276,7 +282,7 @@ export const listOf = <Schema extends TSchema>(item: Schema) => Type.Object({
 /** Every list takes these. */
 export const pageQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 })),
-  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 1_000 })),
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: cursor_length_max })),
 };
 
 /** Failures that any route may answer with. */

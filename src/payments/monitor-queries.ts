@@ -62,16 +62,21 @@ export type UnresolvedRow = {
   readonly modification_kind: "capture" | "void" | null;
   readonly modification_status: ModificationStatus | null;
   readonly error_message: string | null;
+  readonly created_at: Timestamp;
 };
 
 export type UnresolvedFilter = {
   readonly seconds_min: number;
-  /** The last one shown: only those that wait for a shorter time. */
-  readonly after?: { readonly status_since: Timestamp; readonly payment_order_id: string };
+  /** The last one shown: only orders that were created after it. */
+  readonly after?: { readonly created_at: Timestamp; readonly payment_order_id: string };
   readonly limit: number;
 };
 
-/** Orders that are not final, or a capture or void of which is not, longest waiting first, each with its newest attempt. */
+/**
+ * Orders that are not final, or a capture or void of which is not, oldest first, each with its newest attempt. Sorted by
+ * columns that never change: by the time of its last change of state an order moved on while somebody walked the pages,
+ * and came again.
+ */
 export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promise<UnresolvedRow[]> {
   return db.query<UnresolvedRow>(
     `with waiting as (
@@ -89,7 +94,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
      select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
             floor(extract(epoch from now() - w.since))::int as status_age_seconds,
             a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
-            coalesce(m.failure_message, o.error_message) as error_message
+            coalesce(m.failure_message, o.error_message) as error_message, o.created_at
        from waiting
        join payment_orders o on o.payment_order_id = waiting.payment_order_id
        cross join lateral (
@@ -108,9 +113,9 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        ) m on true
        cross join lateral (select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since) w
       where w.since <= now() - $1 * interval '1 second'
-        and ($3::timestamptz is null or (w.since, o.payment_order_id) > ($3, $4::text))
-      order by w.since, o.payment_order_id
+        and ($3::timestamptz is null or (o.created_at, o.payment_order_id) > ($3, $4::text))
+      order by o.created_at, o.payment_order_id
       limit $2`,
-    [filter.seconds_min, filter.limit, filter.after?.status_since ?? null, filter.after?.payment_order_id ?? null],
+    [filter.seconds_min, filter.limit, filter.after?.created_at ?? null, filter.after?.payment_order_id ?? null],
   );
 }

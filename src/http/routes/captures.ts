@@ -6,7 +6,7 @@ import { readAmount } from "../amounts.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork, requestFingerprint } from "../idempotency-key.ts";
-import { NewCapture, PaymentModification, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import { NewCapture, PaymentModification, clientId, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 export function registerCaptureRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs } = context;
@@ -16,7 +16,7 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       operationId: "capturePayment",
       summary: "Take all or a part of an authorised order: 202 means stored and queued",
       headers: idempotencyHeaders,
-      params: Type.Object({ payment_order_id: Type.String({ minLength: 1, maxLength: 255 }) }),
+      params: Type.Object({ payment_order_id: clientId() }),
       body: NewCapture,
       response: { 202: PaymentModification, ...problemResponses },
     },

@@ -4,10 +4,10 @@ import { checkoutView, orderView, selectEvent, selectOrdersOfCheckouts } from ".
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
-import { Checkout, PaymentOrder, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import { Checkout, PaymentOrder, clientId, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 const PaymentOrders = Type.Object({ payment_orders: Type.Array(PaymentOrder) });
-const params = Type.Object({ checkout_id: Type.String({ minLength: 1, maxLength: 255 }) });
+const params = Type.Object({ checkout_id: clientId() });
 
 export function registerCheckoutRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs } = context;

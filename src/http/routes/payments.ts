@@ -5,9 +5,9 @@ import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
-import { PaymentOrder, PaymentOrderDetail, idempotencyHeaders, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { PaymentOrder, PaymentOrderDetail, clientId, idempotencyHeaders, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
-const params = Type.Object({ payment_order_id: Type.String({ minLength: 1, maxLength: 255 }) });
+const params = Type.Object({ payment_order_id: clientId() });
 const time = Type.Optional(Type.String({ format: "date-time" }));
 const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "AUTHORIZED", "SUCCESS", "FAILED", "CANCELED"];
 
@@ -23,9 +23,9 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
         ...pageQuery,
         status: Type.Optional(Type.String({ enum: statuses })),
         currency: Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" })),
-        seller_account: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-        buyer_account: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-        checkout_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+        seller_account: Type.Optional(clientId()),
+        buyer_account: Type.Optional(clientId()),
+        checkout_id: Type.Optional(clientId()),
         "created_at[gte]": time,
         "created_at[lt]": time,
       }, { additionalProperties: false }),

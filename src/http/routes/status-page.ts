@@ -4,10 +4,10 @@ import { AppError } from "../../errors.ts";
 import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { createRateLimit } from "../rate-limit.ts";
-import { problemResponses } from "../schemas.ts";
+import { clientId, problemResponses } from "../schemas.ts";
 import { isStatusToken, statusOf, statusPage } from "../status-page.ts";
 
-const params = Type.Object({ checkout_id: Type.String({ minLength: 1, maxLength: 255 }) });
+const params = Type.Object({ checkout_id: clientId() });
 /** Whatever else stands in the query comes from a redirect, and is not read. */
 const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
 

@@ -14,6 +14,7 @@ const UnresolvedOrder = Type.Object({
   modification_id: nullable(Type.String({ description: "A capture or void that is under way." })),
   modification_kind: nullable(Type.String()), modification_status: nullable(Type.String()),
   error_message: nullable(Type.String()),
+  created_at: Type.String({ description: "When the order was accepted; the list is sorted by it." }),
 }, { $id: "UnresolvedOrder" });
 
 /** What an operator looks at: what is not decided yet, and for how long. */
@@ -23,7 +24,7 @@ export function registerUnresolvedOrderRoutes(app: App, { database, settings }: 
   app.get("/unresolved_orders", {
     schema: {
       operationId: "listUnresolvedOrders",
-      summary: "Orders that are not final, or a capture or void of which is not, longest waiting first",
+      summary: "Orders that are not final, or a capture or void of which is not, oldest order first",
       querystring: Type.Object({
         ...pageQuery,
         seconds_min: Type.Optional(Type.String({ pattern: "^[0-9]{1,7}$", description: "Only those that wait at least so long." })),
@@ -32,10 +33,10 @@ export function registerUnresolvedOrderRoutes(app: App, { database, settings }: 
     },
   }, async (request) => {
     const { limit = 25, cursor, seconds_min = "0" } = request.query;
-    const [status_since = "", payment_order_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
+    const [created_at = "", payment_order_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const rows = await selectUnresolved(database, {
-      seconds_min: Number(seconds_min), limit: limit + 1, ...(cursor === undefined ? {} : { after: { status_since, payment_order_id } }),
+      seconds_min: Number(seconds_min), limit: limit + 1, ...(cursor === undefined ? {} : { after: { created_at, payment_order_id } }),
     });
-    return pageOf(rows, limit, signingKey, (row) => ({ object: "unresolved_order" as const, ...row }), (row) => [row.status_since, row.payment_order_id]);
+    return pageOf(rows, limit, signingKey, (row) => ({ object: "unresolved_order" as const, ...row }), (row) => [row.created_at, row.payment_order_id]);
   });
 }

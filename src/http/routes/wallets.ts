@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { findWallet, listWallets, type Wallet as WalletView } from "../../wallets/wallets.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
-import { Wallet, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { Wallet, clientId, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
 export function registerWalletRoutes(app: App, { database, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "wallets");
@@ -30,7 +30,7 @@ export function registerWalletRoutes(app: App, { database, settings }: HttpConte
     schema: {
       operationId: "getWallet",
       summary: "One seller's money, per currency",
-      params: Type.Object({ account_id: Type.String({ minLength: 1, maxLength: 255 }) }),
+      params: Type.Object({ account_id: clientId() }),
       response: { 200: Wallet, ...problemResponses },
     },
   }, async (request) => {
