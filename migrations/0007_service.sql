@@ -1,13 +1,17 @@
 -- Up Migration
 
 -- Answers to requests that carried an Idempotency-Key, written with the work they answer.
+-- Each API key has its own: what one sends under an Idempotency-Key is no business of another.
 create table idempotency_keys (
-  idempotency_key text primary key check (length(idempotency_key) between 1 and 255),
+  key_id text not null check (length(key_id) between 1 and 64),
+  idempotency_key text not null check (length(idempotency_key) between 1 and 255),
   fingerprint bytea not null check (length(fingerprint) = 32),
   response_status smallint not null check (response_status between 200 and 499),
   response_body text not null,
   created_at timestamptz not null default now(),
-  expires_at timestamptz not null
+  expires_at timestamptz not null,
+  -- The client's part leads: there may be a single API key, and its id alone finds nothing.
+  primary key (idempotency_key, key_id)
 );
 create index idempotency_keys_expires_index on idempotency_keys (expires_at);
 

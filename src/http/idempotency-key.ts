@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { answerOnce, fingerprintOf, type Answer } from "../idempotency/idempotency.ts";
+import { answerOnce, fingerprintOf, type Answer, type AnswerKey } from "../idempotency/idempotency.ts";
 import type { HttpContext } from "./context.ts";
 
-/** The Idempotency-Key of a request, bare or quoted; null without one. Errors: `idempotency_key_invalid`. */
-export function idempotencyKeyOf(request: FastifyRequest): string | null {
+/** The Idempotency-Key of a request, of its API key, bare or quoted; null without one. Errors: `idempotency_key_invalid`. */
+export function idempotencyKeyOf(request: FastifyRequest): AnswerKey | null {
   const header = request.headers["idempotency-key"];
   if (header === undefined) return null;
   const text = typeof header === "string" ? header.trim() : "";
@@ -13,7 +13,7 @@ export function idempotencyKeyOf(request: FastifyRequest): string | null {
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
     throw new AppError("idempotency_key_invalid", "Send 1 to 255 printable characters.", { param: "Idempotency-Key" });
   }
-  return key;
+  return { key_id: request.caller.key_id, idempotency_key: key };
 }
 
 /** Recognises the same request when it comes again. */

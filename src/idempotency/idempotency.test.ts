@@ -12,12 +12,15 @@ afterAll(() => db.drop());
 let runs: string[] = [];
 
 /** A request whose work notes that it ran, and answers with how often any has. */
-function ask(key: string | null, body: unknown = {}, work: () => Promise<void> = () => Promise.resolve()): Promise<Answer> {
+function ask(
+  name: string | null, body: unknown = {}, work: () => Promise<void> = () => Promise.resolve(), key_id = "key_1",
+): Promise<Answer> {
+  const key = name === null ? null : { key_id, idempotency_key: name };
   const request = { key, fingerprint: fingerprintOf("POST", "/x", body), lifetime_hours: 24 };
   return answerOnce(db.database, request, async (tx) => {
     await tx.query("select 1");
     await work();
-    runs.push(key ?? "none");
+    runs.push(name ?? "none");
     return { status: 200, body: { runs: runs.length } };
   });
 }
@@ -33,6 +36,16 @@ test("with a key it runs once, and the first answer comes again byte for byte", 
   expect(first).toEqual({ status: 200, body: '{"runs":1}', is_replay: false });
   expect(await ask("once")).toEqual({ ...first, is_replay: true });
   expect(runs).toEqual(["once"]);
+});
+
+test("the same key of two API keys is two keys, also at the same time: neither sees the other's answer", async () => {
+  runs = [];
+  const asks = ["key_1", "key_2"].map((key_id) => ask("shared", { key_id }, () => Promise.resolve(), key_id));
+  expect((await Promise.all(asks)).map((answer) => answer.is_replay)).toEqual([false, false]);
+  expect(runs).toEqual(["shared", "shared"]);
+  const again = await Promise.all(["key_1", "key_2"].map((key_id) => ask("shared", { key_id }, () => Promise.resolve(), key_id)));
+  expect(again.map((answer) => answer.is_replay)).toEqual([true, true]);
+  expect(new Set(again.map((answer) => answer.body))).toHaveLength(2);
 });
 
 test("the key with another body is refused", async () => {

@@ -6,10 +6,10 @@ import { AppError } from "../errors.ts";
 import { WorkLoop } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { deleteExpiredAnswers, insertAnswers, lockKey, selectAnswers, type AnswerRow } from "./queries.ts";
+import { deleteExpiredAnswers, insertAnswers, lockKey, selectAnswers, textOfKey, type AnswerKey, type AnswerRow } from "./queries.ts";
 
-export { insertAnswers, selectAnswers } from "./queries.ts";
-export type { AnswerRow } from "./queries.ts";
+export { insertAnswers, selectAnswers, textOfKey } from "./queries.ts";
+export type { AnswerKey, AnswerRow } from "./queries.ts";
 
 /** What was answered, byte for byte, and whether it was answered before. */
 export type Answer = { readonly status: number; readonly body: string; readonly is_replay: boolean };
@@ -34,7 +34,7 @@ export function replayOf(stored: AnswerRow, fingerprint: Buffer): Answer {
  */
 export async function answerOnce(
   database: Database,
-  request: { key: string | null; fingerprint: Buffer; lifetime_hours: number },
+  request: { key: AnswerKey | null; fingerprint: Buffer; lifetime_hours: number },
   work: (tx: Transaction) => Promise<{ status: number; body: unknown }>,
 ): Promise<Answer> {
   const { key, fingerprint, lifetime_hours } = request;
@@ -46,10 +46,10 @@ export async function answerOnce(
   try {
     return await database.transaction(async (tx) => {
       await lockKey(tx, key);
-      const [stored] = await selectAnswers(tx, [key]);
+      const stored = (await selectAnswers(tx, [key])).get(textOfKey(key));
       if (stored !== undefined) return replayOf(stored, fingerprint);
       const answer = await run(tx);
-      await insertAnswers(tx, [{ idempotency_key: key, fingerprint, lifetime_hours, response_status: answer.status, response_body: answer.body }]);
+      await insertAnswers(tx, [{ ...key, fingerprint, lifetime_hours, response_status: answer.status, response_body: answer.body }]);
       return answer;
     });
   } catch (error) {

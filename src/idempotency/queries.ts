@@ -1,7 +1,9 @@
 import { textArray, type Queryable } from "../db/db.ts";
 
-export type AnswerRow = {
-  readonly idempotency_key: string;
+/** An Idempotency-Key belongs to the API key that sent it. */
+export type AnswerKey = { readonly key_id: string; readonly idempotency_key: string };
+
+export type AnswerRow = AnswerKey & {
   readonly fingerprint: Buffer;
   readonly response_status: number;
   readonly response_body: string;
@@ -9,18 +11,25 @@ export type AnswerRow = {
 export type NewAnswer = AnswerRow & { readonly lifetime_hours: number };
 
 /** Holds back other requests with this key until the transaction ends; errors with SQLSTATE 55P03 after two seconds. */
-export async function lockKey(tx: Queryable, key: string): Promise<void> {
-  await tx.query("select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtextextended($1, 42))", [key]);
+export async function lockKey(tx: Queryable, key: AnswerKey): Promise<void> {
+  await tx.query("select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtextextended($1, 42))", [textOfKey(key)]);
 }
 
-/** The answers that have not expired. */
-export function selectAnswers(tx: Queryable, keys: readonly string[]): Promise<AnswerRow[]> {
-  return tx.query<AnswerRow>(
-    `select idempotency_key, fingerprint, response_status, response_body
+/** Neither part has a line break. */
+export const textOfKey = ({ key_id, idempotency_key }: AnswerKey): string => `${key_id}\n${idempotency_key}`;
+
+/**
+ * The answers that have not expired, by `textOfKey`. Two conditions of a list each are found along the primary key
+ * whatever the statistics say; the few pairs too many that they find are asked for by nobody.
+ */
+export async function selectAnswers(tx: Queryable, keys: readonly AnswerKey[]): Promise<ReadonlyMap<string, AnswerRow>> {
+  const rows = await tx.query<AnswerRow>(
+    `select key_id, idempotency_key, fingerprint, response_status, response_body
        from idempotency_keys
-      where idempotency_key = any ($1::text[]) and expires_at > now()`,
-    [textArray(keys)],
+      where idempotency_key = any ($1::text[]) and key_id = any ($2::text[]) and expires_at > now()`,
+    [textArray(keys.map((key) => key.idempotency_key)), textArray([...new Set(keys.map((key) => key.key_id))])],
   );
+  return new Map(rows.map((row) => [textOfKey(row), row]));
 }
 
 /** Stores answers; one that expired under the same key makes room. */
@@ -30,10 +39,10 @@ export async function insertAnswers(tx: Queryable, answers: readonly NewAnswer[]
     textArray(answers.map((answer) => answer.idempotency_key)),
   ]);
   await tx.query(
-    `insert into idempotency_keys (idempotency_key, fingerprint, response_status, response_body, expires_at)
-     select idempotency_key, decode(fingerprint, 'hex'), response_status, response_body, now() + lifetime_hours * interval '1 hour'
+    `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body, expires_at)
+     select key_id, idempotency_key, decode(fingerprint, 'hex'), response_status, response_body, now() + lifetime_hours * interval '1 hour'
        from json_to_recordset($1::json)
-            as a (idempotency_key text, fingerprint text, response_status smallint, response_body text, lifetime_hours double precision)`,
+            as a (key_id text, idempotency_key text, fingerprint text, response_status smallint, response_body text, lifetime_hours double precision)`,
     [JSON.stringify(answers.map((answer) => ({ ...answer, fingerprint: answer.fingerprint.toString("hex") })))],
   );
 }

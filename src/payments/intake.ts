@@ -1,7 +1,7 @@
 import { now } from "../clock.ts";
 import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { insertAnswers, replayOf, selectAnswers, type Answer, type AnswerRow } from "../idempotency/idempotency.ts";
+import { insertAnswers, replayOf, selectAnswers, textOfKey, type Answer, type AnswerKey, type AnswerRow } from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject, type RiskVerdict } from "../risk/risk.ts";
@@ -21,7 +21,7 @@ import { acceptedView, firstStatus } from "./views.ts";
 export type IntakeRequest = {
   readonly checkout: CheckoutDraft;
   readonly fingerprint: Buffer;
-  readonly idempotency_key: string | null;
+  readonly idempotency_key: AnswerKey | null;
   readonly actor: string;
 };
 
@@ -100,7 +100,7 @@ export class Intake {
   async #flush(tx: Transaction, requests: readonly IntakeRequest[]): Promise<Decided[]> {
     const keys = requests.flatMap((request) => request.idempotency_key ?? []);
     const [answers, known, blocked] = await Promise.all([
-      keys.length === 0 ? [] : selectAnswers(tx, keys),
+      keys.length === 0 ? new Map<string, AnswerRow>() : selectAnswers(tx, keys),
       selectKnown(
         tx,
         requests.map((request) => request.checkout.checkout_id),
@@ -196,25 +196,25 @@ export class Intake {
       const request = "created" in one ? one.created : "repeats" in one ? one.repeats : undefined;
       if (request === undefined || isHosted(request)) return [];
       const answer = answerRow(request, bodies.get(request.checkout.checkout_id) ?? "", this.#options.idempotency_hours);
-      return answer === null ? [] : [[answer.idempotency_key, answer] as const];
+      return answer === null ? [] : [[textOfKey(answer), answer] as const];
     }));
     await insertAnswers(tx, [...answers.values()]);
   }
 }
 
 /** Tells new checkouts from repeated and refused ones, in the order of arrival; earlier ones of the batch count as known. */
-function sort(requests: readonly IntakeRequest[], stored: readonly AnswerRow[], known: KnownRows): Sorted[] {
-  const answers = new Map(stored.map((answer) => [answer.idempotency_key, answer]));
+function sort(requests: readonly IntakeRequest[], answers: ReadonlyMap<string, AnswerRow>, known: KnownRows): Sorted[] {
   const keys = new Map<string, string>();
   const events = new Map((known.events ?? []).map((event) => [event.checkout_id, event.request_fingerprint]));
   const owners = new Map((known.orders ?? []).map((order) => [order.payment_order_id, order.checkout_id]));
   return requests.map((request): Sorted => {
     const { checkout, idempotency_key } = request;
     const fingerprint = request.fingerprint.toString("hex");
-    if (idempotency_key !== null) {
-      const answer = answers.get(idempotency_key);
+    const answerKey = idempotency_key === null ? null : textOfKey(idempotency_key);
+    if (answerKey !== null) {
+      const answer = answers.get(answerKey);
       if (answer !== undefined) return replay(answer, request.fingerprint);
-      if ((keys.get(idempotency_key) ?? fingerprint) !== fingerprint) {
+      if ((keys.get(answerKey) ?? fingerprint) !== fingerprint) {
         return { refusal: new AppError("idempotency_key_reused", "This Idempotency-Key was sent with another request before.", { param: "Idempotency-Key" }) };
       }
     }
@@ -227,7 +227,7 @@ function sort(requests: readonly IntakeRequest[], stored: readonly AnswerRow[], 
       const param = `payment_orders[${taken}][payment_order_id]`;
       return { refusal: new AppError("payment_order_id_in_use", "The order belongs to another checkout.", { param }) };
     }
-    if (idempotency_key !== null) keys.set(idempotency_key, fingerprint);
+    if (answerKey !== null) keys.set(answerKey, fingerprint);
     if (before !== undefined) return { repeats: request };
     events.set(checkout.checkout_id, fingerprint);
     for (const order of checkout.orders) owners.set(order.payment_order_id, checkout.checkout_id);
@@ -249,7 +249,7 @@ const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in chec
 /** What is kept under the request's Idempotency-Key, if it has one. */
 function answerRow(request: IntakeRequest, response_body: string, lifetime_hours: number) {
   const { idempotency_key, fingerprint } = request;
-  return idempotency_key === null ? null : { idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
+  return idempotency_key === null ? null : { ...idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
 }
 
 const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChildProcess } from "../../src/cli/child-process.ts";
+import { createApiKey } from "../../src/http/http.ts";
 import { checkoutBody, freePort, startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, expectProblem, orderIn, path, rowCounts, sendCheckout } from "./requests.ts";
+import { acceptCheckout, card, developmentActor, expectProblem, orderIn, path, rowCounts, sendCheckout } from "./requests.ts";
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -194,7 +195,8 @@ describe("Idempotency-Key", () => {
     await client.connect();
     try {
       // What a running request with this key holds.
-      await client.query("select pg_advisory_lock(hashtextextended('still-running', 42))");
+      const key = `${await developmentActor(stack)}\nstill-running`.replace(/^key:/, "");
+      await client.query("select pg_advisory_lock(hashtextextended($1, 42))", [key]);
       const reply = await stack.call("POST", `/payments/${order_ids[0]}/retry`, undefined, { "idempotency-key": "still-running" });
       expectProblem(reply, 409, "idempotency_key_in_use");
       expect(Number(reply.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
@@ -202,6 +204,27 @@ describe("Idempotency-Key", () => {
       await client.end();
     }
     expect((await stack.call("POST", `/payments/${order_ids[0]}/retry`, undefined, { "idempotency-key": "still-running" })).status).toBe(200);
+  });
+
+  test("belongs to the API key that sent it: another API key with the same one pays its own checkout and retries its own order", async () => {
+    const { token } = await createApiKey(stack.db.database, "another shop", ["read", "write"]);
+    const asOther = { authorization: `Bearer ${token}`, "idempotency-key": "shared-key" };
+    const bodies = [checkoutBody(), checkoutBody()];
+    // At once, so that they may share a batch, and once more.
+    const [first, second] = await Promise.all([post(bodies[0], "shared-key"), stack.call("POST", "/payments", bodies[1], asOther)]);
+    expect([first, second]).toMatchObject([{ status: 202 }, { status: 202 }]);
+    expect(second.json["checkout_id"]).toBe(bodies[1]?.["checkout_id"]);
+    expectReplay(await post(bodies[0], "shared-key"), first);
+    expectReplay(await stack.call("POST", "/payments", bodies[1], asOther), second);
+    expectProblem(await stack.call("POST", "/payments", bodies[0], asOther), 422, "idempotency_key_reused", "Idempotency-Key");
+    const [mine, theirs] = [await acceptCheckout(stack, card("tok_card_declined")), await acceptCheckout(stack, card("tok_card_declined"))];
+    await orderIn(stack, mine.order_ids[0], "FAILED");
+    await orderIn(stack, theirs.order_ids[0], "FAILED");
+    const retried = await stack.call("POST", `/payments/${mine.order_ids[0]}/retry`, {}, { "idempotency-key": "shared-retry" });
+    const other = await stack.call("POST", `/payments/${theirs.order_ids[0]}/retry`, {}, { ...asOther, "idempotency-key": "shared-retry" });
+    expect([retried, other]).toMatchObject([
+      { status: 200, json: { payment_order_id: mine.order_ids[0] } }, { status: 200, json: { payment_order_id: theirs.order_ids[0] } },
+    ]);
   });
 
   test("a key ends after its lifetime, a checkout_id never (R236)", async () => {
