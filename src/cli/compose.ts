@@ -43,6 +43,7 @@ export async function composeService(config: Config, databaseUrl: string, option
     verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
     settings: {
       secret_key: config.secret_key,
+      api_key: config.api_key,
       allowed_hosts: config.allowed_hosts,
       rate_limit_per_second: config.rate_limit_per_second,
       idempotency_hours: config.payments.idempotency_hours,

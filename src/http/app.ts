@@ -51,6 +51,10 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
   await app.register(fastifySwagger, { openapi: openApiInfo });
   observe(app);
   app.addHook("onRequest", async (request) => assertAllowedHost(request.hostname, context.settings.allowed_hosts));
+  // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and searched.
+  app.addHook("onRequest", async (request) => {
+    if (request.is404) throw nothingServed();
+  });
   app.addHook("preValidation", async (request) => {
     // A webhook's body is still bytes here: its signature is what makes it trusted.
     if (!Buffer.isBuffer(request.body)) inspectBody(request.body);
@@ -69,14 +73,13 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
 }
 
 async function registerApi(app: App, context: HttpContext): Promise<void> {
-  const authenticate = createAuthenticator(context.database);
-  const limitRate = createRateLimit(context.settings.rate_limit_per_second);
+  const { database, settings } = context;
+  const limitRate = createRateLimit(settings.rate_limit_per_second);
+  const authenticate = createAuthenticator({
+    database, rate_limit_per_second: settings.rate_limit_per_second, configured_key: settings.api_key,
+  });
   app.addHook("onRequest", async (request, reply) => {
-    request.caller = await authenticate(request).catch((error: unknown) => {
-      // Whoever guesses keys is slowed down by address.
-      limitRate(`address:${request.ip}`, reply);
-      throw error;
-    });
+    request.caller = await authenticate(request, reply);
     limitRate(request.caller.key_id, reply);
   });
   app.addHook("preValidation", async (request) => readQueryNumbers(request.query));
@@ -134,8 +137,12 @@ function answerWithProblems(app: App): void {
     request.log.error({ err: error, request_id: request.id }, `a bug: ${messageOf(error)}`);
     return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Tell us the instance."));
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(request, reply, new AppError("not_found", `Nothing is served at ${request.method} ${request.url.split("?")[0] ?? ""}.`)));
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));
+}
+
+/** Says nothing of the path: it may be as long as the client likes, and hold anything. */
+function nothingServed(): AppError {
+  return new AppError("not_found", "Nothing is served at this path with this method.");
 }
 
 function observe(app: App): void {

@@ -1,10 +1,12 @@
 import { hash } from "node:crypto";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Author } from "../audit/audit.ts";
-import { monotonicMilliseconds } from "../clock.ts";
 import type { Database } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { findApiKey, type ApiKeyRow } from "./api-key-queries.ts";
+import { hasApiKeyForm } from "./api-key-form.ts";
+import { findApiKey } from "./api-key-queries.ts";
+import { KeyLookup } from "./key-lookup.ts";
+import { addressGroup, createRateLimit } from "./rate-limit.ts";
 
 export type Scope = "read" | "write" | "admin";
 /** `actor` is `key:<key_id>`: names of keys are not unique. */
@@ -20,25 +22,37 @@ declare module "fastify" {
   }
 }
 
-/** How long a key's row is trusted without asking again; a revoked key is out after this. */
-const cached_ms = 5_000;
-const cached_keys_max = 10_000;
+/** An address may fail this share of what a key may call: 100 times a second by default. */
+const failures_share = 20;
+const failures_min = 5;
 
-/** Gives the caller of a request. Errors: `unauthenticated`, `forbidden`. */
-export function createAuthenticator(database: Database): (request: FastifyRequest) => Promise<Caller> {
-  // The row on its way counts as known, so that hundreds of requests at the end of its time ask once.
-  const cache = new Map<string, { row: Promise<ApiKeyRow | undefined>; until: number }>();
-  const rowOf = (token: string): Promise<ApiKeyRow | undefined> => {
-    const known = cache.get(token);
-    if (known !== undefined && known.until > monotonicMilliseconds()) return known.row;
-    if (cache.size >= cached_keys_max) cache.clear();
-    const row = findApiKey(database, hashApiKey(token));
-    cache.set(token, { row, until: monotonicMilliseconds() + cached_ms });
-    row.catch(() => cache.delete(token));
-    return row;
-  };
-  return async (request) => {
-    const row = await rowOf(tokenOf(request));
+type AuthenticatorOptions = {
+  readonly database: Database;
+  readonly rate_limit_per_second: number;
+  /** A key of the configuration, which need not have the form of ours. */
+  readonly configured_key: string | undefined;
+};
+
+type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller>;
+
+/**
+ * Gives the caller of a request, before its body is read. What cannot be a key is refused without asking the
+ * database, and whoever sends such keys is slowed down by address before the next look-up.
+ * Errors: `unauthenticated`, `forbidden`, `rate_limited`.
+ */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const lookup = new KeyLookup((keyHash) => findApiKey(options.database, keyHash));
+  const failuresPerSecond = Math.max(failures_min, Math.ceil(options.rate_limit_per_second / failures_share));
+  const limitFailures = createRateLimit(failuresPerSecond);
+  return async (request, reply) => {
+    const countFailure = (): void => limitFailures(addressGroup(request.ip), reply);
+    const token = tokenOf(request);
+    if (token === undefined || (token !== options.configured_key && !hasApiKeyForm(token))) {
+      countFailure();
+      const detail = token === undefined ? "Send Authorization: Bearer <API key>." : "This is not an API key.";
+      throw new AppError("unauthenticated", detail);
+    }
+    const row = await lookup.find(hashApiKey(token), countFailure);
     if (row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
     const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
     const scope = request.routeOptions.config.scope ?? (request.method === "GET" || request.method === "HEAD" ? "read" : "write");
@@ -57,11 +71,11 @@ export function hashApiKey(token: string): Buffer {
   return hash("sha256", token, "buffer");
 }
 
-/** From `Authorization: Bearer`, or the user of HTTP basic. */
-function tokenOf(request: FastifyRequest): string {
+/** From `Authorization: Bearer`, or the user of HTTP basic with an empty password; undefined without either. */
+function tokenOf(request: FastifyRequest): string | undefined {
   const header = request.headers.authorization ?? "";
   const [, scheme = "", value = ""] = /^(\w+) +(\S+)$/.exec(header) ?? [];
   if (scheme.toLowerCase() === "bearer") return value;
-  if (scheme.toLowerCase() === "basic") return Buffer.from(value, "base64").toString("utf8").split(":")[0] ?? "";
-  throw new AppError("unauthenticated", "Send Authorization: Bearer <API key>.");
+  if (scheme.toLowerCase() !== "basic") return undefined;
+  return /^([^:]+):?$/.exec(Buffer.from(value, "base64").toString("utf8"))?.[1];
 }

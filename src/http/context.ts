@@ -23,6 +23,8 @@ export type HttpContext = {
   readonly verifyPaymentStatus: PaymentStatusVerifier;
   readonly settings: {
     readonly secret_key: string;
+    /** A key of the configuration, let in beside those that were made. */
+    readonly api_key: string | undefined;
     readonly allowed_hosts: readonly string[];
     readonly rate_limit_per_second: number;
     readonly idempotency_hours: number;

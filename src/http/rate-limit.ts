@@ -1,27 +1,64 @@
+import { isIPv6 } from "node:net";
 import type { FastifyReply } from "fastify";
 import { monotonicMilliseconds } from "../clock.ts";
 import { AppError } from "../errors.ts";
 
-type Window = { started_ms: number; used: number };
+/** Past this many keys within one second the others are counted as one: about 10 MB. */
+const keys_max = 100_000;
+const others = "others";
+const window_ms = 1_000;
+
+/** Counts requests per key within windows of one second, and forgets all keys at the end of each. */
+export class RateWindows {
+  #counts = new Map<string, number>();
+  #startedMs = 0;
+  readonly #now: () => number;
+
+  constructor(now: () => number = monotonicMilliseconds) {
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  /** Adds a request and gives how many there are in the key's window. */
+  add(key: string): number {
+    const now = this.#now();
+    if (now - this.#startedMs >= window_ms) {
+      this.#counts = new Map();
+      this.#startedMs = now;
+    }
+    const counted = this.#counts.has(key) || this.#counts.size < keys_max ? key : others;
+    const count = (this.#counts.get(counted) ?? 0) + 1;
+    this.#counts.set(counted, count);
+    return count;
+  }
+}
 
 /**
  * A limit per key for each second, in this process, told on every answer in the headers of
  * draft-ietf-httpapi-ratelimit-headers. Errors: `rate_limited`.
  */
 export function createRateLimit(requestsPerSecond: number): (keyId: string, reply: FastifyReply) => void {
-  const windows = new Map<string, Window>();
+  const windows = new RateWindows();
   return (keyId, reply) => {
-    const nowMs = monotonicMilliseconds();
-    let window = windows.get(keyId);
-    if (window === undefined || nowMs - window.started_ms >= 1_000) {
-      window = { started_ms: nowMs, used: 0 };
-      windows.set(keyId, window);
-    }
-    window.used += 1;
+    const used = windows.add(keyId);
     reply.header("ratelimit-policy", `"default";q=${requestsPerSecond};w=1`);
-    reply.header("ratelimit", `"default";r=${Math.max(0, requestsPerSecond - window.used)};t=1`);
-    if (window.used > requestsPerSecond) {
+    reply.header("ratelimit", `"default";r=${Math.max(0, requestsPerSecond - used)};t=1`);
+    if (used > requestsPerSecond) {
       throw new AppError("rate_limited", `More than ${requestsPerSecond} requests a second.`, { retry_after_seconds: 1 });
     }
   };
+}
+
+/** What limits by address count together: an IPv6 network of 64 bits usually belongs to one client. */
+export function addressGroup(address: string): string {
+  if (!isIPv6(address)) return address;
+  if (address.includes(".")) return address.slice(address.lastIndexOf(":") + 1);
+  const [head = "", tail] = address.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const tailGroups = tail === undefined || tail === "" ? [] : tail.split(":");
+  while (tail !== undefined && groups.length + tailGroups.length < 8) groups.push("0");
+  return `${[...groups, ...tailGroups].slice(0, 4).map((group) => group.toLowerCase()).join(":")}::/64`;
 }

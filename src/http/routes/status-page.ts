@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
-import { createRateLimit } from "../rate-limit.ts";
+import { addressGroup, createRateLimit } from "../rate-limit.ts";
 import { clientId, problemResponses } from "../schemas.ts";
 import { isStatusToken, statusOf, statusPage } from "../status-page.ts";
 
@@ -15,7 +15,7 @@ const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 
 export function registerStatusPageRoutes(app: App, context: HttpContext): void {
   const { database, settings } = context;
   const limitRate = createRateLimit(settings.rate_limit_per_second);
-  app.addHook("onRequest", async (request, reply) => limitRate(`status:${request.ip}`, reply));
+  app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(request.ip), reply));
 
   const find = async (checkoutId: string, token: string) => {
     const event = isStatusToken(settings.secret_key, checkoutId, token) ? await selectEvent(database, checkoutId) : undefined;

@@ -33,6 +33,8 @@ export function registerWebhookRoutes(app: App, { inbox, router, verifyPaymentSt
   });
 
   app.post("/:psp", {
+    // Before the body is read, as this route needs no key.
+    onRequest: async ({ params }) => assertPsp(router, params.psp),
     schema: {
       operationId: "receivePspWebhook",
       summary: "A PSP's own webhook, in its own signature scheme",
@@ -42,13 +44,16 @@ export function registerWebhookRoutes(app: App, { inbox, router, verifyPaymentSt
     },
   }, async (request) => {
     const { psp } = request.params;
-    if (!router.has(psp)) throw new AppError("not_found", `No PSP named ${psp} is configured.`, { param: "psp" });
     const body = bytesOf(request.body);
     const webhook = router.get(psp).verifyWebhook(body, request.headers);
     if (webhook === undefined) refuse(psp);
     await inbox.store({ psp, ...webhook, body: body.toString("utf8") });
     return { status: "ok" as const };
   });
+}
+
+function assertPsp(router: HttpContext["router"], psp: string): void {
+  if (!router.has(psp)) throw new AppError("not_found", "No PSP account of this name is configured.", { param: "psp" });
 }
 
 const bytesOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));

@@ -1,0 +1,63 @@
+import { monotonicMilliseconds } from "../clock.ts";
+import type { ApiKeyRow } from "./api-key-queries.ts";
+import { LruMap } from "./lru-map.ts";
+
+/** How long an answer is trusted without asking again; a revoked key is out after this. */
+const cached_ms = 5_000;
+/** Keyed by a token's hash, never by what a client sent: some 300 bytes each, 6 MB in all. */
+const entries_max = 10_000;
+
+type Found = { readonly row: ApiKeyRow; readonly until: number };
+
+/**
+ * Remembers API keys by their hash. Keys in force and refused ones are kept apart, so that guesses cannot push
+ * out the keys that are in use.
+ */
+export class KeyLookup {
+  readonly #ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>;
+  readonly #inForce = new LruMap<string, Found>(entries_max);
+  readonly #refused = new LruMap<string, number>(entries_max);
+  /** Questions under way: hundreds of requests at the end of a key's time ask once. */
+  readonly #asked = new Map<string, Promise<ApiKeyRow | undefined>>();
+
+  constructor(ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>) {
+    this.#ask = ask;
+  }
+
+  get size(): number {
+    return this.#inForce.size + this.#refused.size + this.#asked.size;
+  }
+
+  /** The row of a key in force. `onUnknown` runs first where the key was not in force lately. */
+  async find(hash: Buffer, onUnknown: () => void): Promise<ApiKeyRow | undefined> {
+    const key = hash.toString("base64");
+    const known = this.#inForce.get(key);
+    if (known !== undefined && known.until > monotonicMilliseconds()) return known.row;
+    const asked = this.#asked.get(key);
+    if (asked !== undefined) return asked;
+    if (known === undefined) {
+      onUnknown();
+      if ((this.#refused.get(key) ?? 0) > monotonicMilliseconds()) return undefined;
+    }
+    const answer = this.#askAndRemember(key, hash);
+    this.#asked.set(key, answer);
+    return answer;
+  }
+
+  async #askAndRemember(key: string, hash: Buffer): Promise<ApiKeyRow | undefined> {
+    try {
+      const row = await this.#ask(hash);
+      const until = monotonicMilliseconds() + cached_ms;
+      if (row === undefined) {
+        this.#inForce.delete(key);
+        this.#refused.set(key, until);
+      } else {
+        this.#refused.delete(key);
+        this.#inForce.set(key, { row, until });
+      }
+      return row;
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+}
