@@ -25,12 +25,16 @@ create table webhook_inbox (
   attempt_id text check (length(attempt_id) between 1 and 64),
   payment_order_id text check (length(payment_order_id) between 1 and 255),
   body text not null,
-  state text not null default 'received' check (state in ('received', 'applied', 'ignored', 'unmatched')),
+  -- unmatched: waits for what it speaks of. unsupported: kept for a later version. rejected: does not fit what it
+  -- speaks of. failed: could not be applied; a person redrives it.
+  state text not null default 'received'
+    check (state in ('received', 'applied', 'ignored', 'unmatched', 'unsupported', 'rejected', 'failed')),
   note text check (length(note) <= 500),
   received_at timestamptz not null default now(),
-  processed_at timestamptz,
-  constraint webhook_inbox_event_key unique (psp, psp_event_id)
+  processed_at timestamptz
 );
+-- One message for each event; one that could not be applied never makes a duplicate of the next.
+create unique index webhook_inbox_event_key on webhook_inbox (psp, psp_event_id) where state <> 'failed';
 create index webhook_inbox_open_index on webhook_inbox (received_at) where state in ('received', 'unmatched');
 create index webhook_inbox_order_index on webhook_inbox (payment_order_id) where payment_order_id is not null;
 

@@ -62,6 +62,9 @@ export function newId<Name extends Prefix>(prefix: Name): Branded<Name> {
   return `${prefix}_${toBase32(uuidV7())}` as Branded<Name>;
 }
 
+/** Whether a text from outside can be an id of ours: by its prefix, so that what others wrote is told apart without a look-up. */
+export const hasPrefix = (prefix: Prefix, text: string): boolean => text.startsWith(`${prefix}_`);
+
 /** Takes a text from outside as an id of the given kind, after the schema has checked its form. */
 /* oxlint-disable typescript/no-unsafe-type-assertion -- here a text becomes an id of this kind */
 export const checkoutId = (text: string): CheckoutId => text as CheckoutId;

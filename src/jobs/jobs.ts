@@ -10,7 +10,7 @@ export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
 export { decideWaiting, selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
-export type { JobPayloads, QueueName } from "./queues.ts";
+export { isLastTry, type JobPayloads, type QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
 export { createDeadLetterDrain } from "./dead-letter-drain.ts";
 export { WorkLoop } from "./work-loop.ts";

@@ -13,6 +13,9 @@ export const queueSettings = {
   dead_letter: { retryLimit: 1_000, retryDelay: 5 },
 } as const satisfies Record<QueueName, object>;
 
+/** Whether a claimed job goes to `dead_letter` when it fails once more. */
+export const isLastTry = (queue: QueueName, job: { readonly retry_count: number }): boolean => job.retry_count >= queueSettings[queue].retryLimit;
+
 /** What a job of each queue carries: the ids of the rows to look at, nothing else. */
 export type JobPayloads = {
   payment_execute: { readonly payment_order_id: string };

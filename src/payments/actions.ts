@@ -2,6 +2,7 @@ import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
+import { reopenMessages } from "../webhooks/webhooks.ts";
 import type { ModificationRow, OrderRow, Resolution } from "./model.ts";
 import { resolveModification } from "./modification-resolution.ts";
 import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
@@ -130,6 +131,7 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
       const letter = await decide(tx, deadLetterId, { state: "redriven", by, note });
       if (letter.queue === "webhook_apply") {
         const { message_ids } = letter.payload as { message_ids?: readonly string[] };
+        await reopenMessages(tx, message_ids ?? []);
         await jobs.enqueue(tx, "webhook_apply", [{ data: { message_ids: message_ids ?? [] } }]);
         return letter;
       }

@@ -1,9 +1,11 @@
-import type { Database } from "../db/db.ts";
-import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
+import type { Database, Transaction } from "../db/db.ts";
+import { messageOf } from "../errors.ts";
+import { hasPrefix } from "../ids.ts";
+import { buryAll, isLastTry, WorkLoop, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { toCurrencyCode } from "../money/money.ts";
 import type { AttemptNews, PspRouter, WebhookNews } from "../psp/psp.ts";
-import { selectOpenMessages, markMessages, paymentStatusPsp, readPaymentStatus, type MessageRow } from "../webhooks/webhooks.ts";
+import { decideMessages, paymentStatusPsp, readPaymentStatus, selectOpenMessages, type MessageDecision, type MessageRow } from "../webhooks/webhooks.ts";
 import type { AttemptOutcome } from "./decision.ts";
 import type { AttemptRow } from "./model.ts";
 import { hasUnnamedModification, selectModificationsById, selectModificationsByReference } from "./modification-queries.ts";
@@ -20,16 +22,18 @@ export type WebhookApplierOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** What a message means for an attempt of ours, or for a modification of one. */
-type Reading =
-  | { readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">; readonly modification_id: string | null; readonly outcome: AttemptOutcome }
-  | "ignored" | "unmatched";
+/** What a message reports about an attempt of ours, or about a modification of one. */
+type Report = { readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">; readonly modification_id: string | null; readonly outcome: AttemptOutcome };
+/** Or why there is nothing to settle. */
+type Reading = Report | Pick<MessageDecision, "state" | "note">;
+
+const unmatched: Reading = { state: "unmatched", note: "what it speaks of is not known here" };
 
 const jobs_at_once = 8;
 
 /**
- * Applies stored webhooks through the same settlement as our own calls. A message about something
- * unknown to us may simply be early: it is kept and tried again, and in the end a person sees it.
+ * Applies stored webhooks through the same settlement as our own calls. A message about an attempt of ours that is
+ * not known yet may be early: it is kept and tried again, and in the end a person sees it.
  */
 export class WebhookApplier {
   readonly #options: WebhookApplierOptions;
@@ -59,48 +63,68 @@ export class WebhookApplier {
   async #apply(job: Job<"webhook_apply">): Promise<void> {
     const { database, jobs, log } = this.#options;
     try {
-      const unmatched = await this.#applyMessages(await selectOpenMessages(database, job.data.message_ids));
-      await database.transaction((tx) => (unmatched > 0
-        ? jobs.fail(tx, "webhook_apply", [job], `${unmatched} webhooks speak of attempts that are not known here`)
-        : jobs.complete(tx, "webhook_apply", [job])));
+      const decisions = await this.#decideMessages(await selectOpenMessages(database, job.data.message_ids));
+      await database.transaction((tx) => this.#end(tx, job, decisions));
     } catch (error) {
       log.error({ err: error, job_id: job.id }, "applying webhooks failed");
-      const reason = error instanceof Error ? error.message : String(error);
-      await database.transaction((tx) => jobs.fail(tx, "webhook_apply", [job], reason));
+      await database.transaction((tx) => jobs.fail(tx, "webhook_apply", [job], messageOf(error)));
     }
   }
 
-  /** Gives how many messages found nothing here. */
-  async #applyMessages(messages: readonly MessageRow[]): Promise<number> {
-    const { database, settlement } = this.#options;
-    const attempts = new Map((await selectAttemptsById(database, messages.flatMap((message) => message.attempt_id ?? [])))
+  /** Settles what the messages report. Each is decided alone: one that cannot be read or applied does not hold up the others of its job. */
+  async #decideMessages(messages: readonly MessageRow[]): Promise<readonly MessageDecision[]> {
+    const attempts = new Map((await selectAttemptsById(this.#options.database, messages.flatMap((message) => message.attempt_id ?? [])))
       .map((attempt) => [attempt.attempt_id as string, attempt]));
-    const ids: Record<"ignored" | "unmatched", string[]> = { ignored: [], unmatched: [] };
-    const settled: Promise<void>[] = [];
+    const deciding: Promise<MessageDecision[]>[] = [];
     for (const message of messages) {
-      const reading = await this.#read(message, attempts);
-      if (typeof reading === "string") {
-        ids[reading].push(message.message_id);
-        continue;
+      const { message_id } = message;
+      const failed = (error: unknown): MessageDecision => {
+        this.#options.log.error({ err: error, message_id, psp: message.psp, psp_event_id: message.psp_event_id }, "a webhook could not be applied");
+        return { message_id, state: "received", note: messageOf(error) };
+      };
+      try {
+        const reading = await this.#read(message, attempts);
+        deciding.push("state" in reading ? Promise.resolve([{ message_id, ...reading }])
+          : this.#settle(message, reading).then(() => [], (error: unknown) => [failed(error)]));
+      } catch (error) {
+        deciding.push(Promise.resolve([failed(error)]));
       }
-      settled.push(settlement.settle({
-        payment_order_id: reading.attempt.payment_order_id, attempt_id: reading.attempt.attempt_id,
-        modification_id: reading.modification_id, outcome: reading.outcome, actor: `webhook:${message.psp}`,
-        is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, is_answer_to_modification: false, message_id: message.message_id,
-      }));
     }
-    await Promise.all(settled);
-    await markMessages(database, ids.ignored, "ignored", "says nothing about a payment");
-    await markMessages(database, ids.unmatched, "unmatched", "no such attempt here");
-    return ids.unmatched.length;
+    return (await Promise.all(deciding)).flat();
+  }
+
+  async #settle({ message_id, psp }: MessageRow, { attempt, modification_id, outcome }: Report): Promise<void> {
+    await this.#options.settlement.settle({
+      payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id, outcome, actor: `webhook:${psp}`,
+      is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, is_answer_to_modification: false, message_id,
+    });
+  }
+
+  /** Messages that are still open bring the job back; after its last try each of them becomes a dead letter of its own. */
+  async #end(tx: Transaction, job: Job<"webhook_apply">, decisions: readonly MessageDecision[]): Promise<void> {
+    const { jobs } = this.#options;
+    const open = decisions.filter(({ state }) => state === "received" || state === "unmatched");
+    const [first] = open;
+    const isGivenUp = first !== undefined && isLastTry("webhook_apply", job);
+    await decideMessages(tx, decisions.map((decision) => (isGivenUp && decision.state === "received" ? { ...decision, state: "failed" } : decision)));
+    if (first !== undefined && !isGivenUp) {
+      return jobs.fail(tx, "webhook_apply", [job], `${open.length} webhooks are not applied, the first, ${first.message_id}: ${first.note}`);
+    }
+    await buryAll(tx, open.map(({ message_id, note }): DeadLetterDraft => ({
+      queue: "webhook_apply", subject_id: message_id, payload: { message_ids: [message_id] },
+      reason: `The webhook could not be applied: ${note}`, attempt_count: job.retry_count + 1,
+    })));
+    await jobs.complete(tx, "webhook_apply", [job]);
   }
 
   async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
     if (message.psp === paymentStatusPsp) return this.#readPaymentStatus(message);
-    if (!this.#options.router.has(message.psp)) return "unmatched";
+    const { router } = this.#options;
+    if (!router.has(message.psp)) return { state: "unmatched", note: `no PSP account named ${message.psp} is configured` };
     const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
-    const news = this.#options.router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
-    if (news === null) return "ignored";
+    const news = router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
+    if (news === null) return { state: "ignored", note: "reports nothing about a payment of ours" };
+    if (news === "unsupported") return { state: "unsupported", note: "kept for a later version" };
     return "modification_id" in news ? this.#readModification(news, attempts, message) : readAttempt(news, attempts, message.psp);
   }
 
@@ -115,16 +139,16 @@ export class WebhookApplier {
     const [attempt] = modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
     if (modification !== undefined && attempt?.psp === psp) return { attempt, modification_id: modification.modification_id, outcome };
     // Ours whose reference we have not heard yet: it comes with the answer to our request.
-    if (modification_id !== null || (attempt_id !== null && await hasUnnamedModification(database, attempt_id))) return "unmatched";
-    return otherwise === null ? "ignored" : readAttempt(otherwise, attempts, psp);
+    if (modification_id !== null || (attempt_id !== null && await hasUnnamedModification(database, attempt_id))) return unmatched;
+    return otherwise === null ? { state: "ignored", note: "reports a change of a payment that is not ours" } : readAttempt(otherwise, attempts, psp);
   }
 
   async #readPaymentStatus(message: MessageRow): Promise<Reading> {
     const status = readPaymentStatus(message.body);
-    if ("malformed" in status) return "ignored";
+    if ("malformed" in status) return { state: "ignored", note: `${status.malformed} is malformed` };
     const attempt = (await selectAttempts(this.#options.database, status.payment_order_id)).at(-1);
-    if (attempt === undefined) return "unmatched";
-    if (attempt.psp_reference !== null && attempt.psp_reference !== status.token) return "unmatched";
+    if (attempt === undefined) return unmatched;
+    if (attempt.psp_reference !== null && attempt.psp_reference !== status.token) return unmatched;
     switch (status.status) {
       case "success":
         return { attempt, modification_id: null, outcome: { kind: "succeeded", psp_reference: status.token, charged: { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) } } };
@@ -138,7 +162,10 @@ export class WebhookApplier {
   }
 }
 
+/** An attempt of ours that is not known yet may be early, and waits. What others charge on a shared account never becomes known. */
 function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
-  const attempt = news.attempt_id === null ? undefined : attempts.get(news.attempt_id);
-  return attempt === undefined || attempt.psp !== psp ? "unmatched" : { attempt, modification_id: null, outcome: news.outcome };
+  const { attempt_id, outcome } = news;
+  if (attempt_id === null || !hasPrefix("att", attempt_id)) return { state: "ignored", note: "reports a payment that is not ours" };
+  const attempt = attempts.get(attempt_id);
+  return attempt === undefined || attempt.psp !== psp ? unmatched : { attempt, modification_id: null, outcome };
 }

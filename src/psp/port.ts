@@ -136,11 +136,14 @@ export type WebhookHeaders = Readonly<Record<string, string | string[] | undefin
 
 export type AttemptNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome };
 
-/** What a stored webhook says about an attempt or a change of one; null: nothing that concerns a payment. */
+/**
+ * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of ours.
+ * `unsupported`: something that does, or may, and that this version does not apply yet (refunds, disputes, payouts).
+ */
 export type WebhookNews =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
   | { readonly modification_id: string | null; readonly modification_reference: string; readonly outcome: ModificationOutcome; readonly otherwise: AttemptNews | null }
-  | AttemptNews | null;
+  | AttemptNews | "unsupported" | null;
 
 export type Psp = {
   readonly name: string;
@@ -154,7 +157,7 @@ export type Psp = {
   readonly releases_rest: boolean;
   /** Captures or voids once per `psp_key`, whatever is repeated. */
   modify(request: ModificationRequest): Promise<ModificationAnswer>;
-  /** Verifies the raw bytes; undefined: forged, stale or malformed. */
+  /** Verifies the raw bytes; undefined: forged or stale. Errors: `invalid_request` for a genuine body that names no event. */
   verifyWebhook(body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined;
   /** Reads a body that `verifyWebhook` accepted before; the attempt it names is captured like this. */
   readWebhook(body: string, capture_method: CaptureMethod): WebhookNews;

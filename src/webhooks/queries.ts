@@ -1,6 +1,6 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 
-export type MessageState = "received" | "applied" | "ignored" | "unmatched";
+export type MessageState = "received" | "applied" | "ignored" | "unmatched" | "unsupported" | "rejected" | "failed";
 
 export type NewMessage = {
   readonly message_id: string;
@@ -27,7 +27,7 @@ export async function insertMessages(tx: Queryable, messages: readonly NewMessag
        from json_to_recordset($1::json)
             as m (message_id text, psp text, psp_event_id text, type text, attempt_id text, payment_order_id text, body text)
       order by psp, psp_event_id
-     on conflict (psp, psp_event_id) do nothing
+     on conflict (psp, psp_event_id) where state <> 'failed' do nothing
      returning message_id`,
     [JSON.stringify(messages)],
   );
@@ -56,6 +56,35 @@ export function selectMessagesAbout(db: Queryable, about: { readonly payment_ord
       order by received_at, message_id
       limit 100`,
     [about.payment_order_id, textArray(about.message_ids)],
+  );
+}
+
+export type MessageDecision = Pick<MessageRow, "message_id" | "state" | "note">;
+
+/** As `markMessages`, each with its own state and note; `received` and `unmatched` ones stay open. */
+export async function decideMessages(tx: Queryable, decisions: readonly MessageDecision[]): Promise<void> {
+  if (decisions.length === 0) return;
+  await tx.query(
+    `update webhook_inbox m
+        set state = d.state, note = left(d.note, 500),
+            processed_at = case when d.state in ('received', 'unmatched') then null else now() end
+       from json_to_recordset($1::json) as d (message_id text, state text, note text)
+      where m.message_id = d.message_id and m.state in ('received', 'unmatched')`,
+    [JSON.stringify(decisions)],
+  );
+}
+
+/** Opens messages again that failed or were rejected, unless the same event has come again meanwhile. */
+export async function reopenMessages(tx: Queryable, messageIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `update webhook_inbox m set state = 'received', processed_at = null
+      where m.message_id = any ($1::text[]) and m.state in ('failed', 'rejected')
+        and not exists (
+          select from webhook_inbox other
+           where other.psp = m.psp and other.psp_event_id = m.psp_event_id
+             and other.message_id <> m.message_id and other.state <> 'failed'
+        )`,
+    [textArray(messageIds)],
   );
 }
 

@@ -5,8 +5,8 @@ import type { Jobs } from "../jobs/jobs.ts";
 import { webhooksReceived } from "../metrics.ts";
 import { insertMessages, type NewMessage } from "./queries.ts";
 
-export { selectMessagesAbout, selectOpenMessages, markMessages } from "./queries.ts";
-export type { MessageRow, MessageState, MessageSummary } from "./queries.ts";
+export { decideMessages, markMessages, reopenMessages, selectMessagesAbout, selectOpenMessages } from "./queries.ts";
+export type { MessageDecision, MessageRow, MessageState, MessageSummary } from "./queries.ts";
 export { createPaymentStatusVerifier, paymentStatusPsp, readPaymentStatus } from "./payment-status.ts";
 export type { PaymentStatus, PaymentStatusVerifier } from "./payment-status.ts";
 

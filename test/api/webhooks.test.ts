@@ -1,8 +1,9 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, rowCounts, until } from "./requests.ts";
+import { nowSeconds, sendStripe as sendStripeTo, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
 const stripe_secret = `whsec_${randomBytes(24).toString("base64")}`;
 const old_stripe_secret = `whsec_${randomBytes(24).toString("base64")}`;
@@ -20,32 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stopAll());
 
-const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
-
-/** Stripe's header (https://docs.stripe.com/webhooks#verify-manually), by hand. */
-function stripeSignature(body: string, secret = stripe_secret, time = nowSeconds()): string {
-  return `t=${time},v1=${createHmac("sha256", secret).update(`${time}.${body}`).digest("hex")}`;
-}
-
-type EventChanges = { id?: string; type?: string; intent?: Record<string, unknown> };
-let eventCount = 0;
-
-/** An event about an attempt, as Stripe writes it. */
-function stripeEvent(attempt: { attempt_id: string; payment_order_id: string; amount: number }, changes: EventChanges = {}): string {
-  eventCount += 1;
-  return JSON.stringify({
-    id: changes.id ?? `evt_test_${process.pid}_${eventCount}`, object: "event", api_version: "2026-01-01", created: nowSeconds(), livemode: false,
-    type: changes.type ?? "payment_intent.succeeded",
-    data: { object: {
-      id: `pi_test_${attempt.attempt_id}`, object: "payment_intent", status: "succeeded", amount: attempt.amount, amount_received: attempt.amount, currency: "usd",
-      next_action: null, last_payment_error: null, metadata: { attempt_id: attempt.attempt_id, payment_order_id: attempt.payment_order_id }, ...changes.intent,
-    } },
-  });
-}
-
-const sendStripe = (body: string, headers: Record<string, string>): Promise<Reply> =>
-  postBytes(stack, "/api/v1/webhooks/stripe", body, { authorization: "", "content-type": "application/json", ...headers });
-const sendSigned = (body: string): Promise<Reply> => sendStripe(body, { "stripe-signature": stripeSignature(body) });
+const sendStripe = (body: string, headers: Record<string, string>): Promise<Reply> => sendStripeTo(stack, body, headers);
+const sendSigned = (body: string): Promise<Reply> => sendStripe(body, { "stripe-signature": stripeSignature(body, stripe_secret) });
 
 function statusHeaders(body: string, options: { id?: string; secret?: string; time?: Date } = {}): Record<string, string> {
   const { id = `msg_${randomBytes(8).toString("hex")}`, secret = status_secret, time = new Date() } = options;
@@ -106,15 +83,14 @@ describe("the simulator's own webhooks (R203, R204)", () => {
 describe("a webhook that is not genuine gets 403 and leaves no row (R202)", () => {
   const about = { attempt_id: "att_unknown", payment_order_id: "unknown-order", amount: 100 };
   const body = stripeEvent(about);
-  const signed = (text: string, ...rest: [string?, number?]): Record<string, string> => ({ "stripe-signature": stripeSignature(text, ...rest) });
+  const signed = (text: string, ...rest: [string?, number?]): Record<string, string> => ({ "stripe-signature": stripeSignature(text, rest[0] ?? stripe_secret, rest[1]) });
 
   test.for([
     ["no signature", body, {}], ["an empty signature", body, { "stripe-signature": "" }], ["a random UUID", body, { "stripe-signature": crypto.randomUUID() }],
     ["another secret", body, signed(body, "whsec_wrong")], ["a changed body", body.replace("succeeded", "failed"), signed(body)],
     ["a space more", `${body} `, signed(body)], ["301 s in the past", body, signed(body, stripe_secret, nowSeconds() - 310)],
-    ["a signature cut off", body, { "stripe-signature": stripeSignature(body).slice(0, -2) }], ["no time", body, { "stripe-signature": stripeSignature(body).replace(/^t=\d+,/, "") }],
-    ["a scheme of old", body, { "stripe-signature": stripeSignature(body).replace("v1=", "v0=") }], ["no JSON", "{", signed("{")], ["an empty body", "", signed("")],
-    ["the signature of the generic form", body, statusHeaders(body)], ["an API key alone", body, { authorization: "Bearer sk_dev" }],
+    ["a signature cut off", body, { "stripe-signature": stripeSignature(body, stripe_secret).slice(0, -2) }], ["no time", body, { "stripe-signature": stripeSignature(body, stripe_secret).replace(/^t=\d+,/, "") }],
+    ["a scheme of old", body, { "stripe-signature": stripeSignature(body, stripe_secret).replace("v1=", "v0=") }], ["the signature of the generic form", body, statusHeaders(body)], ["an API key alone", body, { authorization: "Bearer sk_dev" }],
   ] as const)("Stripe's form with %s", async ([, text, headers]) => {
     const before = await rows();
     expectProblem(await sendStripe(text, headers), 403, "signature_invalid");

@@ -94,8 +94,26 @@ test("an amount that is none of ours is unknown, never a success", () => {
   }
 });
 
-test.each(["EXPIRE", "REFUND", "CHARGEBACK", "OFFER_CLOSED", "REPORT_AVAILABLE"])("%s is no news of what was captured at once", (eventCode) => {
+test.each(["EXPIRE", "OFFER_CLOSED", "ORDER_OPENED", "BRAND_NEW"])("%s is no news of what was captured at once", (eventCode) => {
   expect(news({ eventCode })).toBeNull();
+});
+
+test.each([
+  "REFUND", "REFUND_FAILED", "REFUNDED_REVERSED", "CANCEL_OR_REFUND", "CHARGEBACK", "SECOND_CHARGEBACK", "NOTIFICATION_OF_CHARGEBACK", "NOTIFICATION_OF_FRAUD",
+  "DISPUTE_DEFENSE_PERIOD_ENDED", "REQUEST_FOR_INFORMATION", "PAYOUT_THIRDPARTY", "REPORT_AVAILABLE",
+])("%s is kept for a version that applies it", (eventCode) => {
+  expect(news({ eventCode })).toBe("unsupported");
+});
+
+test.each([
+  ["pspReference", "8".repeat(300)], ["pspReference", "8\u0000"], ["eventCode", "X".repeat(129)], ["eventCode", ""],
+])("a genuine item whose %s cannot be kept is refused as what it is", (param, value) => {
+  expect(() => verify(bodyOf(signed({ [param]: value })))).toThrow(expect.objectContaining({ code: "invalid_request", param }));
+});
+
+test("a byte-order mark before a genuine item is refused, and a reference of 80 characters is none of ours", () => {
+  expect(verify(`\ufeff${bodyOf(signed())}`)).toBeUndefined();
+  expect(verify(bodyOf(signed({ merchantReference: `att_${"1".repeat(76)}` })))).toMatchObject({ attempt_id: null });
 });
 
 describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {

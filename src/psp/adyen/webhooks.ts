@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import type { AttemptNews, CaptureMethod, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
@@ -9,18 +10,26 @@ const validator = new HmacValidator();
 /**
  * Verifies a standard webhook by Adyen's library. The signature is over eight fields of the item, among them our
  * reference, the amount and `success`; metadata and the reason are not signed, and so name nobody here. It has no time:
- * an old message is a duplicate, by its `psp_event_id`.
+ * an old message is a duplicate, by its `psp_event_id`. Errors: `invalid_request` for a genuine item that names no event.
  */
 export function verifyWebhook(body: Buffer, hmac_keys: readonly string[]): VerifiedWebhook | undefined {
   const item = itemOf(body.toString("utf8"));
   if (item === undefined || !hmac_keys.some((key) => validator.validateHMAC(item, key))) return undefined;
   const { eventCode, pspReference, success } = item;
+  // Adyen has no id of events: a repeated one has the same code, reference and result.
+  const psp_event_id = `${eventCode}:${pspReference}:${success}`;
+  if (!isStorable(eventCode, 128)) throw unreadable("eventCode", "not a text of 1 to 128 characters");
+  if (!isStorable(psp_event_id, 255)) throw unreadable("pspReference", "too long, or not text");
   return {
-    // Adyen has no id of events: a repeated one has the same code, reference and result.
-    psp_event_id: `${eventCode}:${pspReference}:${success}`,
-    type: eventCode, attempt_id: referenceOf(item, "att"), payment_order_id: null,
+    psp_event_id, type: eventCode, attempt_id: referenceOf(item, "att"), payment_order_id: null,
   };
 }
+
+const unreadable = (param: string, what: string): AppError =>
+  new AppError("invalid_request", `The webhook is genuine, but its ${param} is ${what}.`, { param });
+
+/** Kinds that a later version will apply: refunds, disputes, payouts and settlement reports. */
+const unsupportedKinds = /REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|^(NOTIFICATION_OF_FRAUD|REQUEST_FOR_INFORMATION|PAYOUT_.*|PAIDOUT_.*|REPORT_AVAILABLE)$/;
 
 /**
  * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours. Refunds and
@@ -40,7 +49,7 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
     case CaptureFailed:
       return newsOfChange(item, capture_method);
     default:
-      return null;
+      return unsupportedKinds.test(item.eventCode) ? "unsupported" : null;
   }
 }
 
@@ -78,7 +87,7 @@ function outcomeOf({ success, pspReference, amount, reason }: NotificationReques
 function referenceOf(item: NotificationRequestItem, prefix: "att" | "mod"): string | null {
   const { pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode } = item;
   const signed = [pspReference, originalReference, merchantAccountCode, merchantReference, amount.currency, eventCode];
-  const isOurs = merchantReference.startsWith(`${prefix}_`) && /^[a-z]+_[0-9a-zA-Z-]+$/.test(merchantReference);
+  const isOurs = merchantReference.startsWith(`${prefix}_`) && /^[a-z]+_[0-9a-zA-Z-]{1,60}$/.test(merchantReference);
   return isOurs && !signed.some((text) => text?.includes(":") === true) ? merchantReference : null;
 }
 
@@ -102,6 +111,9 @@ function isItem(item: unknown): item is NotificationRequestItem {
     && typeof field(amount, "value") === "number" && typeof field(amount, "currency") === "string"
     && typeof signature === "string" && signature !== "";
 }
+
+/** Whether PostgreSQL can keep it: within the length, without NUL and lone surrogates. */
+const isStorable = (text: string, length_max: number): boolean => text !== "" && text.length <= length_max && !text.includes("\0") && text.isWellFormed();
 
 function field(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;

@@ -51,7 +51,7 @@ export function describeModifications(subject: Subject): void {
     for (let tries = 0; tries < 250; tries += 1) {
       for (const { body, headers } of subject.bench.webhooks) {
         const news = subject.psp.verifyWebhook(body, headers) === undefined ? null : subject.psp.readWebhook(body.toString("utf8"), "manual");
-        if (news !== null && "modification_id" in news && news.modification_id === modification_id) return news.outcome;
+        if (typeof news === "object" && news !== null && "modification_id" in news && news.modification_id === modification_id) return news.outcome;
       }
       await sleep(20);
     }

@@ -45,7 +45,7 @@ export function createStripe(options: StripeOptions): Psp {
     inquire: (inquiry) => inquire(stripe, inquiry),
     releases_rest: true,
     modify: (request) => modify(stripe, request),
-    verifyWebhook: (body, headers) => verifyWebhook(stripe, options.webhook_secrets, body, headers),
+    verifyWebhook: (body, headers) => verifyWebhook(options.webhook_secrets, body, headers),
     readWebhook,
   };
 }
