@@ -239,7 +239,7 @@ export const DeadLetterDetail = Type.Object({
     modifications: Type.Array(PaymentModification),
     webhooks: Type.Array(Type.Object({
       message_id: Type.String(), psp: Type.String(), psp_event_id: Type.String(), type: Type.String(),
-      state: Type.String({ description: "received, applied, ignored or unmatched." }), note: nullable(Type.String()),
+      state: Type.String({ description: "received, applied, ignored, unmatched, unsupported, rejected or failed." }), note: nullable(Type.String()),
       received_at: timestamp, processed_at: nullable(timestamp),
     })),
   }),

@@ -8,7 +8,6 @@ export type WalletBalanceRow = {
   readonly pending_minor: bigint;
   readonly available_minor: bigint;
   readonly reserved_minor: bigint;
-  readonly in_payout_minor: bigint;
   readonly debt_minor: bigint;
 };
 
@@ -19,7 +18,7 @@ export type WalletFilter = {
   readonly limit: number;
 };
 
-/** A row for each currency of each wallet; newest wallet first, at most `limit` wallets. */
+/** A row for each currency of each wallet, from the accounts that the chart of the ledger has for sellers; newest wallet first, at most `limit` wallets. */
 export function selectWallets(db: Queryable, filter: WalletFilter): Promise<WalletBalanceRow[]> {
   return db.query<WalletBalanceRow>(
     `with wallets as (
@@ -36,11 +35,10 @@ export function selectWallets(db: Queryable, filter: WalletFilter): Promise<Wall
         limit $5
      )
      select w.account_id, w.wallet_created_at, w.wallet_updated_at, a.currency::text,
-            coalesce(-sum(a.balance_minor) filter (where a.code like '%:pending'), 0)::bigint as pending_minor,
-            coalesce(-sum(a.balance_minor) filter (where a.code like '%:available'), 0)::bigint as available_minor,
-            coalesce(-sum(a.balance_minor) filter (where a.code like '%:reserved'), 0)::bigint as reserved_minor,
-            coalesce(-sum(a.balance_minor) filter (where a.code like '%:in_payout'), 0)::bigint as in_payout_minor,
-            coalesce(sum(a.balance_minor) filter (where a.code like '%:debt'), 0)::bigint as debt_minor
+            coalesce(-sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':pending'), 0)::bigint as pending_minor,
+            coalesce(-sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':available'), 0)::bigint as available_minor,
+            coalesce(-sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':reserved'), 0)::bigint as reserved_minor,
+            coalesce(sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':debt'), 0)::bigint as debt_minor
        from wallets w
        join ledger_accounts a on a.owner_id = w.account_id
       group by w.account_id, w.wallet_created_at, w.wallet_updated_at, a.currency
