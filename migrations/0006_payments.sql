@@ -256,8 +256,18 @@ create table payment_attempts (
   authorization_expires_at timestamptz,
   -- The PSP has said so while a capture was under way, whose own end is awaited first.
   authorization_ended_as text check (authorization_ended_as in ('canceled', 'expired')),
+  -- What a person saw at the PSP, under which reference there, and from when on it is settled.
+  resolved_as text check (resolved_as in ('succeeded', 'authorized', 'failed')),
+  resolution_reference text check (length(resolution_reference) between 1 and 255),
+  resolution_note text check (length(resolution_note) between 1 and 500),
+  resolved_by text check (length(resolved_by) between 1 and 255),
+  resolution_due_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  constraint payment_attempts_resolution_check check (
+    num_nulls(resolved_as, resolution_note, resolved_by, resolution_due_at) in (0, 4)
+    and case resolved_as when 'failed' then true else (resolved_as is null) = (resolution_reference is null) end
+  ),
   constraint payment_attempts_page_check check (page_token is null or (page_url is not null and payment_order_id is null))
 );
 
@@ -271,6 +281,11 @@ create index payment_attempts_order_index on payment_attempts (payment_order_id,
 -- For the sweep of attempts whose process died.
 create index payment_attempts_executing_index on payment_attempts (updated_at) where status = 'executing';
 create index payment_attempts_reference_index on payment_attempts (psp_reference) where psp_reference is not null;
+-- No two attempts are resolved with the same charge at the PSP.
+create unique index payment_attempts_one_resolution_per_reference on payment_attempts (psp, resolution_reference)
+  where resolved_as in ('succeeded', 'authorized');
+create index payment_attempts_resolution_index on payment_attempts (resolution_due_at)
+  where resolved_as is not null and status in ('executing', 'pending', 'unknown');
 create index payment_attempts_authorized_index on payment_attempts (authorization_expires_at) where status = 'authorized';
 
 -- What is done to a charge after it was made: captures of an authorisation, and the void that gives up
@@ -363,7 +378,8 @@ grant update (
   captured_minor, capturing_minor, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
 grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,
-  page_token, page_url, authorization_expires_at, authorization_ended_as, updated_at)
+  page_token, page_url, authorization_expires_at, authorization_ended_as,
+  resolved_as, resolution_reference, resolution_note, resolved_by, resolution_due_at, updated_at)
   on payment_attempts to pacioli_service;
 grant update (void_cause, status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
   resolved_as, resolved_by, resolution_note, updated_at) on payment_modifications to pacioli_service;

@@ -112,6 +112,7 @@ returns table (
   captured_minor bigint, capturing_minor bigint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
   inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
+  resolved_as text, resolution_reference text,
   modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
   modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_inquiry_count integer
 )
@@ -126,6 +127,7 @@ begin
          o.captured_minor, o.capturing_minor,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
+         a.resolved_as, a.resolution_reference,
          m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.inquiry_count
     from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id

@@ -8,7 +8,7 @@ export const layers: readonly (readonly string[])[] = [
   ["cli"],
   ["http"],
   ["payments"],
-  ["wallets", "webhooks", "risk", "idempotency"],
+  ["wallets", "webhooks", "risk", "idempotency", "approvals"],
   ["ledger", "events", "psp"],
   ["jobs"],
   ["audit"],

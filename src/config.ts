@@ -130,6 +130,8 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
     overdue_seconds: read.number("OVERDUE_SECONDS", 600, { min: 1, max: 86_400 }),
     monitor_seconds: read.number("MONITOR_SECONDS", 60, { min: 1, max: 3_600 }),
     page_seconds: read.number("HOSTED_PAGE_SECONDS", 3_600, { min: 2, max: 86_000 }),
+    resolution_approval_amounts: read.amounts("RESOLUTION_APPROVAL_AMOUNTS"),
+    approval_hours: read.number("APPROVAL_EXPIRY_HOURS", 72, { min: 1, max: 720 }),
     authorization_seconds: read.number("AUTHORIZATION_SECONDS", 604_800, { min: 1, max: 2_592_000 }),
   };
 }

@@ -12,11 +12,12 @@ export type AttemptId = Branded<"att">;
 export type ModificationId = Branded<"mod">;
 export type RequestId = Branded<"req">;
 export type ApiKeyId = Branded<"key">;
+export type ApprovalId = Branded<"appr">;
 export type DeadLetterId = Branded<"dead">;
 export type WebhookMessageId = Branded<"inwh">;
 
 /** Every prefix we make ids with. */
-export const idPrefixes = ["att", "mod", "req", "key", "dead", "inwh"] as const;
+export const idPrefixes = ["att", "mod", "req", "key", "appr", "dead", "inwh"] as const;
 type Prefix = (typeof idPrefixes)[number];
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";

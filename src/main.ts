@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { as_option } from "./cli/author.ts";
+import type { ResolveOptions } from "./cli/resolve-attempt.ts";
 import { messageOf } from "./errors.ts";
 
 const program = new Command("pacioli").description("A payments backend for marketplaces.");
@@ -42,6 +43,11 @@ letters.command("redrive").argument("<id>").option("--note <text>").option(...as
   .action(async (id: string, options: { note?: string; as?: string }) => (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options));
 letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").option(...as_option).description("decide that nothing more will be done")
   .action(async (id: string, options: { note: string; as?: string }) => (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options));
+
+program.command("resolve-attempt").argument("<attempt_id>").description("propose what became of an undecided attempt, as seen at the PSP; an API key approves it")
+  .requiredOption("--outcome <outcome>", "succeeded, authorized or failed").requiredOption("--note <text>", "how you know it")
+  .option("--reference <id>", "the PSP's reference of the charge").option("--amount <decimal>", "what the PSP shows").option("--currency <code>", "of the amount").option(...as_option)
+  .action(async (id: string, options: ResolveOptions) => (await import("./cli/resolve-attempt.ts")).resolveAttempt(id, options));
 
 try {
   await program.parseAsync();

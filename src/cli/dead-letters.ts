@@ -47,7 +47,7 @@ type Tools = {
   readonly inTransaction: <Result>(work: (tx: Transaction, actions: Actions) => Promise<Result>) => Promise<Result>;
 };
 
-async function withActions(work: (tools: Tools) => Promise<void>): Promise<void> {
+export async function withActions(work: (tools: Tools) => Promise<void>): Promise<void> {
   const config = loadConfig("development");
   await withConfiguredDatabase(config, async (url) => {
     const log = createLogger(config.log_level);
@@ -55,7 +55,12 @@ async function withActions(work: (tools: Tools) => Promise<void>): Promise<void>
     const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
     await jobs.start();
     try {
-      const actions = createActions(jobs, { retries_max: config.payments.retry_attempts_max });
+      const actions = createActions(jobs, {
+        retries_max: config.payments.retry_attempts_max, lease_seconds: config.payments.lease_seconds,
+        approval_hours: config.payments.approval_hours,
+        // The limits are settings, and on the command line those are whatever its user sets.
+        approval_amounts: null,
+      });
       await work({ database, inTransaction: (run) => database.transaction((tx) => run(tx, actions)) });
     } finally {
       await jobs.stop();

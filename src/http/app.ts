@@ -12,6 +12,8 @@ import { inspectBody } from "./inspect-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { registerApprovalRoutes } from "./routes/approvals.ts";
+import { registerAttemptRoutes } from "./routes/attempts.ts";
 import { registerAuditLogRoutes } from "./routes/audit-log.ts";
 import { registerCaptureRoutes } from "./routes/captures.ts";
 import { registerCheckoutRoutes } from "./routes/checkouts.ts";
@@ -90,12 +92,14 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   registerWalletRoutes(app, context);
   registerLedgerRoutes(app, context);
   registerDeadLetterRoutes(app, context);
+  registerAttemptRoutes(app, context);
+  registerApprovalRoutes(app, context);
   registerRiskRoutes(app, context);
   registerUnresolvedOrderRoutes(app, context);
   registerAuditLogRoutes(app, context);
   app.get("/", { schema: { operationId: "listResources", summary: "The resources of this API", hide: false } }, async () => ({
     object: "index",
-    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "unresolved_orders", "risk_blocks", "audit_log", "webhooks"].map((name) => `/api/v1/${name}`),
+    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "approvals", "unresolved_orders", "risk_blocks", "audit_log", "webhooks"].map((name) => `/api/v1/${name}`),
   }));
 }
 

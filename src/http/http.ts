@@ -1,5 +1,6 @@
 /** The door of the HTTP room. */
 export { admitApiKey, createApiKey, revokeApiKey, selectApiKeys } from "./api-keys.ts";
 export { buildApp } from "./app.ts";
+export { readResolution } from "./routes/attempts.ts";
 export { statusUrl } from "./status-page.ts";
 export type { App, HttpContext } from "./context.ts";

@@ -101,6 +101,10 @@ export const PaymentAttempt = Type.Object({
   page_token: nullable(Type.String({ description: "The registration of a hosted page at the PSP." })),
   page_expires_at: nullable(timestamp),
   authorization_expires_at: nullable(Type.String({ description: "Until when an authorisation can be captured; then it is given up." })),
+  resolution: nullable(Type.Object({
+    outcome: Type.String({ description: "succeeded, authorized or failed." }), psp_reference: nullable(Type.String()),
+    note: nullable(Type.String()), actor: nullable(Type.String()), due_at: nullable(timestamp),
+  }, { description: "What a person saw at the PSP; it takes effect from due_at on, when no call to the PSP can be under way." })),
   created_at: timestamp,
   updated_at: timestamp,
 }, { $id: "PaymentAttempt" });
@@ -229,6 +233,22 @@ export const DeadLetter = Type.Object({
   created_at: timestamp,
   decided_at: nullable(timestamp),
 }, { $id: "DeadLetter" });
+
+export const Approval = Type.Object({
+  object: Type.Literal("approval"),
+  approval_id: Type.String(),
+  kind: Type.String({ description: "What is to be approved: attempt_resolution; more may come." }),
+  subject_id: Type.String({ description: "What it is about: of an attempt_resolution the attempt." }),
+  content: Type.Record(Type.String(), Type.Unknown(), { description: "What is carried out when it is approved." }),
+  content_hash: Type.String({ description: "SHA-256 of the stored content, in hexadecimal; sent with the approval." }),
+  state: Type.String({ description: "open, approved, rejected or expired." }),
+  proposed_by: Type.String(),
+  decided_by: nullable(Type.String()),
+  decision_note: nullable(Type.String()),
+  created_at: timestamp,
+  expires_at: timestamp,
+  decided_at: nullable(timestamp),
+}, { $id: "Approval" });
 
 export const DeadLetterDetail = Type.Object({
   ...DeadLetter.properties,

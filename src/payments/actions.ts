@@ -1,9 +1,11 @@
 import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
+import { reject, type ApprovalRow, type Requester } from "../approvals/approvals.ts";
 import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
+import { approveResolution, resolveAttempt, type Resolved, type ResolutionOptions } from "./attempt-resolution.ts";
 import { reopenMessages } from "../webhooks/webhooks.ts";
-import type { ModificationRow, OrderRow, Resolution } from "./model.ts";
+import type { AttemptResolution, ModificationRow, OrderRow, Resolution } from "./model.ts";
 import { resolveModification } from "./modification-resolution.ts";
 import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
@@ -16,6 +18,11 @@ export type Actions = {
   capture(tx: Transaction, paymentOrderId: string, request: CaptureRequest, by: Author): Promise<{ modification: ModificationRow; is_new: boolean }>;
   /** Takes down what a person saw at the PSP of a capture or void. */
   resolveModification(tx: Transaction, modificationId: string, resolution: Resolution, by: Author): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  /** Takes down what a person saw at the PSP of an attempt that is undecided, or proposes it where another key must approve. */
+  resolveAttempt(tx: Transaction, attemptId: string, resolution: AttemptResolution, by: Requester): Promise<Resolved>;
+  /** Approves a proposal and carries it out. `content_hash`: what the approver has seen. */
+  approve(tx: Transaction, approvalId: string, verdict: { content_hash: string; note: string | null; by: Requester }): Promise<ApprovalRow>;
+  reject(tx: Transaction, approvalId: string, verdict: { note: string; by: Requester }): Promise<ApprovalRow>;
   /** `is_under_way`: the PSP must give something up first. */
   cancel(tx: Transaction, paymentOrderId: string, by: Author): Promise<{ order: OrderRow; is_under_way: boolean }>;
   /** Every order of a checkout that can be canceled. */
@@ -25,7 +32,7 @@ export type Actions = {
   discard(tx: Transaction, deadLetterId: string, by: Author, note: string): Promise<DeadLetterRow>;
 };
 
-export function createActions(jobs: Jobs, options: { retries_max: number }): Actions {
+export function createActions(jobs: Jobs, options: ResolutionOptions & { readonly retries_max: number }): Actions {
   const execute = (tx: Transaction, orders: readonly OrderRow[]): Promise<void> =>
     jobs.enqueue(tx, "payment_execute", orders.map((order) => ({ data: { payment_order_id: order.payment_order_id } })));
 
@@ -66,6 +73,13 @@ export function createActions(jobs: Jobs, options: { retries_max: number }): Act
     },
 
     resolveModification: (tx, modificationId, resolution, by) => resolveModification(tx, jobs, modificationId, resolution, by),
+
+    resolveAttempt: (tx, attemptId, resolution, by) => resolveAttempt(tx, options, attemptId, resolution, by),
+
+    /** One way to carry it out for each kind. Errors: those of the kind's own, and of `approve` in the approvals room. */
+    approve: (tx, approvalId, verdict) => approveResolution(tx, options, approvalId, verdict),
+
+    reject,
 
     /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
     async cancel(tx, paymentOrderId, by) {

@@ -37,7 +37,9 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
   });
   await openAttempts(tx, opened, executor_actor);
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
-  const open = openIds.length === 0 ? [] : await selectAttemptsById(tx, openIds);
+  const open = openIds.length === 0 ? [] : (await selectAttemptsById(tx, openIds))
+    // What a person has said of an attempt is settled without another call.
+    .filter((attempt) => attempt.resolved_as === null);
 
   const taskOf = (attempt: AttemptRow | NewAttempt, opened_at: Date, is_first_send: boolean): Task[] => {
     const { payment_order_id, checkout_id } = attempt;

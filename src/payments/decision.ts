@@ -32,6 +32,9 @@ export type DecisionInput = {
     readonly is_known_at_psp: boolean;
     /** The PSP has said so while a capture was under way. */
     readonly authorization_ended_as: "canceled" | "expired" | null;
+    /** What a person saw at the PSP, and under which reference there. */
+    readonly resolved_as: "succeeded" | "authorized" | "failed" | null;
+    readonly resolution_reference: string | null;
   };
   readonly modification: DecidableModification | null;
   readonly outcome: AttemptOutcome;
@@ -43,6 +46,8 @@ export type DecisionInput = {
   readonly sent_key_number: number | null;
   /** The PSP told it by itself: no late answer to a question that others have answered meanwhile. */
   readonly is_webhook: boolean;
+  /** The outcome is what a person saw at the PSP. */
+  readonly is_resolution: boolean;
   /** False when an earlier request may have reached the PSP: then "not sent" proves nothing. */
   readonly is_first_send: boolean;
   readonly policies: RetryPolicies;

@@ -95,8 +95,22 @@ export type AttemptRow = {
   readonly page_expires_at: Timestamp | null;
   readonly capture_method: CaptureMethod;
   readonly authorization_expires_at: Timestamp | null;
+  /** What a person saw at the PSP; settled from `resolution_due_at` on. */
+  readonly resolved_as: AttemptResolution["outcome"] | null;
+  readonly resolution_reference: string | null;
+  readonly resolution_note: string | null;
+  readonly resolved_by: string | null;
+  readonly resolution_due_at: Timestamp | null;
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
+};
+
+/** What a person saw at the PSP of an attempt, and how they know it. Only one that failed may have no reference or amount. */
+export type AttemptResolution = {
+  readonly outcome: "succeeded" | "authorized" | "failed";
+  readonly psp_reference: string | null;
+  readonly money: Money | null;
+  readonly note: string;
 };
 
 export type ModificationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";

@@ -28,14 +28,15 @@ const voided = (changes: Partial<DecidableModification> = {}): DecidableModifica
 
 type Changes = {
   captured?: bigint; capturing?: bigint; attempt?: Partial<DecisionInput["attempt"]>; order?: Partial<DecisionInput["order"]>; modification?: DecidableModification | null;
-} & Partial<Pick<DecisionInput, "is_first_send" | "is_answer_to_modification" | "sent_key_number" | "is_webhook" | "releases_rest">>;
+} & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "is_answer_to_modification" | "sent_key_number" | "is_webhook" | "releases_rest">>;
 
 /** News about an authorisation of 100, of which so much was captured before. */
 function decideOn(outcome: AttemptOutcome, { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {}): Decision | null {
   return decide({
     order: { status: "AUTHORIZED", status_cause: "psp_authorized", currency: "USD", amount_minor: 100n, captured_minor: captured, capturing_minor: capturing, ...order },
-    attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, authorization_ended_as: null, ...attempt },
-    modification, is_answer_to_modification: modification !== null, sent_key_number: null, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, authorization_ended_as: null,
+      resolved_as: null, resolution_reference: null, ...attempt },
+    modification, is_answer_to_modification: modification !== null, sent_key_number: null, is_webhook: false, is_resolution: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 

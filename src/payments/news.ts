@@ -12,6 +12,8 @@ export type News = {
   readonly outcome: AttemptOutcome;
   readonly actor: string;
   readonly is_first_send: boolean;
+  /** A person said so, who has looked at the PSP. */
+  readonly is_resolution?: boolean;
   /** It answers a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;
   /** The number of the key that the request had. */

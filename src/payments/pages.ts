@@ -40,7 +40,8 @@ export class Pages {
     const [event, orders] = [await selectEvent(database, checkoutId), await selectOrdersOfCheckouts(database, [checkoutId])];
     if (event?.hosted_page === undefined || event.hosted_page === null) throw new Error(`${checkoutId} is no hosted checkout`);
     let attempt = await selectPageAttempt(database, checkoutId);
-    if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)) {
+    if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)
+      && attempt.resolved_as === null) {
       const way_to_pay = pageOf(event.hosted_page, orders, attempt);
       await this.#inTurn(
         { payment_order_id: null, attempt, way_to_pay, opened_at: new Date(attempt.created_at), is_first_send: isNew, job: null });

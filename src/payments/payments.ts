@@ -5,7 +5,9 @@ import { createAnswerPurge } from "../idempotency/idempotency.ts";
 import type { Logger } from "../log.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { RiskLimits } from "../risk/risk.ts";
+import { createApprovalExpiry } from "../approvals/approvals.ts";
 import { createActions, type Actions } from "./actions.ts";
+import { createAttemptResolver } from "./attempt-resolver.ts";
 import { createAuthorizationExpiry } from "./authorization-expiry.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
@@ -22,7 +24,8 @@ export { armCrashPoint, crashPointNames } from "./crash-points.ts";
 export type { CrashPointName } from "./crash-points.ts";
 export { historyOf } from "./history.ts";
 export type { Intake, IntakeRequest } from "./intake.ts";
-export type { CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
+export type { Resolved } from "./attempt-resolution.ts";
+export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectPageAttempt, selectTransitions } from "./queries.ts";
 export { selectUnresolved } from "./monitor-queries.ts";
 export { verifyPayments } from "./verify.ts";
@@ -44,6 +47,10 @@ export type PaymentSettings = {
   readonly page_seconds: number;
   /** After how long an authorisation that was not captured is given up, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
+  /** Above these amounts, in minor units by currency, a resolution by hand needs another key's approval. */
+  readonly resolution_approval_amounts: ReadonlyMap<string, bigint>;
+  /** For how long a proposal can be approved. */
+  readonly approval_hours: number;
   /** After how long in one state an order that should move is overdue, and how often that is looked for. */
   readonly overdue_seconds: number;
   readonly monitor_seconds: number;
@@ -82,6 +89,8 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
     new ModificationWorker({ ...parts, settlement, concurrency: settings.psp_concurrency, lease_seconds, idle_poll_ms }),
     createAuthorizationExpiry(parts),
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
+    createAttemptResolver({ ...parts, settlement, idle_poll_ms }),
+    createApprovalExpiry(parts),
     createStaleAttemptSweep({ ...parts, lease_seconds }),
     createMonitor({ ...parts, overdue_seconds: settings.overdue_seconds, interval_seconds: settings.monitor_seconds }),
     createDeadLetterDrain({ ...parts, idle_poll_ms: 1_000 }),
@@ -92,7 +101,10 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
       ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
       limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
     }),
-    actions: createActions(parts.jobs, { retries_max: settings.retry_attempts_max }),
+    actions: createActions(parts.jobs, {
+      retries_max: settings.retry_attempts_max, approval_amounts: settings.resolution_approval_amounts,
+      approval_hours: settings.approval_hours, lease_seconds,
+    }),
     workers: {
       start: () => workers.forEach((worker) => worker.start()),
       async stop() {

@@ -7,7 +7,8 @@ export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.bu
 
 export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
   a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
-  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.capture_method, a.authorization_expires_at, a.created_at, a.updated_at`;
+  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.capture_method, a.authorization_expires_at,
+  a.resolved_as, a.resolution_reference, a.resolution_note, a.resolved_by, a.resolution_due_at, a.created_at, a.updated_at`;
 
 const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.is_payment_done,
   e.request_fingerprint, e.risk_decision, e.risk_reasons, e.created_at, e.updated_at`;

@@ -27,6 +27,8 @@ export type OpenRow = {
   readonly failure_message: string | null;
   readonly capture_method: CaptureMethod;
   readonly authorization_ended_as: "canceled" | "expired" | null;
+  readonly resolved_as: AttemptRow["resolved_as"];
+  readonly resolution_reference: string | null;
 } & (OpenModification | { readonly modification_id: null });
 
 type OpenModification = {

@@ -167,6 +167,6 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
 }
 
 const factsOfNews = (
-  { outcome, is_first_send, is_answer_to_modification, sent_key_number = null, message_id }: OrderNews,
-): Pick<DecisionInput, "outcome" | "is_first_send" | "is_answer_to_modification" | "sent_key_number" | "is_webhook"> =>
-  ({ outcome, is_first_send, is_answer_to_modification, sent_key_number, is_webhook: message_id !== null });
+  { outcome, is_first_send, is_resolution = false, is_answer_to_modification, sent_key_number = null, message_id }: OrderNews,
+): Pick<DecisionInput, "outcome" | "is_first_send" | "is_resolution" | "is_answer_to_modification" | "sent_key_number" | "is_webhook"> =>
+  ({ outcome, is_first_send, is_resolution, is_answer_to_modification, sent_key_number, is_webhook: message_id !== null });

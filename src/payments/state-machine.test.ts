@@ -23,7 +23,7 @@ const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_actio
 const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
 const amounts = (outcome: PspOutcome): bigint => (outcome.kind === "succeeded" ? outcome.charged.amount_minor : 2_999n);
 
-type Changes = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<DecisionInput["attempt"]> } & Partial<Pick<DecisionInput, "is_first_send" | "random">>;
+type Changes = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<DecisionInput["attempt"]> } & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "random">>;
 
 function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
   return decide({
@@ -31,9 +31,10 @@ function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}
       status: "EXECUTING", status_cause: "execution_started", currency: "USD", amount_minor: 2_999n, captured_minor: 0n, capturing_minor: 0n, ...order,
     },
     attempt: {
-      status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, authorization_ended_as: null, ...attempt,
+      status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, authorization_ended_as: null,
+      resolved_as: null, resolution_reference: null, ...attempt,
     },
-    modification: null, is_answer_to_modification: false, sent_key_number: null, is_webhook: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification: null, is_answer_to_modification: false, sent_key_number: null, is_webhook: false, is_resolution: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
 import { decideModification, decideVoid } from "./modification-machine.ts";
 import { become, doubted, inquiryAlarm, inquiryDelay, retryDelay, unchanged, type Decision, type DecisionInput } from "./decision.ts";
+import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "./model.ts";
 
 /**
@@ -8,6 +9,10 @@ import { openAttemptStatuses, type Cause } from "./model.ts";
  * an attempt that is closed change nothing, except that money that moved against what we believed raises an alarm.
  */
 export function decide(input: DecisionInput): Decision | null {
+  return contradictedResolution(input, decideCharge) ?? decideByState(input);
+}
+
+function decideByState(input: DecisionInput): Decision | null {
   if (input.attempt.status === "authorized") return decideModification(input);
   if (!openAttemptStatuses.includes(input.attempt.status)) return input.modification === null ? contradiction(input) : decideModification(input);
   if (input.modification !== null) return decideVoid(input, decideCharge, declinedFor);

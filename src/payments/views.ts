@@ -111,6 +111,10 @@ export function attemptView(attempt: AttemptRow) {
     page_token: attempt.page_token,
     page_expires_at: attempt.page_expires_at,
     authorization_expires_at: attempt.authorization_expires_at,
+    resolution: attempt.resolved_as === null ? null : {
+      outcome: attempt.resolved_as, psp_reference: attempt.resolution_reference, note: attempt.resolution_note,
+      actor: attempt.resolved_by, due_at: attempt.resolution_due_at,
+    },
     created_at: attempt.created_at,
     updated_at: attempt.updated_at,
   };

@@ -65,7 +65,7 @@ describe("POST /payments and what can be read of it", () => {
       attempts: [{
         object: "payment_attempt", attempt_id: expect.stringMatching(/^att_/) as string, attempt_number: 1, psp: "stripe", psp_key: anyText, psp_call_ms: expect.any(Number) as number,
         psp_reference: charge?.payment_intent, status: "succeeded", inquiry_count: 0, page_token: null, page_expires_at: null, failure_class: null, failure_code: null,
-        failure_message: null, authorization_expires_at: null, created_at: timestamp, updated_at: timestamp,
+        failure_message: null, authorization_expires_at: null, resolution: null, created_at: timestamp, updated_at: timestamp,
       }],
       modifications: [],
       transitions: [

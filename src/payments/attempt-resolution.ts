@@ -1,0 +1,148 @@
+import { approve, contentOf, proposeApproval, selectApproval, type ApprovalRow, type Requester } from "../approvals/approvals.ts";
+import { recordAudit } from "../audit/audit.ts";
+import { sqlStateOf, type Transaction } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import { decideWaiting } from "../jobs/jobs.ts";
+import { exponentOf, formatAmount, toCurrencyCode } from "../money/money.ts";
+import { selectAttemptWithReference, storeAttemptResolution } from "./attempt-resolution-queries.ts";
+import { openAttemptStatuses, type AttemptResolution, type AttemptRow, type OrderRow } from "./model.ts";
+import { lockOrder, lockOrdersOfCheckout } from "./queries.ts";
+import { selectAttemptsById } from "./settlement-queries.ts";
+
+export type ResolutionOptions = {
+  /** Above these amounts, in minor units by currency, another key must approve; null: always. */
+  readonly approval_amounts: ReadonlyMap<string, bigint> | null;
+  readonly approval_hours: number;
+  /** No call to a PSP that was started before lasts longer. */
+  readonly lease_seconds: number;
+};
+
+export type Resolved =
+  | { readonly kind: "resolved"; readonly attempt: AttemptRow; readonly is_new: boolean }
+  | { readonly kind: "proposed"; readonly approval: ApprovalRow; readonly is_new: boolean };
+
+/** Currencies without a limit of their own: so many of their major units. */
+const approval_major_units = 1_000n;
+
+/**
+ * Stores what a person saw at the PSP of an attempt that is undecided here; a worker then settles it. A large one waits
+ * for another key's approval. Said again it changes nothing.
+ * Errors: `not_found`, `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
+ */
+export async function resolveAttempt(
+  tx: Transaction, options: ResolutionOptions, attemptId: string, resolution: AttemptResolution, by: Requester,
+): Promise<Resolved> {
+  const { attempt, orders } = await lockAttempt(tx, attemptId);
+  if (attempt.resolved_as !== null) return { kind: "resolved", attempt: repeated(attempt, resolution), is_new: false };
+  await assertResolvable(tx, attempt, resolution);
+  if (!needsApproval(attempt, options)) {
+    return { kind: "resolved", attempt: await store(tx, options, { attempt, orders }, resolution, by, null), is_new: true };
+  }
+  const { outcome, psp_reference, money, note } = resolution;
+  const content = {
+    outcome, psp_reference, amount_minor: money === null ? null : String(money.amount_minor), currency: money?.currency ?? null, note,
+  };
+  const proposal = { kind: "attempt_resolution", subject_id: attemptId, content, reason: note } as const;
+  return { kind: "proposed", ...await proposeApproval(tx, proposal, by, options.approval_hours) };
+}
+
+/** Approves a proposed resolution and stores it, in one transaction. Errors: those of `approve` and `resolveAttempt`. */
+export async function approveResolution(
+  tx: Transaction, options: ResolutionOptions, approvalId: string,
+  verdict: { readonly content_hash: string; readonly note: string | null; readonly by: Requester },
+): Promise<ApprovalRow> {
+  const known = await selectApproval(tx, approvalId);
+  // The orders first, as a proposal locks them: else the two could wait for each other.
+  const locked = known === undefined ? null : await lockAttempt(tx, known.subject_id);
+  return approve(tx, approvalId, verdict, async (approval) => {
+    if (locked === null) throw new Error(`the approval ${approvalId} appeared while it was approved`);
+    const resolution = resolutionIn(approval);
+    if (locked.attempt.resolved_as !== null) throw conflict(`The attempt was resolved as ${locked.attempt.resolved_as} meanwhile.`);
+    await assertResolvable(tx, locked.attempt, resolution);
+    await store(tx, options, locked, resolution, verdict.by, approval);
+  });
+}
+
+type Locked = { readonly attempt: AttemptRow; readonly orders: readonly OrderRow[] };
+
+async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> {
+  const [known] = await selectAttemptsById(tx, [attemptId]);
+  if (known === undefined) throw new AppError("not_found", `There is no attempt ${attemptId}.`, { param: "attempt_id" });
+  const { payment_order_id, checkout_id } = known;
+  const orders = payment_order_id === null ? await lockOrdersOfCheckout(tx, checkout_id) : [await lockOrder(tx, payment_order_id)];
+  const [attempt] = await selectAttemptsById(tx, [attemptId]);
+  if (attempt === undefined) throw new Error(`the attempt ${attemptId} vanished under its orders' lock`);
+  return { attempt, orders: orders.filter((order) => order !== undefined) };
+}
+
+function repeated(attempt: AttemptRow, { outcome, psp_reference }: AttemptResolution): AttemptRow {
+  // Only the attempt's own amount can be resolved with, so it needs no comparison.
+  if (attempt.resolved_as === outcome && attempt.resolution_reference === psp_reference) return attempt;
+  throw conflict(`The attempt was resolved as ${attempt.resolved_as} with the reference ${attempt.resolution_reference ?? "none"} before.`);
+}
+
+async function assertResolvable(tx: Transaction, attempt: AttemptRow, { outcome, psp_reference, money }: AttemptResolution): Promise<void> {
+  if (!openAttemptStatuses.includes(attempt.status)) throw conflict(`Only an undecided attempt can be resolved; this one is ${attempt.status}.`);
+  if (outcome === "failed") return;
+  const fitting = attempt.capture_method === "manual" ? "authorized" : "succeeded";
+  if (outcome !== fitting) {
+    throw new AppError("invalid_request", `outcome must be ${fitting} or failed: the attempt is captured ${attempt.capture_method === "manual" ? "by hand" : "at once"}.`, { param: "outcome" });
+  }
+  if (psp_reference === null || money === null) throw new Error(`an attempt cannot be resolved as ${outcome} without reference and amount`);
+  if (money.amount_minor !== attempt.amount_minor || money.currency !== attempt.currency) {
+    const due = formatAmount({ amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) });
+    throw new AppError("resolution_amount_mismatch", `The attempt is for ${due} ${attempt.currency}, and only that can be booked. `
+      + "Refund what the PSP took, then resolve the attempt as failed.", { param: "amount" });
+  }
+  const other = await selectAttemptWithReference(tx, attempt, psp_reference);
+  if (other !== undefined) throw conflict(`The reference ${psp_reference} belongs to the attempt ${other}.`, "psp_reference");
+}
+
+function needsApproval({ amount_minor, currency }: AttemptRow, { approval_amounts }: ResolutionOptions): boolean {
+  if (approval_amounts === null) return true;
+  const exponent = exponentOf(toCurrencyCode(currency));
+  return amount_minor > (approval_amounts.get(currency) ?? approval_major_units * 10n ** BigInt(exponent));
+}
+
+async function store(
+  tx: Transaction, { lease_seconds }: ResolutionOptions, { attempt, orders }: Locked, resolution: AttemptResolution,
+  by: Requester, approval: ApprovalRow | null,
+): Promise<AttemptRow> {
+  const { outcome, psp_reference, note } = resolution;
+  const resolved_by = approval?.proposed_by ?? by.actor;
+  // A call that is under way may still charge: what failed frees the order only when none can be. None is started any more.
+  const wait_seconds = outcome === "failed" ? lease_seconds : 0;
+  const stored = await storeAttemptResolution(tx, {
+    attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference, resolution_note: note, resolved_by,
+  }, wait_seconds).catch((error: unknown) => {
+    // Two attempts resolved with one reference at the same moment.
+    throw sqlStateOf(error) === "23505" ? conflict(`The reference ${psp_reference} belongs to another attempt.`, "psp_reference") : error;
+  });
+  const decision = { state: "discarded", actor: resolved_by, note: `resolved as ${outcome}: ${note}`.slice(0, 500) } as const;
+  for (const { payment_order_id } of orders) {
+    await decideWaiting(tx, { queue: "payment_execute", subject_id: payment_order_id }, decision);
+  }
+  await recordAudit(tx, {
+    actor: by.actor, action: "payment_attempt.resolve", subject_type: "payment_attempt", subject_id: attempt.attempt_id,
+    before: { status: attempt.status, psp_reference: attempt.psp_reference },
+    after: {
+      outcome, psp_reference, amount_minor: attempt.amount_minor, currency: attempt.currency,
+      ...(approval === null ? {} : { approval_id: approval.approval_id, proposed_by: approval.proposed_by }),
+    },
+    reason: note, request_id: by.request_id,
+  });
+  return stored;
+}
+
+/** What was proposed, out of the text that was approved. */
+function resolutionIn(approval: ApprovalRow): AttemptResolution {
+  const { outcome, psp_reference, amount_minor, currency, note } = contentOf(approval);
+  if ((outcome !== "succeeded" && outcome !== "authorized" && outcome !== "failed") || typeof note !== "string") {
+    throw new Error("an approved resolution without an outcome or a note");
+  }
+  const money = typeof amount_minor === "string" && typeof currency === "string"
+    ? { amount_minor: BigInt(amount_minor), currency: toCurrencyCode(currency) } : null;
+  return { outcome, psp_reference: psp_reference ?? null, money, note };
+}
+
+const conflict = (message: string, param?: string): AppError => new AppError("state_conflict", message, param === undefined ? {} : { param });

@@ -1,0 +1,60 @@
+import type { Database } from "../db/db.ts";
+import { WorkLoop } from "../jobs/jobs.ts";
+import type { Logger } from "../log.ts";
+import { toCurrencyCode } from "../money/money.ts";
+import type { PspOutcome } from "../psp/psp.ts";
+import { postponeResolutions, selectDueResolutions } from "./attempt-resolution-queries.ts";
+import type { AttemptRow } from "./model.ts";
+import { resolved_by_person } from "./modification-machine.ts";
+import type { Settlement } from "./settlement.ts";
+
+const batch_attempts_max = 100;
+/** After an error, which is logged. */
+const postponed_seconds = 60;
+
+/**
+ * Settles what persons saw at the PSP. It makes no call, so neither a breaker nor a PSP that is no longer configured
+ * holds it up.
+ */
+export function createAttemptResolver(
+  { database, settlement, log, idle_poll_ms }: { database: Database; settlement: Settlement; log: Logger; idle_poll_ms: number },
+): WorkLoop {
+  return new WorkLoop({
+    name: "attempt_resolution", log, idle_poll_ms,
+    run: async () => {
+      const due = await selectDueResolutions(database, batch_attempts_max);
+      const results = await Promise.allSettled(due.map((attempt) => settle(settlement, attempt)));
+      const failed = due.filter(({ attempt_id }, index) => {
+        const result = results[index];
+        if (result?.status !== "rejected") return false;
+        log.error({ err: result.reason as unknown, attempt_id }, "a resolution could not be settled");
+        return true;
+      });
+      if (failed.length > 0) await postponeResolutions(database, failed.map(({ attempt_id }) => attempt_id), postponed_seconds);
+      return due.length === batch_attempts_max ? due.length : 0;
+    },
+  });
+}
+
+function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {
+  if (attempt.resolved_by === null) throw new Error(`nobody has resolved the attempt ${attempt.attempt_id}`);
+  return settlement.settle({
+    payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome: outcomeOf(attempt),
+    actor: attempt.resolved_by, is_first_send: false, is_resolution: true, is_inquiry: false, psp_call_ms: null, job: null,
+    modification_job: null, is_answer_to_modification: false, message_id: null,
+  });
+}
+
+/** A resolution as the PSP would have told it. */
+function outcomeOf({ resolved_as, resolution_reference, resolution_note, amount_minor, currency }: AttemptRow): PspOutcome {
+  const money = { amount_minor, currency: toCurrencyCode(currency) };
+  if (resolved_as === "succeeded" && resolution_reference !== null) {
+    return { kind: "succeeded", psp_reference: resolution_reference, charged: money };
+  }
+  if (resolved_as === "authorized" && resolution_reference !== null) {
+    const captured = { ...money, amount_minor: 0n };
+    return { kind: "authorized", psp_reference: resolution_reference, authorized: money, captured, expires_at: null };
+  }
+  const failure = { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" } as const;
+  return { kind: "declined", psp_reference: resolution_reference, failure };
+}

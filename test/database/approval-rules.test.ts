@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.drop());
+
+let count = 0;
+async function proposed(proposer: string | null = "key_1", subject = `att_${count + 1}`): Promise<string> {
+  const id = `appr_${++count}`;
+  await db.asService(
+    `insert into approvals (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, expires_at)
+     values ($1, 'attempt_resolution', $2, '{"a":"1"}', sha256('{"a":"1"}'), 'who', $3, now() + interval '1 hour')`,
+    [id, subject, proposer]);
+  return id;
+}
+
+const decide = (id: string, state: string, key: string | null): Promise<unknown[]> => db.asService(
+  "update approvals set state = $2, decided_by = 'decider', approver_key_id = $3, decided_at = now() where approval_id = $1 returning state", [id, state, key]);
+const planted = (id: string, change: string): Promise<unknown[]> =>
+  db.asOwner(`update approvals set ${change} where approval_id = '${id}'`);
+
+describe("an approval", () => {
+  test("is given by another key than the one that proposed it", async () => {
+    const id = await proposed("key_1");
+    await expect(decide(id, "approved", "key_1")).rejects.toMatchObject({ constraint: "approvals_two_keys_check" });
+    expect(await decide(id, "approved", "key_2")).toEqual([{ state: "approved" }]);
+  });
+
+  test("is given by a key, also when the command line proposed it", async () => {
+    const id = await proposed(null);
+    await expect(decide(id, "approved", null)).rejects.toMatchObject({ constraint: "approvals_two_keys_check" });
+    expect(await decide(id, "approved", "key_2")).toEqual([{ state: "approved" }]);
+  });
+
+  test("is not given after its time", async () => {
+    const id = await proposed();
+    await db.asOwner(`begin; set local session_replication_role = replica;
+      update approvals set created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour' where approval_id = '${id}'; commit`);
+    await expect(decide(id, "approved", "key_2")).rejects.toMatchObject({ constraint: "approvals_in_time_check" });
+    expect(await decide(id, "expired", null)).toEqual([{ state: "expired" }]);
+  });
+
+  test("is decided once, whatever the owner tries", async () => {
+    const id = await proposed();
+    await decide(id, "rejected", null);
+    await expect(decide(id, "approved", "key_2")).rejects.toMatchObject({ code: "PL002" });
+    await expect(planted(id, "state = 'open', decided_at = null")).rejects.toMatchObject({ code: "PL002" });
+    await expect(db.asOwner("delete from approvals where approval_id = $1", [id])).rejects.toMatchObject({ code: "PL002" });
+  });
+
+  test("is of what was proposed: neither the content, its subject nor its proposer can be changed", async () => {
+    const id = await proposed();
+    for (const change of ["content = '{}', content_hash = sha256('{}')", "subject_id = 'att_other'", "proposer_key_id = 'key_9'", "expires_at = now() + interval '9 days'"]) {
+      await expect(planted(id, change)).rejects.toMatchObject({ code: "PL002" });
+    }
+    await expect(db.asService("update approvals set content = '{}' where approval_id = $1", [id])).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("has the hash of its content", async () => {
+    await expect(db.asService(
+      `insert into approvals (approval_id, kind, subject_id, content, content_hash, proposed_by, expires_at)
+       values ('appr_hash', 'attempt_resolution', 'att_hash', '{"a":"1"}', sha256('{"a":"2"}'), 'who', now() + interval '1 hour')`))
+      .rejects.toMatchObject({ constraint: "approvals_hash_check" });
+  });
+
+  test("is open once for a subject, and cannot be stored as decided", async () => {
+    await proposed("key_1", "att_twice");
+    await expect(proposed("key_2", "att_twice")).rejects.toMatchObject({ constraint: "approvals_one_open" });
+    await expect(db.asService(
+      `insert into approvals (approval_id, kind, subject_id, content, content_hash, proposed_by, expires_at, state, decided_at, approver_key_id)
+       values ('appr_done', 'attempt_resolution', 'att_done', '{}', sha256('{}'), 'who', now() + interval '1 hour', 'approved', now(), 'key_2')`))
+      .rejects.toMatchObject({ code: "42501" });
+  });
+});
