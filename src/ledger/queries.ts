@@ -33,19 +33,23 @@ export type AccountRow = {
   readonly updated_at: Timestamp;
 };
 
-export type AccountFilter = { readonly owner_or_code?: string; readonly currency?: string; readonly before_account_id?: bigint; readonly limit: number };
+/** By owner or by code: an owner may be named like an account code, so one value is never compared with both. */
+type AccountName = { readonly owner_id?: string; readonly code?: string };
+
+export type AccountFilter = AccountName & { readonly currency?: string; readonly before_account_id?: bigint; readonly limit: number };
 
 /** Newest first. */
 export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<AccountRow[]> {
   return db.query<AccountRow>(
     `select account_id, code, kind, currency::text, owner_id, balance_minor, version, floor_minor, created_at, updated_at
        from ledger_accounts
-      where ($1::text is null or code = $1 or owner_id = $1)
-        and ($2::text is null or currency = $2)
-        and ($3::bigint is null or account_id < $3)
+      where ($1::text is null or owner_id = $1)
+        and ($2::text is null or code = $2)
+        and ($3::text is null or currency = $3)
+        and ($4::bigint is null or account_id < $4)
       order by account_id desc
-      limit $4`,
-    [filter.owner_or_code ?? null, filter.currency ?? null, filter.before_account_id ?? null, filter.limit],
+      limit $5`,
+    [filter.owner_id ?? null, filter.code ?? null, filter.currency ?? null, filter.before_account_id ?? null, filter.limit],
   );
 }
 
@@ -68,9 +72,9 @@ export type EntryRow = {
 const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
   owner_id, source, description, created_at, effective_at`;
 
-export type EntryFilter = {
-  readonly owner_or_code?: string;
-  readonly transaction?: string;
+export type EntryFilter = AccountName & {
+  readonly transaction_id?: bigint;
+  readonly source?: string;
   readonly currency?: string;
   readonly created_from?: Timestamp;
   readonly created_until?: Timestamp;
@@ -78,24 +82,23 @@ export type EntryFilter = {
   readonly limit: number;
 };
 
-/** Newest transaction first. `transaction` is a transaction id, a source, or a captured order's id. */
+/** Newest transaction first. */
 export function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
   return db.query<EntryRow>(
     `select ${entryColumns}
        from ledger_entry_lines
-      where ($1::text is null or account_id in (select a.account_id from ledger_accounts a where a.code = $1 or a.owner_id = $1))
-        and ($2::text is null or transaction_id in (
-              select t.transaction_id from ledger_transactions t
-               where t.source = $2 or t.source = 'order:' || $2 || ':captured'
-                  or t.transaction_id = case when $2 ~ '^[0-9]{1,18}$' then $2::bigint end))
-        and ($3::text is null or currency = $3)
-        and ($4::timestamptz is null or created_at >= $4)
-        and ($5::timestamptz is null or created_at < $5)
-        and ($6::bigint is null or (transaction_id, account_id, account_version) < ($6, $7::bigint, $8::bigint))
+      where ($1::text is null or account_id in (select a.account_id from ledger_accounts a where a.owner_id = $1))
+        and ($2::text is null or account_id in (select a.account_id from ledger_accounts a where a.code = $2))
+        and ($3::bigint is null or transaction_id = $3)
+        and ($4::text is null or transaction_id = (select t.transaction_id from ledger_transactions t where t.source = $4))
+        and ($5::text is null or currency = $5)
+        and ($6::timestamptz is null or created_at >= $6)
+        and ($7::timestamptz is null or created_at < $7)
+        and ($8::bigint is null or (transaction_id, account_id, account_version) < ($8, $9::bigint, $10::bigint))
       order by transaction_id desc, account_id desc, account_version desc
-      limit $9`,
+      limit $11`,
     [
-      filter.owner_or_code ?? null, filter.transaction ?? null, filter.currency ?? null,
+      filter.owner_id ?? null, filter.code ?? null, filter.transaction_id ?? null, filter.source ?? null, filter.currency ?? null,
       filter.created_from ?? null, filter.created_until ?? null,
       filter.before?.transaction_id ?? null, filter.before?.account_id ?? null, filter.before?.account_version ?? null,
       filter.limit,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
 import type { EntryFilter, EntryRow } from "./ledger.ts";
-import { entryIdOf, entryKeyOf, postAll, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance } from "./ledger.ts";
+import { entryIdOf, entryKeyOf, postAll, selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance } from "./ledger.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -77,7 +77,7 @@ test("a statement shows an account's entries in order with the balance after eac
 
 test("an entry is found again by its public id", async () => {
   await db.database.transaction((tx) => postAll(tx, [transfer("identified", account("identified:cash"), purse("identified"), 5n)]));
-  const entries = await selectEntries(db.database, { transaction: "identified", limit: 10 });
+  const entries = await selectEntries(db.database, { source: "identified", limit: 10 });
   expect(entries).toHaveLength(2);
   for (const entry of entries) {
     const key = entryKeyOf(entryIdOf(entry));
@@ -89,7 +89,7 @@ test("an entry is found again by its public id", async () => {
 const found = async (filter: Partial<EntryFilter>): Promise<string[]> =>
   (await selectEntries(db.database, { limit: 100, ...filter })).map((row) => `${row.source} ${row.code}`);
 
-test("entries are found by owner, account, transaction, source, captured order and currency", async () => {
+test("entries are found by owner, account, transaction, source and currency", async () => {
   const owned = (currency = usd) => ({ ...purse("seller:owned:pending", currency), owner_id: "owned" });
   await db.database.transaction((tx) => postAll(tx, [
     transfer("order:o-1:captured", account("filter:cash"), owned(), 5n),
@@ -97,19 +97,31 @@ test("entries are found by owner, account, transaction, source, captured order a
     transfer("order:o-10:captured", account("filter:cash", { currency: eur }), owned(eur), 5n),
   ]));
   const captured = ["order:o-1:captured filter:cash", "order:o-1:captured seller:owned:pending"];
-  expect((await found({ transaction: "order:o-1:captured" })).toSorted()).toEqual(captured);
-  expect((await found({ transaction: "o-1" })).toSorted()).toEqual(captured);
-  expect(await found({ owner_or_code: "owned", currency: "EUR" })).toEqual(["order:o-10:captured seller:owned:pending"]);
-  expect(await found({ owner_or_code: "owned" })).toHaveLength(3);
-  expect(await found({ owner_or_code: "filter:cash", transaction: "o-10" })).toHaveLength(1);
-  const [row] = await selectEntries(db.database, { transaction: "o-10", limit: 1 });
-  expect((await found({ transaction: String(row?.transaction_id) })).every((line) => line.startsWith("order:o-10:"))).toBe(true);
+  expect((await found({ source: "order:o-1:captured" })).toSorted()).toEqual(captured);
+  expect(await found({ owner_id: "owned", currency: "EUR" })).toEqual(["order:o-10:captured seller:owned:pending"]);
+  expect(await found({ owner_id: "owned" })).toHaveLength(3);
+  expect(await found({ code: "filter:cash", source: "order:o-10:captured" })).toHaveLength(1);
+  const [row] = await selectEntries(db.database, { source: "order:o-10:captured", limit: 1 });
+  const ofTransaction = await found(row === undefined ? {} : { transaction_id: row.transaction_id });
+  expect(ofTransaction).toHaveLength(2);
+  expect(ofTransaction.every((line) => line.startsWith("order:o-10:"))).toBe(true);
 });
 
-test("an order id is taken literally, whatever characters it has", async () => {
+test("an owner named like an account code is not mixed up with that account", async () => {
+  const named = "psp:stripe:clearing";
+  const clearing = account(named);
+  const seller = { ...purse(`seller:${named}:pending`), owner_id: named };
+  await db.database.transaction((tx) => postAll(tx, [transfer("named:1", clearing, purse("named:other"), 70n), transfer("named:2", clearing, seller, 5n)]));
+  expect((await found({ code: named })).toSorted()).toEqual([`named:1 ${named}`, `named:2 ${named}`]);
+  expect(await found({ owner_id: named })).toEqual([`named:2 seller:${named}:pending`]);
+  expect(await selectAccounts(db.database, { code: named, limit: 9 })).toMatchObject([{ code: named, owner_id: null, balance_minor: 75n }]);
+  expect(await selectAccounts(db.database, { owner_id: named, limit: 9 })).toMatchObject([{ code: seller.code, balance_minor: -5n }]);
+});
+
+test("a source is taken literally, whatever characters it has", async () => {
   const ids = ["p%q", "pxq", "p_q", "p\\q", "pq", "p'q"];
   await db.database.transaction((tx) => postAll(tx, ids.map((id) => transfer(`order:${id}:captured`, account("literal:cash"), purse("literal"), 1n))));
-  for (const id of ids) expect([id, await found({ transaction: id, owner_or_code: "literal" })]).toEqual([id, [`order:${id}:captured literal`]]);
+  for (const id of ids) expect([id, await found({ source: `order:${id}:captured`, code: "literal" })]).toEqual([id, [`order:${id}:captured literal`]]);
 });
 
 test("pages of entries, newest first, meet every entry once", async () => {

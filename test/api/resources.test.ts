@@ -121,11 +121,41 @@ describe("wallets and ledger (R266, R267)", () => {
     for (const entry of data) expect((await stack.call("GET", `/ledger/${String(entry["entry_id"])}`)).json).toEqual(entry);
   });
 
-  test("the filter account_id takes an owner or an account code", async () => {
-    for (const name of ["seller_bob", "seller:seller_bob:pending"]) {
-      const { data } = await list(`/ledger?account_id=${name}`);
-      expect(data.map((entry) => [entry["account"], entry["credit"]])).toEqual([["seller:seller_bob:pending", "29.99"]]);
+  test("the filter account_id takes an owner, account an account code, and neither takes the other", async () => {
+    for (const filter of ["account_id=seller_bob", "account=seller:seller_bob:pending", "account_id=seller_bob&account=seller:seller_bob:pending"]) {
+      const { data } = await list(`/ledger?${filter}`);
+      expect(data.map((entry) => [entry["account"], entry["credit"]]), filter).toEqual([["seller:seller_bob:pending", "29.99"]]);
+      expect(await list(`/ledger/accounts?${filter}`), filter).toMatchObject({ data: [{ account: "seller:seller_bob:pending", balance: "29.99" }] });
     }
+    for (const filter of ["account_id=seller:seller_bob:pending", "account=seller_bob"]) {
+      expect((await list(`/ledger?${filter}`)).data, filter).toEqual([]);
+      expect((await list(`/ledger/accounts?${filter}`)).data, filter).toEqual([]);
+    }
+  });
+
+  test("a seller named like an account code falsifies neither that account nor its own", async () => {
+    const name = "psp:stripe:clearing";
+    const balance = async (account: string): Promise<unknown> =>
+      (await stack.call("GET", `/ledger/accounts/${encodeURIComponent(account)}/balance?currency=USD`)).json;
+    const before = await balance(name) as { balance: string };
+    const { order_ids: [id] } = await acceptCheckout(stack, {}, [{ seller_account: name, amount: "5.00" }]);
+    await orderIn(stack, id, "SUCCESS");
+    expect(await balance(name)).toMatchObject({ account: name, balance: (Number(before.balance) + 5).toFixed(2) });
+    expect(await balance(`seller:${name}:pending`)).toMatchObject({ balance: "5.00" });
+    expect(await list(`/ledger/accounts?account=${name}`)).toMatchObject({ data: [{ account: name, account_id: null }] });
+    expect(await list(`/ledger/accounts?account_id=${name}`)).toMatchObject({ data: [{ account: `seller:${name}:pending`, account_id: name }] });
+    expect(await list(`/ledger?account_id=${name}`)).toMatchObject({ data: [{ account: `seller:${name}:pending`, credit: "5.00" }] });
+    expect((await stack.call("GET", `/wallets/${name}`)).json).toMatchObject({ account_id: name, balances: [{ pending: "5.00" }] });
+  });
+
+  test("an order named like a transaction's number is not mixed up with that transaction", async () => {
+    const [entry] = (await list(`/ledger?transaction_id=${paid.order_ids[0]}`)).data;
+    const number = String(entry?.["transaction_id"]);
+    const { order_ids: [id] } = await acceptCheckout(stack, {}, [{ payment_order_id: number, amount: "1.00", seller_account: "seller_number" }]);
+    await orderIn(stack, id, "SUCCESS");
+    const sources = async (filter: string): Promise<unknown[]> => (await list(`/ledger?${filter}`)).data.map((one) => one["source"]);
+    expect(new Set(await sources(`transaction_id=${number}`))).toEqual(new Set([`order:${paid.order_ids[0]}:captured`]));
+    expect(new Set(await sources(`source=order:${number}:captured`))).toEqual(new Set([`order:${number}:captured`]));
   });
 
   test("the filter transaction_id gives this order's entries and no other's", async () => {

@@ -8,10 +8,28 @@ import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
 import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
-const text = Type.Optional(Type.String({ minLength: 1, maxLength: 400 }));
 const time = Type.Optional(Type.String({ format: "date-time" }));
 const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));
 const closed = { additionalProperties: false } as const;
+
+/** An owner may be named like an account code, and an order like a transaction: each filter compares with one thing. */
+const name = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }));
+const accountQuery = {
+  account_id: name("An account's owner, such as a seller."),
+  account: name("An account code, such as seller:seller_bob:pending."),
+};
+const transactionQuery = {
+  transaction_id: name("A transaction's id if it is a number, otherwise the id of an order that was captured at once."),
+  source: name("What a transaction was posted for, such as order:order-1:captured."),
+};
+
+function accountFilter({ account_id, account }: { account_id?: string; account?: string }) {
+  return { ...(account_id === undefined ? {} : { owner_id: account_id }), ...(account === undefined ? {} : { code: account }) };
+}
+
+function transactionFilter(text: string): { transaction_id: bigint } | { source: string } {
+  return /^[0-9]{1,18}$/.test(text) ? { transaction_id: BigInt(text) } : { source: `order:${text}:captured` };
+}
 
 export function registerLedgerRoutes(app: App, { database, settings }: HttpContext): void {
   const keyOf = (list: string): string => cursorKey(settings.secret_key, list);
@@ -21,8 +39,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     schema: {
       operationId: "listLedgerEntries",
       summary: "Ledger entries, newest first",
-      description: "`account_id` takes an owner or an account code; `transaction_id` a transaction id, its source, or an order id.",
-      querystring: Type.Object({ ...pageQuery, account_id: text, transaction_id: text, currency, "created_at[gte]": time, "created_at[lt]": time }, closed),
+      querystring: Type.Object({ ...pageQuery, ...accountQuery, ...transactionQuery, currency, "created_at[gte]": time, "created_at[lt]": time }, closed),
       response: { 200: listOf(LedgerEntry), ...problemResponses },
     },
   }, async (request) => {
@@ -30,8 +47,9 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     const limit = query.limit ?? 25;
     const [transaction_id, account_id, account_version] = positionOf(query.cursor, keyOf("ledger"));
     const rows = await selectEntries(database, {
-      ...(query.account_id === undefined ? {} : { owner_or_code: query.account_id }),
-      ...(query.transaction_id === undefined ? {} : { transaction: query.transaction_id }),
+      ...accountFilter(query),
+      ...(query.transaction_id === undefined ? {} : transactionFilter(query.transaction_id)),
+      ...(query.source === undefined ? {} : { source: query.source }),
       ...(query.currency === undefined ? {} : { currency: query.currency }),
       ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
       ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),
@@ -48,14 +66,14 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     schema: {
       operationId: "listLedgerAccounts",
       summary: "Ledger accounts, newest first",
-      querystring: Type.Object({ ...pageQuery, account_id: text, currency }, closed),
+      querystring: Type.Object({ ...pageQuery, ...accountQuery, currency }, closed),
       response: { 200: listOf(LedgerAccount), ...problemResponses },
     },
   }, async (request) => {
-    const { limit = 25, cursor, account_id, currency: wanted } = request.query;
+    const { limit = 25, cursor, currency: wanted } = request.query;
     const [before] = positionOf(cursor, keyOf("ledger/accounts"));
     const rows = await selectAccounts(database, {
-      ...(account_id === undefined ? {} : { owner_or_code: account_id }),
+      ...accountFilter(request.query),
       ...(wanted === undefined ? {} : { currency: wanted }),
       ...(before === undefined ? {} : { before_account_id: BigInt(before) }),
       limit: limit + 1,
@@ -83,7 +101,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     const { account } = request.params;
     const { at = null, currency: wanted } = request.query;
     const basis = request.query.basis === "effective" ? "effective" : "recorded";
-    const [found] = await selectAccounts(database, { owner_or_code: account, currency: wanted, limit: 1 });
+    const [found] = await selectAccounts(database, { code: account, currency: wanted, limit: 1 });
     const balance_minor = await selectBalance(database, { code: account, currency: wanted }, at, basis);
     if (balance_minor === undefined || found === undefined) throw new AppError("not_found", `There is no ledger account ${account} in ${wanted}.`, { param: "account" });
     return balanceView(found, balance_minor, at, basis);
