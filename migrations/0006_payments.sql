@@ -242,6 +242,12 @@ create table payment_attempts (
   currency currency_code not null,
   status payment_attempt_status not null default 'executing',
   inquiry_count integer not null default 0 check (inquiry_count >= 0),
+  -- Raised whenever a process takes the attempt up: a failure to send that an earlier one reports late proves nothing.
+  epoch integer not null default 1 check (epoch > 0),
+  -- When a process last took it up that may have sent a request under its key.
+  sent_at timestamptz not null default now(),
+  -- The PSP keeps a server error under the key, so sending the request again tells nothing more.
+  has_stored_failure boolean not null default false,
   -- How long the last call to the PSP took; null before its first answer.
   psp_call_ms real check (psp_call_ms >= 0),
   failure_class text check (length(failure_class) between 1 and 64),
@@ -312,6 +318,11 @@ create table payment_modifications (
   -- The idempotency key at the PSP: another one only after the PSP surely did nothing under the last.
   key_number integer not null default 1 check (key_number > 0),
   psp_key text not null generated always as (modification_id || '-' || key_number) stored,
+  -- As of an attempt; `key_sent_at` is when this key was first used.
+  epoch integer not null default 0 check (epoch >= 0),
+  key_sent_at timestamptz,
+  sent_at timestamptz,
+  has_stored_failure boolean not null default false,
   psp_reference text check (length(psp_reference) between 1 and 255),
   inquiry_count integer not null default 0 check (inquiry_count >= 0),
   failure_class text check (length(failure_class) between 1 and 64),
@@ -377,11 +388,11 @@ grant update (
   status, status_cause, status_actor, attempt_id, card_token, psp_token, psp_nonce, wallet_updated, ledger_updated,
   captured_minor, capturing_minor, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
-grant update (psp_reference, status, inquiry_count, psp_call_ms, failure_class, failure_code, failure_message,
+grant update (psp_reference, status, inquiry_count, epoch, sent_at, has_stored_failure, psp_call_ms, failure_class, failure_code, failure_message,
   page_token, page_url, authorization_expires_at, authorization_ended_as,
   resolved_as, resolution_reference, resolution_note, resolved_by, resolution_due_at, updated_at)
   on payment_attempts to pacioli_service;
-grant update (void_cause, status, key_number, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
+grant update (void_cause, status, key_number, epoch, key_sent_at, sent_at, has_stored_failure, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
   resolved_as, resolved_by, resolution_note, updated_at) on payment_modifications to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;

@@ -4,6 +4,19 @@
 -- key whatever the statistics of a growing table say: as plain statements, planned anew for each
 -- batch, they took 6 to 8 ms for a handful of orders. They run with the caller's rights.
 
+-- What a call may do about something that was sent before. The key is used again while the PSP surely remembers it
+-- and has no server error stored under it. After that the PSP is only asked; "nothing there" is believed once nothing
+-- was sent for the quiet time, for a PSP may carry out later what it answered with a server error.
+create function payments_turn(
+  p_key_sent_at timestamptz, p_sent_at timestamptz, p_has_stored_failure boolean, p_key_seconds double precision, p_quiet_seconds double precision
+) returns text language sql stable as $$
+  select case
+    when not p_has_stored_failure and p_key_sent_at > now() - p_key_seconds * interval '1 second' then 'ask_then_send'
+    when p_sent_at < now() - p_quiet_seconds * interval '1 second' then 'ask_for_proof'
+    else 'ask_only'
+  end
+$$;
+
 -- 1. Stores checkouts, their orders, their events, and the attempts of the orders that start at once.
 -- A row that another transaction stored first is a unique violation.
 create function payments_take_checkouts(p_events json, p_orders json, p_attempts json) returns void
@@ -111,10 +124,11 @@ returns table (
   payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
   captured_minor bigint, capturing_minor bigint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
-  inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
+  epoch integer, inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
   resolved_as text, resolution_reference text,
   modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
-  modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_inquiry_count integer
+  modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_epoch integer,
+  modification_inquiry_count integer
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -126,9 +140,9 @@ begin
   select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status, o.status_cause,
          o.captured_minor, o.capturing_minor,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
-         a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
+         a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
          a.resolved_as, a.resolution_reference,
-         m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.inquiry_count
+         m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count
     from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
     join payment_attempts a on a.attempt_id = n.attempt_id
@@ -151,11 +165,12 @@ begin
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, is_paid boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
-            psp_token text, page_token text, page_url text, authorization_expires_at timestamptz)
+            psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
            inquiry_count = a.inquiry_count + s.is_inquired::integer,
+           has_stored_failure = a.has_stored_failure or s.has_stored_failure,
            psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms), page_token = coalesce(s.page_token, a.page_token),
            page_url = coalesce(s.page_url, a.page_url),
            authorization_expires_at = coalesce(s.authorization_expires_at, a.authorization_expires_at),
@@ -240,7 +255,8 @@ begin
   with changed as (
     update payment_modifications m
        set status = s.status, psp_reference = coalesce(s.psp_reference, m.psp_reference),
-           key_number = m.key_number + s.is_new_key::integer, inquiry_count = m.inquiry_count + s.is_inquired::integer,
+           key_number = m.key_number + s.is_new_key::integer,
+           has_stored_failure = not s.is_new_key and (m.has_stored_failure or s.has_stored_failure), inquiry_count = m.inquiry_count + s.is_inquired::integer,
            failure_class = s.failure_class, failure_code = s.failure_code, failure_message = left(s.failure_message, 500),
            leased_until = null, updated_at = now(),
            -- A PSP that surely did nothing, and is asked anew, has the word.
@@ -250,7 +266,7 @@ begin
            due_at = now() + case when m.resolved_as is null then coalesce(s.retry_delay_seconds, 0) else 0 end * interval '1 second'
       from json_to_recordset(p_settled)
            as s (modification_id text, status payment_modification_status, psp_reference text, is_new_key boolean,
-                 is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
+                 has_stored_failure boolean, is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
       join payment_modifications before on before.modification_id = s.modification_id
      where m.modification_id = s.modification_id
     returning before.status in ('succeeded', 'failed') as was_decided, m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
@@ -270,6 +286,7 @@ $$;
 
 revoke execute on all functions in schema public from public;
 grant execute on function
+  payments_turn(timestamptz, timestamptz, boolean, double precision, double precision),
   payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
   payments_lock_for_settlement(text[], text[], text[]), payments_settle(json),
   payments_lock_for_modification(text[]), payments_settle_modifications(json)

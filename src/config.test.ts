@@ -25,7 +25,7 @@ test("an empty environment is enough in development", () => {
   const config = loadConfig("development", {});
   expect(config).toMatchObject({ port: 8_000, host: "127.0.0.1", api_key: "sk_dev", database_url: undefined });
   expect(config.payments).toMatchObject({
-    idempotency_hours: 24, retry_attempts_max: 5, retry_backoff_base: 2, commission_basis_points: 0n, lease_seconds: 30,
+    idempotency_hours: 24, retry_attempts_max: 5, retry_backoff_base: 2, commission_basis_points: 0n, lease_seconds: 60, unknown_quiet_seconds: 90_000,
   });
   expect(config.psp).toMatchObject({ breaker_failures: 5, breaker_open_seconds: 60 });
 });
@@ -90,9 +90,22 @@ test("risk limits are read in the currency's own precision", () => {
 });
 
 test("a lease that could end during a PSP call is refused", () => {
-  const faults = faultsOf("development", { JOB_LEASE_SECONDS: "10", PSP_TIMEOUT_SECONDS: "10" });
+  // Held for half the lease, then an inquiry and a charge: 20 + 2 × 10 is not less than 40.
+  const faults = faultsOf("development", { JOB_LEASE_SECONDS: "40", PSP_TIMEOUT_SECONDS: "10" });
   expect(faults).toEqual([expect.stringMatching(/^JOB_LEASE_SECONDS: .*PSP_TIMEOUT_SECONDS/)]);
-  expect(faultsOf("development", { JOB_LEASE_SECONDS: "11", PSP_TIMEOUT_SECONDS: "10" })).toEqual([]);
+  expect(faultsOf("development", { JOB_LEASE_SECONDS: "41", PSP_TIMEOUT_SECONDS: "10" })).toEqual([]);
+});
+
+test("in production no quiet time is so short that a charge that the PSP carries out late is made twice", () => {
+  const quiet = (seconds: string): Record<string, string> => ({ ...production, PSP_UNKNOWN_QUIET_SECONDS: seconds });
+  expect(faultsOf("production", quiet("86399"))).toEqual([expect.stringMatching(/^PSP_UNKNOWN_QUIET_SECONDS: .*86400/)]);
+  expect(faultsOf("production", quiet("86400"))).toEqual([]);
+  expect(faultsOf("development", { PSP_UNKNOWN_QUIET_SECONDS: "1" })).toEqual([]);
+});
+
+test("a process can be told to freeze at a point in development only", () => {
+  expect(faultsOf("production", { ...production, FREEZE_POINT: "after_claim:1" })).toEqual([expect.stringMatching(/^FREEZE_POINT: /)]);
+  expect(faultsOf("development", { FREEZE_POINT: "nowhere:1" })).toEqual([expect.stringMatching(/^FREEZE_POINT: /)]);
 });
 
 test("without PSP_ACCOUNTS the settings of Stripe make one account, which takes every order", () => {
@@ -201,7 +214,7 @@ describe("several PSPs", () => {
   });
 
   test("the lease is longer than every account's timeout", () => {
-    const faults = faultsOf("development", { ...withAccounts(eu, { ...adyen, timeout_seconds: 30 }, { ...eu, name: "slow", timeout_seconds: 45 }), JOB_LEASE_SECONDS: "30" });
+    const faults = faultsOf("development", { ...withAccounts(eu, { ...adyen, timeout_seconds: 30 }, { ...eu, name: "slow", timeout_seconds: 45 }), JOB_LEASE_SECONDS: "120" });
     expect(faults).toEqual([expect.stringMatching(/^JOB_LEASE_SECONDS: .*adyen-1/), expect.stringMatching(/^JOB_LEASE_SECONDS: .*slow/)]);
   });
 });

@@ -126,7 +126,8 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
     commission_basis_points: BigInt(read.number("COMMISSION_BASIS_POINTS", 0, { min: 0, max: 10_000 })),
     psp_concurrency: read.number("PSP_CONCURRENCY", 64, { min: 1, max: 1_000 }),
     idle_poll_ms: read.number("IDLE_POLL_MS", 200, { min: 10, max: 60_000 }),
-    lease_seconds: read.number("JOB_LEASE_SECONDS", 30, { min: 2, max: 3_600 }),
+    lease_seconds: read.number("JOB_LEASE_SECONDS", 60, { min: 2, max: 3_600 }),
+    unknown_quiet_seconds: read.number("PSP_UNKNOWN_QUIET_SECONDS", 90_000, { min: 1, max: 2_592_000 }),
     overdue_seconds: read.number("OVERDUE_SECONDS", 600, { min: 1, max: 86_400 }),
     monitor_seconds: read.number("MONITOR_SECONDS", 60, { min: 1, max: 3_600 }),
     page_seconds: read.number("HOSTED_PAGE_SECONDS", 3_600, { min: 2, max: 86_000 }),
@@ -235,25 +236,37 @@ function check(read: SettingsReader, config: Config): void {
   const isProduction = config.mode === "production";
   if (isProduction && config.secret_key.length < 32) read.faults.push("SECRET_KEY: set at least 32 random characters");
   if (isProduction && config.database_url === undefined) read.faults.push("DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL");
+  if (isProduction && config.payments.unknown_quiet_seconds < 86_400) {
+    read.faults.push("PSP_UNKNOWN_QUIET_SECONDS: set at least 86400, or a charge that the PSP carries out late is made a second time");
+  }
   if (isProduction && config.api_key === "sk_dev") read.faults.push("PACIOLI_API_KEY: sk_dev is for development only");
   if (isProduction && config.psp.accounts[0].secret_key === key_not_configured) read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
   for (const { name, timeout_seconds } of config.psp.accounts) {
-    if (config.payments.lease_seconds > timeout_seconds) continue;
-    read.faults.push(`JOB_LEASE_SECONDS: must be longer than ${timeout_seconds} s (PSP_TIMEOUT_SECONDS, or timeout_seconds of ${name}), or a call under way is taken for dead`);
+    // An attempt may be held for half a lease before its turn, which may be an inquiry and then a charge.
+    const { lease_seconds } = config.payments;
+    if (lease_seconds / 2 + 2 * timeout_seconds < lease_seconds) continue;
+    read.faults.push(`JOB_LEASE_SECONDS: must be longer than ${4 * timeout_seconds} s, four times PSP_TIMEOUT_SECONDS or the `
+      + `timeout_seconds of ${name}, or a call under way is taken for dead`);
   }
 }
 
-/** `CRASH_POINT=after_psp_call:3` kills the process there, for tests; refused in production. */
+/** `CRASH_POINT=after_psp_call:3` kills the process there, FREEZE_POINT stops it, for tests; refused in production. */
 function armFromEnvironment(read: SettingsReader, mode: Mode): void {
-  const text = read.text("CRASH_POINT");
+  arm(read, mode, { setting: "CRASH_POINT", text: read.text("CRASH_POINT"), signal: "SIGKILL" });
+  arm(read, mode, { setting: "FREEZE_POINT", text: read.text("FREEZE_POINT"), signal: "SIGSTOP" });
+}
+
+type ArmedPoint = { readonly setting: string; readonly text: string | undefined; readonly signal: "SIGKILL" | "SIGSTOP" };
+
+function arm(read: SettingsReader, mode: Mode, { setting, text, signal }: ArmedPoint): void {
   if (text === undefined) return;
   const [wanted, passings = "1"] = text.split(":");
   const name = crashPointNames.find((known) => known === wanted);
   if (mode === "production" || name === undefined || !/^\d+$/.test(passings)) {
-    read.faults.push(`CRASH_POINT: "${text}" is not a crash point, or this is production`);
+    read.faults.push(`${setting}: "${text}" is not a crash point, or this is production`);
     return;
   }
-  armCrashPoint(name, Number(passings));
+  armCrashPoint(name, Number(passings), signal);
 }
 
 /** What a child process of ours gets of our environment. */

@@ -1,4 +1,4 @@
-import { chargeId } from "./ids.ts";
+import { chargeId, newStem } from "./ids.ts";
 import type { ChargeDecision } from "./faults.ts";
 import { transportOf } from "./fault-names.ts";
 import type { ChosenMethod } from "./intent-params.ts";
@@ -26,11 +26,18 @@ export interface Confirmation {
   expand: readonly string[];
   /** Events the same request caused before the confirmation. */
   earlier: readonly EventType[];
+  /** How long a fault lets the charge wait that is answered with a 500 and made all the same. */
+  roll_forward_seconds: number;
 }
 
 /** The plan of a request that breaks down with these writes done: the client and the key learn of a 500 only. */
 export function crashedPlan(writes: Writes): Plan {
   return { status: 500, answer: { kind: "body", body: serverError().body() }, writes, transport: "normal" };
+}
+
+/** The plan of a request that breaks down and is carried out later: for now nothing of it is to be seen. */
+export function rolledForwardPlan(writes: Writes, seconds: number, { now_ms }: RequestFacts): Plan {
+  return crashedPlan({ rolled_forward: { id: newStem(now_ms), due_at: now_ms / 1_000 + seconds, writes } });
 }
 
 function newCharge(intent: IntentRecord, method: ChosenMethod, facts: RequestFacts): ChargeRecord {
@@ -128,6 +135,7 @@ export function planConfirmation(confirmation: Confirmation, facts: RequestFacts
   const writes = writesOf(confirmation, outcome, facts);
   const all: Writes = { ...writes, events: [...earlier, ...(writes.events ?? [])], ...once };
   if (decision.fault === "500_after_charge") return crashedPlan(all);
+  if (decision.fault === "500_rolled_forward") return rolledForwardPlan(all, confirmation.roll_forward_seconds, facts);
   const transport = transportOf(decision.fault);
   if (outcome.kind === "declined") return { status: 402, answer: { kind: "declined" }, writes: all, transport };
   return { status: 200, answer: intentAnswer(expand), writes: all, transport };

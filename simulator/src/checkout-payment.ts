@@ -102,7 +102,9 @@ function confirmed(
 ): Step {
   const earlier = before.version === 1 ? (["payment_intent.created"] as const) : [];
   const facts = { request_id: "", idempotency_key: null, now_ms: nowMs };
-  const plan = planConfirmation({ before, method, decision, capture_before: null, expand: [], earlier }, facts);
+  const plan = planConfirmation(
+    { before, method, decision, capture_before: null, expand: [], earlier, roll_forward_seconds: 0 }, facts,
+  );
   const { intent, events = [] } = plan.writes;
   const result = resultOf(plan, decision);
   const quiet = (writes: Writes): Plan => ({ ...quietPlan(writes), transport: plan.transport });

@@ -14,6 +14,8 @@ export interface SimulatorConfig {
   session_seconds_min: number;
   /** How long an authorisation may be captured; whole seconds. */
   authorization_seconds: number;
+  /** How long after its 500 a request that the fault `500_rolled_forward` struck is carried out. */
+  roll_forward_seconds: number;
   adyen?: AdyenSettings;
 }
 
@@ -62,6 +64,7 @@ export function readConfig(env: Environment): SimulatorConfig {
     authorization_seconds: Math.floor(
       numberIn(env, "SIMULATOR_AUTHORIZATION_SECONDS", 604_800, 1, 31_536_000, faults),
     ),
+    roll_forward_seconds: numberIn(env, "SIMULATOR_ROLL_FORWARD_SECONDS", 180, 0, 86_400, faults),
     session_seconds_min: numberIn(env, "SIMULATOR_SESSION_SECONDS_MIN", 1_800, 1, 86_400, faults),
     adyen: readAdyenSettings(env, faults),
   };

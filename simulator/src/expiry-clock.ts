@@ -28,6 +28,11 @@ export class ExpiryClock {
     this.#wakeIn(0);
   }
 
+  /** Resolves when everything whose time has come was ended. */
+  async catchUp(): Promise<void> {
+    await this.#endDue();
+  }
+
   /** Something that is stored may end at this Unix time in seconds. */
   notice(expiresAt: number): void {
     this.#wakeIn(expiresAt * 1_000 - Date.now());

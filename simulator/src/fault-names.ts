@@ -4,6 +4,7 @@ export const MODIFICATION_FAULT_NAMES = [
   "timeout_after_charge",
   "500_before",
   "500_after_charge",
+  "500_rolled_forward",
   "disconnect_before_charge",
   "disconnect_after_charge",
   "429",
@@ -38,6 +39,7 @@ export function transportOf(fault: FaultName | undefined): Transport {
       return "slow";
     case "500_before":
     case "500_after_charge":
+    case "500_rolled_forward":
     case "429":
     case "html":
     case "once_500":

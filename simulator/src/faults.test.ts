@@ -51,6 +51,7 @@ test.each([
   ["tok_fault_disconnect_after_charge", PAID, 1, PAID],
   ["tok_fault_500_before", FAILED, 0, FAILED],
   ["tok_fault_500_after_charge", FAILED, 1, FAILED],
+  ["tok_fault_500_rolled_forward", FAILED, 0, FAILED],
   ["tok_fault_once_500", FAILED, 0, FAILED],
   ["tok_fault_429", { status: 429, type: "StripeRateLimitError" }, 0, { status: 429, type: "StripeRateLimitError" }],
   ["tok_fault_html", { status: 502, type: "StripeAPIError" }, 0, { status: 502, type: "StripeAPIError" }],

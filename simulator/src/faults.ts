@@ -49,6 +49,7 @@ export interface ChargeDecision {
 
 const ALL_FAULT_NAMES: readonly FaultName[] = [...FAULT_NAMES, ...PAGE_FAULT_NAMES];
 const PAGE_ONLY: ReadonlySet<FaultName> = new Set(PAGE_FAULT_NAMES);
+const API_ONLY: ReadonlySet<FaultName> = new Set(["500_rolled_forward"]);
 const NO_WEBHOOK_FAULTS: WebhookFaults = { drop_rate: 0, duplicate_rate: 0, delay_ms: 0, reorder: false };
 
 /** The faults set for the whole process; they live in memory and are gone after a restart. */
@@ -70,9 +71,9 @@ export class Faults {
     this.current = mergeFaults(this.current, input);
   }
 
-  /** Takes the next planned fault, if there is one; a charge by the API leaves those of the page alone. */
+  /** Takes the next planned fault, if there is one; the API and the page leave those of the other alone. */
   takeNext(where: "api" | "page"): FaultName | undefined {
-    return take(this.current.next, ({ fault }) => where === "page" || !PAGE_ONLY.has(fault));
+    return take(this.current.next, ({ fault }) => !(where === "page" ? API_ONLY : PAGE_ONLY).has(fault));
   }
 
   /**

@@ -52,6 +52,8 @@ const TABLE = [
   ["disconnect_after_charge", "repeated", true, "stored"],
   ["500_before", FAILED, false, FAILED],
   ["500_after_charge", FAILED, true, FAILED],
+  // Three minutes later; a test of its own looks that far.
+  ["500_rolled_forward", FAILED, false, FAILED],
   ["429", "StripeRateLimitError", false, null],
   ["html", FAILED, false, null],
   ["truncated", FAILED, true, "stored"],

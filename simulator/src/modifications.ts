@@ -1,6 +1,6 @@
 import { endAuthorization } from "./authorization-expiry.ts";
 import { authorizationOf, canceled, captured, isOver, released } from "./authorizations.ts";
-import { crashedPlan, intentAnswer } from "./charging.ts";
+import { crashedPlan, intentAnswer, rolledForwardPlan } from "./charging.ts";
 import { strikesFirst, transportOf, type FaultName } from "./fault-names.ts";
 import { FaultStrike } from "./faults.ts";
 import type { FormMap } from "./form.ts";
@@ -27,6 +27,7 @@ const ONE_CAPTURE_ONLY =
 interface Parts {
   store: Store;
   idempotency: Idempotency;
+  config: { roll_forward_seconds: number };
 }
 
 type Modify = (parts: Parts, id: string, form: FormMap, facts: RequestFacts) => Promise<Plan>;
@@ -94,11 +95,12 @@ const cancelIntent: Modify = async (parts, id, form, facts) => {
 };
 
 /** The plan as a fault leaves it. One that strikes before anything happens is thrown. */
-function struck(plan: Plan, fault: FaultName | undefined): Plan {
+function struck(plan: Plan, fault: FaultName | undefined, seconds: number, facts: RequestFacts): Plan {
   if (fault === undefined) return plan;
   if (strikesFirst(fault)) throw new FaultStrike(fault);
   if (fault === "500_before") return crashedPlan({});
   if (fault === "500_after_charge") return crashedPlan(plan.writes);
+  if (fault === "500_rolled_forward") return rolledForwardPlan(plan.writes, seconds, facts);
   return { ...plan, transport: transportOf(fault) };
 }
 
@@ -112,7 +114,7 @@ function modification(modify: Modify) {
     fault: () => FaultName | undefined,
   ): Promise<Plan> => {
     const plan = await modify(parts, id, form, facts);
-    return plan.status === 200 ? struck(plan, fault()) : plan;
+    return plan.status === 200 ? struck(plan, fault(), parts.config.roll_forward_seconds, facts) : plan;
   };
 }
 

@@ -33,7 +33,7 @@ const METHOD_NEEDED =
 interface Parts {
   store: Store;
   faults: Faults;
-  config: { authorization_seconds: number };
+  config: { authorization_seconds: number; roll_forward_seconds: number };
 }
 
 function chosenMethod({ store }: Parts, form: FormMap, facts: RequestFacts): Promise<ChosenMethod | null> {
@@ -57,7 +57,7 @@ async function confirmPlan(
   const end = Math.floor(facts.now_ms / 1_000) + parts.config.authorization_seconds;
   const plan = planConfirmation({
     before: intent, method, decision, capture_before: intent.capture_method === "manual" ? end : null, expand,
-    earlier: created ? ["payment_intent.created"] : [],
+    earlier: created ? ["payment_intent.created"] : [], roll_forward_seconds: parts.config.roll_forward_seconds,
   }, facts);
   return withShownCharge(parts.store, plan);
 }

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { chargeStem, timePrefix } from "./ids.ts";
 import type {
-  ChargeRecord, EndpointRecord, EventType, IntentRecord, Metadata, PaymentMethodRecord, RequestRow, SessionRecord,
+  ChargeRecord, EndpointRecord, EventType, IntentRecord, Metadata, PaymentMethodRecord, RequestRow, SessionRecord, Writes,
 } from "./records.ts";
 
 type Table = "charges" | "checkout_sessions" | "payment_intents" | "payment_methods";
@@ -170,6 +170,20 @@ export async function nextAuthorizationsToEnd(
   return rows;
 }
 
+/** The requests that are rolled forward first; `expires_at` in Unix seconds. */
+export async function nextRolledForward(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
+  const { rows } = await pool.query<{ id: string; expires_at: number }>(
+    "select id, due_at as expires_at from simulator.rolled_forward order by due_at limit $1", [limit],
+  );
+  return rows;
+}
+
+/** What such a request will write; null: it has done so. */
+export async function findRolledForward(pool: pg.Pool, id: string): Promise<Writes | null> {
+  const { rows } = await pool.query<{ writes: Writes }>("select writes from simulator.rolled_forward where id = $1", [id]);
+  return rows[0]?.writes ?? null;
+}
+
 /** The charges with these ids, by id. */
 export async function chargesById(pool: pg.Pool, ids: readonly string[]): Promise<Map<string, ChargeRecord>> {
   if (ids.length === 0) return new Map();
@@ -198,7 +212,8 @@ export async function deleteEndpoint(pool: pg.Pool, id: string): Promise<void> {
 export async function emptyEverything(pool: pg.Pool): Promise<void> {
   await pool.query(
     `truncate simulator.payment_intents, simulator.charges, simulator.checkout_sessions, simulator.payment_methods,
-       simulator.requests, simulator.effects, simulator.once_faults, simulator.webhook_endpoints, simulator.webhook_deliveries
+       simulator.requests, simulator.effects, simulator.once_faults, simulator.webhook_endpoints, simulator.webhook_deliveries,
+       simulator.rolled_forward
      restart identity`,
   );
 }

@@ -214,4 +214,15 @@ export interface Writes {
   once_fault?: string;
   payment_method?: PaymentMethodRecord;
   endpoint?: EndpointRecord;
+  /** What a request that was answered with a 500 will do all the same. */
+  rolled_forward?: RolledForward;
+  /** The id of what was rolled forward with these writes. */
+  rolled_forward_done?: string;
+}
+
+export interface RolledForward {
+  id: string;
+  /** Unix seconds, with a fraction. */
+  due_at: number;
+  writes: Writes;
 }

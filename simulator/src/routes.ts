@@ -23,8 +23,8 @@ export interface StripeParts {
   faults: Faults;
   endpoints: WebhookEndpoints;
   idempotency: Idempotency;
-  clocks: { sessions: ExpiryClock; authorizations: ExpiryClock };
-  config: { session_seconds_min: number; authorization_seconds: number };
+  clocks: { sessions: ExpiryClock; authorizations: ExpiryClock; rolled_forward: ExpiryClock };
+  config: { session_seconds_min: number; authorization_seconds: number; roll_forward_seconds: number };
 }
 
 /** A request to the Stripe API, decoded. */
@@ -145,7 +145,8 @@ function writer(parts: StripeParts, request: StripeRequest): Writer | undefined 
 
 /** Tells the clocks what a request may have left that ends by itself. */
 function noticeEnds({ clocks }: StripeParts, plan: Plan | undefined): void {
-  const { session, intent } = plan?.writes ?? {};
+  const { session, intent, rolled_forward } = plan?.writes ?? {};
+  if (rolled_forward !== undefined) clocks.rolled_forward.notice(rolled_forward.due_at);
   if (session?.status === "open") clocks.sessions.notice(session.expires_at);
   if (intent?.status === "requires_capture" && intent.capture_before !== undefined) {
     clocks.authorizations.notice(intent.capture_before);

@@ -80,13 +80,23 @@ create table if not exists simulator.webhook_deliveries (
 );
 create index if not exists webhook_deliveries_due on simulator.webhook_deliveries (next_attempt_at);
 
+-- Requests that were answered with a 500 and are carried out later (`due_at` in Unix seconds), with all they will write.
+create table if not exists simulator.rolled_forward (
+  id text collate "C" primary key,
+  due_at double precision not null,
+  writes json not null
+);
+create index if not exists rolled_forward_due on simulator.rolled_forward (due_at);
+
 -- Writes a batch of requests in one transaction. Each row names its operation (its request). An operation is refused
 -- as a whole, and only it, when its idempotency key is already stored ('replay') or when the intent or the session it
 -- changes has moved on since it was read ('stale'). Returns the refused operations.
 drop function if exists simulator.commit_operations(json, json, json, json, json, json, json, json);
+drop function if exists simulator.commit_operations(json, json, json, json, json, json, json, json, json);
 create or replace function simulator.commit_operations(
   p_requests json, p_intents json, p_charges json, p_effects json, p_deliveries json,
-  p_once_faults json, p_payment_methods json, p_endpoints json, p_sessions json
+  p_once_faults json, p_payment_methods json, p_endpoints json, p_sessions json, p_rolled_forward json,
+  p_rolled_forward_done json
 ) returns table (operation integer, refusal text)
 language plpgsql as $$
 declare
@@ -188,6 +198,18 @@ begin
       select r.id, r.record from json_to_recordset(p_endpoints) as r(operation integer, id text, record json)
         where r.operation <> all (refused)
       on conflict (id) do update set record = excluded.record;
+  end if;
+
+  if p_rolled_forward is not null then
+    insert into simulator.rolled_forward (id, due_at, writes)
+      select r.id, r.due_at, r.writes
+        from json_to_recordset(p_rolled_forward) as r(operation integer, id text, due_at double precision, writes json)
+        where r.operation <> all (refused);
+  end if;
+  if p_rolled_forward_done is not null then
+    delete from simulator.rolled_forward f
+      using json_to_recordset(p_rolled_forward_done) as r(operation integer, id text)
+      where f.id = r.id and r.operation <> all (refused);
   end if;
 
   return query

@@ -11,6 +11,7 @@ import { ExpiryClock } from "./expiry-clock.ts";
 import { Faults } from "./faults.ts";
 import { requestListener } from "./http-listener.ts";
 import { Idempotency } from "./idempotency.ts";
+import { rolledForward } from "./rolled-forward.ts";
 import { stripeRoutes } from "./routes.ts";
 import { openStore } from "./store.ts";
 import { WebhookEndpoints } from "./webhook-endpoints.ts";
@@ -45,6 +46,7 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   const clocks = {
     sessions: new ExpiryClock(expiringSessions({ store, idempotency })),
     authorizations: new ExpiryClock(expiringAuthorizations({ store, idempotency })),
+    rolled_forward: new ExpiryClock(rolledForward({ store, idempotency })),
   };
   const parts = { config, store, faults, endpoints, sender, idempotency, clocks };
   const server = http.createServer(
@@ -57,7 +59,7 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   );
   const rest = {
     async close(): Promise<void> {
-      await Promise.all([clocks.sessions.close(), clocks.authorizations.close()]);
+      await Promise.all([clocks.sessions.close(), clocks.authorizations.close(), clocks.rolled_forward.close()]);
       await adyen.close();
       await store.close();
     },
@@ -66,10 +68,13 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
     await adyen.start();
     await endpoints.load();
     await endpoints.registerFromEnvironment(config.webhook, Date.now());
+    // What came due while no simulator ran is carried out before anybody can ask about it.
+    await clocks.rolled_forward.catchUp();
     const url = await listen(server, config.port, config.host);
     sender.start();
     clocks.sessions.start();
     clocks.authorizations.start();
+    clocks.rolled_forward.start();
     let closing: Promise<void> | undefined;
     return { url, close: () => (closing ??= close(server, sender, rest)) };
   } catch (error) {

@@ -4,7 +4,7 @@ import { GroupCommit } from "./group-commit.ts";
 import type { EventRecord, RequestRow, Writes } from "./records.ts";
 
 const SCHEMA_LOCK = 727_001;
-const COMMIT = "select operation, refusal from simulator.commit_operations($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const COMMIT = "select operation, refusal from simulator.commit_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 export interface Delivery {
   event: EventRecord;
@@ -52,6 +52,8 @@ function commitParameters(operations: readonly Operation[]): (string | null)[] {
     rows(operations, (o) => some(o.writes.payment_method, (record) => ({ id: record.id, record }))),
     rows(operations, (o) => some(o.writes.endpoint, (record) => ({ id: record.id, record }))),
     rows(operations, (o) => some(o.writes.session, (record) => ({ id: record.id, version: record.version, record }))),
+    rows(operations, (o) => some(o.writes.rolled_forward, (rolled) => rolled)),
+    rows(operations, (o) => some(o.writes.rolled_forward_done, (id) => ({ id }))),
   ];
 }
 

@@ -45,7 +45,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export function startForTest(databaseUrl: string, changes: Partial<SimulatorConfig> = {}): Promise<Simulator> {
   return startSimulator({
     port: 0, host: "127.0.0.1", database_url: databaseUrl, secret_key: SECRET_KEY, webhook: null, success_rate: 1,
-    latency_ms: 0, session_seconds_min: 1_800, authorization_seconds: 604_800, ...changes,
+    latency_ms: 0, session_seconds_min: 1_800, authorization_seconds: 604_800, roll_forward_seconds: 180, ...changes,
   });
 }
 

@@ -40,7 +40,7 @@ function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {
   if (attempt.resolved_by === null) throw new Error(`nobody has resolved the attempt ${attempt.attempt_id}`);
   return settlement.settle({
     payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome: outcomeOf(attempt),
-    actor: attempt.resolved_by, is_first_send: false, is_resolution: true, is_inquiry: false, psp_call_ms: null, job: null,
+    actor: attempt.resolved_by, is_first_send: false, epoch: null, is_resolution: true, is_inquiry: false, psp_call_ms: null, job: null,
     modification_job: null, is_answer_to_modification: false, message_id: null,
   });
 }

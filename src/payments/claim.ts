@@ -8,12 +8,15 @@ import type { AttemptRow, OrderRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
 import type { Task, WayToPay } from "./psp-call.ts";
 import { selectOrdersOfCheckouts } from "./queries.ts";
-import { lockForExecution, openAttempts, selectAttemptsById, type ExecutableRow, type NewAttempt } from "./settlement-queries.ts";
+import { lockForExecution, openAttempts, takeUpAttempts, type ExecutableRow, type NewAttempt, type TakenAttempt } from "./settlement-queries.ts";
 
 /** Who starts an attempt, in an order's history. */
 export const executor_actor = "executor";
 
-type Parts = { readonly jobs: Jobs; readonly router: PspRouter; readonly page_seconds: number };
+type Parts = {
+  readonly jobs: Jobs; readonly router: PspRouter; readonly page_seconds: number;
+  readonly lease_seconds: number; readonly unknown_quiet_seconds: number;
+};
 
 /** Group commit 2: claimed jobs, their attempts with the PSP key, and the orders in EXECUTING. */
 export async function claimTasks(tx: Transaction, parts: Parts, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
@@ -37,25 +40,34 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
   });
   await openAttempts(tx, opened, executor_actor);
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
-  const open = openIds.length === 0 ? [] : (await selectAttemptsById(tx, openIds))
+  const open = openIds.length === 0 ? [] : (await takeUpAttempts(tx, openIds, router.keySeconds(), parts.unknown_quiet_seconds))
     // What a person has said of an attempt is settled without another call.
     .filter((attempt) => attempt.resolved_as === null);
 
-  const taskOf = (attempt: AttemptRow | NewAttempt, opened_at: Date, is_first_send: boolean): Task[] => {
+  const taskOf = (attempt: TakenAttempt | NewAttempt, hold: Pick<Task, "turn" | "epoch" | "sent_between">): Task[] => {
     const { payment_order_id, checkout_id } = attempt;
     const order = orders.find((one) => (payment_order_id === null ? one.checkout_id === checkout_id : one.payment_order_id === payment_order_id));
     const job: Job<"payment_execute"> | undefined = order === undefined ? undefined : jobOf.get(order.payment_order_id);
     if (order === undefined || job === undefined) return [];
-    return [{ payment_order_id, job, attempt, opened_at, is_first_send, way_to_pay: wayToPay(order, checkouts, attempt) }];
+    return [{ payment_order_id, job, attempt, ...hold, way_to_pay: wayToPay(order, checkouts, attempt) }];
   };
   const tasks = [
-    ...opened.flatMap((attempt) => taskOf(attempt, now(), true)),
-    ...open.flatMap((attempt) => taskOf(attempt, new Date(attempt.created_at), false)),
+    ...opened.flatMap((attempt) => taskOf(attempt, first_hold)),
+    ...open.flatMap((attempt) => taskOf(attempt, holdOf(attempt, parts.lease_seconds))),
   ];
   // Jobs of orders that are final, wait for a person, or stand twice in the batch have nothing to do.
   const busy = new Set(tasks.map((task) => task.job));
   await jobs.complete(tx, "payment_execute", claimed.filter((job) => !busy.has(job)));
   return { claimed_count: claimed.length, tasks };
+}
+
+/** Of an attempt that this process has just opened. */
+export const first_hold = { turn: "first_send", epoch: 1 } as const;
+
+/** Of an attempt that was taken up again: its last request was sent within a lease. */
+function holdOf({ turn, epoch, created_at, sent_at }: TakenAttempt, lease_seconds: number): Pick<Task, "turn" | "epoch" | "sent_between"> {
+  if (turn !== "ask_for_proof") return { turn, epoch };
+  return { turn, epoch, sent_between: { first: new Date(created_at), last: new Date(new Date(sent_at).getTime() + lease_seconds * 1_000) } };
 }
 
 /** What the routing rules look at. */

@@ -19,6 +19,8 @@ export type ExecutorOptions = {
   readonly idle_poll_ms: number;
   readonly lease_seconds: number;
   readonly page_seconds: number;
+  /** For how long nothing may have been sent until what the PSP does not show counts as never made. */
+  readonly unknown_quiet_seconds: number;
 };
 
 /** Orders that this process holds at once, per PSP call at the same time; more wait in the queue. */
@@ -139,7 +141,8 @@ export class Executor {
   }
 
   async #bringForward(task: Task): Promise<void> {
-    const { payment_order_id, attempt, is_first_send, job } = task;
+    const { payment_order_id, attempt, turn, epoch, job } = task;
+    const is_first_send = turn === "first_send";
     crashPoint("after_claim");
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task).finally(() => {
       this.#callsRunning -= 1;
@@ -149,7 +152,7 @@ export class Executor {
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
-      is_first_send, is_inquiry: !is_first_send, psp_call_ms, job, modification_job: null, is_answer_to_modification: false, message_id: null,
+      is_first_send, epoch, is_inquiry: !is_first_send, psp_call_ms, job, modification_job: null, is_answer_to_modification: false, message_id: null,
     });
     crashPoint("after_settlement");
   }

@@ -1,11 +1,10 @@
-import { now } from "../clock.ts";
 import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { insertAnswers, replayOf, selectAnswers, textOfKey, type Answer, type AnswerKey, type AnswerRow } from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject, type RiskVerdict } from "../risk/risk.ts";
-import { executor_actor, newAttempt, pageEnd } from "./claim.ts";
+import { executor_actor, first_hold, newAttempt, pageEnd } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { Executor } from "./executor.ts";
 import { insertCheckouts, selectKnown, type KnownRows, type NewEvent, type NewOrder } from "./intake-queries.ts";
@@ -143,7 +142,7 @@ export class Intake {
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
         const psp = router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
         const attempt = newAttempt({ payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null }, 1, psp);
-        return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token, capture_method }, opened_at: now(), is_first_send: true, job: null };
+        return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token, capture_method }, ...first_hold, job: null };
       });
       return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
     });

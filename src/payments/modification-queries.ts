@@ -1,5 +1,6 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
+import type { Turn } from "../psp/psp.ts";
 import type { AttemptStatus, ModificationRow, ModificationStatus, Resolution, Resolved, VoidCause } from "./model.ts";
 
 const columns = `m.modification_id, m.attempt_id, m.payment_order_id, m.kind, m.capture_id, m.request_fingerprint, m.amount_minor,
@@ -130,14 +131,34 @@ export function lockForModification(tx: Queryable, modificationIds: readonly str
   return tx.query<PursuableRow>("select * from payments_lock_for_modification($1)", [textArray(modificationIds)]);
 }
 
-/** Their turn has come; nobody else calls the PSP about them until the lease ends. */
-export async function startModifications(tx: Queryable, modificationIds: readonly string[], leaseSeconds: number): Promise<void> {
-  if (modificationIds.length === 0) return;
-  await tx.query(
-    `update payment_modifications
-        set status = case status when 'queued' then 'executing' else status end, leased_until = now() + $2 * interval '1 second', updated_at = now()
-      where modification_id = any ($1::text[])`,
-    [textArray(modificationIds), leaseSeconds],
+export type StartedModification = { readonly modification_id: ModificationId; readonly epoch: number; readonly turn: Turn };
+
+/**
+ * Their turn has come: each gets a new epoch, and nobody else calls the PSP about it until the lease ends.
+ * `keySeconds`: how long each PSP surely knows a key.
+ */
+export async function startModifications(
+  tx: Queryable, modificationIds: readonly string[],
+  terms: { readonly lease_seconds: number; readonly key_seconds: Readonly<Record<string, number>>; readonly quiet_seconds: number },
+): Promise<StartedModification[]> {
+  if (modificationIds.length === 0) return [];
+  return tx.query<StartedModification>(
+    `update payment_modifications m
+        set status = case m.status when 'queued' then 'executing' else m.status end,
+            leased_until = now() + $2 * interval '1 second', updated_at = now(), epoch = m.epoch + 1,
+            key_sent_at = case t.turn when 'first_send' then now() else m.key_sent_at end,
+            sent_at = case when t.turn in ('first_send', 'ask_then_send') then now() else m.sent_at end
+       from (
+         select q.modification_id,
+                case q.status when 'queued' then 'first_send'
+                  else payments_turn(q.key_sent_at, q.sent_at, q.has_stored_failure, ($3::jsonb ->> a.psp)::float8, $4) end as turn
+           from payment_modifications q
+           join payment_attempts a on a.attempt_id = q.attempt_id
+          where q.modification_id = any ($1::text[])
+       ) t
+      where m.modification_id = t.modification_id
+     returning m.modification_id, m.epoch, t.turn`,
+    [textArray(modificationIds), terms.lease_seconds, JSON.stringify(terms.key_seconds), terms.quiet_seconds],
   );
 }
 
@@ -192,6 +213,8 @@ export type SettledModification = {
   readonly status: ModificationStatus;
   readonly psp_reference: string | null;
   readonly is_new_key: boolean;
+  /** The PSP keeps a server error under the key. */
+  readonly has_stored_failure: boolean;
   readonly is_inquired: boolean;
   readonly failure_class: string | null;
   readonly failure_code: string | null;

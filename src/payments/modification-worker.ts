@@ -4,7 +4,7 @@ import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { messageOf } from "../errors.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import { authorization_ended, type ModificationAnswer, type ModificationRequest, type PspRouter } from "../psp/psp.ts";
+import { authorization_ended, type ModificationAnswer, type ModificationRequest, type PspRouter, type Turn } from "../psp/psp.ts";
 import { executor_actor } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { openAttemptStatuses } from "./model.ts";
@@ -22,13 +22,16 @@ export type ModificationWorkerOptions = {
   readonly concurrency: number;
   /** How long nobody else calls a PSP about what this worker has claimed; that of jobs. */
   readonly lease_seconds: number;
+  /** For how long nothing may have been sent until what the PSP does not show counts as never done. */
+  readonly unknown_quiet_seconds: number;
   readonly idle_poll_ms: number;
 };
 
 /** How soon a person's word is looked at again that came during a call. */
 const word_wait_seconds = 1;
 
-type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly is_first_send: boolean };
+type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly turn: Turn; readonly epoch: number };
+type Ready = Pick<Task, "row" | "job">;
 
 /** Brings captures and voids forward, those of one attempt one after another. */
 export class ModificationWorker {
@@ -63,19 +66,24 @@ export class ModificationWorker {
 
   /** Those whose turn has not come are queued again when it does. */
   async #claim(tx: Transaction, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
-    const { jobs, lease_seconds } = this.#options;
+    const { jobs, router, lease_seconds, unknown_quiet_seconds } = this.#options;
     const claimed = await jobs.claim(tx, "payment_modify", count);
     if (claimed.length === 0) return { claimed_count: 0, tasks: [] };
     const jobOf = new Map(claimed.map((job) => [job.data.modification_id, job]));
     const rows = await lockForModification(tx, [...jobOf.keys()]);
-    const ready = rows.flatMap((row): Task[] => {
+    const ready = rows.flatMap((row): Ready[] => {
       const job = jobOf.get(row.modification_id);
-      return job === undefined || !isWorkFor(row) ? [] : [{ row, job, is_first_send: row.status === "queued" }];
+      return job === undefined || !isWorkFor(row) ? [] : [{ row, job }];
     });
     const waits = new Map(ready.map((task) => [task, this.#secondsToWait(task.row)]));
-    const tasks = ready.filter((task) => waits.get(task) === 0);
-    const later = ready.filter((task) => !tasks.includes(task)).map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
-    await startModifications(tx, tasks.map(({ row }) => row.modification_id), lease_seconds);
+    const due = ready.filter((task) => waits.get(task) === 0);
+    const later = ready.filter((task) => !due.includes(task)).map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
+    const terms = { lease_seconds, key_seconds: router.keySeconds(), quiet_seconds: unknown_quiet_seconds };
+    const started = new Map((await startModifications(tx, due.map(({ row }) => row.modification_id), terms)).map((one) => [one.modification_id, one]));
+    const tasks = due.flatMap(({ row, job }): Task[] => {
+      const hold = started.get(row.modification_id);
+      return hold === undefined ? [] : [{ row, job, turn: hold.turn, epoch: hold.epoch }];
+    });
     await postponeModifications(tx, later);
     await jobs.enqueue(tx, "payment_modify", later.map(({ modification_id, seconds }) => ({ data: { modification_id }, start_after_seconds: seconds })));
     const busy = new Set(tasks.map(({ job }) => job));
@@ -99,7 +107,7 @@ export class ModificationWorker {
   }
 
   async #bringForward(task: Task): Promise<void> {
-    const { row, job, is_first_send } = task;
+    const { row, job, turn, epoch } = task;
     crashPoint("after_claim");
     const start = monotonicMilliseconds();
     const isWord = isByPerson(row);
@@ -107,20 +115,20 @@ export class ModificationWorker {
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id: row.payment_order_id, attempt_id: row.attempt_id, modification_id: row.modification_id, outcome, actor: isWord && row.resolved_by !== null ? row.resolved_by : executor_actor,
-      is_first_send: is_first_send || isWord, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job,
+      is_first_send: turn === "first_send" || isWord, epoch, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job,
       is_answer_to_modification: !isWord, ...(isWord ? {} : { sent_key_number: row.key_number }), message_id: null,
     });
     crashPoint("after_settlement");
     this.#options.jobs.wake("payment_modify");
   }
 
-  async #ask({ row, is_first_send }: Task): Promise<ModificationAnswer> {
+  async #ask({ row, turn }: Task): Promise<ModificationAnswer> {
     const { router } = this.#options;
     const isAuthorized = row.attempt_status === "authorized";
     if (isAuthorized && row.void_cause === "declined") {
       return { kind: "failed", failure: { class: "hard_decline", code: "paid_meanwhile", message: "The buyer has authorised it meanwhile." } };
     }
-    if (isAuthorized || (row.kind === "void" && openAttemptStatuses.includes(row.attempt_status))) return router.modify(row.psp, requestOf(row, is_first_send));
+    if (isAuthorized || (row.kind === "void" && openAttemptStatuses.includes(row.attempt_status))) return router.modify(row.psp, requestOf(row, turn));
     return { kind: "failed", failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." } };
   }
 
@@ -154,11 +162,11 @@ function wordOf({ resolved_as, resolution_note }: PursuableRow): ModificationAns
   return { kind: "failed", failure: { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" } };
 }
 
-function requestOf(row: PursuableRow, is_first_send: boolean): ModificationRequest {
+function requestOf(row: PursuableRow, turn: Turn): ModificationRequest {
   const { kind, modification_id, psp_key, attempt_id, psp_reference, page_token, is_final } = row;
   return {
-    kind, modification_id, psp_key, attempt_id, psp_reference, page_token, is_final, is_first_send,
+    kind, modification_id, psp_key, attempt_id, psp_reference, page_token, is_final, turn,
     money: { amount_minor: row.amount_minor ?? row.attempt_amount_minor, currency: toCurrencyCode(row.currency) },
-    captured_before_minor: row.captured_minor, opened_at: new Date(row.created_at),
+    captured_before_minor: row.captured_minor,
   };
 }

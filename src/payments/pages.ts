@@ -1,13 +1,14 @@
 import type { Database } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import { executor_actor } from "./claim.ts";
+import { executor_actor, first_hold } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { openAttemptStatuses, type AttemptRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
 import { callPsp, type Task } from "./psp-call.ts";
-import { selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "./queries.ts";
+import { lockOrdersOfCheckout, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "./queries.ts";
 import type { Settlement } from "./settlement.ts";
+import { takeUpAttempts } from "./settlement-queries.ts";
 import { acceptedView, type AcceptedCheckout } from "./views.ts";
 
 export type PagesOptions = {
@@ -18,6 +19,7 @@ export type PagesOptions = {
   readonly statusUrlOf: (checkoutId: string) => string;
   /** Registrations at the same time; more wait for their turn. */
   readonly registrations_at_once_max: number;
+  readonly unknown_quiet_seconds: number;
 };
 
 /** Hosted pages: the PSP is asked for one, and its token is stored, before the POST of the checkout is answered. */
@@ -43,12 +45,22 @@ export class Pages {
     if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)
       && attempt.resolved_as === null) {
       const way_to_pay = pageOf(event.hosted_page, orders, attempt);
-      await this.#inTurn(
-        { payment_order_id: null, attempt, way_to_pay, opened_at: new Date(attempt.created_at), is_first_send: isNew, job: null });
+      const hold = isNew ? first_hold : await this.#takeUp(attempt);
+      if (hold !== undefined) await this.#inTurn({ payment_order_id: null, attempt, way_to_pay, ...hold, job: null });
       attempt = await selectPageAttempt(database, checkoutId);
     }
     if (attempt !== undefined && attempt.page_url === null) throw refusalOf(attempt);
     return { ...acceptedView(event, orders), hosted_page_url: attempt?.page_url ?? null, status_url: statusUrlOf(checkoutId) };
+  }
+
+  /** For another registration under the same key; undefined: it was decided meanwhile. */
+  async #takeUp({ attempt_id, checkout_id }: AttemptRow): Promise<Pick<Task, "turn" | "epoch"> | undefined> {
+    const { database, router, unknown_quiet_seconds } = this.#options;
+    const [taken] = await database.transaction(async (tx) => {
+      await lockOrdersOfCheckout(tx, checkout_id);
+      return takeUpAttempts(tx, [attempt_id], router.keySeconds(), unknown_quiet_seconds);
+    });
+    return taken === undefined ? undefined : { turn: taken.turn, epoch: taken.epoch };
   }
 
   async #inTurn(task: Task): Promise<void> {
@@ -67,7 +79,7 @@ export class Pages {
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
       payment_order_id: null, attempt_id: task.attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
-      is_first_send: task.is_first_send, is_inquiry: false, psp_call_ms, job: null, modification_job: null, is_answer_to_modification: false, message_id: null,
+      is_first_send: task.turn === "first_send", epoch: task.epoch, is_inquiry: false, psp_call_ms, job: null, modification_job: null, is_answer_to_modification: false, message_id: null,
     });
     crashPoint("after_settlement");
   }

@@ -43,6 +43,8 @@ export type PaymentSettings = {
   readonly idle_poll_ms: number;
   /** After how long an attempt or a claimed job counts as abandoned; longer than any PSP call. */
   readonly lease_seconds: number;
+  /** For how long nothing may have been sent until what the PSP does not show counts as never made. */
+  readonly unknown_quiet_seconds: number;
   /** For how long a hosted page takes a card. */
   readonly page_seconds: number;
   /** After how long an authorisation that was not captured is given up, if the PSP does not end it sooner. */
@@ -75,7 +77,7 @@ export type Payments = {
 
 /** Makes the room's parts. In a process that does not work, the workers are never started and all orders go by the queue. */
 export function createPayments(parts: Parts, settings: PaymentSettings, options: { is_worker: boolean }): Payments {
-  const { idle_poll_ms, lease_seconds, page_seconds } = settings;
+  const { idle_poll_ms, lease_seconds, page_seconds, unknown_quiet_seconds } = settings;
   const settlement = new Settlement({
     ...parts,
     policies: retryPolicies({ attempts_max: settings.retry_attempts_max, backoff_base: settings.retry_backoff_base }),
@@ -83,10 +85,14 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
     authorization_seconds: settings.authorization_seconds,
     random: Math.random,
   });
-  const executor = new Executor({ ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds, page_seconds });
+  const executor = new Executor({
+    ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds, page_seconds, unknown_quiet_seconds,
+  });
   const workers = [
     executor,
-    new ModificationWorker({ ...parts, settlement, concurrency: settings.psp_concurrency, lease_seconds, idle_poll_ms }),
+    new ModificationWorker({
+      ...parts, settlement, concurrency: settings.psp_concurrency, lease_seconds, unknown_quiet_seconds, idle_poll_ms,
+    }),
     createAuthorizationExpiry(parts),
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
     createAttemptResolver({ ...parts, settlement, idle_poll_ms }),
@@ -98,7 +104,8 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
   ];
   return {
     intake: new Intake({
-      ...parts, executor: options.is_worker ? executor : null, pages: new Pages({ ...parts, settlement, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
+      ...parts, executor: options.is_worker ? executor : null,
+      pages: new Pages({ ...parts, settlement, unknown_quiet_seconds, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
       limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
     }),
     actions: createActions(parts.jobs, {

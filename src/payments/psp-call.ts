@@ -1,7 +1,7 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Job } from "../jobs/jobs.ts";
 import { toCurrencyCode, type Money } from "../money/money.ts";
-import type { CaptureMethod, ChargeRequest, Inquiry, PageRequest, PspOutcome, PspRouter } from "../psp/psp.ts";
+import type { CaptureMethod, ChargeRequest, Inquiry, PageRequest, PspOutcome, PspRouter, Turn } from "../psp/psp.ts";
 import type { AttemptRow } from "./model.ts";
 import type { AttemptOutcome } from "./decision.ts";
 
@@ -16,9 +16,12 @@ export type Task = {
     AttemptRow,
     "attempt_id" | "checkout_id" | "payment_order_id" | "psp" | "psp_key" | "psp_reference" | "page_token" | "amount_minor" | "currency"
   >;
-  readonly opened_at: Date;
   readonly way_to_pay: WayToPay;
-  readonly is_first_send: boolean;
+  readonly turn: Turn;
+  /** The attempt's epoch when this process took it up. */
+  readonly epoch: number;
+  /** When its requests were sent; given in a turn that asks for proof. */
+  readonly sent_between?: NonNullable<Inquiry["sent_between"]>;
   /** The job that woke it; null when it was started by its acceptance and never queued. */
   readonly job: Job<"payment_execute"> | null;
 };
@@ -34,26 +37,38 @@ export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome:
 }
 
 /**
- * A first send charges. Anything else asks first: by then the charge may have happened. Only when the
- * PSP knows nothing of it is the same request sent again, under the same key, so that it cannot double.
+ * A first send charges. Anything else asks first: by then the charge may have happened. What the PSP knows nothing of
+ * is sent again under the same key while the PSP remembers that, so that it cannot double.
  */
 async function charge(router: PspRouter, task: Task, card: Extract<WayToPay, { card_token: string }>): Promise<PspOutcome> {
   const { attempt } = task;
-  if (!task.is_first_send) {
-    const found = await router.inquire(attempt.psp, inquiryOf(attempt));
+  if (task.turn !== "first_send") {
+    const { sent_between } = task;
+    const found = await router.inquire(attempt.psp, { ...inquiryOf(attempt), ...(sent_between === undefined ? {} : { sent_between }) });
+    if (found.kind === "absent") return neverMade;
     if (found.kind !== "not_found") return found;
+    if (task.turn !== "ask_then_send") return { kind: "unknown", reason: "The PSP does not show it, and may still carry it out.", is_unasked: true };
   }
   return router.charge(attempt.psp, chargeRequest(task, card));
 }
 
-/** A page is registered until its token is known, always under the same key; after that it is asked about. */
+/** The PSP answered with a server error and made nothing of the request in all the time since. */
+const neverMade: PspOutcome = {
+  kind: "declined", psp_reference: null,
+  failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed, and charged nothing." },
+};
+
+/**
+ * A page is registered until its token is known, always under the same key; after that it is asked about. A registration
+ * charges nothing, and a page's time is over before the PSP forgets the key.
+ */
 async function bringPageForward(
   router: PspRouter, { attempt }: Task, page: Pick<PageRequest, "lines" | "return_url" | "expires_at">,
 ): Promise<AttemptOutcome> {
   const { attempt_id, psp_key, checkout_id } = attempt;
   if (attempt.page_token === null) return router.registerPage(attempt.psp, { attempt_id, psp_key, checkout_id, money: moneyOf(attempt), ...page });
   const found = await router.inquire(attempt.psp, inquiryOf(attempt));
-  return found.kind === "not_found" ? { kind: "unknown", reason: "The PSP does not know its own page." } : found;
+  return found.kind === "not_found" || found.kind === "absent" ? { kind: "unknown", reason: "The PSP does not know its own page." } : found;
 }
 
 function inquiryOf(attempt: Task["attempt"]): Inquiry {
@@ -61,9 +76,9 @@ function inquiryOf(attempt: Task["attempt"]): Inquiry {
   return { attempt_id, psp_key, psp_reference, page_token, money: moneyOf(attempt) };
 }
 
-function chargeRequest({ attempt, opened_at }: Task, card: Extract<WayToPay, { card_token: string }>): ChargeRequest {
+function chargeRequest({ attempt }: Task, card: Extract<WayToPay, { card_token: string }>): ChargeRequest {
   const { attempt_id, psp_key, checkout_id, payment_order_id } = attempt;
-  return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), opened_at, ...card };
+  return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), ...card };
 }
 
 const moneyOf = ({ amount_minor, currency }: Task["attempt"]): Money => ({ amount_minor, currency: toCurrencyCode(currency) });

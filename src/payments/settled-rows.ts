@@ -11,6 +11,7 @@ export function orderRowOf({ news, row, decision }: Settled, authorization_secon
   // Those of a capture or void are references of that.
   const isOfCharge = "psp_reference" in outcome && outcome.kind !== "done" && outcome.kind !== "accepted";
   const psp_reference = isOfCharge ? outcome.psp_reference : null;
+  const isStored = outcome.kind === "unknown" && outcome.is_stored === true;
   return {
     payment_order_id: row.payment_order_id,
     attempt_id: row.attempt_id,
@@ -31,6 +32,7 @@ export function orderRowOf({ news, row, decision }: Settled, authorization_secon
     is_inquired: news.is_inquiry,
     psp_call_ms: row.modification_id === null ? news.psp_call_ms : null,
     retry_delay_seconds: decision.retry_delay_seconds,
+    has_stored_failure: isStored && row.modification_id === null,
   };
 }
 
@@ -43,12 +45,14 @@ function endOf(expires_at: Date | null, authorization_seconds: number): Timestam
 /** What becomes of the modification; news of a page's other orders repeat it. */
 export function modificationRowOf({ news, row, decision }: Settled): SettledModification[] {
   const { modification } = decision;
+  const { outcome } = news;
   if (row.modification_id === null || modification === null || !news.is_first) return [];
   return [{
     modification_id: row.modification_id,
     status: modification.status,
     psp_reference: modification.psp_reference,
     is_new_key: modification.is_new_key,
+    has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
     is_inquired: news.is_answer_to_modification && !news.is_first_send,
     failure_class: modification.failure?.class ?? null,
     failure_code: modification.failure?.code ?? null,

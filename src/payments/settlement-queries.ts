@@ -1,6 +1,6 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
-import type { CaptureMethod, FailureClass } from "../psp/psp.ts";
+import type { CaptureMethod, FailureClass, Turn } from "../psp/psp.ts";
 import type { AttemptRow, AttemptStatus, Cause, HostedPage, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
@@ -21,6 +21,7 @@ export type OpenRow = {
   readonly psp_reference: string | null;
   readonly attempt_status: AttemptStatus;
   readonly attempt_number: number;
+  readonly epoch: number;
   readonly inquiry_count: number;
   readonly failure_class: FailureClass | null;
   readonly failure_code: string | null;
@@ -39,6 +40,7 @@ type OpenModification = {
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
   readonly key_number: number;
+  readonly modification_epoch: number;
   readonly modification_inquiry_count: number;
 };
 
@@ -69,6 +71,35 @@ export async function selectOrdersOfAttempts(tx: Queryable, attemptIds: readonly
 export function selectAttemptsById(tx: Queryable, attemptIds: readonly string[]): Promise<AttemptRow[]> {
   return tx.query<AttemptRow>(
     `select ${attemptColumns} from payment_attempts a where a.attempt_id = any ($1::text[])`, [textArray(attemptIds)]);
+}
+
+/** An attempt as this process has taken it up. */
+export type TakenAttempt = AttemptRow & {
+  readonly epoch: number;
+  readonly turn: Exclude<Turn, "first_send">;
+  /** When a process last took it up that may have sent a request. */
+  readonly sent_at: Timestamp;
+};
+
+/**
+ * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that nobody believes a
+ * failure to send that an earlier holder reports late. `keySeconds`: how long each PSP surely knows a key.
+ */
+export function takeUpAttempts(
+  tx: Queryable, attemptIds: readonly string[], keySeconds: Readonly<Record<string, number>>, quietSeconds: number,
+): Promise<TakenAttempt[]> {
+  return tx.query<TakenAttempt>(
+    `update payment_attempts a
+        set epoch = a.epoch + 1, sent_at = case t.turn when 'ask_then_send' then now() else a.sent_at end
+       from (
+         select attempt_id, payments_turn(created_at, sent_at, has_stored_failure, ($2::jsonb ->> psp)::float8, $3) as turn
+           from payment_attempts
+          where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown')
+       ) t
+      where a.attempt_id = t.attempt_id
+     returning ${attemptColumns}, a.epoch, t.turn, a.sent_at`,
+    [textArray(attemptIds), JSON.stringify(keySeconds), quietSeconds],
+  );
 }
 
 /** What the execution of an order needs to know. */
@@ -124,7 +155,7 @@ export async function openAttempts(tx: Queryable, attempts: readonly NewAttempt[
 /** Takes attempts that are `executing` for longer than the lease on for another lease, and gives an order of each. */
 export async function renewStaleAttempts(tx: Queryable, leaseSeconds: number, limit: number): Promise<string[]> {
   const rows = await tx.query<{ payment_order_id: string }>(
-    `update payment_attempts a set updated_at = now()
+    `update payment_attempts a set updated_at = now(), epoch = a.epoch + 1
        from (
          select attempt_id from payment_attempts
           where status = 'executing' and updated_at < now() - $1 * interval '1 second'
@@ -163,6 +194,8 @@ export type SettledOrder = {
   readonly page_token: string | null;
   readonly page_url: string | null;
   readonly authorization_expires_at: Timestamp | null;
+  /** The PSP keeps a server error under the attempt's key. */
+  readonly has_stored_failure: boolean;
 };
 
 /** Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. */

@@ -86,7 +86,7 @@ export class Settlement {
       if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
       // An account that is configured no more still has old news.
       const releases_rest = !router.has(row.psp) || router.get(row.psp).releases_rest;
-      const decision = decide({ ...factsOf(row), ...factsOfNews(one), releases_rest, policies, random: random() });
+      const decision = decide({ ...factsOf(row), ...factsOfNews(one, row), releases_rest, policies, random: random() });
       return decision === null ? [] : [{ news: one, row, decision }];
     });
     const written = settled.filter(({ decision }) => !decision.is_unchanged);
@@ -166,7 +166,14 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
   };
 }
 
-const factsOfNews = (
-  { outcome, is_first_send, is_resolution = false, is_answer_to_modification, sent_key_number = null, message_id }: OrderNews,
-): Pick<DecisionInput, "outcome" | "is_first_send" | "is_resolution" | "is_answer_to_modification" | "sent_key_number" | "is_webhook"> =>
-  ({ outcome, is_first_send, is_resolution, is_answer_to_modification, sent_key_number, is_webhook: message_id !== null });
+/** "Not sent" proves something only while nobody else has taken the work up: from a first send in the current epoch. */
+function factsOfNews(
+  { outcome, is_first_send, epoch, is_resolution = false, is_answer_to_modification, sent_key_number = null, message_id, modification_id }: OrderNews,
+  row: OpenRow,
+): Pick<DecisionInput, "outcome" | "is_first_send" | "is_resolution" | "is_answer_to_modification" | "sent_key_number" | "is_webhook"> {
+  const current = modification_id === null ? row.epoch : row.modification_id === null ? null : row.modification_epoch;
+  return {
+    outcome, is_first_send: is_first_send && epoch === current, is_resolution, is_answer_to_modification, sent_key_number,
+    is_webhook: message_id !== null,
+  };
+}

@@ -96,7 +96,7 @@ export class WebhookApplier {
   async #settle({ message_id, psp }: MessageRow, { attempt, modification_id, outcome }: Report): Promise<void> {
     await this.#options.settlement.settle({
       payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id, outcome, actor: `webhook:${psp}`,
-      is_first_send: false, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, is_answer_to_modification: false, message_id,
+      is_first_send: false, epoch: null, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, is_answer_to_modification: false, message_id,
     });
   }
 

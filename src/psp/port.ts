@@ -8,6 +8,14 @@ import type { AttemptId, ModificationId } from "../ids.ts";
 /** Taken at once, or held by the card's issuer until it is captured or given up. */
 export type CaptureMethod = "automatic" | "manual";
 
+/**
+ * What a call may do. `first_send`: nothing was sent before. Everything else asks first. `ask_then_send`: what the PSP
+ * does not show is sent again under the same key. `ask_only`: sending again could charge anew (the PSP may have
+ * forgotten the key) or tells nothing (it keeps a server error under it). `ask_for_proof`: nothing was sent for so
+ * long that what the PSP does not show never happened.
+ */
+export type Turn = "first_send" | "ask_then_send" | "ask_only" | "ask_for_proof";
+
 export type ChargeRequest = {
   readonly attempt_id: AttemptId;
   /** The idempotency key at the PSP: the same on every repetition of this attempt, never used for another. */
@@ -16,8 +24,6 @@ export type ChargeRequest = {
   /** Null: the attempt covers the whole checkout. */
   readonly payment_order_id: string | null;
   readonly money: Money;
-  /** When the attempt was made: nothing of it can be older at the PSP. */
-  readonly opened_at: Date;
   /** The PSP's token for the buyer's card. */
   readonly card_token: string;
   readonly capture_method: CaptureMethod;
@@ -40,6 +46,8 @@ export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & 
   readonly psp_reference: string | null;
   /** The registration, when the attempt is a page. */
   readonly page_token: string | null;
+  /** When its requests were sent, first and last; given only in a turn that asks for proof. */
+  readonly sent_between?: { readonly first: Date; readonly last: Date };
 };
 
 /**
@@ -76,8 +84,14 @@ export type PspOutcome =
   | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: Record<string, unknown> | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
-  /** It may or may not have happened; only asking, a webhook or a settlement line can tell. */
-  | { readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true };
+  /**
+   * It may or may not have happened; only asking, a webhook or a settlement line can tell. `is_stored`: the PSP keeps
+   * this answer under the key, so the same request tells nothing more.
+   */
+  | {
+    readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true;
+    readonly is_stored?: true;
+  };
 
 /** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
 export type PageOutcome =
@@ -104,9 +118,7 @@ export type ModificationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" |
   readonly captured_before_minor: bigint;
   /** Of a capture: what is left is released. */
   readonly is_final: boolean;
-  readonly opened_at: Date;
-  /** False when an earlier request may have reached the PSP. */
-  readonly is_first_send: boolean;
+  readonly turn: Turn;
 };
 
 /** What came of a change. */
@@ -121,8 +133,11 @@ export type ModificationOutcome =
 /** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */
 export type ModificationAnswer = ModificationOutcome | PspOutcome;
 
-/** The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its way. */
-export type InquiryOutcome = PspOutcome | { readonly kind: "not_found" };
+/**
+ * The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its way.
+ * `absent` is: given `sent_between`, the PSP listed everything made in that time.
+ */
+export type InquiryOutcome = PspOutcome | { readonly kind: "not_found" } | { readonly kind: "absent" };
 
 /** A webhook whose signature was verified over its raw bytes. */
 export type VerifiedWebhook = {
@@ -147,6 +162,8 @@ export type WebhookNews =
 
 export type Psp = {
   readonly name: string;
+  /** For how long after its first use the PSP surely knows an idempotency key; later the same request acts anew. */
+  readonly key_seconds: number;
   /** Charges once per `psp_key`, whatever is repeated. */
   charge(request: ChargeRequest): Promise<PspOutcome>;
   /** Null: this PSP has no hosted page, or the adapter does not use it. */

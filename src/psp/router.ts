@@ -105,6 +105,11 @@ export class PspRouter {
     return this.#route(name).psp;
   }
 
+  /** For how long each PSP surely knows a key, by its name. */
+  keySeconds(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#routes].map(([name, { psp }]) => [name, psp.key_seconds]));
+  }
+
   has(name: string): boolean {
     return this.#routes.has(name);
   }

@@ -9,7 +9,7 @@ const seconds = 2;
 let stack: TestStack;
 let stripe: Stripe;
 beforeAll(async () => {
-  stack = await startTestStack({ environment: { AUTHORIZATION_SECONDS: String(seconds), PSP_TIMEOUT_SECONDS: "1" }, has_webhooks: true });
+  stack = await startTestStack({ environment: { AUTHORIZATION_SECONDS: String(seconds), PSP_TIMEOUT_SECONDS: "1", PSP_UNKNOWN_QUIET_SECONDS: "1" }, has_webhooks: true });
   stripe = new Stripe(simulatorKey, { host: "127.0.0.1", port: new URL(stack.simulator_url).port, protocol: "http", telemetry: false });
 });
 afterAll(async () => {

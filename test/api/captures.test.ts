@@ -5,7 +5,7 @@ import { acceptCheckout, card, expectProblem, orderIn, path, sendCheckout, until
 
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await startTestStack({ environment: { COMMISSION_BASIS_POINTS: "250", PSP_TIMEOUT_SECONDS: "1" }, has_webhooks: true });
+  stack = await startTestStack({ environment: { COMMISSION_BASIS_POINTS: "250", PSP_TIMEOUT_SECONDS: "1", PSP_UNKNOWN_QUIET_SECONDS: "1" }, has_webhooks: true });
 });
 afterAll(async () => {
   expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);

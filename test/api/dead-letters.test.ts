@@ -8,7 +8,7 @@ let stack: TestStack;
 let givenUp: SentCheckout;
 beforeAll(async () => {
   // At a success rate of 0 every good card meets the transient processing error.
-  stack = await startTestStack({ environment: { PSP_SUCCESS_RATE: "0", MAX_RETRY_ATTEMPTS: "2", RETRY_BACKOFF_BASE: "1" } });
+  stack = await startTestStack({ environment: { PSP_SUCCESS_RATE: "0", MAX_RETRY_ATTEMPTS: "2", RETRY_BACKOFF_BASE: "1", PSP_UNKNOWN_QUIET_SECONDS: "1" } });
   givenUp = await acceptCheckout(stack, {}, Array.from({ length: 4 }, () => ({})));
   for (const id of givenUp.order_ids) await orderIn(stack, id, "FAILED");
 });

@@ -241,7 +241,8 @@ const TABLE = [
   // fault, what the client sees, whether it happened, what the same key gives then
   ["timeout_before_charge", "nothing", false, "executes"], ["timeout_after_charge", "nothing", true, 201],
   ["disconnect_before_charge", "nothing", false, "executes"], ["disconnect_after_charge", "nothing", true, 201],
-  ["500_before", 500, false, 500], ["500_after_charge", 500, true, 500], ["429", 429, false, "executes"],
+  ["500_before", 500, false, 500], ["500_after_charge", 500, true, 500],
+  ["500_rolled_forward", 500, false, 500], ["429", 429, false, "executes"],
   ["html", "nothing", false, "executes"], ["truncated", "nothing", true, 201], ["slow", "nothing", true, 201],
 ] as const;
 

@@ -6,7 +6,7 @@ export type Card = { readonly token: string; readonly ending: Ending };
 /** The simulator's faults of single charges. */
 export const chargeFaults = [
   "timeout_before_charge", "timeout_after_charge", "disconnect_before_charge", "disconnect_after_charge",
-  "500_before", "500_after_charge", "429", "html", "truncated", "slow", "once_500", "once_processing_error",
+  "500_before", "500_after_charge", "500_rolled_forward", "429", "html", "truncated", "slow", "once_500", "once_processing_error",
 ] as const;
 export type ChargeFault = (typeof chargeFaults)[number];
 

@@ -13,7 +13,7 @@ export const psp_key = "sk_test_simulator";
 
 /** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
 const quick: Readonly<Record<string, string>> = {
-  JOB_LEASE_SECONDS: "2", PSP_TIMEOUT_SECONDS: "1", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
+  JOB_LEASE_SECONDS: "5", PSP_TIMEOUT_SECONDS: "1", PSP_UNKNOWN_QUIET_SECONDS: "8", SIMULATOR_ROLL_FORWARD_SECONDS: "3", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
   LOG_LEVEL: "fatal", SIMULATOR_LATENCY_MS: "20",
 };
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { attemptId } from "../../ids.ts";
+import { attemptId, modificationId } from "../../ids.ts";
 import { toCurrencyCode } from "../../money/money.ts";
 import { openReceiver, type Receiver } from "../conformance/receiver.ts";
-import type { ChargeRequest } from "../port.ts";
+import type { ChargeRequest, ModificationRequest } from "../port.ts";
 import { createAdyen, type AdyenOptions } from "./adyen.ts";
 
 let server: Receiver;
@@ -17,7 +17,7 @@ const open = (changes: Partial<AdyenOptions> = {}): ReturnType<typeof createAdye
 });
 const request = (changes: Partial<ChargeRequest> = {}): ChargeRequest => ({
   attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1",
-  money: { amount_minor: 2_999n, currency: toCurrencyCode("USD") }, opened_at: new Date(), card_token: "8415718415172204", capture_method: "automatic", ...changes,
+  money: { amount_minor: 2_999n, currency: toCurrencyCode("USD") }, card_token: "8415718415172204", capture_method: "automatic", ...changes,
 });
 const sent = (): unknown => JSON.parse(server.received.at(-1)?.body.toString("utf8") ?? "");
 
@@ -44,16 +44,24 @@ test("the simulator's path comes before Adyen's, and with a live prefix it is th
   expect(server.received.map(({ path }) => path)).toEqual(["/adyen/v72/payments", "/checkout/v72/payments"]);
 });
 
-test("an attempt is repeated while Adyen surely keeps its key, and afterwards nothing is sent", async () => {
-  const daysAgo = (days: number): Date => new Date(Date.now() - days * 86_400_000);
-  expect(await open().charge(request({ opened_at: daysAgo(5.9) }))).toMatchObject({ kind: "succeeded" });
-  expect(await open().charge(request({ opened_at: daysAgo(6.1) }))).toMatchObject({ kind: "unknown" });
-  expect(server.received).toHaveLength(1);
+test("a key is good for six days, and a change whose key is older is not sent again", async () => {
+  expect(open().key_seconds).toBe(6 * 86_400);
+  const id = "mod_1";
+  const change: ModificationRequest = {
+    kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: attemptId("att_1"), page_token: null,
+    psp_reference: "8835551234567890", money: request().money, captured_before_minor: 0n, is_final: true, turn: "ask_only",
+  };
+  expect(await open().modify(change)).toMatchObject({ kind: "unknown" });
+  expect(await open().modify({ ...change, turn: "ask_for_proof" })).toMatchObject({ kind: "unknown" });
+  expect(server.received).toHaveLength(0);
 });
 
 test("an inquiry sends nothing", async () => {
   const { attempt_id, psp_key, money } = request();
-  expect(await open().inquire({ attempt_id, psp_key, money, psp_reference: "8835551234567890", page_token: null })).toEqual({ kind: "not_found" });
+  const inquiry = { attempt_id, psp_key, money, psp_reference: "8835551234567890", page_token: null };
+  expect(await open().inquire(inquiry)).toEqual({ kind: "not_found" });
+  // Nor can it prove anything, however long ago the charge was sent.
+  expect(await open().inquire({ ...inquiry, sent_between: { first: new Date(0), last: new Date(0) } })).toEqual({ kind: "not_found" });
   expect(server.received).toHaveLength(0);
 });
 

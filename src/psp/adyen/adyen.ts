@@ -4,7 +4,7 @@ import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts"
 import { toAdyenAmount } from "./amounts.ts";
 import { AdyenHttpClient } from "./http-client.ts";
 import { CardDetails, Client, EnvironmentEnum, ModificationsApi, PaymentRequest, PaymentsApi } from "./library.ts";
-import { isRepeatable, modify } from "./modifications.ts";
+import { modify } from "./modifications.ts";
 import { outcomeOfError, outcomeOfPayment } from "./outcomes.ts";
 import { readWebhook, verifyWebhook } from "./webhooks.ts";
 
@@ -27,6 +27,9 @@ export type AdyenOptions = {
   readonly connections_max: number;
 };
 
+/** Adyen keeps idempotency keys for at least seven days; a request repeated later would act again. */
+const key_seconds = 6 * 86_400;
+
 /**
  * Whatever comes of a call is an outcome; nothing is repeated here, so that each try is an attempt of ours.
  * Errors when a webhook key is none.
@@ -41,6 +44,7 @@ export function createAdyen(options: AdyenOptions): Psp {
   const modifications = new ModificationsApi(client);
   return {
     name: options.name,
+    key_seconds,
     charge: (request) => charge(payments, options, request),
     pages: null,
     inquire,
@@ -67,10 +71,6 @@ async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRe
   const converted = toAdyenAmount(request.money);
   if (!converted.ok) {
     return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
-  }
-  if (!isRepeatable(request)) {
-    const reason = "Too old to be repeated: Adyen may have forgotten its key. Only a webhook or a settlement line can tell.";
-    return { kind: "unknown", reason, is_unasked: true };
   }
   try {
     const payment = await api.payments({
@@ -106,7 +106,8 @@ function metadataFor({ checkout_id, payment_order_id }: ChargeRequest): Record<s
 
 /**
  * Adyen has no call that only asks. What tells is the same request under the same key, which gives the first answer
- * again; "not found" makes the executor send it. Later than Adyen keeps keys, `charge` sends nothing.
+ * again; "not found" makes the executor send it, for as long as Adyen surely keeps the key. It lists nothing either, so
+ * what stays unknown for longer is for a webhook or a person to decide.
  */
 function inquire(): Promise<InquiryOutcome> {
   return Promise.resolve({ kind: "not_found" });

@@ -1,14 +1,7 @@
-import { now } from "../../clock.ts";
 import type { Failure, ModificationOutcome, ModificationRequest } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import type { ModificationsApi } from "./library.ts";
 import { outcomeOfError } from "./outcomes.ts";
-
-/** Adyen keeps idempotency keys for at least seven days; a request repeated later would act again. */
-const repeatable_days = 6;
-
-export const isRepeatable = ({ opened_at }: { readonly opened_at: Date }): boolean =>
-  now().getTime() - opened_at.getTime() <= repeatable_days * 86_400_000;
 
 /**
  * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our reference
@@ -17,14 +10,15 @@ export const isRepeatable = ({ opened_at }: { readonly opened_at: Date }): boole
 export async function modify(
   api: ModificationsApi, account: { readonly merchant_account: string; readonly has_multiple_partial_captures: boolean }, request: ModificationRequest,
 ): Promise<ModificationOutcome> {
-  const { kind, psp_reference, attempt_id, modification_id: reference, psp_key } = request;
+  const { kind, psp_reference, attempt_id, modification_id: reference, psp_key, turn } = request;
   // While the buyer must act there is nothing at Adyen that could be given up.
   if (psp_reference === null || psp_reference === attempt_id) return failed("state_conflict", "Adyen cannot give up a payment that waits for its buyer.");
-  if (!request.is_first_send && !isRepeatable(request)) {
+  // Adyen has no call that only asks, and no list that could prove anything.
+  if (turn === "ask_only" || turn === "ask_for_proof") {
     return { kind: "unknown", reason: "Too old to be repeated: Adyen may have forgotten its key.", is_unasked: true };
   }
   // What was sent before is not refused now: the setting may have changed, and Adyen may have done it.
-  if (kind === "capture" && request.is_first_send && !request.is_final && !account.has_multiple_partial_captures) {
+  if (kind === "capture" && turn === "first_send" && !request.is_final && !account.has_multiple_partial_captures) {
     return failed("multiple_captures_not_enabled", "This Adyen account takes one capture: what it leaves is canceled. Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.");
   }
   const merchantAccount = account.merchant_account;

@@ -13,7 +13,7 @@ afterEach(async () => {
 
 const price: Money = { amount_minor: 1_000n, currency: toCurrencyCode("EUR") };
 const request: ChargeRequest = {
-  attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1", money: price, opened_at: new Date(), card_token: "8415718415172204", capture_method: "automatic",
+  attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1", money: price, card_token: "8415718415172204", capture_method: "automatic",
 };
 
 /** The outcome of a charge at a PSP that answers like this. */

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { now } from "../../clock.ts";
 import { modificationId } from "../../ids.ts";
 import { changeSeenIn } from "../modification-state.ts";
 import type { ChargeRequest, ModificationOutcome, ModificationRequest, Psp } from "../port.ts";
@@ -34,7 +33,7 @@ export function describeModifications(subject: Subject): void {
     const id = `mod_${randomUUID()}`;
     return {
       kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: charge.attempt_id, psp_reference, page_token: null, money: price,
-      captured_before_minor: 0n, is_final: false, opened_at: now(), is_first_send: true, ...changes,
+      captured_before_minor: 0n, is_final: false, turn: "first_send", ...changes,
     };
   };
   const part = (amount_minor: bigint) => ({ ...price, amount_minor });
@@ -61,7 +60,7 @@ export function describeModifications(subject: Subject): void {
   /** The same request until it is clear what came of it. */
   async function saidInTheEnd(request: ModificationRequest): Promise<Said> {
     for (let tries = 0; tries < 10; tries += 1) {
-      const outcome = await said({ ...request, is_first_send: false });
+      const outcome = await said({ ...request, turn: "ask_then_send" });
       if (outcome.kind !== "unknown" && outcome.kind !== "not_sent" && outcome.kind !== "unchanged") return outcome;
     }
     throw new Error("it never became clear what came of the modification");
@@ -84,7 +83,7 @@ export function describeModifications(subject: Subject): void {
       const authorised = await authorise();
       const first = change(authorised, { money: part(1_000n) });
       expect(await said(first)).toMatchObject({ kind: "done" });
-      expect(await said({ ...first, is_first_send: false })).toMatchObject({ kind: "done" });
+      expect(await said({ ...first, turn: "ask_then_send" })).toMatchObject({ kind: "done" });
       const second = change(authorised, { money: part(500n), captured_before_minor: 1_000n });
       const third = change(authorised, { money: part(1_499n), captured_before_minor: 1_500n, is_final: true });
       expect([await said(second), await said(third)]).toMatchObject([{ kind: "done" }, { kind: "done" }]);
@@ -103,7 +102,7 @@ export function describeModifications(subject: Subject): void {
       const authorised = await authorise();
       const given = change(authorised, { kind: "void" });
       expect(await said(given)).toMatchObject({ kind: "done" });
-      expect(await said({ ...given, is_first_send: false })).toMatchObject({ kind: "done" });
+      expect(await said({ ...given, turn: "ask_then_send" })).toMatchObject({ kind: "done" });
       expect(await said(change(authorised))).toMatchObject({ kind: "failed" });
       expect(await capturedOf(authorised)).toEqual([]);
     });
@@ -118,6 +117,16 @@ export function describeModifications(subject: Subject): void {
   });
 
   describe("a modification under the fault", () => {
+    test("500_before of a void is known to be harmless at once where the PSP shows its state", async () => {
+      const authorised = await authorise();
+      const request = change(authorised, { kind: "void" });
+      await subject.bench.setFaults({ next_modifications: [{ fault: "500_before", count: 1 }] });
+      expect((await subject.psp.modify(request)).kind).toBe("unknown");
+      const again = await said({ ...request, turn: "ask_then_send" });
+      expect(again.kind).toBe(subject.profile.modification_after_500 === "known" ? "failed" : "unknown");
+      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({ kind: "done" });
+    });
+
     test.each(Object.entries(faults))("%s is told as it is, and happens once in the end", async (fault, { first, done }) => {
       for (const kind of ["capture", "void"] as const) {
         const authorised = await authorise();
@@ -129,13 +138,17 @@ export function describeModifications(subject: Subject): void {
       }
     }, 20_000);
 
-    test("500_before did nothing: it is said so, or stays unknown, and another key gets past it", async () => {
+    test("500_before stays unknown until it is long ago; then a PSP that shows its state says so, and another key gets past it", async () => {
       const authorised = await authorise();
       const request = change(authorised);
       await subject.bench.setFaults({ next_modifications: [{ fault: "500_before", count: 1 }] });
       expect((await subject.psp.modify(request)).kind).toBe("unknown");
-      const again = await said({ ...request, is_first_send: false });
-      expect(again).toMatchObject(subject.profile.modification_after_500 === "unknown" ? { kind: "unknown" } : { kind: "failed", failure: { class: "transient_decline" } });
+      const isKnown = subject.profile.modification_after_500 === "known";
+      const again = await said({ ...request, turn: "ask_then_send" });
+      expect(again).toMatchObject(isKnown ? { kind: "unknown", is_stored: true } : { kind: "unknown" });
+      expect((await said({ ...request, turn: "ask_only" })).kind).toBe(isKnown ? "unchanged" : "unknown");
+      const proof = await said({ ...request, turn: "ask_for_proof" });
+      expect(proof).toMatchObject(isKnown ? { kind: "failed", failure: { class: "transient_decline" } } : { kind: "unknown" });
       expect(await capturedOf(authorised)).toEqual([]);
       expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({ kind: "done" });
       expect(await capturedOf(authorised)).toEqual([2_999]);

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { now } from "../../clock.ts";
 import { attemptId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
 import type { ChargeRequest, InquiryOutcome, Psp } from "../port.ts";
@@ -47,7 +46,7 @@ export class Subject {
     const id = `att_${randomUUID()}`;
     return {
       attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price,
-      opened_at: now(), card_token: this.profile.card(card), capture_method: "automatic", ...changes,
+      card_token: this.profile.card(card), capture_method: "automatic", ...changes,
     };
   }
 

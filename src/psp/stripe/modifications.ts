@@ -2,7 +2,7 @@ import Stripe from "stripe";
 import { changeSeenIn } from "../modification-state.ts";
 import type { ModificationAnswer, ModificationRequest, PspOutcome } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
-import { isStoredFailure, outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
+import { isStoredFailure, outcomeOfError, outcomeOfIntent, storedFailure } from "./outcomes.ts";
 import { closePage } from "./pages.ts";
 
 /**
@@ -13,9 +13,10 @@ export async function modify(stripe: Stripe, request: ModificationRequest): Prom
   const { page_token, psp_reference } = request;
   if (page_token !== null) return closePage(stripe, page_token);
   if (psp_reference === null) return { kind: "unknown", reason: "The PSP has given no reference of the payment.", is_unasked: true };
-  if (!request.is_first_send) {
+  if (request.turn !== "first_send") {
     const state = await stateOf(stripe, psp_reference);
-    if (changeSeenIn(state, request).kind !== "unchanged") return state;
+    if (changeSeenIn(state, request).kind !== "unchanged" || request.turn === "ask_only") return state;
+    if (request.turn === "ask_for_proof") return nothingDone;
   }
   try {
     return outcomeOfIntent(await send(stripe, psp_reference, request));
@@ -36,6 +37,10 @@ async function send(stripe: Stripe, psp_reference: string, request: Modification
 
 class AmountError extends Error {}
 
+const nothingDone: ModificationAnswer = {
+  kind: "failed", failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed, and changed nothing." },
+};
+
 async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcome> {
   try {
     return outcomeOfIntent(await stripe.paymentIntents.retrieve(psp_reference));
@@ -48,13 +53,13 @@ async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcom
 async function afterError(stripe: Stripe, psp_reference: string, request: ModificationRequest, error: unknown): Promise<ModificationAnswer> {
   if (error instanceof AmountError) return { kind: "failed", is_unasked: true, failure: { class: "invalid_request", code: "amount_not_supported", message: error.message } };
   const isStored = isStoredFailure(error);
-  // A stored failure has ended, and a refusal for its state never began: the intent itself shows what happened.
+  // The intent itself may show what happened.
   if (isStored || isStateConflict(error)) {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged") return state;
-    return isStored
-      ? { kind: "failed", failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed, and changed nothing." } }
-      : { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
+    // A void may be repeated under any key. A capture may still be carried out, and another one would take as much again.
+    if (isStored) return request.kind === "void" ? nothingDone : storedFailure;
+    return { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
   }
   const outcome = outcomeOfError(error);
   // A request refused as such was not acted on, and neither was an equal one before it: that would be 409 or its stored answer.

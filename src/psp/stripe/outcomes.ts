@@ -25,6 +25,8 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
     case "requires_confirmation":
       return { kind: "pending", psp_reference: intent.id, next_action: intent.next_action === null ? null : { type: intent.next_action.type } };
     case "requires_payment_method":
+      // Without an error no card was tried yet: nobody has declined anything.
+      if (intent.last_payment_error === null) return { kind: "pending", psp_reference: intent.id, next_action: null };
       // Whoever has its client secret can still pay it.
       return { kind: "declined", psp_reference: intent.id, failure: failureOfDecline(intent.last_payment_error), is_open: true };
     case "canceled":
@@ -89,9 +91,17 @@ export function outcomeOfError(error: unknown): PspOutcome {
   throw error;
 }
 
-/** A 5xx that Stripe keeps under the key: the request has ended, and will be answered like this for ever. */
+/** A 5xx that Stripe keeps under the key: the same request is answered like this from now on. */
 export const isStoredFailure = (error: unknown): boolean =>
   error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
+
+/**
+ * Stripe calls a 5xx indeterminate and may carry the request out minutes later (https://docs.stripe.com/error-low-level),
+ * so that nothing is to be seen now proves nothing.
+ */
+export const storedFailure: Extract<PspOutcome, { kind: "unknown" }> = {
+  kind: "unknown", reason: "The PSP failed, and may still carry the request out.", is_stored: true,
+};
 
 type DeclineDetails = { readonly code?: string | undefined; readonly decline_code?: string | undefined; readonly message?: string | undefined };
 

@@ -46,11 +46,7 @@ const profile: PspProfile = {
   inquiry: "succeeded",
   inquiry_unreachable: "unknown",
   modification_after_500: "known",
-  faults: {
-    // A stored 500 has ended, and the list of payments shows whether it charged.
-    "500_before": { again: "declined" },
-    "500_after_charge": { again: "succeeded" },
-  },
+  faults: {},
   stale: ({ path, body, headers }, secret) => {
     const timestamp = Math.floor(Date.now() / 1_000) - 301;
     return { path, body, headers: { ...headers, "stripe-signature": sdk.webhooks.generateTestHeaderString({ payload: body.toString("utf8"), secret, timestamp }) } };

@@ -5,9 +5,11 @@ import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome } from "..
 import { toStripeAmount } from "./amounts.ts";
 import { StripeHttpClient } from "./http-client.ts";
 import { modify } from "./modifications.ts";
-import { isStoredFailure, outcomeOfError, outcomeOfIntent } from "./outcomes.ts";
+import { isStoredFailure, outcomeOfError, outcomeOfIntent, storedFailure } from "./outcomes.ts";
 import { inquirePage, registerPage } from "./pages.ts";
 import { readWebhook, verifyWebhook } from "./webhooks.ts";
+
+type SentBetween = NonNullable<Inquiry["sent_between"]>;
 
 export type StripeOptions = {
   readonly name: string;
@@ -20,6 +22,8 @@ export type StripeOptions = {
   readonly connections_max: number;
 };
 
+/** Stripe forgets a key 24 hours after its first use at the earliest (https://docs.stripe.com/api/idempotent_requests). */
+const key_seconds = 23 * 3_600;
 /** How far Stripe's clock may be from ours. */
 const clock_difference_seconds = 300;
 /** A hundred pages; a busier account leaves the question to a person. */
@@ -40,6 +44,7 @@ export function createStripe(options: StripeOptions): Psp {
   });
   return {
     name: options.name,
+    key_seconds,
     charge: (request) => charge(stripe, request),
     pages: { register: (request) => registerPage(stripe, request) },
     inquire: (inquiry) => inquire(stripe, inquiry),
@@ -67,28 +72,7 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
     }, { idempotencyKey: request.psp_key }));
     return outcomeOfIntent(intent);
   } catch (error) {
-    return isStoredFailure(error) ? afterStoredFailure(stripe, request) : outcomeOfError(error);
-  }
-}
-
-/**
- * What a stored failure charged. The list shows what was just made (the search only a minute later), so an
- * intent of ours that is not in it does not exist: nothing was charged, and a new attempt may be made.
- */
-async function afterStoredFailure(stripe: Stripe, request: ChargeRequest): Promise<PspOutcome> {
-  const since = Math.floor(request.opened_at.getTime() / 1_000) - clock_difference_seconds;
-  try {
-    let seen = 0;
-    for await (const intent of stripe.paymentIntents.list({ created: { gte: since }, limit: 100 })) {
-      if (intent.metadata["attempt_id"] === request.attempt_id) return outcomeOfIntent(intent);
-      seen += 1;
-      if (seen === intents_searched_max) return { kind: "unknown", reason: `Not among the ${seen} newest payments at the PSP.` };
-    }
-    const failure = { class: "transient_decline" as const, code: "psp_error", message: "The PSP failed, and charged nothing." };
-    return { kind: "declined", psp_reference: null, failure };
-  } catch (error) {
-    const outcome = outcomeOfError(error);
-    return outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "The PSP did not list its payments." };
+    return isStoredFailure(error) ? storedFailure : outcomeOfError(error);
   }
 }
 
@@ -126,17 +110,31 @@ function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_
   return { payment_method_data: card };
 }
 
-/** By Stripe's own id when we have it, else by the attempt id we sent as metadata. */
+/** By Stripe's own id when we have it, else by the attempt id we sent as metadata; for a proof also by time. */
 async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
   if (inquiry.page_token !== null) return inquirePage(stripe, inquiry.page_token);
   try {
     if (inquiry.psp_reference !== null) return outcomeOfIntent(await stripe.paymentIntents.retrieve(inquiry.psp_reference, { expand: ["latest_charge"] }));
     const found = await stripe.paymentIntents.search({ query: `metadata['attempt_id']:'${inquiry.attempt_id}'`, limit: 1 });
     const [intent] = found.data;
-    return intent === undefined ? { kind: "not_found" } : outcomeOfIntent(intent);
+    if (intent !== undefined) return outcomeOfIntent(intent);
+    return inquiry.sent_between === undefined ? { kind: "not_found" } : await findByTime(stripe, inquiry.attempt_id, inquiry.sent_between);
   } catch (error) {
     const outcome = outcomeOfError(error);
     // That the question did not get through says nothing about the charge.
     return outcome.kind === "not_sent" ? { kind: "unknown", reason: outcome.failure.message } : outcome;
   }
+}
+
+/** Reads every intent made while requests of the attempt were sent. Unlike the search, the list lags behind nothing. */
+async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: SentBetween): Promise<InquiryOutcome> {
+  const gte = Math.floor(first.getTime() / 1_000) - clock_difference_seconds;
+  const lte = Math.ceil(last.getTime() / 1_000) + clock_difference_seconds;
+  let seen = 0;
+  for await (const intent of stripe.paymentIntents.list({ created: { gte, lte }, limit: 100 })) {
+    if (intent.metadata["attempt_id"] === attempt_id) return outcomeOfIntent(intent);
+    seen += 1;
+    if (seen === intents_searched_max) return { kind: "unknown", reason: `Not among the ${seen} newest payments of that time at the PSP.` };
+  }
+  return { kind: "absent" };
 }

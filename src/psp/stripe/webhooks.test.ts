@@ -136,7 +136,8 @@ test("each event about an intent is read as what became of the charge", () => {
   expect(news("payment_intent.payment_failed", declinedOf({ code: "card_declined", decline_code: "insufficient_funds", message: "No money." })))
     .toEqual({ kind: "declined", is_open: true, psp_reference: "pi_1", failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." } });
   expect(news("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." }))).toMatchObject({ failure: { class: "transient_decline", code: "processing_error" } });
-  expect(news("payment_intent.payment_failed", declinedOf(null))).toMatchObject({ failure: { class: "hard_decline", code: "card_declined" } });
+  // Without an error no card was tried: it waits for one.
+  expect(news("payment_intent.payment_failed", declinedOf(null))).toEqual({ kind: "pending", psp_reference: "pi_1", next_action: null });
   expect(news("payment_intent.canceled", { status: "canceled" })).toMatchObject({ kind: "declined", failure: { class: "hard_decline", code: "canceled_at_psp" } });
 });
 
