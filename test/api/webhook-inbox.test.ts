@@ -8,7 +8,7 @@ const secret = `whsec_${randomBytes(24).toString("base64")}`;
 
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await startTestStack({ environment: { PSP_STRIPE_WEBHOOK_SECRET: secret, PSP_TIMEOUT_SECONDS: "20", PSP_BREAKER_FAILURES: "1000" } });
+  stack = await startTestStack({ environment: { PSP_STRIPE_WEBHOOK_SECRET: secret, PSP_TIMEOUT_SECONDS: "20", JOB_LEASE_SECONDS: "90", PSP_BREAKER_FAILURES: "1000" } });
 });
 afterAll(() => stack.stopAll());
 
