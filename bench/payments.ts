@@ -25,7 +25,7 @@ export async function benchPayments(server: Server, options: { has_webhooks: boo
     has_webhooks: options.has_webhooks, on_progress: progress,
     environment: { LOG_LEVEL: "error", RATE_LIMIT_PER_SECOND: "1000000", PSP_CONCURRENCY: "256" },
   });
-  const database = openDatabase(stack.owner_url, 3, "bench");
+  const database = openDatabase(stack.database_url, 3, "bench");
   try {
     await load(stack, 2, database);
     const throughput = await load(stack, load_seconds, database);

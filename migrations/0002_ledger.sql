@@ -72,7 +72,7 @@ create table ledger_entries (
 create index ledger_entries_transaction_id_index on ledger_entries (transaction_id) with (fillfactor = 100);
 
 create function ledger_refuse_change() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
   raise exception 'ledger history cannot be changed: % of % refused; correct it with a reversal', tg_op, tg_table_name
     using errcode = 'PL002';
@@ -87,7 +87,7 @@ create trigger ledger_accounts_kept before delete or truncate on ledger_accounts
   for each statement execute function ledger_refuse_change();
 
 create function ledger_check_entries() returns trigger
-language plpgsql
+language plpgsql set search_path = pg_catalog, public, pg_temp
 -- The new rows are few and the tables are large: always look up by key, whatever the statistics say.
 set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$

@@ -221,7 +221,9 @@ begin
 end
 $$;
 
--- The door. Entries stand in the order of their transactions; every named account has an entry.
+-- The door. It runs as the owner, so `pg_temp` stands last in its search path: unnamed, it comes first, and a
+-- caller's temporary table would take the ledger's place, with a trigger on it that runs as the owner too.
+-- Entries stand in the order of their transactions; every named account has an entry.
 -- Gives a row for each transaction, in order; only 'posted' ones were written.
 create function ledger_post(
   p_account_codes text[], p_account_currencies text[], p_account_kinds ledger_account_kind[],
@@ -229,7 +231,7 @@ create function ledger_post(
   p_sources text[], p_effective_ats timestamptz[], p_descriptions text[], p_reverses bigint[],
   p_entry_transactions int[], p_entry_accounts int[], p_entry_amounts bigint[]
 ) returns table (transaction_id bigint, outcome text)
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   v_transaction_ids bigint[];
   v_outcomes text[];

@@ -17,7 +17,7 @@ create table checkout_events (
 create index checkout_events_checkout_index on checkout_events (checkout_id, event_number);
 
 create function refuse_history_change() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
   raise exception 'history cannot be changed: % of % refused', tg_op, tg_table_name using errcode = 'PL002';
 end

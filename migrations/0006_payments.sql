@@ -151,7 +151,7 @@ create trigger payment_order_transitions_append_only before update or delete or 
 -- Both run as the owner: the service's role may read the history, but only a change of state writes it.
 -- An order that is stored in EXECUTING was accepted and handed to the executor in one commit: two steps.
 create function payment_orders_after_insert() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   v_refused record;
 begin
@@ -185,7 +185,7 @@ end
 $$;
 
 create function payment_orders_after_update() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 -- The statement that fires this may have hash joins off, which would make this join quadratic:
 -- 40 ms for 200 orders.
 set enable_hashjoin = on

@@ -68,7 +68,7 @@ create table api_keys (
 );
 
 grant select, insert, delete on idempotency_keys to pacioli_service;
-grant select, insert on webhook_inbox, dead_letters, api_keys to pacioli_service;
+grant select, insert on webhook_inbox, dead_letters to pacioli_service;
+grant select on api_keys to pacioli_service;
 grant update (state, note, processed_at) on webhook_inbox to pacioli_service;
 grant update (state, decided_by, decision_note, decided_at) on dead_letters to pacioli_service;
-grant update (revoked_at) on api_keys to pacioli_service;

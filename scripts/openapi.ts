@@ -1,7 +1,7 @@
 /** Writes openapi.json from the routes. No database is needed: the parts are real, and none of them connects before it is used. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openDatabase, service_role } from "../src/cli/compose.ts";
+import { openDatabase } from "../src/cli/compose.ts";
 import { loadConfig } from "../src/config.ts";
 import { buildApp } from "../src/http/http.ts";
 import { Jobs } from "../src/jobs/jobs.ts";
@@ -19,7 +19,7 @@ export async function printOpenApi(): Promise<string> {
   const log = createLogger("silent");
   const url = "postgres://127.0.0.1/nowhere";
   const database = openDatabase(url, 1, "pacioli-openapi");
-  const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
+  const jobs = new Jobs({ url, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
   const stripe = createStripe({ name: "stripe", secret_key: "sk_test_none", webhook_secrets: [], timeout_ms: 1_000, connections_max: 1 });
   const router = new PspRouter([stripe], { failures_in_a_row: config.psp.breaker_failures, open_seconds: config.psp.breaker_open_seconds });
   const { intake, actions } = createPayments({ database, jobs, log, router, statusUrlOf: () => "" }, config.payments, { is_worker: false });
@@ -27,7 +27,7 @@ export async function printOpenApi(): Promise<string> {
     database, jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
     verifyPaymentStatus: createPaymentStatusVerifier([]),
     settings: {
-      secret_key: config.secret_key, api_key: undefined, allowed_hosts: [], rate_limit_per_second: config.rate_limit_per_second,
+      secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], rate_limit_per_second: config.rate_limit_per_second,
       idempotency_hours: config.payments.idempotency_hours,
     },
     isDraining: () => false,

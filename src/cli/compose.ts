@@ -11,9 +11,6 @@ import { createAdyen } from "../psp/adyen/adyen.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
 import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
 
-/** The role whose rights the service works with. */
-export const service_role = "pacioli_service";
-
 export type Service = {
   readonly log: Logger;
   readonly database: Database;
@@ -29,7 +26,7 @@ export type Service = {
 export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean; has_api: boolean }): Promise<Service> {
   const log = createLogger(config.log_level);
   const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
-  const jobs = new Jobs({ url: databaseUrl, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
+  const jobs = new Jobs({ url: databaseUrl, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
   const router = createRouter(config);
   const { intake, actions, workers } = createPayments({
@@ -43,10 +40,10 @@ export async function composeService(config: Config, databaseUrl: string, option
     verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
     settings: {
       secret_key: config.secret_key,
-      api_key: config.api_key,
       allowed_hosts: config.allowed_hosts,
       rate_limit_per_second: config.rate_limit_per_second,
       idempotency_hours: config.payments.idempotency_hours,
+      development_key: config.api_key,
     },
     isDraining: () => isDraining,
   };
@@ -69,7 +66,7 @@ export async function composeService(config: Config, databaseUrl: string, option
 }
 
 export function openDatabase(url: string, connections_max: number, application_name: string): Database {
-  return new Database({ url, application_name, connections_max, role: service_role });
+  return new Database({ url, application_name, connections_max });
 }
 
 function createRouter({ psp }: Config): PspRouter {

@@ -4,8 +4,8 @@ import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
 import { createLogger } from "../log.ts";
 import { createActions, historyOf, type Actions } from "../payments/payments.ts";
 import { cliAuthor } from "./author.ts";
-import { openDatabase, service_role } from "./compose.ts";
-import { withConfiguredDatabase } from "./configured-database.ts";
+import { openDatabase } from "./compose.ts";
+import { withServiceDatabase } from "./configured-database.ts";
 
 export function listDeadLetters(state: string): Promise<void> {
   return withActions(async ({ database }) => {
@@ -49,10 +49,10 @@ type Tools = {
 
 export async function withActions(work: (tools: Tools) => Promise<void>): Promise<void> {
   const config = loadConfig("development");
-  await withConfiguredDatabase(config, async (url) => {
+  await withServiceDatabase(config, async (url) => {
     const log = createLogger(config.log_level);
     const database = openDatabase(url, 2, "pacioli-cli");
-    const jobs = new Jobs({ url, role: service_role, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
+    const jobs = new Jobs({ url, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
     await jobs.start();
     try {
       const actions = createActions(jobs, {

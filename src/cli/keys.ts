@@ -1,23 +1,24 @@
+import { userInfo } from "node:os";
 import { loadConfig } from "../config.ts";
 import type { Database } from "../db/db.ts";
 import { createApiKey, revokeApiKey, selectApiKeys } from "../http/http.ts";
 import { openDatabase } from "./compose.ts";
-import { withConfiguredDatabase } from "./configured-database.ts";
+import { withOwnerDatabase } from "./configured-database.ts";
 
 /** `pacioli keys create`: prints the key; it is never shown again. */
-export function createKey(name: string, scopeList: string): Promise<void> {
-  const scopes = scopeList.split(",").map((scope) => {
+export function createKey(name: string, options: { readonly scopes: string; readonly as?: string }): Promise<void> {
+  const scopes = options.scopes.split(",").map((scope) => {
     if (scope === "read" || scope === "write" || scope === "admin") return scope;
     throw new Error(`"${scope}" is not a scope: use read, write, admin.`);
   });
-  return withDatabase(async (database) => {
-    const { key_id, token } = await createApiKey(database, name, scopes);
+  return withAdminDatabase(async (database) => {
+    const { key_id, token } = await createApiKey(database, { name, scopes, admin: adminOf(options) });
     process.stdout.write(`${token}\n${key_id} with ${scopes.join(", ")}: keep the key above, it is shown only now.\n`);
   });
 }
 
 export function listKeys(): Promise<void> {
-  return withDatabase(async (database) => {
+  return withAdminDatabase(async (database) => {
     for (const key of await selectApiKeys(database)) {
       const state = key.revoked_at === null ? "in force" : `revoked ${key.revoked_at}`;
       process.stdout.write(`${key.key_id}  ${key.name}  …${key.last_four}  ${key.scopes.join(",")}  ${state}\n`);
@@ -25,15 +26,20 @@ export function listKeys(): Promise<void> {
   });
 }
 
-export function revokeKey(keyId: string): Promise<void> {
-  return withDatabase(async (database) => {
-    if (!(await revokeApiKey(database, keyId))) throw new Error(`There is no key ${keyId} in force; see \`pacioli keys list\`.`);
+export function revokeKey(keyId: string, options: { readonly as?: string }): Promise<void> {
+  return withAdminDatabase(async (database) => {
+    if (!(await revokeApiKey(database, keyId, adminOf(options)))) {
+      throw new Error(`There is no key ${keyId} in force; see \`pacioli keys list\`.`);
+    }
     process.stdout.write(`${keyId} is revoked; it is out within five seconds.\n`);
   });
 }
 
-export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
-  await withConfiguredDatabase(loadConfig("development"), async (url) => {
+/** As the audit log names a person. In a container everybody is the same user of the system: say `--as`. */
+const adminOf = (options: { readonly as?: string }): string => `cli:${options.as ?? userInfo().username}`;
+
+async function withAdminDatabase(work: (database: Database) => Promise<void>): Promise<void> {
+  await withOwnerDatabase(loadConfig("development"), async (url) => {
     const database = openDatabase(url, 2, "pacioli-cli");
     try {
       await work(database);

@@ -1,7 +1,7 @@
 import closeWithGrace from "close-with-grace";
 import { loadConfig, type Config } from "../config.ts";
-import { checkSchema } from "../db/db.ts";
-import { admitApiKey } from "../http/http.ts";
+import { checkLogin, checkSchema } from "../db/db.ts";
+import { checkNoDevelopmentKeys } from "../http/http.ts";
 import { composeService, type Service } from "./compose.ts";
 
 export type Roles = { readonly serves: boolean; readonly works: boolean };
@@ -10,7 +10,8 @@ export type Roles = { readonly serves: boolean; readonly works: boolean };
 export async function runService(roles: Roles, mode: "development" | "production"): Promise<void> {
   const config = loadConfig(mode);
   const url = databaseUrlOf(config);
-  await checkSchema(config.migration_database_url ?? url);
+  await checkLogin(url);
+  await checkSchema(url);
   const service = await composeService(config, url, { is_worker: roles.works, has_api: roles.serves });
   try {
     await start(config, service, roles);
@@ -26,9 +27,7 @@ export async function runService(roles: Roles, mode: "development" | "production
 }
 
 async function start(config: Config, service: Service, roles: Roles): Promise<void> {
-  if (config.api_key !== undefined) {
-    await admitApiKey(service.database, { token: config.api_key, name: "environment", scopes: ["read", "write", "admin"] });
-  }
+  if (config.mode === "production") await checkNoDevelopmentKeys(service.database);
   if (roles.works) service.workers.start();
   // A worker listens too, for its health and its metrics only.
   const address = await service.app.listen({ host: config.host, port: config.port });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { loadConfig } from "../config.ts";
+import { ensureServiceLogin } from "../db/db.ts";
 import { ensureDatabase, startEmbeddedPostgres, type EmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
 import { ChildProcess } from "./child-process.ts";
 import { migrateDatabase } from "./migrate.ts";
@@ -27,6 +28,8 @@ export type StackOptions = {
 /** PostgreSQL, the PSP simulator and the service, each a process of its own, so that each can die alone. */
 export type Stack = {
   readonly owner_url: string;
+  /** With the service's login. */
+  readonly database_url: string;
   readonly service: ChildProcess;
   readonly simulator: ChildProcess;
   readonly service_url: string;
@@ -55,6 +58,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
   const simulatorDatabaseUrl = withDatabase(superuserUrl, `${options.database}_simulator`);
   await ensureDatabase(superuserUrl, options.database);
   await migrateDatabase(ownerUrl);
+  const databaseUrl = await ensureServiceLogin(ownerUrl);
 
   const secrets = { stripe: `whsec_${randomBytes(24).toString("base64")}`, key: "sk_test_simulator" };
   const servicePort = options.port;
@@ -75,7 +79,8 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
   const service = new ChildProcess({
     name: "service", script: join(root, "src/main.ts"), arguments: ["run"], ready_event: "service_ready",
     environment: {
-      DATABASE_URL: ownerUrl,
+      DATABASE_URL: databaseUrl,
+      MIGRATION_DATABASE_URL: "",
       PORT: String(servicePort),
       PSP_STRIPE_SECRET_KEY: secrets.key,
       PSP_STRIPE_API_BASE: simulatorUrl,
@@ -90,7 +95,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
     throw error;
   });
   return {
-    owner_url: ownerUrl, service, simulator, service_url: serviceUrl, simulator_url: simulatorUrl,
+    owner_url: ownerUrl, database_url: databaseUrl, service, simulator, service_url: serviceUrl, simulator_url: simulatorUrl,
     restartService: async (environment) => {
       await service.start(environment);
     },

@@ -3,7 +3,7 @@ import type { Database } from "../db/db.ts";
 import { verifyLedger, type Check } from "../ledger/ledger.ts";
 import { verifyPayments } from "../payments/payments.ts";
 import { openDatabase } from "./compose.ts";
-import { withConfiguredDatabase } from "./configured-database.ts";
+import { withServiceDatabase } from "./configured-database.ts";
 import { readOneSnapshot } from "./verify-queries.ts";
 
 /** All checks of the books, in one snapshot of the database, so that payments under way do no harm. */
@@ -25,7 +25,7 @@ export function describeChecks(checks: readonly Check[]): string[] {
 /** `pacioli verify`: recomputes everything; exit code 1 on any difference. */
 export async function verify(): Promise<void> {
   const config = loadConfig("development");
-  await withConfiguredDatabase(config, async (url) => {
+  await withServiceDatabase(config, async (url) => {
     const database = openDatabase(url, 2, "pacioli-verify");
     try {
       const checks = await verifyBooks(database);

@@ -8,13 +8,13 @@ beforeAll(async () => {
   db = await createTestDatabase();
   await db.asOwner("create table counters (name text primary key, value bigint not null)");
   await db.asOwner("insert into counters values ('left', 0), ('right', 0)");
-  await db.asOwner("grant select, insert, update on counters to pacioli_service");
+  await db.asOwner("grant select, insert, update on counters to " + db.service_role);
 });
 afterAll(() => db.drop());
 
 /** A database with one connection, so that the next statement meets whatever the last one left. */
 function openSingle(): Database {
-  const single = new Database({ url: db.url, application_name: "test-single", connections_max: 1, role: "pacioli_service" });
+  const single = new Database({ url: db.service_url, application_name: "test-single", connections_max: 1 });
   onTestFinished(() => single.close());
   return single;
 }
@@ -50,9 +50,9 @@ test("a failed statement leaves its connection usable for the next", async () =>
   expect(await single.query("select 1 as one")).toEqual([{ one: 1 }]);
 });
 
-test("statements run with the rights of the service's role, in UTC", async () => {
+test("statements run with the service's login, in UTC", async () => {
   expect(await db.database.query("select current_user::text as role, current_setting('TimeZone') as zone"))
-    .toEqual([{ role: "pacioli_service", zone: "UTC" }]);
+    .toEqual([{ role: "pacioli_template_app", zone: "UTC" }]);
 });
 
 test.for([

@@ -52,8 +52,6 @@ export type DatabaseOptions = {
   readonly url: string;
   readonly application_name: string;
   readonly connections_max: number;
-  /** The role taken on at connect; the login must be a member of it. */
-  readonly role?: string;
 };
 
 /** SQLSTATEs after which the same transaction may simply be run again: deadlock, serialization failure. */
@@ -80,13 +78,12 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool;
 
   constructor(options: DatabaseOptions) {
-    const role = options.role === undefined ? "" : `-c role=${options.role} `;
     const pipelined: pg.PoolConfig & { pipeline: true } = {
       connectionString: options.url,
       application_name: options.application_name,
       max: options.connections_max,
       types,
-      options: `${role}-c TimeZone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000`,
+      options: "-c TimeZone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000",
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       // Statements that do not wait for each other's rows are sent together. Each round trip waits for

@@ -4,3 +4,7 @@ export type { DatabaseOptions, Queryable, Timestamp, Transaction } from "./datab
 export { GroupCommit } from "./group-commit.ts";
 export { numberArray, textArray } from "./array-literal.ts";
 export { migrate, checkSchema } from "./migrate.ts";
+export { checkLogin } from "./check-login.ts";
+export { ensureServiceLogin } from "./service-login.ts";
+export { findRoles } from "./roles.ts";
+export { withClient } from "./client.ts";

@@ -8,7 +8,7 @@ let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase();
   await db.asOwner("create table items (name text primary key check (name <> 'bad'), written_count integer not null default 1)");
-  await db.asOwner("grant select, insert, update on items to pacioli_service");
+  await db.asOwner("grant select, insert, update on items to " + db.service_role);
 });
 beforeEach(() => db.asOwner("truncate items"));
 afterEach(async () => {
@@ -140,8 +140,8 @@ test("a connection that the server ends during a flush loses nothing and doubles
 });
 
 test("a commit whose answer is lost is found again: the items are tried one by one and not doubled", async () => {
-  const proxy = await openProxyThatLosesACommit(db.url);
-  const database = new Database({ url: proxy.url, application_name: "test", connections_max: 2, role: "pacioli_service" });
+  const proxy = await openProxyThatLosesACommit(db.service_url);
+  const database = new Database({ url: proxy.url, application_name: "test", connections_max: 2 });
   onTestFinished(async () => {
     await database.close();
     await proxy.close();

@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { createTestDatabase, onServer, serverUrl } from "../../test/support/database.ts";
+import { createTestDatabase, dropDatabase, onServer, serverUrl } from "../../test/support/database.ts";
 import { checkSchema, hashMigrations, migrate } from "./migrate.ts";
 
 async function createEmptyDatabase(): Promise<string> {
   const name = `test_empty_${randomBytes(6).toString("hex")}`;
   await onServer(serverUrl(), `create database ${name}`);
-  onTestFinished(() => onServer(serverUrl(), `drop database ${name} with (force)`));
+  onTestFinished(() => dropDatabase(serverUrl(), name));
   const url = new URL(serverUrl());
   url.pathname = `/${name}`;
   return url.toString();

@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runner } from "node-pg-migrate";
-import pg from "pg";
+import { runner, type MigrationBuilder, type RunnerOption } from "node-pg-migrate";
+import { withClient } from "./client.ts";
+import { findRoles, withRoles, type DatabaseRoles } from "./roles.ts";
+
+type MigrationLoader = Exclude<NonNullable<RunnerOption["migrationLoaderStrategies"]>[number]["loader"], string>;
+type MigrationUnit = Awaited<ReturnType<MigrationLoader>>[number];
 
 const migrationsFolder = join(import.meta.dirname, "../../migrations");
 const migrationsTable = "schema_migrations";
+/** Any fixed number: those who set the rights of one database wait for each other. */
+const rights_lock = "7220301515";
 
 /**
  * Brings the schema to the newest version and gives the names of the migrations applied.
@@ -14,6 +20,7 @@ const migrationsTable = "schema_migrations";
  */
 export async function migrate(url: string): Promise<readonly string[]> {
   await assertMigrationsUnchanged();
+  const roles = await withClient(url, findRoles);
   const applied = await runner({
     databaseUrl: { connectionString: url, options: "-c lock_timeout=60000" },
     dir: migrationsFolder,
@@ -23,28 +30,48 @@ export async function migrate(url: string): Promise<readonly string[]> {
     singleTransaction: true,
     checkOrder: true,
     advisoryLockMode: "wait",
+    migrationLoaderStrategies: [{ extensions: [".sql"], loader: (paths) => loadMigrations(paths, roles) }],
     log: () => undefined,
   });
-  await grantReadOfVersions(url);
+  await setRights(url);
   return applied.map((migration) => migration.name);
 }
 
-/** The service checks at start that it fits the schema. */
-async function grantReadOfVersions(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(`grant select on ${migrationsTable} to pacioli_service`);
-  } finally {
-    await client.end();
-  }
+async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): Promise<MigrationUnit[]> {
+  return Promise.all(paths.map(async (path) => {
+    const sql = withRoles(await readFile(path, "utf8"), roles);
+    return { id: path, filePaths: [path], actions: { up: (builder: MigrationBuilder) => builder.sql(sql), down: false } };
+  }));
+}
+
+/**
+ * Lets the database's own roles connect and nobody else, and nobody make temporary tables. Rights of a database are no
+ * part of its dump or of a copy of it, so each `pacioli migrate` sets them. `url` is the owner's.
+ */
+export async function setRights(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const { service, admin } = await findRoles(client);
+    const { rows: [found] } = await client.query<{ database: string }>("select current_database() as database");
+    const database = client.escapeIdentifier(found?.database ?? "");
+    await client.query(`
+      begin;
+      select pg_advisory_xact_lock(${rights_lock});
+      revoke all on database ${database} from public;
+      grant connect on database ${database} to ${service}, ${admin};
+      grant select on ${migrationsTable} to ${service};
+      commit;`);
+    const { rows: [open] } = await client.query<{ is_open: boolean }>(
+      "select has_database_privilege('public', current_database(), 'connect, temporary') as is_open");
+    if (open?.is_open === true) {
+      throw new Error(`Everybody may connect to the database ${database}, and this login cannot change that. `
+        + `Make it the owner: alter database ${database} owner to <the login of MIGRATION_DATABASE_URL>;`);
+    }
+  });
 }
 
 /** Errors unless the database has exactly the migrations of this version. */
 export async function checkSchema(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     const { rows: [table] } = await client.query<{ exists: boolean }>("select to_regclass($1) is not null as exists", [migrationsTable]);
     if (table?.exists !== true) throw new Error("The database has no schema yet: run `pacioli migrate`.");
     const { rows } = await client.query<{ name: string }>(`select name from ${migrationsTable} order by id`);
@@ -52,9 +79,7 @@ export async function checkSchema(url: string): Promise<void> {
     const missing = wanted.filter((name) => !rows.some((row) => row.name === name));
     if (missing.length > 0) throw new Error(`The database lacks ${missing.join(", ")}: run \`pacioli migrate\`.`);
     if (rows.length > wanted.length) throw new Error("The database is newer than this version of the service: deploy the newer one.");
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function migrationNames(): Promise<string[]> {

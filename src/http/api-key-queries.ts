@@ -17,23 +17,26 @@ export async function findApiKey(db: Queryable, hash: Buffer): Promise<ApiKeyRow
   return row;
 }
 
-/** Adds a key; one that exists stays as it is. */
+/** Adds a key and its line in the audit log. `admin`: who makes it. */
 export async function insertApiKey(
-  db: Queryable, key: { key_id: string; key_hash: Buffer; name: string; last_four: string; scopes: readonly string[] },
+  db: Queryable, key: { key_id: string; key_hash: Buffer; name: string; last_four: string; scopes: readonly string[] }, admin: string,
 ): Promise<void> {
-  await db.query(
-    `insert into api_keys (key_id, key_hash, name, last_four, scopes) values ($1, $2, $3, $4, $5)
-     on conflict (key_hash) do nothing`,
-    [key.key_id, key.key_hash, key.name, key.last_four, key.scopes],
-  );
+  await db.query("select api_keys_create($1, $2, $3, $4, $5, $6)", [key.key_id, key.key_hash, key.name, key.last_four, key.scopes, admin]);
 }
 
 export function selectApiKeys(db: Queryable): Promise<ApiKeyRow[]> {
   return db.query<ApiKeyRow>(`select ${columns} from api_keys order by created_at desc, key_id`);
 }
 
-/** Whether there was such a key in force. */
-export async function revokeApiKey(db: Queryable, keyId: string): Promise<boolean> {
-  const rows = await db.query("update api_keys set revoked_at = now() where key_id = $1 and revoked_at is null returning key_id", [keyId]);
-  return rows.length > 0;
+/** Whether there was such a key in force. `admin`: who revokes it. */
+export async function revokeApiKey(db: Queryable, keyId: string, admin: string): Promise<boolean> {
+  const [row] = await db.query<{ was_in_force: boolean }>("select api_keys_revoke($1, $2) as was_in_force", [keyId, admin]);
+  return row?.was_in_force === true;
+}
+
+/** Keys in force that were made for development: they are known to everyone, or may be one character long. */
+export async function selectDevelopmentKeys(db: Queryable, hashes: readonly Buffer[]): Promise<string[]> {
+  const rows = await db.query<{ key_id: string }>(
+    "select key_id from api_keys where revoked_at is null and (key_hash = any ($1) or name = 'environment') order by key_id", [hashes]);
+  return rows.map(({ key_id }) => key_id);
 }

@@ -2,20 +2,34 @@ import type { Queryable } from "../db/db.ts";
 import { newId } from "../ids.ts";
 import { newApiKey } from "./api-key-form.ts";
 import { hashApiKey, type Scope } from "./auth.ts";
-import { insertApiKey } from "./api-key-queries.ts";
+import { insertApiKey, selectDevelopmentKeys } from "./api-key-queries.ts";
 
 export { revokeApiKey, selectApiKeys } from "./api-key-queries.ts";
 
-/** Lets a key in; only its hash is stored. A short key of development keeps none of its characters. */
-export async function admitApiKey(db: Queryable, key: { token: string; name: string; scopes: readonly Scope[] }): Promise<string> {
+/**
+ * A new secret key, shown once; only its hash is stored. `admin` is who makes it (`cli:alice`), and stands in the audit
+ * log; `db` has the rights of the owner or of an admin.
+ */
+export async function createApiKey(
+  db: Queryable, key: { readonly name: string; readonly scopes: readonly Scope[]; readonly admin: string },
+): Promise<{ key_id: string; token: string }> {
+  const token = newApiKey();
   const key_id = newId("key");
-  const last_four = key.token.length >= 16 ? key.token.slice(-4) : "";
-  await insertApiKey(db, { key_id, key_hash: hashApiKey(key.token), name: key.name, last_four, scopes: key.scopes });
-  return key_id;
+  const stored = { key_id, key_hash: hashApiKey(token), name: key.name, last_four: token.slice(-4), scopes: key.scopes };
+  await insertApiKey(db, stored, key.admin);
+  return { key_id, token };
 }
 
-/** A new secret key, shown once. */
-export async function createApiKey(db: Queryable, name: string, scopes: readonly Scope[]): Promise<{ key_id: string; token: string }> {
-  const token = newApiKey();
-  return { key_id: await admitApiKey(db, { token, name, scopes }), token };
+/** Keys that stand in this repository: whoever reads it has them. */
+const known_keys = ["sk_dev", "sk_demo", "sk_chaos", "sk_test"];
+
+/**
+ * Errors when a development key is in force. Earlier versions stored PACIOLI_API_KEY, of whatever length, under the name
+ * "environment", and so a database that development had used let everyone in.
+ */
+export async function checkNoDevelopmentKeys(db: Queryable): Promise<void> {
+  const ids = await selectDevelopmentKeys(db, known_keys.map(hashApiKey));
+  if (ids.length === 0) return;
+  throw new Error(`Keys of development are in force in this database: ${ids.join(", ")}. `
+    + "Revoke them (`pacioli keys revoke <key_id>`) before production starts.");
 }

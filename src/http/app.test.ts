@@ -4,14 +4,12 @@ import { account, purse, transfer } from "../../test/support/ledger.ts";
 import { composeService, type Service } from "../cli/compose.ts";
 import { loadConfig } from "../config.ts";
 import { postAll } from "../ledger/ledger.ts";
-import { admitApiKey } from "./http.ts";
 
 let db: TestDatabase;
 let service: Service;
 beforeAll(async () => {
   db = await createTestDatabase();
-  service = await composeService(loadConfig("development", { LOG_LEVEL: "silent", RATE_LIMIT_PER_SECOND: "100000" }), db.url, { is_worker: false, has_api: true });
-  await admitApiKey(service.database, { token: "sk_dev", name: "test", scopes: ["read", "write", "admin"] });
+  service = await composeService(loadConfig("development", { LOG_LEVEL: "silent", RATE_LIMIT_PER_SECOND: "100000" }), db.service_url, { is_worker: false, has_api: true });
   const sellers = ["ann", "bob", "cid"].map((name) => ({ ...purse(`seller:${name}:pending`), owner_id: name }));
   await db.database.transaction((tx) => postAll(tx, sellers.map((seller, index) => transfer(`t-${index}`, account("cash"), seller, 5n))));
   const body = (n: number) => ({

@@ -78,7 +78,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   const { database, settings } = context;
   const limitRate = createRateLimit(settings.rate_limit_per_second);
   const authenticate = createAuthenticator({
-    database, rate_limit_per_second: settings.rate_limit_per_second, configured_key: settings.api_key,
+    database, rate_limit_per_second: settings.rate_limit_per_second, development_key: settings.development_key,
   });
   app.addHook("onRequest", async (request, reply) => {
     request.caller = await authenticate(request, reply);

@@ -23,11 +23,11 @@ export type HttpContext = {
   readonly verifyPaymentStatus: PaymentStatusVerifier;
   readonly settings: {
     readonly secret_key: string;
-    /** A key of the configuration, let in beside those that were made. */
-    readonly api_key: string | undefined;
     readonly allowed_hosts: readonly string[];
     readonly rate_limit_per_second: number;
     readonly idempotency_hours: number;
+    /** A key with every right, in development only. */
+    readonly development_key: string | undefined;
   };
   /** Turns true when the process is about to stop, so that load balancers look elsewhere. */
   readonly isDraining: () => boolean;

@@ -1,5 +1,5 @@
 /** The door of the HTTP room. */
-export { admitApiKey, createApiKey, revokeApiKey, selectApiKeys } from "./api-keys.ts";
+export { checkNoDevelopmentKeys, createApiKey, revokeApiKey, selectApiKeys } from "./api-keys.ts";
 export { buildApp } from "./app.ts";
 export { readResolution } from "./routes/attempts.ts";
 export { statusUrl } from "./status-page.ts";

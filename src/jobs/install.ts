@@ -1,5 +1,5 @@
-import pg from "pg";
 import { PgBoss } from "pg-boss";
+import { findRoles, withClient } from "../db/db.ts";
 import { queueNames, queueSettings } from "./queues.ts";
 
 export const schema = "pgboss";
@@ -21,15 +21,12 @@ export async function installJobs(url: string): Promise<void> {
 }
 
 async function grantToService(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
+    const { service } = await findRoles(client);
     await client.query(`
-      grant usage on schema ${schema} to pacioli_service;
-      grant select, insert, update, delete on all tables in schema ${schema} to pacioli_service;
-      grant usage, select on all sequences in schema ${schema} to pacioli_service;
-      grant execute on all functions in schema ${schema} to pacioli_service;`);
-  } finally {
-    await client.end();
-  }
+      grant usage on schema ${schema} to ${service};
+      grant select, insert, update, delete on all tables in schema ${schema} to ${service};
+      grant usage, select on all sequences in schema ${schema} to ${service};
+      grant execute on all functions in schema ${schema} to ${service};`);
+  });
 }

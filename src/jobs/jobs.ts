@@ -26,7 +26,6 @@ type Enqueued<Name extends QueueName> = { readonly data: JobPayloads[Name]; read
 
 export type JobsOptions = {
   readonly url: string;
-  readonly role: string;
   readonly log: Logger;
   /** After how long a claimed job is given to another worker; longer than any PSP call. */
   readonly lease_seconds: number;
@@ -44,7 +43,7 @@ export class Jobs {
     this.#options = options;
     this.#boss = new PgBoss({
       connectionString: options.url,
-      options: `-c role=${options.role} -c TimeZone=UTC`,
+      options: "-c TimeZone=UTC",
       schema,
       application_name: "pacioli-jobs",
       max: 3,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { createTestDatabase, onServer, serverUrl, type TestDatabase } from "../../test/support/database.ts";
+import { createTestDatabase, dropDatabase, onServer, serverUrl, type TestDatabase } from "../../test/support/database.ts";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
-import { Database, migrate } from "../db/db.ts";
+import { Database, ensureServiceLogin, migrate } from "../db/db.ts";
 import { openLedger, postAll, selectAccounts, selectBalance, verifyLedger, type Posting, type TransactionDraft } from "./ledger.ts";
 
 let db: TestDatabase;
@@ -164,7 +164,7 @@ test("thirty posters that take from one purse at once get exactly what is in it"
 });
 
 test("sixteen posters on one hot account never deadlock, whatever order they name accounts in, and leave no hole in its versions", async () => {
-  const database = new Database({ url: db.url, application_name: "test-hot", connections_max: 16, role: "pacioli_service" });
+  const database = new Database({ url: db.service_url, application_name: "test-hot", connections_max: 16 });
   onTestFinished(() => database.close());
   const hot = account("hot");
   const sellers = Array.from({ length: 12 }, (_, index) => purse(`hot:${"aAbBcCdDeEfF".charAt(index)}`));
@@ -197,10 +197,10 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
 test("posters that go the longer way lock in the same order as the others, also on a cluster whose text sorts by a language", async () => {
   const name = `${db.name}_icu`;
   await onServer(serverUrl(), `create database ${name} template template0 locale_provider icu icu_locale 'en-US'`);
-  onTestFinished(() => onServer(serverUrl(), `drop database ${name} with (force)`));
+  onTestFinished(() => dropDatabase(serverUrl(), name));
   const url = db.url.replace(db.name, name);
   await migrate(url);
-  const database = new Database({ url, application_name: "test-icu", connections_max: 8, role: "pacioli_service" });
+  const database = new Database({ url: await ensureServiceLogin(url), application_name: "test-icu", connections_max: 8 });
   onTestFinished(() => database.close());
   // In "C" all capitals come first, in English each stands beside its small letter.
   const shared = Array.from("aAbBcCdDeEfF", (letter) => account(`shared:${letter}`));

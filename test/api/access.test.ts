@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createApiKey, revokeApiKey } from "../../src/http/http.ts";
 import { checkoutBody, startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, expectProblem, replyOf, rowCounts } from "./requests.ts";
 
@@ -12,7 +11,7 @@ type OpenApi = { paths: Record<string, Record<string, { security?: readonly unkn
 
 beforeAll(async () => {
   stack = await startTestStack();
-  const make = async (name: string, ...scopes: ("read" | "write" | "admin")[]): Promise<string> => (await createApiKey(stack.db.database, name, scopes)).token;
+  const make = async (name: string, ...scopes: ("read" | "write" | "admin")[]): Promise<string> => (await stack.db.createKey(name, scopes)).token;
   keys = { reader: await make("reader", "read"), writer: await make("writer", "read", "write"), writeOnly: await make("write-only", "write") };
   const { paths } = await (await fetch(`${stack.service_url}/openapi.json`)).json() as OpenApi;
   routes = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => (
@@ -100,10 +99,10 @@ describe("keys", () => {
   });
 
   test("a revoked key is out within the five seconds for which it is remembered", async () => {
-    const { key_id, token } = await createApiKey(stack.db.database, "short-lived", ["read"]);
+    const { key_id, token } = await stack.db.createKey("short-lived", ["read"]);
     const authorization = `Bearer ${token}`;
     expect((await stack.call("GET", "/payments", undefined, { authorization })).status).toBe(200);
-    await revokeApiKey(stack.db.database, key_id);
+    await stack.db.revokeKey(key_id);
     await new Promise((resolve) => setTimeout(resolve, 5_100));
     expectProblem(await stack.call("GET", "/payments", undefined, { authorization }), 401, "unauthenticated");
   });
@@ -122,7 +121,7 @@ describe("the rate limit", () => {
   afterAll(() => limited.stopAll());
 
   test("past it a key gets 429 with Retry-After and nothing is written; another key and the next second are free", async () => {
-    const other = await createApiKey(limited.db.database, "other", ["read"]);
+    const other = await limited.db.createKey("other", ["read"]);
     const before = await rowCounts(limited.db);
     const replies = await Promise.all(Array.from({ length: 20 }, () => limited.call("POST", "/payments", {})));
     const refused = replies.filter((reply) => reply.status === 429);

@@ -49,7 +49,7 @@ describe("history cannot be changed (R223)", () => {
 
   test.for([
     "alter table ledger_entries disable trigger all", "drop trigger ledger_entries_append_only on ledger_entries", "drop table ledger_entries", "drop function ledger_check_entries() cascade",
-    "set session_replication_role = replica", "alter role pacioli_service superuser", "create table mine (x int)", "create function f() returns int language sql as 'select 1'",
+    "set session_replication_role = replica", "alter role pacioli_template_service superuser", "create table mine (x int)", "create function f() returns int language sql as 'select 1'",
     "update ledger_accounts set balance_minor = 0", "insert into payment_order_allowed_transitions values ('SUCCESS', 'FAILED')",
   ])("the service's role may not: %s", async (statement) => {
     await expect(db.asService(statement)).rejects.toMatchObject(refused);
@@ -58,7 +58,7 @@ describe("history cannot be changed (R223)", () => {
   test("the only functions that the service's role may run are the doors", async () => {
     const rows = await db.asOwner(
       `select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where n.nspname = 'public' and p.prosecdef and has_function_privilege('pacioli_service', p.oid, 'execute') order by 1`);
+        where n.nspname = 'public' and p.prosecdef and has_function_privilege($1, p.oid, 'execute') order by 1`, [db.service_role]);
     for (const { proname } of rows) expect(String(proname)).not.toMatch(/write_batch|record_|after_insert|after_update/);
     expect(rows.map((row) => row["proname"])).toContain("ledger_post");
   });
@@ -66,7 +66,7 @@ describe("history cannot be changed (R223)", () => {
   test("the service's role can update no column that says how much, whose or which", async () => {
     const rows = await db.asOwner(
       `select table_name || '.' || column_name as name from information_schema.column_privileges
-        where grantee = 'pacioli_service' and privilege_type = 'UPDATE' and table_schema = 'public' and table_name <> 'risk_buyer_days'`);
+        where grantee = $1 and privilege_type = 'UPDATE' and table_schema = 'public' and table_name <> 'risk_buyer_days'`, [db.service_role]);
     const names = rows.map((row) => String(row["name"]));
     expect(names).toContain("payment_orders.status");
     expect(names.filter((name) => /amount|currency|seller|buyer|checkout_id|payment_order_id|psp_key|fingerprint|key_hash|body|^ledger_|transitions|^events/.test(name))).toEqual([]);
@@ -75,7 +75,7 @@ describe("history cannot be changed (R223)", () => {
   test("the service's role can delete only what expires or is a setting", async () => {
     const rows = await db.asOwner(
       `select table_name from information_schema.table_privileges
-        where grantee = 'pacioli_service' and privilege_type in ('DELETE', 'TRUNCATE') and table_schema = 'public' order by 1`);
+        where grantee = $1 and privilege_type in ('DELETE', 'TRUNCATE') and table_schema = 'public' order by 1`, [db.service_role]);
     expect(rows.map((row) => row["table_name"])).toEqual(["idempotency_keys", "risk_block_list"]);
   });
 });

@@ -71,7 +71,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   const { seed, signal, on_phase, on_progress } = options;
   const { plan, schedule } = planChaos(seed, options.payments);
   const random = new Random(seed).fork("webhooks");
-  const { service_url, simulator_url, owner_url } = site.stack;
+  const { service_url, simulator_url, database_url } = site.stack;
   const context = { wire: new Wire({ service_url, simulator_url, api_key, psp_key, signal }), journal: new Journal(), signal };
 
   on_phase("The history", `${options.payments} payments in ${plan.length} checkouts by 8 clients at once, and ${schedule.length} faults.`);
@@ -87,7 +87,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
 
   on_phase("Quiet", "Faults off, everything started afresh; now every order must come to rest.");
   await endFaults(site, context.wire, signal);
-  const database = openDatabase(owner_url, 4, "pacioli-chaos");
+  const database = openDatabase(database_url, 4, "pacioli-chaos");
   try {
     const seconds_max = quietSecondsMax(site.config, history_seconds);
     let moving: readonly Unsettled[] = [];

@@ -37,7 +37,7 @@ export const verifyTheBooks: Step = {
   title: "The books are verified",
   proves: "`pacioli verify` recomputes everything from the entries, in one snapshot, at any time you like.",
   async run({ stack, claims }) {
-    const database = openDatabase(stack.owner_url, 2, "pacioli-demo");
+    const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {
       for (const check of await verifyBooks(database)) {
         const [line = ""] = describeChecks([check]);

@@ -32,7 +32,7 @@ export const showLedger: Step = {
     claims.check("one transaction per order, of its amount on both sides",
       Object.fromEntries(transactions.map((transaction) => [transaction[0]?.source, [debitsOf(transaction), creditsOf(transaction)]])),
       Object.fromEntries(twoSellers.orders.map((order) => [`order:${order.payment_order_id}:captured`, [order.amount, order.amount]])));
-    const database = openDatabase(stack.owner_url, 2, "pacioli-demo");
+    const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {
       const insufficientPrivilege = "42501";
       claims.check("UPDATE, DELETE and TRUNCATE of entries with the service's own login: PostgreSQL refuses",

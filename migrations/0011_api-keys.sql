@@ -1,0 +1,54 @@
+-- Up Migration
+
+-- API keys are made and revoked here and nowhere else, each with its line in the audit log. Who may run these two is
+-- in the role `pacioli_admin`, or the owner: with the service's login nobody can give himself a key.
+
+create function api_keys_require_admin(p_admin text) returns void
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+  -- In the form of the audit log's actors: `cli:` and who it is.
+  if p_admin is null or p_admin !~ '^cli:[^[:space:][:cntrl:]][^[:cntrl:]]{0,199}$' then
+    raise exception 'name the admin who changes API keys, like cli:alice' using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+
+create function api_keys_create(
+  p_key_id text, p_key_hash bytea, p_name text, p_last_four text, p_scopes text[], p_admin text
+) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  perform api_keys_require_admin(p_admin);
+  insert into api_keys (key_id, key_hash, name, last_four, scopes) values (p_key_id, p_key_hash, p_name, p_last_four, p_scopes);
+  insert into audit_log (actor, action, subject_type, subject_id, after)
+  values (p_admin, 'api_key.create', 'api_key', p_key_id,
+          jsonb_build_object('name', p_name, 'scopes', p_scopes, 'login', session_user));
+end
+$$;
+
+-- Whether there was such a key in force.
+create function api_keys_revoke(p_key_id text, p_admin text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  v_revoked_at timestamptz;
+begin
+  perform api_keys_require_admin(p_admin);
+  update api_keys set revoked_at = now() where key_id = p_key_id and revoked_at is null returning revoked_at into v_revoked_at;
+  if not found then
+    return false;
+  end if;
+  insert into audit_log (actor, action, subject_type, subject_id, before, after)
+  values (p_admin, 'api_key.revoke', 'api_key', p_key_id, jsonb_build_object('revoked_at', null),
+          jsonb_build_object('revoked_at', v_revoked_at, 'login', session_user));
+  return true;
+end
+$$;
+
+revoke execute on function
+  api_keys_require_admin(text), api_keys_create(text, bytea, text, text, text[], text), api_keys_revoke(text, text)
+from public;
+grant execute on function
+  api_keys_create(text, bytea, text, text, text[], text), api_keys_revoke(text, text)
+to pacioli_admin;
+-- For the list of them; a hash is of no use to a person.
+grant select (key_id, name, last_four, scopes, created_at, revoked_at) on api_keys to pacioli_admin;

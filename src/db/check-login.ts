@@ -1,0 +1,93 @@
+import type pg from "pg";
+import { withClient } from "./client.ts";
+import { findRoles } from "./roles.ts";
+
+type Rights = {
+  readonly login: string;
+  /** Attributes and predefined roles that reach past grants, its own or those of roles that it may take on. */
+  readonly powers: readonly string[];
+  readonly is_owner: boolean;
+  readonly can_make_temporary_tables: boolean;
+  readonly can_make_objects: boolean;
+};
+
+/**
+ * Errors when the service's login could undo what the database holds it to: then a bug or a stolen password reaches the
+ * books. Errors too when it lacks the service's role.
+ */
+export async function checkLogin(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const rights = await readRights(client);
+    const faults = faultsOf(rights);
+    if (faults.length > 0) {
+      const { service } = await findRoles(client).catch(() => ({ service: "<service_role()>" }));
+      throw new Error(`The login "${rights.login}" may not run the service, for it ${faults.join(", ")}. `
+        + `Make a login of its own (create role <name> login password '…' in role ${service};) and name it in `
+        + "DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.");
+    }
+    await checkMembership(client, rights.login);
+  });
+}
+
+async function readRights(client: pg.Client): Promise<Rights> {
+  const { rows: [rights] } = await client.query<Rights>(`
+    select session_user::text as login,
+           array(
+             select distinct a.power
+               from pg_roles r
+               cross join lateral (values
+                 ('SUPERUSER', r.rolsuper), ('CREATEROLE', r.rolcreaterole), ('CREATEDB', r.rolcreatedb),
+                 ('BYPASSRLS', r.rolbypassrls), ('REPLICATION', r.rolreplication),
+                 (r.rolname::text, r.rolname in (
+                   'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program',
+                   'pg_maintain', 'pg_create_subscription'))
+               ) as a (power, has)
+              where a.has and pg_has_role(session_user, r.oid, 'member')
+              order by 1
+           ) as powers,
+           exists (
+             select from (
+               select datdba as owner from pg_database where datname = current_database()
+               union all select nspowner from pg_namespace where nspname in ('public', 'pgboss')
+               union all select relowner from pg_class
+                where relnamespace in (select oid from pg_namespace where nspname in ('public', 'pgboss'))
+               union all select proowner from pg_proc
+                where pronamespace in (select oid from pg_namespace where nspname in ('public', 'pgboss'))
+             ) o where pg_has_role(session_user, o.owner, 'member')
+           ) as is_owner,
+           has_database_privilege(session_user, current_database(), 'temporary') as can_make_temporary_tables,
+           has_database_privilege(session_user, current_database(), 'create')
+             or has_schema_privilege(session_user, 'public', 'create') as can_make_objects`);
+  if (rights === undefined) throw new Error("a select without from gives one row");
+  return rights;
+}
+
+function faultsOf(rights: Rights): string[] {
+  // A superuser may do all the rest, which would only be noise.
+  if (rights.powers.includes("SUPERUSER")) return ["is a superuser"];
+  return [
+    ...rights.powers.map((power) => `has ${power}`),
+    ...(rights.is_owner ? ["owns the schema or may take its owner's role on"] : []),
+    ...(rights.can_make_temporary_tables ? ["may make temporary tables (`pacioli migrate` takes that right away)"] : []),
+    ...(rights.can_make_objects && !rights.is_owner ? ["may make objects in the database"] : []),
+  ];
+}
+
+async function checkMembership(client: pg.Client, login: string): Promise<void> {
+  const { rows: [schema] } = await client.query<{ exists: boolean; is_readable: boolean }>(`
+    select f.oid is not null as exists, coalesce(has_function_privilege(session_user, f.oid, 'execute'), false) as is_readable
+      from (select to_regprocedure('public.service_role()') as oid) f`);
+  if (schema?.exists !== true) throw new Error("The database has no schema yet: run `pacioli migrate`.");
+  const isMember = schema.is_readable && (await client.query<{ is_member: boolean }>(
+    "select pg_has_role(session_user, public.service_role(), 'usage') as is_member")).rows[0]?.is_member === true;
+  if (!isMember) {
+    throw new Error(`The login "${login}" lacks the service's role. As the owner: `
+      + `select service_role(); and then: grant <that role> to "${login}";`);
+  }
+  const { rows: [admin] } = await client.query<{ is_admin: boolean }>(
+    "select pg_has_role(session_user, public.admin_role(), 'member') as is_admin");
+  if (admin?.is_admin === true) {
+    throw new Error(`The login "${login}" may make API keys, which is for people. As the owner: `
+      + `select admin_role(); and then: revoke <that role> from "${login}";`);
+  }
+}
