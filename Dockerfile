@@ -1,5 +1,6 @@
 # One image for every role: `serve` (the default), `work`, `migrate`, `verify`, `keys`, `dead-letters`.
-FROM node:24-slim
+# Pinned to the version that package.json has for development.
+FROM node:24.21.0-slim
 
 ENV NODE_ENV=production
 WORKDIR /app

@@ -29,10 +29,10 @@ program.command("shell").description("a console with the services loaded")
   .action(async () => (await import("./cli/shell.ts")).shell());
 
 const keys = program.command("keys").description("API keys");
-keys.command("create").argument("<name>").option("--scopes <list>", "of read, write, admin", "read,write").option("--as <name>", "who makes it, for the audit log; else the user of the system").description("make a key and show it once")
+keys.command("create").argument("<name>").option("--scopes <list>", "of read, write, admin", "read,write").option(...as_option).description("make a key and show it once")
   .action(async (name: string, options: { scopes: string; as?: string }) => (await import("./cli/keys.ts")).createKey(name, options));
 keys.command("list").description("all keys, without their secrets").action(async () => (await import("./cli/keys.ts")).listKeys());
-keys.command("revoke").argument("<key_id>").option("--as <name>", "who revokes it").description("let a key in no more")
+keys.command("revoke").argument("<key_id>").option(...as_option).description("let a key in no more")
   .action(async (keyId: string, options: { as?: string }) => (await import("./cli/keys.ts")).revokeKey(keyId, options));
 
 const letters = program.command("dead-letters").description("work that was given up");

@@ -1,7 +1,7 @@
-import { userInfo } from "node:os";
 import { loadConfig } from "../config.ts";
 import type { Database } from "../db/db.ts";
 import { createApiKey, revokeApiKey, selectApiKeys } from "../http/http.ts";
+import { cliAuthor } from "./author.ts";
 import { openDatabase } from "./compose.ts";
 import { withOwnerDatabase } from "./configured-database.ts";
 
@@ -12,7 +12,7 @@ export function createKey(name: string, options: { readonly scopes: string; read
     throw new Error(`"${scope}" is not a scope: use read, write, admin.`);
   });
   return withAdminDatabase(async (database) => {
-    const { key_id, token } = await createApiKey(database, { name, scopes, admin: adminOf(options) });
+    const { key_id, token } = await createApiKey(database, { name, scopes, admin: cliAuthor(options.as).actor });
     process.stdout.write(`${token}\n${key_id} with ${scopes.join(", ")}: keep the key above, it is shown only now.\n`);
   });
 }
@@ -28,15 +28,12 @@ export function listKeys(): Promise<void> {
 
 export function revokeKey(keyId: string, options: { readonly as?: string }): Promise<void> {
   return withAdminDatabase(async (database) => {
-    if (!(await revokeApiKey(database, keyId, adminOf(options)))) {
+    if (!(await revokeApiKey(database, keyId, cliAuthor(options.as).actor))) {
       throw new Error(`There is no key ${keyId} in force; see \`pacioli keys list\`.`);
     }
     process.stdout.write(`${keyId} is revoked; it is out within five seconds.\n`);
   });
 }
-
-/** As the audit log names a person. In a container everybody is the same user of the system: say `--as`. */
-const adminOf = (options: { readonly as?: string }): string => `cli:${options.as ?? userInfo().username}`;
 
 async function withAdminDatabase(work: (database: Database) => Promise<void>): Promise<void> {
   await withOwnerDatabase(loadConfig("development"), async (url) => {

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { userInfo } from "node:os";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createApiKey } from "../../src/http/http.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
 
@@ -18,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => stack.stopAll());
 
 async function makeKey(name: string): Promise<typeof operator> {
-  const { key_id, token } = await createApiKey(stack.db.database, name, ["read", "write", "admin"]);
+  const { key_id, token } = await stack.db.createKey(name, ["read", "write", "admin"]);
   return { actor: `key:${key_id}`, headers: { authorization: `Bearer ${token}` } };
 }
 
@@ -112,7 +111,7 @@ describe("every change that a key makes to what exists is audited in its own tra
 
 describe("the command line is audited too", () => {
   async function cli(...args: string[]): Promise<string> {
-    const child = spawn(process.execPath, ["src/main.ts", ...args], { env: { ...process.env, DATABASE_URL: stack.db.url } });
+    const child = spawn(process.execPath, ["src/main.ts", ...args], { env: { ...process.env, DATABASE_URL: stack.db.service_url } });
     const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), child.exitCode ?? once(child, "exit")]);
     return output + errors;
   }
