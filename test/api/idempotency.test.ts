@@ -2,9 +2,8 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChildProcess } from "../../src/cli/child-process.ts";
-import { createApiKey } from "../../src/http/http.ts";
 import { checkoutBody, freePort, startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, developmentActor, expectProblem, orderIn, path, rowCounts, sendCheckout } from "./requests.ts";
+import { acceptCheckout, card, development_actor, expectProblem, orderIn, path, rowCounts, sendCheckout } from "./requests.ts";
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -195,7 +194,7 @@ describe("Idempotency-Key", () => {
     await client.connect();
     try {
       // What a running request with this key holds.
-      const key = `${await developmentActor(stack)}\nstill-running`.replace(/^key:/, "");
+      const key = `${development_actor}\nstill-running`.replace(/^key:/, "");
       await client.query("select pg_advisory_lock(hashtextextended($1, 42))", [key]);
       const reply = await stack.call("POST", `/payments/${order_ids[0]}/retry`, undefined, { "idempotency-key": "still-running" });
       expectProblem(reply, 409, "idempotency_key_in_use");
@@ -207,7 +206,7 @@ describe("Idempotency-Key", () => {
   });
 
   test("belongs to the API key that sent it: another API key with the same one pays its own checkout and retries its own order", async () => {
-    const { token } = await createApiKey(stack.db.database, "another shop", ["read", "write"]);
+    const { token } = await stack.db.createKey("another shop", ["read", "write"]);
     const asOther = { authorization: `Bearer ${token}`, "idempotency-key": "shared-key" };
     const bodies = [checkoutBody(), checkoutBody()];
     // At once, so that they may share a batch, and once more.

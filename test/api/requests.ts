@@ -93,11 +93,8 @@ export async function replyOf(response: Response): Promise<Reply> {
   return { status: response.status, headers: response.headers, text, json };
 }
 
-/** Who acts with the development key. */
-export async function developmentActor(stack: TestStack): Promise<string> {
-  const [row] = await stack.db.asOwner("select key_id from api_keys where name = 'environment'");
-  return `key:${String(row?.["key_id"])}`;
-}
+/** Who the development key is in histories and in the audit log. */
+export const development_actor = "key:key_development";
 
 /** Waits for something that comes about without an order to watch. */
 export async function until(what: string, condition: () => Promise<boolean>, seconds = 20): Promise<void> {

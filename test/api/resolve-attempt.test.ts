@@ -1,7 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createApiKey } from "../../src/http/http.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, until } from "./requests.ts";
 
@@ -14,7 +13,7 @@ beforeAll(async () => {
     environment: { SIMULATOR_WEBHOOK_SECRET: stripe_secret, PSP_STRIPE_WEBHOOK_SECRET: stripe_secret, PSP_TIMEOUT_SECONDS: "0.5", JOB_LEASE_SECONDS: String(lease_seconds), PSP_BREAKER_FAILURES: "1000", RESOLUTION_APPROVAL_AMOUNTS: "USD:100.00" },
     has_webhooks: true,
   });
-  other_key = (await createApiKey(stack.db.database, "second person", ["read", "write", "admin"])).token;
+  other_key = (await stack.db.createKey("second person", ["read", "write", "admin"])).token;
 });
 afterAll(() => stack.stopAll());
 
@@ -250,7 +249,7 @@ describe("a resolution above the limit", () => {
     const { id, attempt_id } = await undecided();
     const run = spawnSync(process.execPath, [
       "src/main.ts", "resolve-attempt", attempt_id, "--outcome", "succeeded", "--reference", "pi_cli", "--amount", "29.99", "--currency", "USD", "--note", "Seen.",
-    ], { encoding: "utf8", env: { ...process.env, DATABASE_URL: stack.db.url, RESOLUTION_APPROVAL_AMOUNTS: "USD:1000000.00" } });
+    ], { encoding: "utf8", env: { ...process.env, DATABASE_URL: stack.db.service_url, RESOLUTION_APPROVAL_AMOUNTS: "USD:1000000.00" } });
     expect(run.stdout, run.stderr).toMatch(/^appr_\w+: waits/);
     const [json] = (await stack.call("GET", "/approvals?state=open&kind=attempt_resolution&limit=1")).json["data"] as [Record<string, unknown>];
     expect(json).toMatchObject({ subject_id: attempt_id, proposed_by: expect.stringMatching(/^cli:/) as string });
@@ -260,7 +259,7 @@ describe("a resolution above the limit", () => {
 });
 
 test("resolving and approving need a key with the admin right", async () => {
-  const { token } = await createApiKey(stack.db.database, "shop", ["read", "write"]);
+  const { token } = await stack.db.createKey("shop", ["read", "write"]);
   const headers = { authorization: `Bearer ${token}` };
   expectProblem(await resolve("att_any", seen(), headers), 403, "forbidden");
   expectProblem(await stack.call("GET", "/approvals", undefined, headers), 403, "forbidden");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestStack, type TestStack } from "../support/stack.ts";
-import { type SentCheckout, acceptCheckout, card, developmentActor, expectProblem, orderIn, replyOf } from "./requests.ts";
+import { type SentCheckout, acceptCheckout, card, development_actor, expectProblem, orderIn, replyOf } from "./requests.ts";
 
 const timestamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) as string;
 const anyText = expect.any(String) as string;
@@ -69,7 +69,7 @@ describe("POST /payments and what can be read of it", () => {
       }],
       modifications: [],
       transitions: [
-        { from_status: null, to_status: "NOT_STARTED", cause: "accepted", actor: await developmentActor(stack), attempt_id: null, occurred_at: timestamp },
+        { from_status: null, to_status: "NOT_STARTED", cause: "accepted", actor: development_actor, attempt_id: null, occurred_at: timestamp },
         { from_status: "NOT_STARTED", to_status: "EXECUTING", cause: "execution_started", actor: "executor", attempt_id: anyText, occurred_at: timestamp },
         { from_status: "EXECUTING", to_status: "SUCCESS", cause: "psp_succeeded", actor: "executor", attempt_id: anyText, occurred_at: timestamp },
       ],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkoutBody, startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, developmentActor, expectProblem, orderIn, path, rowCounts, sendCheckout } from "./requests.ts";
+import { acceptCheckout, development_actor, expectProblem, orderIn, path, rowCounts, sendCheckout } from "./requests.ts";
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -120,7 +120,7 @@ describe("review", () => {
     for (const id of order_ids) {
       const order = await orderIn(stack, id, "SUCCESS");
       expect(path(order)).toBe("PENDING EXECUTING SUCCESS");
-      expect(order.transitions[1]).toMatchObject({ cause: "review_approved", actor: await developmentActor(stack) });
+      expect(order.transitions[1]).toMatchObject({ cause: "review_approved", actor: development_actor });
       expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 1 });
     }
   });

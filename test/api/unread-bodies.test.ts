@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newApiKey } from "../../src/http/api-key-form.ts";
-import { createApiKey } from "../../src/http/http.ts";
 import { exchangeRaw, type RawAnswer } from "../support/raw-http.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 
@@ -8,7 +7,7 @@ let stack: TestStack;
 let reader: string;
 beforeAll(async () => {
   stack = await startTestStack({ environment: { RATE_LIMIT_PER_SECOND: "400" } });
-  reader = (await createApiKey(stack.db.database, "reader", ["read"])).token;
+  reader = (await stack.db.createKey("reader", ["read"])).token;
 });
 afterAll(() => stack.stopAll());
 
