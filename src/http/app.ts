@@ -8,7 +8,9 @@ import { httpRequestSeconds } from "../metrics.ts";
 import { createAuthenticator } from "./auth.ts";
 import { isClientId } from "./client-id.ts";
 import type { App, HttpContext } from "./context.ts";
-import { inspectBody } from "./inspect-body.ts";
+import { inspectHeaders } from "./inspection/headers.ts";
+import { inspect } from "./inspection/inspect.ts";
+import { readJson } from "./json-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
@@ -58,10 +60,8 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     if (request.is404) throw nothingServed();
   });
   app.addHook("preValidation", async (request) => {
-    // A webhook's body is still bytes here: its signature is what makes it trusted.
-    if (!Buffer.isBuffer(request.body)) inspectBody(request.body);
-    inspectBody(request.params);
-    inspectBody(request.query);
+    inspect(request.params);
+    inspect(request.query);
   });
 
   await app.register(async (scope: App) => registerOperationsRoutes(scope, context));
@@ -84,7 +84,10 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
     request.caller = await authenticate(request, reply);
     limitRate(request.caller.key_id, reply);
   });
-  app.addHook("preValidation", async (request) => readQueryNumbers(request.query));
+  app.addHook("preValidation", async (request) => {
+    inspectHeaders(request.headers);
+    readQueryNumbers(request.query);
+  });
   registerPaymentCreateRoute(app, context);
   registerPaymentRoutes(app, context);
   registerCaptureRoutes(app, context);
@@ -106,13 +109,16 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
 /** JSON in UTF-8 and nothing else: bytes that are not UTF-8 would be stored as another text than was sent. */
 function takeOnlyJson(app: App): void {
   app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser("error", "error");
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
     // Clients that always say JSON also do so for an action that takes no body, or may do without.
     if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
     if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
-    return parseJson(request, bytes.toString("utf8"), done);
+    try {
+      return done(null, readJson(bytes.toString("utf8")));
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error(messageOf(error)));
+    }
   });
 }
 

@@ -15,14 +15,28 @@ const currency = Type.String({ minLength: 3, maxLength: 3, description: "ISO 421
 const timestamp = Type.String({ description: "RFC 3339, UTC, microseconds.", examples: ["2026-01-02T03:04:05.678901Z"] });
 export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
+const email = Type.String({ minLength: 3, maxLength: 254, pattern: "^[^@\\s]+@[^@\\s]+$" });
+const buyerInfo = {
+  user_id: clientId("Your id of the buyer."),
+  email,
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+};
+const sellerInfo = {
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "As the buyer knows the shop." })),
+  legal_name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  email: Type.Optional(email),
+  phone: Type.Optional(Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$", description: "E.164.", examples: ["+4915112345678"] })),
+  country: Type.Optional(Type.String({ pattern: "^[A-Z]{2}$", description: "ISO 3166-1." })),
+  tax_id: Type.Optional(Type.String({ minLength: 1, maxLength: 50 })),
+  website: Type.Optional(Type.String({ maxLength: 1_000, pattern: "^https?://\\S+$" })),
+};
+
 export const NewCheckout = Type.Object({
   checkout_id: clientId("Yours, unique for ever; the idempotency key of the checkout."),
-  buyer_info: Type.Object({
-    user_id: clientId("Your id of the buyer."),
-    email: Type.String({ minLength: 3, maxLength: 254, pattern: "^[^@\\s]+@[^@\\s]+$" }),
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-  }, closed),
-  seller_info: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown(), { maxProperties: 50 }))),
+  buyer_info: Type.Object(buyerInfo, closed),
+  seller_info: Type.Optional(nullable(Type.Object(sellerInfo, {
+    ...closed, description: "Kept with the checkout and shown again; nothing is paid by it.",
+  }))),
   credit_card_info: Type.Optional(Type.Object({
     token: Type.String({ minLength: 1, maxLength: 255, description: "The PSP's token for the card, never a card number." }),
     last4: Type.Optional(Type.String({ pattern: "^[0-9]{4}$" })),
@@ -154,8 +168,8 @@ export const Checkout = Type.Object({
   checkout_id: Type.String(),
   payment_event_status: eventStatus,
   is_payment_done: Type.Boolean(),
-  buyer_info: Type.Record(Type.String(), Type.Unknown()),
-  seller_info: nullable(Type.Record(Type.String(), Type.Unknown())),
+  buyer_info: Type.Object(buyerInfo),
+  seller_info: nullable(Type.Object(sellerInfo)),
   credit_card_info: nullable(Type.Object({ last4: nullable(Type.String()) })),
   hosted_page: nullable(Type.Object({ return_url: Type.String() })),
   risk_decision: Type.String(),

@@ -33,6 +33,10 @@ test.each([
   expect(canonicalJson(Buffer.from(bits, "hex").readDoubleBE())).toBe(text);
 });
 
+test("a number that JSON cannot hold is a bug, not null", () => {
+  for (const value of [Infinity, -Infinity, NaN]) expect(() => canonicalJson({ a: [value] })).toThrow("JSON cannot hold");
+});
+
 test("arrays keep their order, objects inside them are sorted, members without a value are left out", () => {
   expect(canonicalJson([{ b: 1, a: [3, { d: undefined, c: null }] }, 2])).toBe('[{"a":[3,{"c":null}],"b":1},2]');
 });

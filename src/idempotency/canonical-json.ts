@@ -4,6 +4,8 @@
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  // Infinity would be printed as null, and two different bodies would pass for the same.
+  if (typeof value === "number" && !Number.isFinite(value)) throw new Error("a number that JSON cannot hold");
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)

@@ -17,7 +17,7 @@ export type Cause =
   | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired" | "page_opened"
   | "psp_authorized" | "captured" | "rest_released";
 
-export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string | undefined };
+export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string };
 export type HostedPage = { readonly return_url: string };
 export type CardInfo = { readonly token: string; readonly last4?: string | undefined; readonly country?: string | undefined };
 
@@ -25,7 +25,7 @@ export type CardInfo = { readonly token: string; readonly last4?: string | undef
 export type CheckoutDraft = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
-  readonly seller_info: Record<string, unknown> | null;
+  readonly seller_info: Record<string, string> | null;
   /** How it is paid: a card token, or the PSP's page. */
   readonly way_to_pay: { readonly card: CardInfo } | { readonly hosted_page: HostedPage };
   readonly capture_method: CaptureMethod;
@@ -62,7 +62,7 @@ export type OrderRow = {
 export type EventRow = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
-  readonly seller_info: Record<string, unknown> | null;
+  readonly seller_info: Record<string, string> | null;
   /** One of the two is null. */
   readonly credit_card_info: CardInfo | null;
   readonly hosted_page: HostedPage | null;

@@ -151,6 +151,6 @@ test("risk comes after validation and repetition: neither is counted", async () 
   const body = checkoutBody(buyer("counted_once"), [{ amount: "390.00" }]);
   expect(decisionOf(await stack.call("POST", "/payments", body))).toBe("pass");
   for (let repeat = 0; repeat < 5; repeat++) await stack.call("POST", "/payments", body);
-  await stack.call("POST", "/payments", { ...body, seller_info: { another: "content" } });
+  await stack.call("POST", "/payments", { ...body, seller_info: { name: "another content" } });
   expect(await stack.db.asOwner("select amount_minor::text from risk_buyer_days where buyer_account = 'counted_once'")).toEqual([{ amount_minor: "39000" }]);
 });

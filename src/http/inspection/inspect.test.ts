@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AppError } from "../errors.ts";
-import { inspectBody } from "./inspect-body.ts";
+import { AppError } from "../../errors.ts";
+import { inspect } from "./inspect.ts";
 
 /** Code and field of the refusal, or "taken". */
 function verdictOf(body: unknown): string {
   try {
-    inspectBody(body);
+    inspect(body);
     return "taken";
   } catch (error) {
     if (error instanceof AppError) return `${error.code} ${error.param ?? ""}`;
@@ -84,7 +84,7 @@ test("no UUID and no amount is taken for a card number", () => {
 test("a refusal names the field and never repeats what stood in it", () => {
   for (const text of ["4242424242424242", "secret\u0000"]) {
     try {
-      inspectBody({ note: text });
+      inspect({ note: text });
     } catch (error) {
       expect(String(error)).not.toContain(text);
     }

@@ -1,0 +1,57 @@
+import { card_digits_min } from "./card-issuers.ts";
+import { holdsCardNumber } from "./digit-chains.ts";
+import { withoutExemptForms } from "./exempt-forms.ts";
+import { plainText } from "./plain-text.ts";
+
+export type CardData = "a card number" | "the data of a card's magnetic stripe" | "a card's verification code";
+
+/** Track 1 and 2 (ISO/IEC 7813), whoever issued the card. */
+const tracks = /%?\bB\d{12,19}\^[^^]{2,26}\^\d{4}|;\d{12,19}=\d{4}/i;
+const mayBeSpoken = /cv[vcn]|card [vs]/i;
+const spokenCode = /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))\W{0,3}\d{3,4}\b/i;
+
+/**
+ * What a text holds of a card that must not be kept. Digits are found in any script and with any signs between
+ * them; what is encoded (Base64, hexadecimal, words) is not. Of random numbers of 16 digits 4 % pass for a card's.
+ */
+export function cardDataIn(text: string, { digits, is_ascii }: TextSurvey = surveyText(text)): CardData | undefined {
+  if (digits < 3) return undefined;
+  const plain = is_ascii ? text : plainText(text);
+  if (mayBeSpoken.test(plain) && spokenCode.test(plain)) return "a card's verification code";
+  if (digits < card_digits_min) return undefined;
+  if (/[\^=]/.test(plain) && tracks.test(plain)) return "the data of a card's magnetic stripe";
+  return holdsCardNumber(plain) && holdsCardNumber(withoutExemptForms(plain)) ? "a card number" : undefined;
+}
+
+export type TextSurvey = {
+  /** At most: in a text that is not ASCII any character may stand for one. */
+  readonly digits: number;
+  readonly is_ascii: boolean;
+  readonly has_control_character: boolean;
+};
+
+/** Told in a fraction of a microsecond, and most texts are done with it. */
+export function surveyText(text: string): TextSurvey {
+  let digits = 0;
+  let isAscii = true;
+  let hasControlCharacter = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 48) hasControlCharacter ||= code < 0x20;
+    else if (code < 58) digits += 1;
+    else if (code > 0x7e) {
+      if (code === 0x7f) hasControlCharacter = true;
+      else isAscii = false;
+      digits += 1;
+    }
+  }
+  return { digits, is_ascii: isAscii, has_control_character: hasControlCharacter };
+}
+
+/** Names of fields in which verification codes and PIN blocks are sent; they may never be stored, not even for a moment. */
+const codeNames = /^(card|cc|creditcard)?(cvv2?|cvc2?|cvn2?|cvd2?|csc|cav2|cid|verificationcode|verificationvalue|verificationnumber|securitycode|pin|pinblock)$/;
+
+export function isVerificationCodeName(name: string): boolean {
+  if (name.length > 60) return false;
+  return codeNames.test(plainText(name).toLowerCase().replaceAll(/[^a-z0-9]/g, ""));
+}
