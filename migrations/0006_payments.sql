@@ -42,6 +42,8 @@ create table payment_orders (
   -- What was taken so far, and what captures that are under way ask for.
   captured_minor bigint not null default 0 check (captured_minor >= 0),
   capturing_minor bigint not null default 0 check (capturing_minor >= 0),
+  -- How often it was paid and then turned out not to be; numbers the ledger's sources of what follows.
+  failed_capture_count smallint not null default 0 check (failed_capture_count >= 0),
   status payment_order_status not null,
   -- Why it is in this state, who moved it there and with which attempt: copied into the history by the trigger below.
   status_cause text not null check (length(status_cause) between 1 and 64),
@@ -114,6 +116,8 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
   ('RETRY_SCHEDULED', 'CANCELED'),
   ('AUTHORIZED', 'SUCCESS'),
   ('AUTHORIZED', 'CANCELED'),
+  -- All that was captured turned out not to come.
+  ('SUCCESS', 'FAILED'),
   ('FAILED', 'EXECUTING');
 
 create table payment_order_transitions (
@@ -386,7 +390,7 @@ grant select, insert on payment_events, payment_orders, payment_attempts, paymen
 grant update (is_payment_done, unfinished_order_count, updated_at) on payment_events to pacioli_service;
 grant update (
   status, status_cause, status_actor, attempt_id, card_token, psp_token, psp_nonce, wallet_updated, ledger_updated,
-  captured_minor, capturing_minor, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
+  captured_minor, capturing_minor, failed_capture_count, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
 grant update (psp_reference, status, inquiry_count, epoch, sent_at, has_stored_failure, psp_call_ms, failure_class, failure_code, failure_message,
   page_token, page_url, authorization_expires_at, authorization_ended_as,

@@ -122,13 +122,14 @@ $$;
 create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[], p_modification_ids text[])
 returns table (
   payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
-  captured_minor bigint, capturing_minor bigint,
+  captured_minor bigint, capturing_minor bigint, failed_capture_count smallint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
   epoch integer, inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
   resolved_as text, resolution_reference text,
   modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
   modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_epoch integer,
-  modification_inquiry_count integer
+  modification_inquiry_count integer,
+  modification_psp_reference text, modification_failure_code text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -138,11 +139,12 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status, o.status_cause,
-         o.captured_minor, o.capturing_minor,
+         o.captured_minor, o.capturing_minor, o.failed_capture_count,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
          a.resolved_as, a.resolution_reference,
-         m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count
+         m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count,
+         m.psp_reference, m.failure_code
     from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
     join payment_attempts a on a.attempt_id = n.attempt_id
@@ -153,7 +155,7 @@ end
 $$;
 
 -- 5. Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left.
--- A checkout whose last order succeeded is done, and says so in an event.
+-- A checkout whose last order succeeded is done, and one whose capture failed later is not: events say so.
 create function payments_settle(p_settled json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -164,7 +166,7 @@ begin
     select * from json_to_recordset(p_settled)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
-            error_message text, is_paid boolean, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
+            error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
             psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean)
   ), attempts as (
     update payment_attempts a
@@ -183,23 +185,27 @@ begin
        set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
            psp_token = coalesce(s.psp_token, o.psp_token),
            captured_minor = s.captured_minor,
+           failed_capture_count = o.failed_capture_count + (o.status = 'SUCCESS' and s.order_status = 'FAILED')::integer,
            wallet_updated = s.captured_minor > 0, ledger_updated = s.captured_minor > 0,
            error_code = s.error_code, error_message = left(s.error_message, 500),
            next_retry_at = now() + s.retry_delay_seconds * interval '1 second', updated_at = now()
       from settled s
      where o.payment_order_id = s.payment_order_id
-    returning o.checkout_id, s.is_paid
+    returning o.checkout_id, s.paid_change
   ), done as (
     update payment_events e
-       set unfinished_order_count = e.unfinished_order_count - c.paid_count,
-           is_payment_done = e.unfinished_order_count - c.paid_count = 0,
+       set unfinished_order_count = e.unfinished_order_count - c.paid_change,
+           is_payment_done = e.unfinished_order_count - c.paid_change = 0,
            updated_at = now()
-      from (select checkout_id, count(*)::integer as paid_count from orders where is_paid group by checkout_id order by checkout_id) c
+      from (select checkout_id, sum(paid_change)::integer as paid_change
+                from orders where paid_change <> 0 group by checkout_id having sum(paid_change) <> 0 order by checkout_id) c
      where e.checkout_id = c.checkout_id
-    returning e.checkout_id, e.is_payment_done
+    returning e.checkout_id, e.is_payment_done, e.unfinished_order_count + c.paid_change = 0 as was_done
   )
   insert into checkout_events (type, checkout_id)
-  select 'checkout.completed', checkout_id from done where is_payment_done;
+  select case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, checkout_id
+    from done
+   where is_payment_done or was_done;
 end
 $$;
 

@@ -11,7 +11,7 @@ export { postAll } from "./post.ts";
 export type { EntryDraft, TransactionDraft } from "./post.ts";
 export { selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance } from "./queries.ts";
 export type { AccountFilter, AccountRow, EntryFilter, EntryRow, Posting, PostingOutcome, TrialBalanceRow } from "./queries.ts";
-export { reverse } from "./reverse.ts";
+export { reversalsOf, reverse } from "./reverse.ts";
 export { verifyLedger } from "./verify.ts";
 export type { Check } from "./verify.ts";
 

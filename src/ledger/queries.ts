@@ -1,4 +1,4 @@
-import type { Queryable, Timestamp } from "../db/db.ts";
+import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AccountKind } from "./chart.ts";
 
 export type PostingOutcome =
@@ -166,22 +166,9 @@ export function selectTrialBalance(db: Queryable): Promise<TrialBalanceRow[]> {
   );
 }
 
-export type TransactionRow = {
-  readonly transaction_id: bigint;
-  readonly source: string;
-  readonly description: string | null;
-  readonly reverses_transaction_id: bigint | null;
-};
-
-export async function selectTransaction(db: Queryable, source: string): Promise<TransactionRow | undefined> {
-  const [row] = await db.query<TransactionRow>(
-    "select transaction_id, source, description, reverses_transaction_id from ledger_transactions where source = $1",
-    [source],
-  );
-  return row;
-}
-
 export type ReversibleEntryRow = {
+  readonly source: string;
+  readonly transaction_id: bigint;
   readonly code: string;
   readonly currency: string;
   readonly kind: AccountKind;
@@ -190,13 +177,15 @@ export type ReversibleEntryRow = {
   readonly amount_minor: bigint;
 };
 
-export function selectReversibleEntries(db: Queryable, transactionId: bigint): Promise<ReversibleEntryRow[]> {
+/** The entries of some transactions with their accounts, by source. */
+export function selectReversibleEntries(db: Queryable, sources: readonly string[]): Promise<ReversibleEntryRow[]> {
   return db.query<ReversibleEntryRow>(
-    `select a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor, e.amount_minor
-       from ledger_entries e
+    `select t.source, t.transaction_id, a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor, e.amount_minor
+       from ledger_transactions t
+       join ledger_entries e on e.transaction_id = t.transaction_id
        join ledger_accounts a on a.account_id = e.account_id
-      where e.transaction_id = $1
-      order by e.account_id, e.account_version`,
-    [transactionId],
+      where t.source = any ($1::text[])
+      order by t.transaction_id, e.account_id, e.account_version`,
+    [textArray(sources)],
   );
 }

@@ -15,6 +15,8 @@ export type DecidableModification = {
   readonly void_cause: VoidCause | null;
   readonly key_number: number;
   readonly inquiry_count: number;
+  readonly psp_reference: string | null;
+  readonly failure_code: string | null;
 };
 
 /** What is known, under the order's lock, when news come. */
@@ -77,6 +79,8 @@ export type Decision = {
   readonly authorizes_minor: bigint;
   readonly captures_minor: bigint;
   readonly releases_minor: bigint;
+  /** What was booked as captured and did not come. */
+  readonly undoes_minor: bigint;
   /** When to look at the order again. */
   readonly retry_delay_seconds: number | null;
   /** Why a person must look at it. */
@@ -93,7 +97,7 @@ export type Decision = {
 /** Order and attempt in these states; nothing else happens unless a field says so. */
 export function become(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause, changes: Partial<Decision> = {}): Decision {
   return {
-    order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n,
+    order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n, undoes_minor: 0n,
     retry_delay_seconds: null, alarm: null, is_unchanged: false, modification: null, void_cause: null, authorization_ended_as: null, ...changes,
   };
 }

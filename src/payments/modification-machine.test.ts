@@ -22,9 +22,9 @@ const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_actio
 const done: AttemptOutcome = { kind: "done", psp_reference: "mod-1" };
 
 const capture = (amount_minor: bigint, changes: Partial<DecidableModification> = {}): DecidableModification =>
-  ({ kind: "capture", status: "executing", amount_minor, is_final: false, void_cause: null, key_number: 1, inquiry_count: 0, ...changes });
+  ({ kind: "capture", status: "executing", amount_minor, is_final: false, void_cause: null, key_number: 1, inquiry_count: 0, psp_reference: null, failure_code: null, ...changes });
 const voided = (changes: Partial<DecidableModification> = {}): DecidableModification =>
-  ({ kind: "void", status: "executing", amount_minor: null, is_final: true, void_cause: "canceled", key_number: 1, inquiry_count: 0, ...changes });
+  ({ kind: "void", status: "executing", amount_minor: null, is_final: true, void_cause: "canceled", key_number: 1, inquiry_count: 0, psp_reference: null, failure_code: null, ...changes });
 
 type Changes = {
   captured?: bigint; capturing?: bigint; attempt?: Partial<DecisionInput["attempt"]>; order?: Partial<DecisionInput["order"]>; modification?: DecidableModification | null;

@@ -1,5 +1,6 @@
 import { authorization_ended, changeSeenIn, type Failure, type ModificationOutcome } from "../psp/psp.ts";
 import { toCurrencyCode } from "../money/money.ts";
+import { capture_failed, undoCapture } from "./capture-failure.ts";
 import {
   become, doubted, inquiryAlarm, inquiryDelay, modified, retryDelay, unchanged, type DecidableModification, type Decision, type DecisionInput,
   type ModificationDecision,
@@ -113,6 +114,7 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
     case "pending":
     case "not_sent":
     case "registered":
+    case "capture_failed":
     case "done":
     case "accepted":
     case "failed":
@@ -210,6 +212,13 @@ function contradiction(input: DecisionInput, modification: DecidableModification
   const { order, attempt, outcome } = input;
   const { kind, status } = modification;
   const taken_minor = outcome.kind === "succeeded" ? outcome.charged.amount_minor : outcome.kind === "authorized" ? outcome.captured.amount_minor : 0n;
+  if (seen.kind === "failed" && seen.capture_reference !== undefined && kind === "capture" && status === "succeeded") {
+    return undoCapture(input, modification, seen.capture_reference, seen.failure);
+  }
+  // Older than the failure of this very capture.
+  const isOld = seen.kind === "done" && modification.failure_code === capture_failed
+    && (modification.psp_reference === null || modification.psp_reference === seen.psp_reference);
+  if (isOld) return null;
   const isOpposite = (seen.kind === "done" && status === "failed") || (seen.kind === "failed" && status === "succeeded");
   // Only news that name the modification tell of it; a state that came late does not.
   const isNamed = input.is_answer_to_modification || outcome.kind === "done" || outcome.kind === "failed";

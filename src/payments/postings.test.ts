@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { amount_minor_max } from "../money/money.ts";
-import { capturePosting as posting, captureSource, postingsOf } from "./postings.ts";
+import { capturePosting as posting, captureSource, postingsOf, undoneSources } from "./postings.ts";
 
 const orders = fc.record({
   payment_order_id: fc.string({ minLength: 1, maxLength: 255 }), seller_account: fc.string({ minLength: 1, maxLength: 255 }),
@@ -11,7 +11,9 @@ type Order = { payment_order_id: string; seller_account: string; amount_minor: b
 
 /** An order that is captured at once. */
 const capturePosting = (order: Order, psp: string, rate: bigint) =>
-  posting({ ...order, psp, captured_minor: 0n, modification_id: null }, order.amount_minor, rate);
+  posting({ ...order, psp, captured_minor: 0n, modification_id: null, failed_capture_count: 0 }, order.amount_minor, rate);
+
+const sourceOf = ({ payment_order_id }: Order) => ({ payment_order_id, modification_id: null, failed_capture_count: 0 });
 
 const rates = fc.oneof(fc.constantFrom(0n, 1n, 10_000n), fc.bigInt({ min: 0n, max: 10_000n }));
 
@@ -45,9 +47,18 @@ test("without a commission the platform has no entry, with all of it the seller 
 
 test("the source names the order, so that one order is captured once", () => {
   fc.assert(fc.property(orders, orders, (one, other) => {
-    expect(captureSource(one.payment_order_id, null) === captureSource(other.payment_order_id, null)).toBe(one.payment_order_id === other.payment_order_id);
-    expect(capturePosting(one, "stripe", 5n).source).toBe(captureSource(one.payment_order_id, null));
+    expect(captureSource(sourceOf(one)) === captureSource(sourceOf(other))).toBe(one.payment_order_id === other.payment_order_id);
+    expect(capturePosting(one, "stripe", 5n).source).toBe(captureSource(sourceOf(one)));
   }));
+});
+
+test("what an order does after its capture failed has sources of its own", () => {
+  const order = { payment_order_id: "o", modification_id: null, failed_capture_count: 0 };
+  expect([0, 1, 2].map((failed_capture_count) => captureSource({ ...order, failed_capture_count })))
+    .toEqual(["order:o:captured", "order:o:captured:2", "order:o:captured:3"]);
+  expect(undoneSources({ ...order, failed_capture_count: 1 }, { undoes_minor: 5n, modification: null })).toEqual(["order:o:captured:2"]);
+  expect(undoneSources({ ...order, modification_id: "mod_1" }, { undoes_minor: 5n, modification: {} })).toEqual(["order:o:captured:mod_1"]);
+  expect(undoneSources(order, { undoes_minor: 0n, modification: null })).toEqual([]);
 });
 
 test("the seller's money belongs to the seller and cannot fall below nothing", () => {
@@ -63,16 +74,16 @@ describe("an authorisation", () => {
   });
 
   const bookedOf = ({ order, rate, parts }: { order: Order; rate: bigint; parts: readonly bigint[] }) => {
-    const facts = { ...order, psp: "stripe", captured_minor: 0n, modification_id: null };
+    const facts = { ...order, psp: "stripe", captured_minor: 0n, modification_id: null, failed_capture_count: 0 };
     let captured_minor = 0n;
     const captures = parts.flatMap((captures_minor, index) => {
-      const made = postingsOf({ ...facts, captured_minor, modification_id: `mod_${index}` }, { authorizes_minor: 0n, captures_minor, releases_minor: 0n }, rate);
+      const made = postingsOf({ ...facts, captured_minor, modification_id: `mod_${index}` }, { authorizes_minor: 0n, captures_minor, releases_minor: 0n, undoes_minor: 0n }, rate);
       captured_minor += captures_minor;
       return made;
     });
     return [
-      ...postingsOf(facts, { authorizes_minor: order.amount_minor, captures_minor: 0n, releases_minor: 0n }, rate), ...captures,
-      ...postingsOf(facts, { authorizes_minor: 0n, captures_minor: 0n, releases_minor: order.amount_minor - captured_minor }, rate),
+      ...postingsOf(facts, { authorizes_minor: order.amount_minor, captures_minor: 0n, releases_minor: 0n, undoes_minor: 0n }, rate), ...captures,
+      ...postingsOf(facts, { authorizes_minor: 0n, captures_minor: 0n, releases_minor: order.amount_minor - captured_minor, undoes_minor: 0n }, rate),
     ];
   };
 

@@ -11,28 +11,31 @@ type BookedOrder = {
   readonly captured_minor: bigint;
   /** Null: it was captured at once, as a whole. */
   readonly modification_id: string | null;
+  /** How often it was paid and then turned out not to be; numbers the sources of what follows. */
+  readonly failed_capture_count: number;
 };
 
-type Booking = { readonly authorizes_minor: bigint; readonly captures_minor: bigint; readonly releases_minor: bigint };
+type Booking = { readonly authorizes_minor: bigint; readonly captures_minor: bigint; readonly releases_minor: bigint; readonly undoes_minor: bigint };
 
 /** The ledger transactions of a decision about an order. */
 export function postingsOf(order: BookedOrder, booking: Booking, commission_basis_points: bigint): TransactionDraft[] {
-  const { authorizes_minor, captures_minor, releases_minor } = booking;
+  const { authorizes_minor, captures_minor, releases_minor, undoes_minor } = booking;
   return [
     ...(authorizes_minor > 0n ? [authorizationPosting(order, authorizes_minor)] : []),
     ...(captures_minor > 0n ? [capturePosting(order, captures_minor, commission_basis_points)] : []),
-    ...(releases_minor > 0n ? [releasePosting(order, releases_minor)] : []),
+    ...(releases_minor > 0n ? [releasePosting(order, releases_minor, undoes_minor > 0n)] : []),
   ];
 }
 
 /** What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other. */
 function authorizationPosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
-  return { source: `order:${order.payment_order_id}:authorized`, entries: heldEntries(order, amount_minor) };
+  return { source: `order:${order.payment_order_id}:authorized${again(order)}`, entries: heldEntries(order, amount_minor) };
 }
 
-/** What was authorised and will not be captured. */
-function releasePosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
-  return { source: `order:${order.payment_order_id}:released`, entries: heldEntries(order, -amount_minor) };
+/** What was authorised and will not be captured; of a capture that failed after the rest was released, a part of its own. */
+function releasePosting(order: BookedOrder, amount_minor: bigint, is_undone_capture: boolean): TransactionDraft {
+  const part = is_undone_capture ? `:${order.modification_id}` : again(order);
+  return { source: `order:${order.payment_order_id}:released${part}`, entries: heldEntries(order, -amount_minor) };
 }
 
 /**
@@ -44,7 +47,7 @@ export function capturePosting(order: BookedOrder, amount_minor: bigint, commiss
   const commissionOf = (sum_minor: bigint): bigint => shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
   const commission = commissionOf(order.captured_minor + amount_minor) - commissionOf(order.captured_minor);
   return {
-    source: captureSource(order.payment_order_id, order.modification_id),
+    source: captureSource(order),
     entries: [
       { account: chart.pspClearing(order.psp, currency), amount_minor },
       { account: chart.sellerPending(order.seller_account, currency), amount_minor: commission - amount_minor },
@@ -63,5 +66,18 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
 }
 
 /** The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for each of its captures. */
-export const captureSource = (paymentOrderId: string, modificationId: string | null): string =>
-  `order:${paymentOrderId}:captured${modificationId === null ? "" : `:${modificationId}`}`;
+export const captureSource = (order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">): string =>
+  `order:${order.payment_order_id}:captured${order.modification_id === null ? again(order) : `:${order.modification_id}`}`;
+
+/** The captures that a decision undoes. */
+export function undoneSources(
+  order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">,
+  { undoes_minor, modification }: { readonly undoes_minor: bigint; readonly modification: unknown },
+): string[] {
+  if (undoes_minor === 0n) return [];
+  return [captureSource({ ...order, modification_id: modification === null ? null : order.modification_id })];
+}
+
+/** A source names one transaction for ever: what an order does after its captures failed is numbered. */
+const again = ({ failed_capture_count }: Pick<BookedOrder, "failed_capture_count">): string =>
+  (failed_capture_count === 0 ? "" : `:${failed_capture_count + 1}`);

@@ -14,6 +14,8 @@ export type OpenRow = {
   readonly status_cause: Cause;
   readonly captured_minor: bigint;
   readonly capturing_minor: bigint;
+  /** How often it was paid and then turned out not to be. */
+  readonly failed_capture_count: number;
   readonly attempt_id: AttemptId;
   readonly attempt_amount_minor: bigint;
   readonly page_token: string | null;
@@ -42,6 +44,8 @@ type OpenModification = {
   readonly key_number: number;
   readonly modification_epoch: number;
   readonly modification_inquiry_count: number;
+  readonly modification_psp_reference: string | null;
+  readonly modification_failure_code: string | null;
 };
 
 /** Locks orders in key order and gives what a decision about each needs. */
@@ -185,8 +189,8 @@ export type SettledOrder = {
   readonly failure_class: string | null;
   readonly error_code: string | null;
   readonly error_message: string | null;
-  /** It became SUCCESS by this. */
-  readonly is_paid: boolean;
+  /** 1: it became SUCCESS by this; -1: it is SUCCESS no more. */
+  readonly paid_change: number;
   readonly is_inquired: boolean;
   readonly psp_call_ms: number | null;
   readonly retry_delay_seconds: number | null;

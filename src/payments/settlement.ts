@@ -1,7 +1,7 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
 import { newId } from "../ids.ts";
 import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
-import { postAll } from "../ledger/ledger.ts";
+import { postAll, reversalsOf } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
@@ -9,7 +9,7 @@ import { crashPoint } from "./crash-points.ts";
 import type { DecisionInput } from "./decision.ts";
 import { insertVoids, markAuthorizationsEnded, selectNextQueued, writeModifications } from "./modification-queries.ts";
 import type { News, OrderNews, Settled } from "./news.ts";
-import { postingsOf } from "./postings.ts";
+import { postingsOf, undoneSources } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
 import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
 import { lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow } from "./settlement-queries.ts";
@@ -107,9 +107,13 @@ export class Settlement {
 
   async #post(tx: Transaction, settled: readonly Settled[]): Promise<void> {
     const drafts = settled.flatMap(({ row, decision }) => {
-      const modification_id = row.attempt_status === "authorized" ? row.modification_id : null;
+      const isOfModification = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
+      const modification_id = isOfModification ? row.modification_id : null;
       return postingsOf({ ...row, modification_id }, decision, this.#options.commission_basis_points);
     });
+    const undone = settled.flatMap(({ row, decision }) => undoneSources(row, decision));
+    // With the postings in one call: two calls could lock accounts in another order than others do.
+    drafts.push(...await reversalsOf(tx, undone, "the capture failed at the PSP"));
     const postings = await postAll(tx, drafts);
     postings.forEach((posting, index) => {
       if (posting.outcome !== "posted") throw new Error(`${drafts[index]?.source} was not posted: ${posting.outcome}`);
@@ -162,6 +166,7 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
     },
     modification: row.modification_id === null ? null : {
       ...row, kind: row.modification_kind, status: row.modification_status, amount_minor: row.modification_amount_minor, inquiry_count: row.modification_inquiry_count,
+      psp_reference: row.modification_psp_reference, failure_code: row.modification_failure_code,
     },
   };
 }

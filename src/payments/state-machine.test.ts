@@ -69,9 +69,9 @@ describe("against the table in the database", () => {
     expect([...refused]).toEqual([]);
   });
 
-  test("SUCCESS and CANCELED are final there, and FAILED is left by a new attempt only", () => {
+  test("CANCELED is final there; SUCCESS is left only when its capture failed, and FAILED by a new attempt only", () => {
     const from = (status: OrderStatus): string[] => [...allowed].filter((row) => row.startsWith(`${status} `));
-    expect([from("SUCCESS"), from("CANCELED"), from("FAILED")]).toEqual([[], [], ["FAILED → EXECUTING"]]);
+    expect([from("SUCCESS"), from("CANCELED"), from("FAILED")]).toEqual([["SUCCESS → FAILED"], [], ["FAILED → EXECUTING"]]);
   });
 
   test("it refuses what the table does not allow, also from the service", async () => {

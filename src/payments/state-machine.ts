@@ -1,4 +1,5 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
+import { capture_failed, decideCaptureFailed } from "./capture-failure.ts";
 import { decideModification, decideVoid } from "./modification-machine.ts";
 import { become, doubted, inquiryAlarm, inquiryDelay, retryDelay, unchanged, type Decision, type DecisionInput } from "./decision.ts";
 import { contradictedResolution } from "./resolution-contradiction.ts";
@@ -13,6 +14,7 @@ export function decide(input: DecisionInput): Decision | null {
 }
 
 function decideByState(input: DecisionInput): Decision | null {
+  if (input.outcome.kind === "capture_failed") return decideCaptureFailed(input, input.outcome);
   if (input.attempt.status === "authorized") return decideModification(input);
   if (!openAttemptStatuses.includes(input.attempt.status)) return input.modification === null ? contradiction(input) : decideModification(input);
   if (input.modification !== null) return decideVoid(input, decideCharge, declinedFor);
@@ -55,6 +57,7 @@ function decideCharge(input: DecisionInput): Decision | null {
     case "done":
     case "accepted":
     case "failed":
+    case "capture_failed":
       // News of a change that is not known here.
       return null;
   }
@@ -96,6 +99,8 @@ function contradiction(input: DecisionInput): Decision | null {
   // A capture or whatever else a person made there.
   if (outcome.kind === "unknown" && input.is_webhook) return unchanged(input, { alarm: outcome.reason });
   if (attempt.status === "succeeded") return null;
+  // Older than the failure of its capture, unless it is a capture of its own.
+  if (attempt.failure?.code === capture_failed && outcome.kind === "succeeded" && outcome.capture_reference === undefined) return null;
   const isMoney = outcome.kind === "succeeded" || (outcome.kind === "authorized" && outcome.captured.amount_minor > 0n);
   return isMoney ? unchanged(input, { alarm: `The PSP reports a success (${outcome.psp_reference}) for an attempt that was closed as ${attempt.status}.` }) : null;
 }

@@ -5,9 +5,14 @@ type Fault = { readonly subject: string; readonly problem: string };
 /** Faults shown for one check. */
 const faults_shown_max = 20;
 
+/** What follows the source of an order whose captures failed before. */
+const againOf = "case when o.failed_capture_count > 0 then ':' || o.failed_capture_count + 1 else '' end";
+/** Captures that turned out not to come are reversed. */
+const isNotReversed = "not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)";
+
 /** The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures. */
 const capturesOfOrders = `
-  select o.payment_order_id, 'order:' || o.payment_order_id || ':captured' as source
+  select o.payment_order_id, 'order:' || o.payment_order_id || ':captured' || ${againOf} as source
     from payment_orders o where o.captured_minor > 0
   union all
   select m.payment_order_id, 'order:' || m.payment_order_id || ':captured:' || m.modification_id
@@ -24,7 +29,7 @@ export async function countPayments(db: Queryable): Promise<Counts> {
             count(distinct (seller_account, currency)) filter (where captured_minor > 0) as sellers,
             count(*) filter (where capture_method = 'manual') as authorizations,
             (select count(*) from payment_modifications) as modifications,
-            (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:mod_%') as captures,
+            (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from payment_events) as checkouts
        from payment_orders`,
@@ -38,7 +43,7 @@ export function findOrdersWithoutCapture(db: Queryable): Promise<Fault[]> {
     `with booked as (
        select c.payment_order_id, a.currency, sum(e.amount_minor) as debit_minor
          from (${capturesOfOrders}) c
-         join ledger_transactions t on t.source = c.source
+         join ledger_transactions t on t.source = c.source and ${isNotReversed}
          join ledger_entries e on e.transaction_id = t.transaction_id
          join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:clearing'
         group by c.payment_order_id, a.currency
@@ -58,14 +63,16 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<Fault[]> {
     `select 'transaction ' || t.transaction_id || ' (' || t.source || ')' as subject,
             coalesce('its order is ' || o.status, 'has no order') as problem
        from ledger_transactions t
-       left join payment_orders o on o.payment_order_id = substr(t.source, 7, length(t.source) - 15)
-      where t.source like 'order:%:captured' and o.status is distinct from 'SUCCESS'
+       cross join lateral regexp_match(t.source, '^order:(.+):captured(:[0-9]+)?$') as parts
+       left join payment_orders o on o.payment_order_id = parts[1]
+      where parts is not null and ${isNotReversed}
+        and (o.status is distinct from 'SUCCESS' or coalesce(parts[2], '') <> ${againOf})
      union all
      select 'transaction ' || t.transaction_id || ' (' || t.source || ')', coalesce('its capture is ' || m.status, 'has no capture')
        from ledger_transactions t
        -- A modification's id is 30 characters long.
        left join payment_modifications m on m.modification_id = right(t.source, 30) and m.kind = 'capture'
-      where t.source like 'order:%:captured:mod_%' and t.source not like '%:captured'
+      where t.source like 'order:%:captured:mod_%' and t.source not like '%:captured' and ${isNotReversed}
         and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.modification_id)
       limit ${faults_shown_max}`,
   );
@@ -78,10 +85,16 @@ export function findWrongAuthorizations(db: Queryable): Promise<Fault[]> {
        select c.payment_order_id, sum(e.amount_minor) as held_minor
          from (${capturesOfOrders}
                union all
-               select o.payment_order_id, 'order:' || o.payment_order_id || ':' || word
-                 from payment_orders o cross join unnest(array['authorized', 'released']) as word
-                where o.capture_method = 'manual') c
-         join ledger_transactions t on t.source = c.source
+               select o.payment_order_id, 'order:' || o.payment_order_id || ':' || word || case when n > 1 then ':' || n else '' end
+                 from payment_orders o
+                 cross join unnest(array['authorized', 'released']) as word
+                 cross join generate_series(1, o.failed_capture_count + 1) as n
+                where o.capture_method = 'manual'
+               union all
+               -- The part of a capture that failed after the rest was released.
+               select m.payment_order_id, 'order:' || m.payment_order_id || ':released:' || m.modification_id
+                 from payment_modifications m where m.kind = 'capture' and m.status = 'failed') c
+         join ledger_transactions t on t.source = c.source and ${isNotReversed}
          join ledger_entries e on e.transaction_id = t.transaction_id
          join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:authorized'
         group by c.payment_order_id
@@ -176,7 +189,7 @@ export function findWrongWallets(db: Queryable): Promise<Fault[]> {
        select o.seller_account, o.currency, -sum(e.amount_minor) as credited_minor
          from (${capturesOfOrders}) c
          join payment_orders o on o.payment_order_id = c.payment_order_id
-         join ledger_transactions t on t.source = c.source
+         join ledger_transactions t on t.source = c.source and ${isNotReversed}
          join ledger_entries e on e.transaction_id = t.transaction_id
          join ledger_accounts a on a.account_id = e.account_id
         where e.amount_minor < 0

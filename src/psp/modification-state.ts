@@ -24,6 +24,7 @@ export function changeSeenIn(state: ModificationAnswer, change: Change): Modific
       // Declined for good while it was to be given up: as good as given up.
       return change.kind === "void" && state.is_open !== true ? { kind: "done", psp_reference: state.psp_reference } : { kind: "unchanged" };
     case "pending":
+    case "capture_failed":
       return { kind: "unchanged" };
     case "done":
     case "accepted":

@@ -70,7 +70,10 @@ export type Failure = {
 
 /** What came of a charge. A value, never an exception. `is_unasked`: no call was made, so it says nothing about the PSP's health. */
 export type PspOutcome =
-  | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money }
+  /** `capture_reference`: the PSP told of the capture itself, not of the payment. */
+  | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money; readonly capture_reference?: string }
+  /** The capture that follows by itself failed for good, maybe days after the payment was reported as made: its money does not come. */
+  | { readonly kind: "capture_failed"; readonly capture_reference: string; readonly money: Money; readonly failure: Failure }
   /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
   | { readonly kind: "authorized"; readonly psp_reference: string; readonly authorized: Money; readonly captured: Money; readonly expires_at: Date | null }
   /** `is_open`: the buyer could still pay it at the PSP, with another card say. */
@@ -126,8 +129,8 @@ export type ModificationOutcome =
   | { readonly kind: "done"; readonly psp_reference: string | null }
   /** Accepted; a webhook tells how it ends. */
   | { readonly kind: "accepted"; readonly psp_reference: string }
-  /** Surely not done. */
-  | { readonly kind: "failed"; readonly failure: Failure; readonly is_unasked?: true }
+  /** Surely not done. `capture_reference`: it had been accepted, and may have been reported as done, under this reference. */
+  | { readonly kind: "failed"; readonly failure: Failure; readonly is_unasked?: true; readonly capture_reference?: string }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */

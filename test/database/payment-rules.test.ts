@@ -18,7 +18,8 @@ const allowed: Readonly<Record<State, readonly State[]>> = {
   UNKNOWN: ["AUTHORIZED", "SUCCESS", "FAILED", "PENDING", "RETRY_SCHEDULED", "CANCELED"],
   RETRY_SCHEDULED: ["EXECUTING", "FAILED", "CANCELED"],
   AUTHORIZED: ["SUCCESS", "CANCELED"],
-  SUCCESS: [],
+  // The money turned out not to come.
+  SUCCESS: ["FAILED"],
   FAILED: ["EXECUTING"],
   CANCELED: [],
 };

@@ -129,7 +129,11 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
   });
 
   test("a capture that fails after it was accepted is failed, whatever the event says of itself", () => {
-    expect(ofChange({ eventCode: "CAPTURE_FAILED", merchantReference: "mod_1" })).toMatchObject({ modification_id: "mod_1", outcome: { kind: "failed" } });
+    for (const success of ["true", "false"]) {
+      expect(ofChange({ eventCode: "CAPTURE_FAILED", merchantReference: "mod_1", success })).toMatchObject({
+        modification_id: "mod_1", outcome: { kind: "failed", failure: { code: "capture_failed" }, capture_reference: "8835551234567890" },
+      });
+    }
   });
 
   test("without it they are found by Adyen's own reference, and else were made by a person there", () => {
@@ -138,8 +142,21 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
     });
     expect(ofChange({ eventCode: "CANCELLATION" })).toMatchObject({ modification_id: null, otherwise: { attempt_id: "att_1", outcome: { kind: "canceled", reason: "canceled" } } });
     expect(ofChange({ eventCode: "CAPTURE", success: "false" })).toMatchObject({ otherwise: null });
-    // Of what is captured at once Adyen may tell too.
-    expect(news({ eventCode: "CAPTURE" })).toMatchObject({ modification_id: null, otherwise: null });
+    expect(ofChange({ eventCode: "CAPTURE_FAILED" })).toMatchObject({ otherwise: { attempt_id: "att_1", outcome: { kind: "unknown" } } });
+  });
+
+  test("of what is captured at once tell of the capture that follows by itself", () => {
+    const own = (changes: Fields): unknown => {
+      const read = news(changes);
+      return typeof read === "object" && read !== null && "otherwise" in read ? read.otherwise : read;
+    };
+    const failedCapture = { kind: "capture_failed", capture_reference: "8835551234567890", failure: { class: "hard_decline", code: "capture_failed" } };
+    expect(own({ eventCode: "CAPTURE_FAILED" })).toMatchObject({ attempt_id: "att_1", outcome: failedCapture });
+    expect(own({ eventCode: "CAPTURE", originalReference: "8835550000000001" })).toMatchObject({
+      attempt_id: "att_1", outcome: { kind: "succeeded", psp_reference: "8835550000000001", capture_reference: "8835551234567890" },
+    });
+    expect(own({ eventCode: "CAPTURE", success: "false", reason: "No" })).toMatchObject({ outcome: { kind: "unknown" } });
+    expect(own({ eventCode: "CAPTURE_FAILED", merchantReference: "somebody-elses" })).toMatchObject({ attempt_id: null });
   });
 
   test("EXPIRE ends an authorisation", () => {

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { AttemptNews, CaptureMethod, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
+import type { AttemptNews, CaptureMethod, Failure, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
 import { authorisedAs } from "./outcomes.ts";
@@ -55,19 +55,38 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
 
 const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({ attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome });
 
-/** A change is ours by our reference or by Adyen's of it. Else a person made it at Adyen; what is captured at once Adyen may tell of too. */
+/** A change is ours by our reference or by Adyen's of it. Else a person made it at Adyen, or it is the capture that follows by itself. */
 function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookNews {
   const { eventCode, pspReference, success, reason } = item;
   const { CaptureFailed, Cancellation } = NotificationRequestItem.EventCodeEnum;
   const isDone = success === NotificationRequestItem.SuccessEnum.True && eventCode !== CaptureFailed;
   const message = reason === undefined || reason === "" ? "Adyen did not do it." : reason;
-  const failure = { class: "hard_decline" as const, code: failureOfRefusal(undefined, reason).code, message };
-  const outcome: ModificationOutcome = isDone ? { kind: "done", psp_reference: pspReference } : { kind: "failed", failure };
+  const isLateFailure = eventCode === CaptureFailed;
+  const failure = { class: "hard_decline" as const, code: isLateFailure ? "capture_failed" : failureOfRefusal(undefined, reason).code, message };
+  const lateReference = isLateFailure ? { capture_reference: pspReference } : {};
+  const outcome: ModificationOutcome = isDone ? { kind: "done", psp_reference: pspReference } : { kind: "failed", failure, ...lateReference };
+  const own = eventCode !== Cancellation && capture_method === "automatic" ? outcomeOfOwnCapture(item, isDone, failure) : null;
   const byPerson: PspOutcome = eventCode === Cancellation
     ? { kind: "canceled", psp_reference: null, reason: "canceled" }
-    : { kind: "unknown", reason: `Adyen tells of a capture (${pspReference}) that nobody here asked for.` };
-  const otherwise = isDone && capture_method === "manual" ? aboutAttempt(item, byPerson) : null;
+    : { kind: "unknown", reason: `Adyen tells of a capture (${pspReference}) that nobody here asked for${isLateFailure ? ", and that it failed" : ""}.` };
+  const unasked = (isDone || isLateFailure) && capture_method === "manual" ? byPerson : own;
+  const otherwise = unasked === null ? null : aboutAttempt(item, unasked);
   return { modification_id: referenceOf(item, "mod"), modification_reference: pspReference, outcome, otherwise };
+}
+
+/**
+ * Adyen captures by itself what is captured at once, and tells only when that fails: maybe days after the payment was
+ * reported. A capture that succeeds is most likely one that a person repeated there.
+ */
+function outcomeOfOwnCapture(
+  { eventCode, pspReference, originalReference, amount }: NotificationRequestItem, isDone: boolean, failure: Failure,
+): PspOutcome {
+  const { value, currency } = amount;
+  const money = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
+  if (money === undefined) return { kind: "unknown", reason: `Adyen tells of a capture of ${value} ${currency}, which is no amount of ours.` };
+  if (eventCode === NotificationRequestItem.EventCodeEnum.CaptureFailed) return { kind: "capture_failed", capture_reference: pspReference, money, failure };
+  if (!isDone) return { kind: "unknown", reason: `Adyen refused a capture (${pspReference}): ${failure.message}` };
+  return { kind: "succeeded", psp_reference: originalReference ?? pspReference, charged: money, capture_reference: pspReference };
 }
 
 function outcomeOf({ success, pspReference, amount, reason }: NotificationRequestItem, capture_method: CaptureMethod): PspOutcome {

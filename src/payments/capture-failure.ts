@@ -1,0 +1,51 @@
+import type { Failure, PspOutcome } from "../psp/psp.ts";
+import { become, modified, unchanged, type DecidableModification, type Decision, type DecisionInput } from "./decision.ts";
+import { openAttemptStatuses } from "./model.ts";
+
+/** The code of a capture that the PSP reported as made, or was to make by itself, and whose money does not come. */
+export const capture_failed = "capture_failed";
+
+/** Of an attempt that is captured at once. Null: it was known, or nothing was booked. */
+export function decideCaptureFailed(
+  input: DecisionInput, { capture_reference, money, failure }: Extract<PspOutcome, { kind: "capture_failed" }>,
+): Decision | null {
+  const { order, attempt } = input;
+  const isOpen = openAttemptStatuses.includes(attempt.status);
+  if (!isOpen && attempt.status !== "succeeded" && attempt.status !== "authorized") return null;
+  const isWhole = money.amount_minor === attempt.amount_minor && money.currency === order.currency;
+  if (attempt.status === "authorized" || attempt.capture_method === "manual" || !isWhole) {
+    const seen = `The PSP reports that a capture (${capture_reference}) of ${money.amount_minor} minor units of ${money.currency} failed`;
+    return unchanged(input, { alarm: `${seen}; none of this amount is known here.` });
+  }
+  return become("FAILED", "declined", "capture_failed", {
+    ...failed(failure), undoes_minor: order.captured_minor, alarm: alarmOf(capture_reference, failure, order.captured_minor),
+  });
+}
+
+/** Of a capture that was asked for and booked: its credit is reversed, and the order ends or stays with what else was captured. */
+export function undoCapture(
+  input: DecisionInput, modification: DecidableModification, capture_reference: string, failure: Failure,
+): Decision {
+  const { order, attempt } = input;
+  if (modification.psp_reference !== null && modification.psp_reference !== capture_reference) {
+    return unchanged(input, { alarm: `The PSP reports that another capture (${capture_reference}) failed than the one that was made (${modification.psp_reference}).` });
+  }
+  const undoes_minor = modification.amount_minor ?? 0n;
+  const undone = {
+    undoes_minor, alarm: alarmOf(capture_reference, failure, undoes_minor),
+    modification: modified("failed", { failure, psp_reference: capture_reference }),
+  };
+  // While the authorisation is open it holds the amount again, for another capture.
+  if (attempt.status === "authorized") return become(order.status, "authorized", order.status_cause, undone);
+  if (order.captured_minor > undoes_minor) return become("SUCCESS", "succeeded", order.status_cause, { ...undone, releases_minor: undoes_minor });
+  return become("FAILED", "declined", "capture_failed", { ...undone, ...failed(failure), releases_minor: undoes_minor });
+}
+
+const failed = ({ code, message, class: failure_class }: Failure): Pick<Decision, "error" | "failure_class"> =>
+  ({ error: { code, message }, failure_class });
+
+function alarmOf(capture_reference: string, { message }: Failure, undone_minor: bigint): string {
+  const booked = undone_minor === 0n ? "Nothing was booked." : `The credit of ${undone_minor} minor units was reversed.`;
+  return `The capture ${capture_reference} failed at the PSP (${message}), so its money does not come. ${booked} `
+    + "Charge the buyer again, or talk to them; do not capture it at the PSP as well.";
+}
