@@ -27,7 +27,8 @@ export async function printOpenApi(): Promise<string> {
     database, jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
     verifyPaymentStatus: createPaymentStatusVerifier([]),
     settings: {
-      secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], rate_limit_per_second: config.rate_limit_per_second,
+      secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], trusted_proxies: [], return_url_origins: "any",
+      status_link_seconds: config.status_link_seconds, rate_limit_per_second: config.rate_limit_per_second,
       idempotency_hours: config.payments.idempotency_hours,
     },
     isDraining: () => false,

@@ -65,6 +65,30 @@ test.each([["PSP_WEBHOOK_SECRET", "whsec_not*base64"], ["LOG_LEVEL", "shout"]])(
   expect(faultsOf("development", { [name]: value })).toEqual([expect.stringContaining(`${name}:`)]);
 });
 
+test.each([
+  ["TRUST_PROXY", "true"], ["TRUST_PROXY", "1"], ["TRUST_PROXY", "10.0.0.0/33"], ["TRUST_PROXY", "proxy.internal"],
+  ["RETURN_URL_ORIGINS", "shop.example"], ["RETURN_URL_ORIGINS", "https://shop.example/thanks"], ["RETURN_URL_ORIGINS", "*,https://shop.example"],
+  ["STATUS_LINK_SECONDS", "59"],
+])("a %s of %s is a fault", (name, value) => {
+  for (const mode of ["development", "production"] as const) {
+    expect(faultsOf(mode, { ...production, [name]: value })).toEqual([expect.stringContaining(`${name}:`)]);
+  }
+});
+
+test("no proxy is trusted unless it is named", () => {
+  expect(loadConfig("production", production).trusted_proxies).toEqual([]);
+  expect(loadConfig("production", { ...production, TRUST_PROXY: "127.0.0.1, 10.0.0.0/8,::1,fd00::/8,loopback" }).trusted_proxies)
+    .toEqual(["127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "loopback"]);
+});
+
+test("hosted pages may send buyers anywhere in development, and in production only where it is said", () => {
+  expect(loadConfig("development", {}).return_url_origins).toBe("any");
+  expect(loadConfig("production", production).return_url_origins).toEqual([]);
+  expect(loadConfig("production", { ...production, RETURN_URL_ORIGINS: "*" }).return_url_origins).toBe("any");
+  expect(loadConfig("production", { ...production, RETURN_URL_ORIGINS: "https://a.example,https://b.example:8443" }).return_url_origins)
+    .toEqual(["https://a.example", "https://b.example:8443"]);
+});
+
 test("a value of nothing counts as not set", () => {
   expect(loadConfig("development", { PORT: "", PACIOLI_API_KEY: "" })).toMatchObject({ port: 8_000, api_key: "sk_dev" });
 });

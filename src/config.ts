@@ -13,6 +13,10 @@ export type Config = {
   readonly host: string;
   readonly port: number;
   readonly allowed_hosts: readonly string[];
+  readonly trusted_proxies: readonly string[];
+  /** Where hosted pages may send buyers back to. Production has to name them, or `*`. */
+  readonly return_url_origins: readonly string[] | "any";
+  readonly status_link_seconds: number;
   readonly log_level: string;
   /** Signs list cursors. */
   readonly secret_key: string;
@@ -84,6 +88,9 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     host: read.text("HOST", "127.0.0.1"),
     port: read.number("PORT", 8_000, { min: 0, max: 65_535 }),
     allowed_hosts: read.list("ALLOWED_HOSTS"),
+    trusted_proxies: read.addresses("TRUST_PROXY"),
+    return_url_origins: read.origins("RETURN_URL_ORIGINS") ?? (isDevelopment ? "any" : []),
+    status_link_seconds: read.number("STATUS_LINK_SECONDS", 2_592_000, { min: 60, max: 31_536_000 }),
     log_level: read.text("LOG_LEVEL", read.text("DEBUG") === "true" ? "debug" : isDevelopment ? "warn" : "info"),
     secret_key: read.text("SECRET_KEY") ?? (isDevelopment ? randomBytes(32).toString("hex") : ""),
     database_url: read.text("DATABASE_URL") ?? databaseUrlOfParts(read),

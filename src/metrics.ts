@@ -31,6 +31,10 @@ export const webhooksReceived = new Counter({
   name: "pacioli_webhooks_received_total", help: "Webhooks from PSPs by what became of them at the door.",
   labelNames: ["psp", "result"], registers,
 });
+export const accessRefused = new Counter({
+  name: "pacioli_access_refused_total", help: "Failures of authentication, scope and webhook signature.",
+  labelNames: ["kind", "route"], registers,
+});
 export const deadLetters = new Counter({
   name: "pacioli_dead_letters_total", help: "Work that was given up and waits for a person.", labelNames: ["queue"], registers,
 });

@@ -1,5 +1,6 @@
 /** How settings are read and what is wrong with them is collected. */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { messageOf } from "./errors.ts";
 import { isCurrencyCode, parseAmount } from "./money/money.ts";
 
@@ -49,6 +50,29 @@ export class SettingsReader {
     if (text === undefined) return undefined;
     if (!URL.canParse(text)) this.faults.push(`${name}: "${text}" is not a URL`);
     return URL.canParse(text) ? new URL(text) : undefined;
+  }
+
+  /** IP addresses and networks, like 10.0.0.0/8; `loopback`, `linklocal` and `uniquelocal` name the usual ones. */
+  addresses(name: string): string[] {
+    return this.list(name).filter((part) => {
+      const [address = "", bits = "0", ...rest] = part.split("/");
+      const isNetwork = rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= ({ 4: 32, 6: 128 }[isIP(address)] ?? -1);
+      if (isNetwork || ["loopback", "linklocal", "uniquelocal"].includes(part)) return true;
+      this.faults.push(`${name}: "${part}" is not an IP address or a network like 10.0.0.0/8`);
+      return false;
+    });
+  }
+
+  /** Origins like https://shop.example; `*` is any; undefined: not set. */
+  origins(name: string): string[] | "any" | undefined {
+    const parts = this.list(name);
+    if (parts.length === 0) return undefined;
+    if (parts.length === 1 && parts[0] === "*") return "any";
+    for (const part of parts) {
+      const isOrigin = isWebUrl(part) && new URL(part).origin === part;
+      if (!isOrigin) this.faults.push(`${name}: "${part}" is not an origin like https://shop.example, without a path`);
+    }
+    return parts;
   }
 
   /** `USD:10000.00,JPY:900000` as minor units by currency. */

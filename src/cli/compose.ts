@@ -41,6 +41,9 @@ export async function composeService(config: Config, databaseUrl: string, option
     settings: {
       secret_key: config.secret_key,
       allowed_hosts: config.allowed_hosts,
+      trusted_proxies: config.trusted_proxies,
+      return_url_origins: config.return_url_origins,
+      status_link_seconds: config.status_link_seconds,
       rate_limit_per_second: config.rate_limit_per_second,
       idempotency_hours: config.payments.idempotency_hours,
       development_key: config.api_key,

@@ -14,6 +14,7 @@ import { readJson } from "./json-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { createRefusalLog } from "./refused-access.ts";
 import { registerApprovalRoutes } from "./routes/approvals.ts";
 import { registerAttemptRoutes } from "./routes/attempts.ts";
 import { registerAuditLogRoutes } from "./routes/audit-log.ts";
@@ -38,6 +39,7 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     // A logger of its own for each request took 9 µs; what is logged of a request names its id.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: context.settings.trusted_proxies.length > 0 && [...context.settings.trusted_proxies],
     bodyLimit: 1_048_576,
     requestTimeout: 30_000,
     // Longer than any id, so that a schema names the fault and not the router.
@@ -54,7 +56,7 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
   takeOnlyJson(app);
   await app.register(fastifySwagger, { openapi: openApiInfo });
   observe(app);
-  app.addHook("onRequest", async (request) => assertAllowedHost(request.hostname, context.settings.allowed_hosts));
+  app.addHook("onRequest", async (request) => assertAllowedHost(request.headers.host, context.settings.allowed_hosts));
   // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and searched.
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw nothingServed();
@@ -133,14 +135,18 @@ function readQueryNumbers(query: unknown): void {
   if (typeof query.limit === "string" && /^\d{1,9}$/.test(query.limit)) query.limit = Number(query.limit);
 }
 
-function assertAllowedHost(hostname: string, allowed: readonly string[]): void {
+/** The header itself: a proxy may pass on an X-Forwarded-Host that its client made up. */
+function assertAllowedHost(host: string | undefined, allowed: readonly string[]): void {
+  const [, hostname = ""] = /^(\[[^\]]*\]|[^:]*)/.exec(host ?? "") ?? [];
   if (allowed.length > 0 && !allowed.includes(hostname)) throw new AppError("invalid_request", "This host name is not served here.", { param: "Host" });
 }
 
 function answerWithProblems(app: App): void {
+  const noteRefusal = createRefusalLog();
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const outcome = outcomeOf(error);
     if (outcome !== undefined) {
+      noteRefusal(request, outcome);
       if (outcome.status >= 500) request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
       return sendProblem(request, reply, outcome);
     }

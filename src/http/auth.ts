@@ -56,6 +56,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const row = isDevelopment ? developmentRow : await lookup.find(hashApiKey(token), countFailure);
     if (row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
     const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
+    // Known from here on, also to the log of a refusal.
+    request.caller = caller;
     const scope = request.routeOptions.config.scope ?? (request.method === "GET" || request.method === "HEAD" ? "read" : "write");
     if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `The API key has no ${scope} right.`);
     return caller;

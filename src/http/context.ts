@@ -24,6 +24,11 @@ export type HttpContext = {
   readonly settings: {
     readonly secret_key: string;
     readonly allowed_hosts: readonly string[];
+    /** Proxies whose X-Forwarded-For says where a request comes from. */
+    readonly trusted_proxies: readonly string[];
+    /** Where hosted pages may send buyers back to; `any`: every web site. */
+    readonly return_url_origins: readonly string[] | "any";
+    readonly status_link_seconds: number;
     readonly rate_limit_per_second: number;
     readonly idempotency_hours: number;
     /** A key with every right, in development only. */

@@ -19,6 +19,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
     },
   }, async (request, reply) => {
     const checkout = draftOf(request.body);
+    assertReturnUrl(context, checkout);
     assertPageOffered(context, checkout);
     const answer = await context.intake.accept({
       checkout,
@@ -66,7 +67,6 @@ function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutD
   if (other >= 0) {
     throw new AppError("invalid_request", "The orders of a hosted page have one currency.", { param: `payment_orders[${other}][currency]` });
   }
-  assertReturnUrl(hosted_page.return_url);
   return { hosted_page };
 }
 
@@ -84,12 +84,20 @@ function assertPageOffered({ router }: HttpContext, { way_to_pay, orders: [first
   throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", { param: "hosted_page" });
 }
 
-function assertReturnUrl(text: string): void {
+/** A page that sends buyers anywhere would lend the PSP's name to whoever has an API key. */
+function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraft): void {
+  if (!("hosted_page" in way_to_pay)) return;
+  const text = way_to_pay.hosted_page.return_url;
+  const refuse = (message: string): never => {
+    throw new AppError("invalid_request", message, { param: "hosted_page[return_url]" });
+  };
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isLocal = url !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   const isRight = url !== undefined && (url.protocol === "https:" || (url.protocol === "http:" && isLocal)) && url.username === "" && url.password === "";
-  if (!isRight) {
-    throw new AppError("invalid_request", "The return_url is not an https URL without a password.", { param: "hosted_page[return_url]" });
+  if (!isRight) return refuse("hosted_page.return_url must be an https URL without a user or password.");
+  const allowed = settings.return_url_origins;
+  if (allowed !== "any" && !allowed.includes(url.origin)) {
+    refuse("hosted_page.return_url leads to a site that is not allowed here: the setting RETURN_URL_ORIGINS lists those that are.");
   }
 }
 
