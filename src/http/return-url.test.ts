@@ -2,13 +2,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { composeService, type Service } from "../cli/compose.ts";
 import { loadConfig } from "../config.ts";
-import { createApiKey } from "./http.ts";
 
 let db: TestDatabase;
 let authorization: string;
 beforeAll(async () => {
   db = await createTestDatabase();
-  authorization = `Bearer ${(await createApiKey(db.database, "shop", ["read", "write"])).token}`;
+  authorization = `Bearer ${(await db.createKey("shop", ["read", "write"])).token}`;
 });
 afterAll(() => db.drop());
 
@@ -17,7 +16,7 @@ let count = 0;
 /** What a service with these origins answers to a checkout that comes back to this URL; its PSP cannot be reached. */
 async function answersTo(origins: string, returnUrls: readonly string[]): Promise<Record<string, unknown>[]> {
   const config = loadConfig("development", { LOG_LEVEL: "silent", RETURN_URL_ORIGINS: origins, PSP_STRIPE_API_BASE: "http://127.0.0.1:1" });
-  const service: Service = await composeService(config, db.url, { is_worker: false, has_api: true });
+  const service: Service = await composeService(config, db.service_url, { is_worker: false, has_api: true });
   try {
     const answers: Record<string, unknown>[] = [];
     for (const return_url of returnUrls) {

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createApiKey } from "../../src/http/http.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { freePort } from "../support/stack.ts";
 import { until } from "./requests.ts";
@@ -18,9 +17,8 @@ let alone: Service;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  behindProxy = await startService({ TRUST_PROXY: "127.0.0.1", ALLOWED_HOSTS: "127.0.0.1" });
-  alone = await startService({});
-  reader = await createApiKey(db.database, "reader", ["read"]);
+  [behindProxy, alone] = await Promise.all([startService({ TRUST_PROXY: "127.0.0.1", ALLOWED_HOSTS: "127.0.0.1" }), startService({})]);
+  reader = await db.createKey("reader", ["read"]);
 });
 afterAll(async () => {
   for (const { child } of [behindProxy, alone]) {
@@ -35,7 +33,7 @@ async function startService(environment: Record<string, string>): Promise<Servic
   const port = await freePort();
   const child = spawn(process.execPath, ["src/main.ts", "run"], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, DATABASE_URL: db.url, PORT: String(port), LOG_LEVEL: "warn", RATE_LIMIT_PER_SECOND: "100", ...environment },
+    env: { ...process.env, DATABASE_URL: db.service_url, PORT: String(port), LOG_LEVEL: "warn", RATE_LIMIT_PER_SECOND: "100", ...environment },
   });
   const lines: Line[] = [];
   if (child.stderr === null) throw new Error("the service has no log");
@@ -43,7 +41,7 @@ async function startService(environment: Record<string, string>): Promise<Servic
     if (line.startsWith("{")) lines.push(JSON.parse(line) as Line);
   });
   const url = `http://127.0.0.1:${port}`;
-  await until("the service is ready", () => fetch(`${url}/readyz`).then((reply) => reply.ok, () => false));
+  await until("the service is ready", () => fetch(`${url}/readyz`).then((reply) => reply.ok, () => false), 50);
   return { url, lines, child };
 }
 
