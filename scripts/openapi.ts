@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDatabase } from "../src/cli/compose.ts";
 import { loadConfig } from "../src/config.ts";
+import { ReadDatabase } from "../src/db/db.ts";
 import { buildApp } from "../src/http/http.ts";
 import { Jobs } from "../src/jobs/jobs.ts";
 import { createLogger } from "../src/log.ts";
@@ -24,11 +25,13 @@ export async function printOpenApi(): Promise<string> {
   const router = new PspRouter([stripe], { failures_in_a_row: config.psp.breaker_failures, open_seconds: config.psp.breaker_open_seconds });
   const { intake, actions } = createPayments({ database, jobs, log, router, statusUrlOf: () => "" }, config.payments, { is_worker: false });
   const app = await buildApp({
-    database, jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
+    database, reads: new ReadDatabase(database, { at_once_max: 1, waiting_max: 1, wait_ms_max: 1 }), checkDatabase: async () => undefined,
+    jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
     verifyPaymentStatus: createPaymentStatusVerifier([]),
     settings: {
       secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], trusted_proxies: [], return_url_origins: "any",
       status_link_seconds: config.status_link_seconds, rate_limit_per_second: config.rate_limit_per_second,
+      calls_at_once_max: config.calls_at_once_max,
       idempotency_hours: config.payments.idempotency_hours,
     },
     isDraining: () => false,

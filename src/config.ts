@@ -26,9 +26,13 @@ export type Config = {
   readonly migration_database_url: string | undefined;
   readonly data_dir: string;
   readonly database_connections_max: number;
+  /** Reads have a pool of their own, and a queue with a bound in front of it. */
+  readonly reads: { readonly connections_max: number; readonly waiting_max: number };
   /** A key that is let in from the start; in production keys are made with `pacioli keys create`. */
   readonly api_key: string | undefined;
   readonly rate_limit_per_second: number;
+  /** Calls of one API key that are worked on at a time. */
+  readonly calls_at_once_max: number;
   readonly payments: PaymentSettings;
   readonly psp: {
     /** The first takes the orders for which there is no rule. */
@@ -97,8 +101,13 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     migration_database_url: read.text("MIGRATION_DATABASE_URL"),
     data_dir: resolve(read.text("PACIOLI_DATA_DIR", ".pacioli")),
     database_connections_max: read.number("DATABASE_CONNECTIONS_MAX", 12, { min: 4, max: 500 }),
+    reads: {
+      connections_max: read.number("READ_CONNECTIONS_MAX", 4, { min: 1, max: 500 }),
+      waiting_max: read.number("READS_WAITING_MAX", 1_000, { min: 0, max: 100_000 }),
+    },
     api_key: read.text("PACIOLI_API_KEY") ?? (isDevelopment ? "sk_dev" : undefined),
     rate_limit_per_second: read.number("RATE_LIMIT_PER_SECOND", 2_000, { min: 1, max: 1_000_000 }),
+    calls_at_once_max: read.number("CALLS_AT_ONCE_MAX", 500, { min: 1, max: 1_000_000 }),
     payments,
     psp: {
       accounts,

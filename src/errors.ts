@@ -26,8 +26,10 @@ export const errorRegistry = {
   capture_exceeds_authorization: { status: 422, title: "More than is left of the authorisation", is_retryable: false },
   resolution_amount_mismatch: { status: 422, title: "The amount is not that of the attempt", is_retryable: false },
   page_refused: { status: 422, title: "The PSP did not open a page for this checkout", is_retryable: false },
+  concurrency_limited: { status: 429, title: "Too many requests at once", is_retryable: true },
   rate_limited: { status: 429, title: "Too many requests", is_retryable: true },
   internal_error: { status: 500, title: "Something went wrong on our side", is_retryable: true },
+  read_timeout: { status: 503, title: "The read took too long", is_retryable: true },
   psp_unavailable: { status: 503, title: "The PSP cannot be reached now", is_retryable: true },
   unavailable: { status: 503, title: "The service cannot answer now", is_retryable: true },
 } as const satisfies Record<string, { status: number; title: string; is_retryable: boolean }>;

@@ -1,7 +1,7 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
 import type { Config, PspAccount } from "../config.ts";
-import { Database } from "../db/db.ts";
-import { buildApp, statusUrl, type App, type HttpContext } from "../http/http.ts";
+import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
+import { buildApp, createDatabaseCheck, statusUrl, type App, type HttpContext } from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
@@ -26,6 +26,9 @@ export type Service = {
 export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean; has_api: boolean }): Promise<Service> {
   const log = createLogger(config.log_level);
   const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
+  const reads = openReads(databaseUrl, config.reads);
+  // Of its own, so that health is told while every other connection is busy.
+  const healthDatabase = openDatabase(databaseUrl, 1, "pacioli-health", { statement_timeout_ms: 1_000 });
   const jobs = new Jobs({ url: databaseUrl, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
   const router = createRouter(config);
@@ -33,10 +36,10 @@ export async function composeService(config: Config, databaseUrl: string, option
     database, jobs, log, router, statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
   }, config.payments, options);
   const inbox = openInbox(database, jobs);
-  observeInFlight(() => selectInFlight(database));
+  observeInFlight(() => selectInFlight(healthDatabase));
   let isDraining = false;
   const context: HttpContext = {
-    database, jobs, log, intake, actions, router, inbox,
+    database, reads, checkDatabase: createDatabaseCheck(healthDatabase), jobs, log, intake, actions, router, inbox,
     verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
     settings: {
       secret_key: config.secret_key,
@@ -45,6 +48,7 @@ export async function composeService(config: Config, databaseUrl: string, option
       return_url_origins: config.return_url_origins,
       status_link_seconds: config.status_link_seconds,
       rate_limit_per_second: config.rate_limit_per_second,
+      calls_at_once_max: config.calls_at_once_max,
       idempotency_hours: config.payments.idempotency_hours,
       development_key: config.api_key,
     },
@@ -63,13 +67,26 @@ export async function composeService(config: Config, databaseUrl: string, option
       await inbox.close();
       await workers.stop();
       await jobs.stop();
+      await reads.close();
+      await healthDatabase.close();
       await database.close();
     },
   };
 }
 
-export function openDatabase(url: string, connections_max: number, application_name: string): Database {
-  return new Database({ url, application_name, connections_max });
+export function openDatabase(
+  url: string, connections_max: number, application_name: string,
+  more: Pick<DatabaseOptions, "statement_timeout_ms" | "is_read_only"> = {},
+): Database {
+  return new Database({ url, application_name, connections_max, ...more });
+}
+
+/** How long a read may take, and how long it may wait for its turn. */
+const read_ms_max = 2_000;
+
+function openReads(url: string, { connections_max, waiting_max }: Config["reads"]): ReadDatabase {
+  const pool = openDatabase(url, connections_max, "pacioli-reads", { statement_timeout_ms: read_ms_max, is_read_only: true });
+  return new ReadDatabase(pool, { at_once_max: connections_max, waiting_max, wait_ms_max: read_ms_max });
 }
 
 function createRouter({ psp }: Config): PspRouter {

@@ -20,9 +20,12 @@ export function listDeadLetters(state: string): Promise<void> {
 /** One dead letter with the whole history of what it is about. */
 export function showDeadLetter(id: string): Promise<void> {
   return withActions(async ({ database }) => {
-    const letter = await selectDeadLetter(database, id);
-    if (letter === undefined) throw new Error(`There is no dead letter ${id}; see \`pacioli dead-letters list\`.`);
-    process.stdout.write(`${JSON.stringify({ letter, history: await historyOf(database, letter) }, null, 2)}\n`);
+    const found = await database.snapshot(async (snapshot) => {
+      const letter = await selectDeadLetter(snapshot, id);
+      return letter && { letter, history: await historyOf(snapshot, letter) };
+    });
+    if (found === undefined) throw new Error(`There is no dead letter ${id}; see \`pacioli dead-letters list\`.`);
+    process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
   });
 }
 

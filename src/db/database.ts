@@ -52,6 +52,9 @@ export type DatabaseOptions = {
   readonly url: string;
   readonly application_name: string;
   readonly connections_max: number;
+  /** Left out: 30 s. */
+  readonly statement_timeout_ms?: number;
+  readonly is_read_only?: boolean;
 };
 
 /** SQLSTATEs after which the same transaction may simply be run again: deadlock, serialization failure. */
@@ -78,12 +81,14 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool;
 
   constructor(options: DatabaseOptions) {
+    const readOnly = options.is_read_only === true ? "-c default_transaction_read_only=on " : "";
+    const { statement_timeout_ms = 30_000 } = options;
     const pipelined: pg.PoolConfig & { pipeline: true } = {
       connectionString: options.url,
       application_name: options.application_name,
       max: options.connections_max,
       types,
-      options: "-c TimeZone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000",
+      options: `${readOnly}-c TimeZone=UTC -c statement_timeout=${statement_timeout_ms} -c idle_in_transaction_session_timeout=30000`,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       // Statements that do not wait for each other's rows are sent together. Each round trip waits for
@@ -107,10 +112,23 @@ export class Database implements Queryable {
    * statements in branches: when one fails, the rollback waits for the statements under way, and what
    * the other branches send later is refused.
    */
-  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#run("begin", work);
+  }
+
+  /** Runs statements that all see the same moment, and cannot write. */
+  snapshot<Result>(work: (snapshot: Queryable) => Promise<Result>): Promise<Result> {
+    return this.#run("begin isolation level repeatable read read only", work);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #run<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#runOnce(work);
+        return await this.#runOnce(begin, work);
       } catch (error) {
         if (tries === 3 || !retryableStates.has(sqlStateOf(error) ?? "")) return refuseWhenUnavailable(error);
         // At once the victim would take its first lock again before the one that waits for it wakes up: the same deadlock, three times.
@@ -119,11 +137,7 @@ export class Database implements Queryable {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#pool.end();
-  }
-
-  async #runOnce<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  async #runOnce<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
     // A connection that breaks between two statements says so in an event, which would end the
     // process if nobody listened; the next statement fails on it anyway.
@@ -133,7 +147,7 @@ export class Database implements Queryable {
     const statements = new Statements(client);
     try {
       // Not awaited: it travels with the first statement (the connection is pipelined).
-      const begun = client.query("begin");
+      const begun = client.query(begin);
       const [result] = await Promise.all([insideTransaction.run(true, () => work(transactionOn(statements))), begun]);
       const unawaited = await statements.close();
       if (unawaited > 0) throw new AssertionError({ message: `${unawaited} statements of a transaction were not awaited by its work` });

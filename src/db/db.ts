@@ -1,6 +1,8 @@
 /** The door of the database room. */
 export { Database, isInsideTransaction, isUnavailable, sqlStateOf } from "./database.ts";
 export type { DatabaseOptions, Queryable, Timestamp, Transaction } from "./database.ts";
+export { ReadDatabase } from "./read-database.ts";
+export type { ReadLimits } from "./read-database.ts";
 export { GroupCommit } from "./group-commit.ts";
 export { numberArray, textArray } from "./array-literal.ts";
 export { migrate, checkSchema } from "./migrate.ts";

@@ -6,6 +6,7 @@ import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { httpRequestSeconds } from "../metrics.ts";
 import { createAuthenticator } from "./auth.ts";
+import { limitCallsAtOnce } from "./calls-at-once.ts";
 import { isClientId } from "./client-id.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectHeaders } from "./inspection/headers.ts";
@@ -14,6 +15,7 @@ import { readJson } from "./json-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { createReadTurns } from "./read-turns.ts";
 import { createRefusalLog } from "./refused-access.ts";
 import { registerApprovalRoutes } from "./routes/approvals.ts";
 import { registerAttemptRoutes } from "./routes/attempts.ts";
@@ -76,16 +78,25 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
   return app;
 }
 
+/** A read takes some tenth of a millisecond of the event loop: so a turn is over after a few. */
+const reads_begun_per_turn_max = 32;
+
 async function registerApi(app: App, context: HttpContext): Promise<void> {
   const { database, settings } = context;
   const limitRate = createRateLimit(settings.rate_limit_per_second);
   const authenticate = createAuthenticator({
     database, rate_limit_per_second: settings.rate_limit_per_second, development_key: settings.development_key,
   });
+  const beginRead = createReadTurns(reads_begun_per_turn_max);
+  app.addHook("onRequest", (request, _reply, done) => {
+    if (request.method === "GET" || request.method === "HEAD") beginRead(done);
+    else done();
+  });
   app.addHook("onRequest", async (request, reply) => {
     request.caller = await authenticate(request, reply);
     limitRate(request.caller.key_id, reply);
   });
+  limitCallsAtOnce(app, settings.calls_at_once_max);
   app.addHook("preValidation", async (request) => {
     inspectHeaders(request.headers);
     readQueryNumbers(request.query);

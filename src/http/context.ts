@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import type { Database } from "../db/db.ts";
+import type { Database, ReadDatabase } from "../db/db.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import type { Actions, Intake } from "../payments/payments.ts";
@@ -13,7 +13,11 @@ export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, Fasti
 
 /** What the routes work with; made by the composition root. */
 export type HttpContext = {
+  /** For what changes something; GET routes read from `reads`. */
   readonly database: Database;
+  readonly reads: ReadDatabase;
+  /** Errors when the database does not answer. */
+  readonly checkDatabase: () => Promise<void>;
   readonly jobs: Jobs;
   readonly log: Logger;
   readonly intake: Intake;
@@ -30,6 +34,7 @@ export type HttpContext = {
     readonly return_url_origins: readonly string[] | "any";
     readonly status_link_seconds: number;
     readonly rate_limit_per_second: number;
+    readonly calls_at_once_max: number;
     readonly idempotency_hours: number;
     /** A key with every right, in development only. */
     readonly development_key: string | undefined;

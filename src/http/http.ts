@@ -1,6 +1,7 @@
 /** The door of the HTTP room. */
 export { checkNoDevelopmentKeys, createApiKey, revokeApiKey, selectApiKeys } from "./api-keys.ts";
 export { buildApp } from "./app.ts";
+export { createDatabaseCheck } from "./health-queries.ts";
 export { readResolution } from "./routes/attempts.ts";
 export { statusUrl } from "./status-page.ts";
 export type { App, HttpContext } from "./context.ts";

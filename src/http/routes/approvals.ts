@@ -18,7 +18,7 @@ export function approvalView({ proposer_key_id: _proposer, approver_key_id: _app
 }
 
 export function registerApprovalRoutes(app: App, context: HttpContext): void {
-  const { database, actions, settings } = context;
+  const { reads, actions, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "approvals");
 
   app.get("/approvals", {
@@ -37,7 +37,7 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
     const { limit = 25, cursor, ...filters } = request.query;
     const [created_at = "", approval_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const rows = await selectApprovals(
-      database, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, approval_id } }), limit: limit + 1 });
+      reads, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, approval_id } }), limit: limit + 1 });
     return pageOf(rows, limit, signingKey, approvalView, (row) => [row.created_at, row.approval_id]);
   });
 
@@ -45,7 +45,7 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
     config: { scope: "admin" },
     schema: { operationId: "getApproval", summary: "One approval", params, response: { 200: Approval, ...problemResponses } },
   }, async ({ params: { approval_id } }) => {
-    const approval = await selectApproval(database, approval_id);
+    const approval = await selectApproval(reads, approval_id);
     if (approval === undefined) throw new AppError("not_found", `There is no approval ${approval_id}.`, { param: "approval_id" });
     return approvalView(approval);
   });

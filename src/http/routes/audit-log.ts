@@ -17,7 +17,7 @@ const querystring = Type.Object({
   "occurred_at[lt]": time,
 }, { additionalProperties: false });
 
-export function registerAuditLogRoutes(app: App, { database, settings }: HttpContext): void {
+export function registerAuditLogRoutes(app: App, { reads, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "audit_log");
 
   app.get("/audit_log", {
@@ -32,7 +32,7 @@ export function registerAuditLogRoutes(app: App, { database, settings }: HttpCon
     const { limit = 25, cursor, actor, action, subject_type, subject_id, "occurred_at[gte]": from, "occurred_at[lt]": until } = request.query;
     const [occurred_at = "", audit_id = "0"] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const subject = subjectOf(subject_type, subject_id);
-    const rows = await selectAudits(database, {
+    const rows = await selectAudits(reads, {
       ...(actor === undefined ? {} : { actor }),
       ...(action === undefined ? {} : { action }),
       ...(subject === undefined ? {} : { subject }),

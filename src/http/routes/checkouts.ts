@@ -10,15 +10,17 @@ const PaymentOrders = Type.Object({ payment_orders: Type.Array(PaymentOrder) });
 const params = Type.Object({ checkout_id: clientId() });
 
 export function registerCheckoutRoutes(app: App, context: HttpContext): void {
-  const { database, actions, jobs } = context;
+  const { reads, actions, jobs } = context;
 
   app.get("/checkouts/:checkout_id", {
     schema: { operationId: "getCheckout", summary: "A checkout with its orders", params, response: { 200: Checkout, ...problemResponses } },
   }, async (request) => {
     const { checkout_id } = request.params;
-    const event = await selectEvent(database, checkout_id);
+    const [event, orders] = await reads.snapshot((snapshot) => Promise.all([
+      selectEvent(snapshot, checkout_id), selectOrdersOfCheckouts(snapshot, [checkout_id]),
+    ]));
     if (event === undefined) throw new AppError("not_found", `There is no checkout ${checkout_id}.`, { param: "checkout_id" });
-    return checkoutView(event, await selectOrdersOfCheckouts(database, [checkout_id]));
+    return checkoutView(event, orders);
   });
 
   app.post("/checkouts/:checkout_id/cancel", {

@@ -13,7 +13,7 @@ const note = Type.String({ minLength: 1, maxLength: 500 });
 const view = (row: DeadLetterRow) => ({ object: "dead_letter" as const, ...row });
 
 export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
-  const { database, actions, jobs, settings } = context;
+  const { reads, actions, jobs, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "dead_letters");
 
   app.get("/dead_letters", {
@@ -30,16 +30,19 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
   }, async (request) => {
     const { limit = 25, cursor, ...filters } = request.query;
     const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const rows = await selectDeadLetters(database, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, id } }), limit: limit + 1 });
+    const rows = await selectDeadLetters(reads, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, id } }), limit: limit + 1 });
     return pageOf(rows, limit, signingKey, view, (row) => [row.created_at, row.dead_letter_id]);
   });
 
   app.get("/dead_letters/:dead_letter_id", {
     schema: { operationId: "getDeadLetter", summary: "One dead letter, with the whole history of what it is about", params, response: { 200: DeadLetterDetail, ...problemResponses } },
   }, async (request) => {
-    const letter = await selectDeadLetter(database, request.params.dead_letter_id);
-    if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${request.params.dead_letter_id}.`, { param: "dead_letter_id" });
-    return { ...view(letter), history: await historyOf(database, letter) };
+    const { dead_letter_id } = request.params;
+    return reads.snapshot(async (snapshot) => {
+      const letter = await selectDeadLetter(snapshot, dead_letter_id);
+      if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${dead_letter_id}.`, { param: "dead_letter_id" });
+      return { ...view(letter), history: await historyOf(snapshot, letter) };
+    });
   });
 
   app.post("/dead_letters/:dead_letter_id/redrive", {

@@ -31,7 +31,7 @@ function transactionFilter(text: string): { transaction_id: bigint } | { source:
   return /^[0-9]{1,18}$/.test(text) ? { transaction_id: BigInt(text) } : { source: `order:${text}:captured` };
 }
 
-export function registerLedgerRoutes(app: App, { database, settings }: HttpContext): void {
+export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext): void {
   const keyOf = (list: string): string => cursorKey(settings.secret_key, list);
   const positionOf = (cursor: string | undefined, key: string): readonly string[] => (cursor === undefined ? [] : decodeCursor(cursor, key));
 
@@ -46,7 +46,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     const query = request.query;
     const limit = query.limit ?? 25;
     const [transaction_id, account_id, account_version] = positionOf(query.cursor, keyOf("ledger"));
-    const rows = await selectEntries(database, {
+    const rows = await selectEntries(reads, {
       ...accountFilter(query),
       ...(query.transaction_id === undefined ? {} : transactionFilter(query.transaction_id)),
       ...(query.source === undefined ? {} : { source: query.source }),
@@ -72,7 +72,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
   }, async (request) => {
     const { limit = 25, cursor, currency: wanted } = request.query;
     const [before] = positionOf(cursor, keyOf("ledger/accounts"));
-    const rows = await selectAccounts(database, {
+    const rows = await selectAccounts(reads, {
       ...accountFilter(request.query),
       ...(wanted === undefined ? {} : { currency: wanted }),
       ...(before === undefined ? {} : { before_account_id: BigInt(before) }),
@@ -87,7 +87,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
       summary: "Proof that debits equal credits in every currency",
       response: { 200: TrialBalance, ...problemResponses },
     },
-  }, async () => trialBalanceView(await selectTrialBalance(database)));
+  }, async () => trialBalanceView(await selectTrialBalance(reads)));
 
   app.get("/ledger/accounts/:account/balance", {
     schema: {
@@ -101,8 +101,10 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     const { account } = request.params;
     const { at = null, currency: wanted } = request.query;
     const basis = request.query.basis === "effective" ? "effective" : "recorded";
-    const [found] = await selectAccounts(database, { code: account, currency: wanted, limit: 1 });
-    const balance_minor = await selectBalance(database, { code: account, currency: wanted }, at, basis);
+    const [[found], balance_minor] = await reads.snapshot((snapshot) => Promise.all([
+      selectAccounts(snapshot, { code: account, currency: wanted, limit: 1 }),
+      selectBalance(snapshot, { code: account, currency: wanted }, at, basis),
+    ]));
     if (balance_minor === undefined || found === undefined) throw new AppError("not_found", `There is no ledger account ${account} in ${wanted}.`, { param: "account" });
     return balanceView(found, balance_minor, at, basis);
   });
@@ -119,7 +121,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     const { limit = 25, cursor, currency: wanted } = request.query;
     const key = keyOf(`ledger/statement/${request.params.account}/${wanted}`);
     const [after = "0"] = positionOf(cursor, key);
-    const rows = await selectStatement(database, { code: request.params.account, currency: wanted }, BigInt(after), limit + 1);
+    const rows = await selectStatement(reads, { code: request.params.account, currency: wanted }, BigInt(after), limit + 1);
     if (rows.length === 0 && after === "0") throw new AppError("not_found", `${request.params.account} has no entries in ${wanted}.`, { param: "account" });
     return pageOf(rows, limit, key, entryView, (row) => [String(row.account_version)]);
   });
@@ -133,7 +135,7 @@ export function registerLedgerRoutes(app: App, { database, settings }: HttpConte
     },
   }, async (request) => {
     const key = entryKeyOf(request.params.entry_id);
-    const entry = key === undefined ? undefined : await selectEntry(database, key.account_id, key.account_version);
+    const entry = key === undefined ? undefined : await selectEntry(reads, key.account_id, key.account_version);
     if (entry === undefined) throw new AppError("not_found", `There is no ledger entry ${request.params.entry_id}.`, { param: "entry_id" });
     return entryView(entry);
   });

@@ -2,13 +2,12 @@ import { Type } from "typebox";
 import { AppError, messageOf } from "../../errors.ts";
 import { metricsRegistry } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
-import { askDatabase } from "../health-queries.ts";
 import { problemResponses } from "../schemas.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
 
 /** What machines ask: is the process alive, may it get traffic, how is it doing. No key needed. */
-export function registerOperationsRoutes(app: App, { database, isDraining }: HttpContext): void {
+export function registerOperationsRoutes(app: App, { checkDatabase, isDraining }: HttpContext): void {
   app.get("/livez", {
     schema: { operationId: "livez", summary: "The process answers", security: [], response: { 200: ok } },
   }, async () => ({ status: "ok" as const }));
@@ -17,7 +16,7 @@ export function registerOperationsRoutes(app: App, { database, isDraining }: Htt
     schema: { operationId: "readyz", summary: "The database answers and the process is not about to stop", security: [], response: { 200: ok, ...problemResponses } },
   }, async () => {
     if (isDraining()) throw new AppError("unavailable", "The process is about to stop.", { retry_after_seconds: 1 });
-    await askDatabase(database).catch((error: unknown) => {
+    await checkDatabase().catch((error: unknown) => {
       throw new AppError("unavailable", `The database does not answer: ${messageOf(error)}`, { retry_after_seconds: 1, cause: error });
     });
     return { status: "ok" as const };

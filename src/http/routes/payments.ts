@@ -12,7 +12,7 @@ const time = Type.Optional(Type.String({ format: "date-time" }));
 const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHEDULED", "AUTHORIZED", "SUCCESS", "FAILED", "CANCELED"];
 
 export function registerPaymentRoutes(app: App, context: HttpContext): void {
-  const { database, actions, jobs, settings } = context;
+  const { reads, actions, jobs, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "payments");
 
   app.get("/payments", {
@@ -34,7 +34,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   }, async (request) => {
     const { limit = 25, cursor, "created_at[gte]": created_from, "created_at[lt]": created_until, ...filters } = request.query;
     const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const rows = await selectOrders(database, {
+    const rows = await selectOrders(reads, {
       ...filters,
       ...(created_from === undefined ? {} : { created_from }),
       ...(created_until === undefined ? {} : { created_until }),
@@ -53,11 +53,12 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     },
   }, async (request) => {
     const { payment_order_id } = request.params;
-    const order = await selectOrder(database, payment_order_id);
+    // In one snapshot: read one by one, an order was EXECUTING with a history that ended in SUCCESS.
+    const [order, attempts, modifications, transitions] = await reads.snapshot((snapshot) => Promise.all([
+      selectOrder(snapshot, payment_order_id), selectAttempts(snapshot, payment_order_id),
+      selectModifications(snapshot, payment_order_id), selectTransitions(snapshot, payment_order_id),
+    ]));
     if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
-    const [attempts, modifications, transitions] = await Promise.all([
-      selectAttempts(database, payment_order_id), selectModifications(database, payment_order_id), selectTransitions(database, payment_order_id),
-    ]);
     return { ...orderView(order), attempts: attempts.map(attemptView), modifications: modifications.map(modificationView), transitions };
   });
 

@@ -13,19 +13,22 @@ const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 
 
 /** The page on which a buyer sees what became of a payment; whoever has its link may look. */
 export function registerStatusPageRoutes(app: App, context: HttpContext): void {
-  const { database, settings } = context;
+  const { reads, settings } = context;
   const limitRate = createRateLimit(settings.rate_limit_per_second);
   app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(request.ip), reply));
 
   const find = async (checkoutId: string, token: string) => {
-    const event = isStatusToken(settings.secret_key, checkoutId, token) ? await selectEvent(database, checkoutId) : undefined;
-    if (event === undefined) throw new AppError("not_found", "There is no such payment, or the link is not whole.");
-    return checkoutView(event, await selectOrdersOfCheckouts(database, [checkoutId]));
+    const [event, orders, page] = isStatusToken(settings.secret_key, checkoutId, token)
+      ? await reads.snapshot((snapshot) => Promise.all([
+        selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]), selectPageAttempt(snapshot, checkoutId),
+      ]))
+      : [];
+    if (event === undefined || orders === undefined) throw new AppError("not_found", "There is no such payment, or the link is incomplete.");
+    return { checkout: checkoutView(event, orders), page };
   };
 
   app.get("/pay/:checkout_id", { schema: { hide: true, params, querystring } }, async (request, reply) => {
-    const checkout = await find(request.params.checkout_id, request.query.token);
-    const page = await selectPageAttempt(database, checkout.checkout_id);
+    const { checkout, page } = await find(request.params.checkout_id, request.query.token);
     const nonce = randomBytes(16).toString("base64");
     return reply
       .headers({
@@ -49,6 +52,7 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
     },
   }, async (request, reply) => {
     reply.header("cache-control", "no-store");
-    return statusOf(await find(request.params.checkout_id, request.query.token));
+    const { checkout } = await find(request.params.checkout_id, request.query.token);
+    return statusOf(checkout);
   });
 }

@@ -18,7 +18,7 @@ const UnresolvedOrder = Type.Object({
 }, { $id: "UnresolvedOrder" });
 
 /** What an operator looks at: what is not decided yet, and for how long. */
-export function registerUnresolvedOrderRoutes(app: App, { database, settings }: HttpContext): void {
+export function registerUnresolvedOrderRoutes(app: App, { reads, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
 
   app.get("/unresolved_orders", {
@@ -34,7 +34,7 @@ export function registerUnresolvedOrderRoutes(app: App, { database, settings }: 
   }, async (request) => {
     const { limit = 25, cursor, seconds_min = "0" } = request.query;
     const [created_at = "", payment_order_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const rows = await selectUnresolved(database, {
+    const rows = await selectUnresolved(reads, {
       seconds_min: Number(seconds_min), limit: limit + 1, ...(cursor === undefined ? {} : { after: { created_at, payment_order_id } }),
     });
     return pageOf(rows, limit, signingKey, (row) => ({ object: "unresolved_order" as const, ...row }), (row) => [row.created_at, row.payment_order_id]);

@@ -5,7 +5,7 @@ import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { Wallet, clientId, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
-export function registerWalletRoutes(app: App, { database, settings }: HttpContext): void {
+export function registerWalletRoutes(app: App, { reads, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "wallets");
   app.get("/wallets", {
     schema: {
@@ -17,7 +17,7 @@ export function registerWalletRoutes(app: App, { database, settings }: HttpConte
   }, async (request) => {
     const { limit = 25, cursor, currency } = request.query;
     const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const wallets = await listWallets(database, {
+    const wallets = await listWallets(reads, {
       ...(currency === undefined ? {} : { currency }),
       ...(cursor === undefined ? {} : { before: { created_at, id } }),
       limit: limit + 1,
@@ -35,7 +35,7 @@ export function registerWalletRoutes(app: App, { database, settings }: HttpConte
     },
   }, async (request) => {
     const { account_id } = request.params;
-    const wallet = await findWallet(database, account_id);
+    const wallet = await findWallet(reads, account_id);
     if (wallet === undefined) throw new AppError("not_found", `${account_id} has never had money here.`, { param: "account_id" });
     return { ...wallet, balances: [...wallet.balances] };
   });
