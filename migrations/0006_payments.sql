@@ -272,12 +272,16 @@ create table payment_attempts (
   resolution_note text check (length(resolution_note) between 1 and 500),
   resolved_by text check (length(resolved_by) between 1 and 255),
   resolution_due_at timestamptz,
+  -- What the buyer must do before the PSP goes on, encrypted by the service, and until when it is waited for.
+  next_action text check (length(next_action) between 1 and 8000),
+  next_action_expires_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint payment_attempts_resolution_check check (
     num_nulls(resolved_as, resolution_note, resolved_by, resolution_due_at) in (0, 4)
     and case resolved_as when 'failed' then true else (resolved_as is null) = (resolution_reference is null) end
   ),
+  constraint payment_attempts_next_action_expiry_check check ((next_action is null) = (next_action_expires_at is null)),
   constraint payment_attempts_page_check check (page_token is null or (page_url is not null and payment_order_id is null))
 );
 
@@ -296,6 +300,7 @@ create unique index payment_attempts_one_resolution_per_reference on payment_att
   where resolved_as in ('succeeded', 'authorized');
 create index payment_attempts_resolution_index on payment_attempts (resolution_due_at)
   where resolved_as is not null and status in ('executing', 'pending', 'unknown');
+create index payment_attempts_next_action_index on payment_attempts (next_action_expires_at) where next_action_expires_at is not null;
 create index payment_attempts_authorized_index on payment_attempts (authorization_expires_at) where status = 'authorized';
 
 -- What is done to a charge after it was made: captures of an authorisation, and the void that gives up
@@ -393,7 +398,7 @@ grant update (
   captured_minor, capturing_minor, failed_capture_count, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at
 ) on payment_orders to pacioli_service;
 grant update (psp_reference, status, inquiry_count, epoch, sent_at, has_stored_failure, psp_call_ms, failure_class, failure_code, failure_message,
-  page_token, page_url, authorization_expires_at, authorization_ended_as,
+  page_token, page_url, authorization_expires_at, authorization_ended_as, next_action, next_action_expires_at,
   resolved_as, resolution_reference, resolution_note, resolved_by, resolution_due_at, updated_at)
   on payment_attempts to pacioli_service;
 grant update (void_cause, status, key_number, epoch, key_sent_at, sent_at, has_stored_failure, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,

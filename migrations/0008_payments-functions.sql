@@ -58,7 +58,7 @@ $$;
 create function payments_lock_for_execution(p_order_ids text[])
 returns table (
   payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
-  capture_method capture_method, card_token text, hosted_page jsonb, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
+  capture_method capture_method, card_token text, return_url text, hosted_page jsonb, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -69,7 +69,8 @@ begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
-         o.capture_method, coalesce(o.card_token, e.credit_card_info ->> 'token'), e.hosted_page, e.credit_card_info ->> 'country',
+         o.capture_method, coalesce(o.card_token, e.credit_card_info ->> 'token'),
+         e.credit_card_info ->> 'return_url', e.hosted_page, e.credit_card_info ->> 'country',
          (select array_agg(distinct a.psp) from payment_attempts a
            where a.payment_order_id = o.payment_order_id and (a.status = 'not_sent' or a.failure_code = 'psp_error')),
          (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id),
@@ -167,7 +168,8 @@ begin
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
-            psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean)
+            psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean,
+            next_action text, next_action_expires_at timestamptz)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
@@ -176,6 +178,8 @@ begin
            psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms), page_token = coalesce(s.page_token, a.page_token),
            page_url = coalesce(s.page_url, a.page_url),
            authorization_expires_at = coalesce(s.authorization_expires_at, a.authorization_expires_at),
+           next_action = s.next_action,
+           next_action_expires_at = case when s.next_action is not null then coalesce(a.next_action_expires_at, s.next_action_expires_at) end,
            failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
            updated_at = now()
       from settled s

@@ -7,7 +7,7 @@ import { ReadDatabase } from "../src/db/db.ts";
 import { buildApp } from "../src/http/http.ts";
 import { Jobs } from "../src/jobs/jobs.ts";
 import { createLogger } from "../src/log.ts";
-import { createPayments } from "../src/payments/payments.ts";
+import { createNextActionSealing, createPayments } from "../src/payments/payments.ts";
 import { PspRouter } from "../src/psp/psp.ts";
 import { createStripe } from "../src/psp/stripe/stripe.ts";
 import { createPaymentStatusVerifier, openInbox } from "../src/webhooks/webhooks.ts";
@@ -23,7 +23,7 @@ export async function printOpenApi(): Promise<string> {
   const jobs = new Jobs({ url, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
   const stripe = createStripe({ name: "stripe", secret_key: "sk_test_none", webhook_secrets: [], timeout_ms: 1_000, connections_max: 1 });
   const router = new PspRouter([stripe], { failures_in_a_row: config.psp.breaker_failures, open_seconds: config.psp.breaker_open_seconds });
-  const { intake, actions } = createPayments({ database, jobs, log, router, statusUrlOf: () => "" }, config.payments, { is_worker: false });
+  const { intake, actions } = createPayments({ database, jobs, log, router, sealing: createNextActionSealing(""), statusUrlOf: () => "" }, config.payments, { is_worker: false });
   const app = await buildApp({
     database, reads: new ReadDatabase(database, { at_once_max: 1, waiting_max: 1, wait_ms_max: 1 }), checkDatabase: async () => undefined,
     jobs, log, router, intake, actions, inbox: openInbox(database, jobs),

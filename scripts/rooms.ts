@@ -28,7 +28,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files of `src/` itself that every room may use. */
-const rootFiles = "{clock,errors,ids,log,metrics}.ts";
+const rootFiles = "{clock,errors,ids,log,metrics,sealing}.ts";
 
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];

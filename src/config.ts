@@ -149,6 +149,7 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
     page_seconds: read.number("HOSTED_PAGE_SECONDS", 3_600, { min: 2, max: 86_000 }),
     resolution_approval_amounts: read.amounts("RESOLUTION_APPROVAL_AMOUNTS"),
     approval_hours: read.number("APPROVAL_EXPIRY_HOURS", 72, { min: 1, max: 720 }),
+    buyer_action_seconds: read.number("BUYER_ACTION_SECONDS", 3_600, { min: 1, max: 86_400 }),
     authorization_seconds: read.number("AUTHORIZATION_SECONDS", 604_800, { min: 1, max: 2_592_000 }),
   };
 }

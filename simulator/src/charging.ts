@@ -1,3 +1,4 @@
+import { AUTHENTICATION_FAILED } from "./cards.ts";
 import { chargeId, newStem } from "./ids.ts";
 import type { ChargeDecision } from "./faults.ts";
 import { transportOf } from "./fault-names.ts";
@@ -109,6 +110,17 @@ function authentication(before: IntentRecord, method: ChosenMethod): Writes {
   };
   delete intent.failure;
   return { intent, events: ["payment_intent.requires_action"] };
+}
+
+/** The buyer failed 3-D Secure: nothing was charged, and another card may be tried. */
+export function failedAuthentication(intent: IntentRecord, method: ChosenMethod): Writes {
+  const after: IntentRecord = {
+    ...intent, status: "requires_payment_method",
+    failure: { payment_method: method.id, card: method.card.name, decline: AUTHENTICATION_FAILED },
+  };
+  delete after.payment_method;
+  delete after.card;
+  return { intent: after, events: ["payment_intent.payment_failed"] };
 }
 
 function writesOf(

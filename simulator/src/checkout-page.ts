@@ -1,16 +1,14 @@
 import type { Decline } from "./cards.ts";
 import { readCard, type ShownAgain } from "./checkout-card-form.ts";
-import { authenticateStep, isExpired, payStep, type PaymentParts, type Step } from "./checkout-payment.ts";
-import { authenticationView, formView, messageView, type Document, type FormState } from "./checkout-views.ts";
+import { authenticateStep, isExpired, payStep, type Step } from "./checkout-payment.ts";
+import { authenticationView, formView, messageView, type FormState } from "./checkout-views.ts";
 import { FaultStrike } from "./faults.ts";
 import type { FormMap } from "./form.ts";
-import type { Idempotency, Reply } from "./idempotency.ts";
+import type { Reply } from "./idempotency.ts";
 import { findIntent, findSession } from "./queries.ts";
+import { redirect, show } from "./page-reply.ts";
 import type { SessionRecord } from "./records.ts";
-
-export interface PageParts extends PaymentParts {
-  idempotency: Idempotency;
-}
+import { threeDSecurePage, type PageParts } from "./three-d-secure-page.ts";
 
 export interface PageRequest {
   method: string;
@@ -20,10 +18,6 @@ export interface PageRequest {
 }
 
 const SESSION_ID = /^cs_test_\w+$/;
-const HEADERS = {
-  "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
-};
 const NOT_CHARGED = "You have not been charged. Try again, or use another card.";
 const BUSY = { title: "The payment service is busy.", advice: "You have not been charged. Try again in a moment." };
 const CRASHED = {
@@ -31,14 +25,6 @@ const CRASHED = {
   advice: "Try again: if this order is paid already, you are not charged a second time.",
 };
 const AUTHENTICATION_FAILED = "Your bank could not confirm that it is you.";
-
-function show(status: number, { body, policy }: Document): Reply {
-  return { status, body, headers: { ...HEADERS, "Content-Security-Policy": policy }, transport: "normal" };
-}
-
-function redirect(to: string): Reply {
-  return { status: 303, body: "", headers: { ...HEADERS, Location: to }, transport: "normal" };
-}
 
 function successUrl({ success_url, id }: SessionRecord): string {
   return new URL(success_url.replaceAll("{CHECKOUT_SESSION_ID}", id)).href;
@@ -137,7 +123,7 @@ async function authenticate(parts: PageParts, session: SessionRecord, params: Fo
 async function asking({ store }: PageParts, session: SessionRecord): Promise<Reply> {
   const intent = await findIntent(store.reads, session.payment_intent ?? "");
   if (intent?.status !== "requires_action" || intent.card === undefined) return redirect(`/c/pay/${session.id}`);
-  return show(200, authenticationView(session, intent, intent.card));
+  return show(200, authenticationView(intent, intent.card, `/c/pay/${session.id}/authenticate`));
 }
 
 /**
@@ -145,8 +131,10 @@ async function asking({ store }: PageParts, session: SessionRecord): Promise<Rep
  * to borrow, whoever knows the address may pay, and what is paid with is a test card. Throws `FaultStrike`.
  */
 export function pageRoutes(parts: PageParts): (request: PageRequest) => Promise<Reply> {
+  const threeDSecure = threeDSecurePage(parts);
   return async ({ method, path, params }) => {
     const [section, id = "", step, extra] = path;
+    if (section === "3d_secure_2" && extra === undefined) return threeDSecure({ method, id, secret: step ?? "", params });
     const isPage = section === "pay" && extra === undefined && (step === undefined || step === "authenticate");
     const session = isPage && SESSION_ID.test(id) ? await findSession(parts.store.reads, id) : null;
     if (session === null) return unknownPage();

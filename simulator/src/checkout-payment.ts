@@ -1,5 +1,5 @@
 import { AUTHENTICATION_FAILED, authenticated, cardNamed, type Card, type Decline } from "./cards.ts";
-import { planConfirmation } from "./charging.ts";
+import { failedAuthentication, planConfirmation } from "./charging.ts";
 import { expiry } from "./checkout-sessions.ts";
 import type { ChargeDecision, Faults } from "./faults.ts";
 import { newId, randomText } from "./ids.ts";
@@ -39,7 +39,7 @@ export function isExpired(session: SessionRecord, nowMs: number): boolean {
   return session.status === "expired" || (session.status === "open" && nowMs >= session.expires_at * 1_000);
 }
 
-function quietPlan(writes: Writes): Plan {
+export function quietPlan(writes: Writes): Plan {
   return { status: 200, answer: { kind: "body", body: null }, writes, transport: "normal" };
 }
 
@@ -140,16 +140,6 @@ export async function payStep(
   const decision: ChargeDecision = card.behaviour.kind === "authentication" ? { outcome: card.behaviour }
     : await faults.decide(card, before.metadata, (key) => onceFaultCount(store.reads, key), "page");
   return confirmed(session, before, { id: newId("pm", nowMs), card }, decision, nowMs, name);
-}
-
-function failedAuthentication(intent: IntentRecord, method: ChosenMethod): Writes {
-  const after: IntentRecord = {
-    ...intent, status: "requires_payment_method",
-    failure: { payment_method: method.id, card: method.card.name, decline: AUTHENTICATION_FAILED },
-  };
-  delete after.payment_method;
-  delete after.card;
-  return { intent: after, events: ["payment_intent.payment_failed"] };
 }
 
 /** The buyer passes or fails 3-D Secure for this payment method; passing charges the card. */

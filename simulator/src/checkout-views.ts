@@ -161,8 +161,8 @@ ${cancelLink(session)}${TEST_CARD_LIST}</section>
 }
 
 /** The step for 3-D Secure, as the card's bank would show it. */
-export function authenticationView(session: SessionRecord, intent: IntentRecord, card: string): Document {
-  const amount = amountText(session.amount_total, session.currency);
+export function authenticationView(intent: IntentRecord, card: string, action: string): Document {
+  const amount = amountText(intent.amount, intent.currency);
   const { brand, last4 } = cardDetails(cardNamed(card));
   return page(`Authenticate ${amount} (simulator)`, html`<main class="single">
 <section class="panel" aria-labelledby="bank-title">
@@ -170,7 +170,7 @@ export function authenticationView(session: SessionRecord, intent: IntentRecord,
 <h1 id="bank-title">Confirm your payment</h1>
 <p>Your bank asks whether you want to pay <strong>${amount}</strong> with your
 <span class="brand">${brand}</span> card ending in ${last4}. Choose how the check ends.</p>
-<form method="post" action="/c/pay/${session.id}/authenticate" data-busy="One moment…">
+<form method="post" action="${action}" data-busy="One moment…">
 <input type="hidden" name="payment_method" value="${intent.payment_method ?? ""}">
 <button class="pay" name="result" value="complete">Complete authentication</button>
 <button class="second" name="result" value="fail">Fail authentication</button>

@@ -62,6 +62,13 @@ async function confirmPlan(
   return withShownCharge(parts.store, plan);
 }
 
+function returnParams(
+  return_url: string | undefined,
+  { origin }: RequestFacts,
+): Pick<IntentRecord, "return_url" | "origin"> {
+  return return_url === undefined ? {} : { return_url, ...(origin === undefined ? {} : { origin }) };
+}
+
 /** POST /v1/payment_intents */
 export async function createIntent(parts: Parts, form: FormMap, facts: RequestFacts): Promise<Plan> {
   refuseUnknown(form, CREATE_PARAMS);
@@ -83,7 +90,7 @@ export async function createIntent(parts: Parts, form: FormMap, facts: RequestFa
     confirmation_method: optionalChoice(form, "confirmation_method", ["automatic", "manual"]) ?? "automatic",
     metadata: metadataParam(form), methods: methodsParam(form),
     ...(multicapture === undefined ? {} : { request_multicapture: multicapture }),
-    ...(extra === undefined ? {} : { extra }), ...(returnUrl === undefined ? {} : { return_url: returnUrl }),
+    ...(extra === undefined ? {} : { extra }), ...returnParams(returnUrl, facts),
   };
   const method = await chosenMethod(parts, form, facts);
   if (confirm) {
@@ -124,7 +131,7 @@ export async function confirmIntent(parts: Parts, id: string, form: FormMap, fac
     capture_method: optionalChoice(form, "capture_method", CAPTURE_METHODS) ?? intent.capture_method,
     ...(multicapture === undefined ? {} : { request_multicapture: multicapture }),
     ...(changes === undefined ? {} : { extra: { ...intent.extra, ...changes } }),
-    ...(returnUrl === undefined ? {} : { return_url: returnUrl }),
+    ...returnParams(returnUrl, facts),
   };
   return confirmPlan(parts, before, method, facts, expand, false);
 }

@@ -6,6 +6,8 @@ export interface RequestFacts {
   request_id: string;
   idempotency_key: string | null;
   now_ms: number;
+  /** Where the client reached the simulator; absent when no request of the API asked. */
+  origin?: string;
 }
 
 /** What a request will do and answer; nothing has happened yet. */

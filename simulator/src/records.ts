@@ -44,6 +44,8 @@ export interface IntentRecord {
   card?: string;
   attempts?: number;
   return_url?: string;
+  /** Where the client reached the simulator: there is the page for 3-D Secure. */
+  origin?: string;
   /** Parameters given back as they came: description, receipt_email, shipping, … */
   extra?: Readonly<Record<string, unknown>>;
   amount_received?: number;

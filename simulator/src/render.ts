@@ -54,7 +54,7 @@ function nextAction(intent: IntentRecord): unknown {
     const use = { type: "three_d_secure_redirect", source: intent.payment_method };
     return { type: "use_stripe_sdk", use_stripe_sdk: use };
   }
-  const url = `https://hooks.stripe.com/3d_secure_2/hosted?payment_intent=${intent.id}`;
+  const url = `${intent.origin ?? "https://hooks.stripe.com"}/c/3d_secure_2/${intent.id}/${intent.secret}`;
   return { type: "redirect_to_url", redirect_to_url: { return_url: intent.return_url, url } };
 }
 

@@ -156,10 +156,10 @@ function noticeEnds({ clocks }: StripeParts, plan: Plan | undefined): void {
 async function write(parts: StripeParts, request: StripeRequest): Promise<Reply> {
   const found = writer(parts, request);
   if (found === undefined) throw unknownUrl(request);
-  const { request_id, idempotency_key } = request;
+  const { request_id, idempotency_key, origin } = request;
   let planned: Plan | undefined;
   const makePlan = async (): Promise<Plan> => {
-    planned = await found.plan({ request_id, idempotency_key, now_ms: Date.now() });
+    planned = await found.plan({ request_id, idempotency_key, now_ms: Date.now(), origin });
     return planned;
   };
   try {

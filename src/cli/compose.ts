@@ -5,7 +5,7 @@ import { buildApp, createDatabaseCheck, statusUrl, type App, type HttpContext } 
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
-import { createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
+import { createNextActionSealing, createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
 import { PspRouter, type Psp } from "../psp/psp.ts";
 import { createAdyen } from "../psp/adyen/adyen.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
@@ -33,7 +33,7 @@ export async function composeService(config: Config, databaseUrl: string, option
   await jobs.start();
   const router = createRouter(config);
   const { intake, actions, workers } = createPayments({
-    database, jobs, log, router, statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
+    database, jobs, log, router, sealing: createNextActionSealing(config.secret_key), statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
   }, config.payments, options);
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(healthDatabase));

@@ -40,6 +40,11 @@ export const NewCheckout = Type.Object({
   credit_card_info: Type.Optional(Type.Object({
     token: Type.String({ minLength: 1, maxLength: 255, description: "The PSP's token for the card, never a card number." }),
     last4: Type.Optional(Type.String({ pattern: "^[0-9]{4}$" })),
+    return_url: Type.Optional(Type.String({
+      minLength: 1, maxLength: 1_000,
+      description: "Where the buyer comes back to after confirming the payment at the bank. Without it such a payment "
+        + "needs the PSP's own library in your page.",
+    })),
     country: Type.Optional(Type.String({ pattern: "^[A-Z]{2}$", description: "Where the card was issued (ISO 3166-1), for routing rules." })),
   }, closed)),
   hosted_page: Type.Optional(Type.Object({
@@ -62,6 +67,15 @@ const orderStatus = Type.String({
 });
 const eventStatus = Type.String({ description: "PROCESSING, or COMPLETE once every order succeeded." });
 
+export const NextAction = nullable(Type.Object({
+  type: Type.String({ description: "redirect_to_url, hosted_page, use_stripe_sdk or what else the PSP calls it." }),
+  redirect_url: nullable(Type.String({ description: "Send the buyer here." })),
+  client_secret: nullable(Type.String({
+    description: "Give this to the PSP's library in the buyer's browser. Do not log or store it.",
+  })),
+  expires_at: timestamp,
+}, { description: "What the buyer must do before the payment goes on; null: nothing." }));
+
 export const AcceptedCheckout = Type.Object({
   object: Type.Literal("checkout"),
   checkout_id: Type.String(),
@@ -70,6 +84,7 @@ export const AcceptedCheckout = Type.Object({
   payment_orders: Type.Array(Type.Object({
     payment_order_id: Type.String(), seller_account: Type.String(), amount, currency, status: orderStatus,
   })),
+  next_action: Type.Optional(NextAction),
   created_at: timestamp,
   hosted_page_url: Type.Optional(nullable(Type.String({ description: "Send the buyer here; null while the checkout waits for a review." }))),
   status_url: Type.Optional(Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host." })),
@@ -158,6 +173,7 @@ const Transitions = Type.Array(Type.Object({
 
 export const PaymentOrderDetail = Type.Object({
   ...PaymentOrder.properties,
+  next_action: NextAction,
   attempts: Type.Array(PaymentAttempt),
   modifications: Type.Array(PaymentModification),
   transitions: Transitions,
@@ -172,6 +188,8 @@ export const Checkout = Type.Object({
   seller_info: nullable(Type.Object(sellerInfo)),
   credit_card_info: nullable(Type.Object({ last4: nullable(Type.String()) })),
   hosted_page: nullable(Type.Object({ return_url: Type.String() })),
+  return_url: nullable(Type.String({ description: "Where the buyer comes back to." })),
+  status_url: Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host." }),
   risk_decision: Type.String(),
   risk_reasons: Type.Array(Type.String()),
   payment_orders: Type.Array(PaymentOrder),

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { checkoutView } from "../payments/payments.ts";
+import type { NextActionView, checkoutView } from "../payments/payments.ts";
 
 /** What a buyer is told about a checkout. */
-export type BuyerState = "pending" | "paid" | "partly_paid" | "failed" | "expired" | "canceled";
+export type BuyerState = "pending" | "action_needed" | "paid" | "partly_paid" | "failed" | "expired" | "canceled";
 
 type CheckoutShown = ReturnType<typeof checkoutView>;
 
@@ -23,11 +23,11 @@ export function statusUrl(secretKey: string, checkoutId: string): string {
 }
 
 /** Only our own records count: what a redirect said is never looked at. */
-export function buyerState({ payment_orders: orders }: CheckoutShown): BuyerState {
+function buyerState({ payment_orders: orders }: CheckoutShown, next: NextActionView | null): BuyerState {
   const paid = orders.filter((order) => order.status === "SUCCESS").length;
   if (paid === orders.length) return "paid";
   const isFinal = orders.every((order) => ["SUCCESS", "FAILED", "CANCELED"].includes(order.status));
-  if (!isFinal) return "pending";
+  if (!isFinal) return next !== null && next.type !== "hosted_page" ? "action_needed" : "pending";
   if (paid > 0) return "partly_paid";
   if (orders.some((order) => order.status === "FAILED")) return "failed";
   return orders.some((order) => order.error_code === "expired") ? "expired" : "canceled";
@@ -35,6 +35,7 @@ export function buyerState({ payment_orders: orders }: CheckoutShown): BuyerStat
 
 const words: Readonly<Record<BuyerState, { readonly title: string; readonly text: string }>> = {
   pending: { title: "Payment pending", text: "We are waiting for the payment. This page updates by itself." },
+  action_needed: { title: "Confirm your payment", text: "Your bank asks you to confirm it. You have not been charged yet." },
   paid: { title: "Paid", text: "Thank you. The payment has arrived." },
   partly_paid: { title: "Partly paid", text: "Some of the orders could not be paid; the others have been." },
   failed: { title: "Payment failed", text: "The payment did not go through. You have not been charged." },
@@ -45,19 +46,33 @@ const words: Readonly<Record<BuyerState, { readonly title: string; readonly text
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? character);
 
+export type StatusShown = {
+  readonly state: BuyerState;
+  readonly title: string;
+  readonly text: string;
+  readonly is_final: boolean;
+  /** Where the buyer goes on. */
+  readonly next_url: string | null;
+  readonly next_label: string | null;
+};
+
 /** What the page's script shows and reads again every second and a half. */
-export function statusOf(checkout: CheckoutShown): { state: BuyerState; title: string; text: string; is_final: boolean } {
-  const state = buyerState(checkout);
-  return { state, ...words[state], is_final: state !== "pending" };
+export function statusOf(checkout: CheckoutShown, next: NextActionView | null): StatusShown {
+  const state = buyerState(checkout, next);
+  const isFinal = state !== "pending" && state !== "action_needed";
+  const next_url = isFinal ? null : next?.redirect_url ?? null;
+  const next_label = next_url === null ? null : state === "action_needed" ? "Confirm with your bank" : "Go to the payment page";
+  const isShopsStep = state === "action_needed" && next_url === null;
+  const text = isShopsStep ? "Your bank asks you to confirm it: go back to the shop's page." : words[state].text;
+  return { state, title: words[state].title, text, is_final: isFinal, next_url, next_label };
 }
 
 /** The page, with a script and style of its own only; without the script it loads itself again. */
-export function statusPage(checkout: CheckoutShown, links: { readonly back: string | null; readonly pay: string | null }, nonce: string): string {
-  const status = statusOf(checkout);
+export function statusPage(status: StatusShown, checkout: CheckoutShown, nonce: string): string {
   const rows = checkout.payment_orders.map((order) =>
     `<li><span>${escaped(order.payment_order_id)}</span><span>${escaped(order.amount)} ${escaped(order.currency)}</span></li>`).join("");
-  const link = (href: string | null, text: string, id: string): string =>
-    (href === null ? "" : `<a id="${id}" href="${escaped(href)}">${text}</a>`);
+  const link = (href: string | null, text: string | null, id: string): string =>
+    (href === null ? `<a id="${id}" hidden></a>` : `<a id="${id}" href="${escaped(href)}">${text ?? ""}</a>`);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -74,7 +89,7 @@ ${status.is_final ? "" : '<noscript><meta http-equiv="refresh" content="3"></nos
 <h1 id="title" role="status">${status.title}</h1>
 <p id="text">${status.text}</p>
 <ul>${rows}</ul>
-<nav>${link(status.is_final ? null : links.pay, "Go to the payment page", "pay")}${link(links.back, "Back to the shop", "back")}</nav>
+<nav>${link(status.next_url, status.next_label, "pay")}${link(checkout.return_url, "Back to the shop", "back")}</nav>
 </main>
 ${status.is_final ? "" : `<script nonce="${nonce}">${script}</script>`}
 </body>
@@ -88,12 +103,17 @@ async function look() {
     const answer = await fetch(location.pathname + "/state" + location.search, { cache: "no-store" });
     if (!answer.ok) return;
     const now = await answer.json();
+    const next = document.getElementById("pay");
+    if (now.next_url === null) next.removeAttribute("href");
+    else next.href = now.next_url;
+    next.hidden = now.next_url === null;
+    next.textContent = now.next_label ?? "";
     if (now.state === main.dataset.state) return;
     main.dataset.state = now.state;
     document.title = now.title;
     document.getElementById("title").textContent = now.title;
     document.getElementById("text").textContent = now.text;
-    if (now.is_final) { clearInterval(timer); document.getElementById("pay")?.remove(); }
+    if (now.is_final) clearInterval(timer);
   } catch { /* offline for a moment: the next look may succeed */ }
 }
 const timer = setInterval(look, 1500);
@@ -120,6 +140,7 @@ li { display: flex; justify-content: space-between; gap: 1rem; padding: .6rem 0;
 li span:last-child { white-space: nowrap; font-variant-numeric: tabular-nums; }
 nav { display: flex; flex-wrap: wrap; gap: .75rem; }
 a { padding: .55rem 1rem; border: 1px solid var(--line); border-radius: .5rem; color: var(--ink); text-decoration: none; }
+a[hidden] { display: none; }
 a:focus-visible { outline: 3px solid #0969da; outline-offset: 2px; }
 #pay { background: #0969da; border-color: #0969da; color: #fff; }
 `;

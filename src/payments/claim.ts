@@ -88,7 +88,7 @@ async function selectHosted(tx: Transaction, orders: readonly ExecutableRow[]): 
 function wayToPay(order: ExecutableRow, checkouts: ReadonlyMap<string, readonly OrderRow[]>, attempt: AttemptRow | NewAttempt): WayToPay {
   if (order.hosted_page !== null) return pageOf(order.hosted_page, checkouts.get(order.checkout_id) ?? [], attempt);
   if (order.card_token === null) throw new Error(`the checkout ${order.checkout_id} has no way to pay`);
-  return { card_token: order.card_token, capture_method: order.capture_method };
+  return { card_token: order.card_token, capture_method: order.capture_method, return_url: order.return_url };
 }
 
 /** An order without an open attempt whose next step is a charge. */

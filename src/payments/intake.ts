@@ -2,16 +2,16 @@ import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/
 import { AppError } from "../errors.ts";
 import { insertAnswers, replayOf, selectAnswers, textOfKey, type Answer, type AnswerKey, type AnswerRow } from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
-import type { PspRouter } from "../psp/psp.ts";
+import type { CaptureMethod, PspRouter } from "../psp/psp.ts";
 import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject, type RiskVerdict } from "../risk/risk.ts";
 import { executor_actor, first_hold, newAttempt, pageEnd } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { Executor } from "./executor.ts";
 import { insertCheckouts, selectKnown, type KnownRows, type NewEvent, type NewOrder } from "./intake-queries.ts";
 import type { PaymentOrderId } from "../ids.ts";
-import type { CheckoutDraft } from "./model.ts";
+import type { CardInfo, CheckoutDraft } from "./model.ts";
 import type { Pages } from "./pages.ts";
-import type { Task } from "./psp-call.ts";
+import type { CardPayment, Task } from "./psp-call.ts";
 import { selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 import type { NewAttempt } from "./settlement-queries.ts";
 import { acceptedView, firstStatus } from "./views.ts";
@@ -142,7 +142,7 @@ export class Intake {
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
         const psp = router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
         const attempt = newAttempt({ payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null }, 1, psp);
-        return { payment_order_id, attempt, way_to_pay: { card_token: way_to_pay.card.token, capture_method }, ...first_hold, job: null };
+        return { payment_order_id, attempt, way_to_pay: cardPayment(way_to_pay.card, capture_method), ...first_hold, job: null };
       });
       return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
     });
@@ -301,3 +301,6 @@ function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewEvent; o
 function missing(): never {
   throw new Error("a checkout without a risk verdict");
 }
+
+const cardPayment = ({ token, return_url }: CardInfo, capture_method: CaptureMethod): CardPayment =>
+  ({ card_token: token, capture_method, return_url: return_url ?? null });

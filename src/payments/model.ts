@@ -19,7 +19,13 @@ export type Cause =
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string };
 export type HostedPage = { readonly return_url: string };
-export type CardInfo = { readonly token: string; readonly last4?: string | undefined; readonly country?: string | undefined };
+export type CardInfo = {
+  readonly token: string;
+  readonly last4?: string | undefined;
+  readonly country?: string | undefined;
+  /** Where the buyer comes back to after a step at the bank. */
+  readonly return_url?: string | undefined;
+};
 
 /** A checkout as the HTTP door hands it over: checked, with exact amounts. */
 export type CheckoutDraft = {
@@ -101,6 +107,9 @@ export type AttemptRow = {
   readonly resolution_note: string | null;
   readonly resolved_by: string | null;
   readonly resolution_due_at: Timestamp | null;
+  /** What the buyer must do, sealed; and until when. */
+  readonly next_action: string | null;
+  readonly next_action_expires_at: Timestamp | null;
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
 };

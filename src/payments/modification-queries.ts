@@ -228,16 +228,23 @@ export async function writeModifications(tx: Queryable, rows: readonly SettledMo
   await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
 }
 
-/** Attempts whose authorisation is over and that nobody gives up yet. One that the PSP refused to give up waits for a person. */
+/** Attempts whose authorisation, or whose buyer's time to confirm, is over and that nobody gives up yet. One that the PSP refused to give up waits for a person. */
 export async function selectExpiredAuthorizations(tx: Queryable, limit: number): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(
     `select a.attempt_id
-       from payment_attempts a
-      where a.status = 'authorized' and a.authorization_expires_at <= now()
-        and not exists (
+       from (
+         select attempt_id, authorization_expires_at as ends_at
+           from payment_attempts
+          where status = 'authorized' and authorization_expires_at <= now()
+         union all
+         select attempt_id, next_action_expires_at
+           from payment_attempts
+          where next_action_expires_at <= now() and status = 'pending'
+       ) a
+      where not exists (
           select from payment_modifications m
            where m.attempt_id = a.attempt_id and (m.status not in ('succeeded', 'failed') or (m.void_cause = 'expired' and m.status = 'failed')))
-      order by a.authorization_expires_at
+      order by a.ends_at
       limit $1`,
     [limit],
   );

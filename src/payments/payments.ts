@@ -6,6 +6,7 @@ import type { Logger } from "../log.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { RiskLimits } from "../risk/risk.ts";
 import { createApprovalExpiry } from "../approvals/approvals.ts";
+import type { Sealing } from "../sealing.ts";
 import { createActions, type Actions } from "./actions.ts";
 import { createAttemptResolver } from "./attempt-resolver.ts";
 import { createAuthorizationExpiry } from "./authorization-expiry.ts";
@@ -30,7 +31,9 @@ export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders,
 export { selectUnresolved } from "./monitor-queries.ts";
 export { verifyPayments } from "./verify.ts";
 export { selectModifications } from "./modification-queries.ts";
-export { acceptedModificationView, attemptView, checkoutView, modificationView, orderView } from "./views.ts";
+export { createNextActionSealing, nextActionOf, selectNextAction } from "./next-action.ts";
+export type { NextActionView } from "./next-action.ts";
+export { acceptedModificationView, acceptedView, attemptView, checkoutView, modificationView, orderView } from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";
 
 export type PaymentSettings = {
@@ -53,6 +56,8 @@ export type PaymentSettings = {
   readonly resolution_approval_amounts: ReadonlyMap<string, bigint>;
   /** For how long a proposal can be approved. */
   readonly approval_hours: number;
+  /** How long a buyer may take to confirm a payment at the bank before it is given up. */
+  readonly buyer_action_seconds: number;
   /** After how long in one state an order that should move is overdue, and how often that is looked for. */
   readonly overdue_seconds: number;
   readonly monitor_seconds: number;
@@ -63,6 +68,8 @@ type Parts = {
   readonly jobs: Jobs;
   readonly log: Logger;
   readonly router: PspRouter;
+  /** For what only the buyer may see. */
+  readonly sealing: Sealing;
   /** Where a buyer sees what became of a checkout. */
   readonly statusUrlOf: (checkoutId: string) => string;
 };
@@ -83,6 +90,7 @@ export function createPayments(parts: Parts, settings: PaymentSettings, options:
     policies: retryPolicies({ attempts_max: settings.retry_attempts_max, backoff_base: settings.retry_backoff_base }),
     commission_basis_points: settings.commission_basis_points,
     authorization_seconds: settings.authorization_seconds,
+    buyer_action_seconds: settings.buyer_action_seconds,
     random: Math.random,
   });
   const executor = new Executor({

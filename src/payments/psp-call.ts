@@ -1,12 +1,15 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Job } from "../jobs/jobs.ts";
 import { toCurrencyCode, type Money } from "../money/money.ts";
-import type { CaptureMethod, ChargeRequest, Inquiry, PageRequest, PspOutcome, PspRouter, Turn } from "../psp/psp.ts";
+import type { ChargeRequest, Inquiry, PageRequest, PspOutcome, PspRouter, Turn } from "../psp/psp.ts";
 import type { AttemptRow } from "./model.ts";
 import type { AttemptOutcome } from "./decision.ts";
 
+/** `return_url`: where the buyer comes back to after a step at the bank. */
+export type CardPayment = Pick<ChargeRequest, "card_token" | "capture_method" | "return_url">;
+type PagePayment = Pick<PageRequest, "lines" | "return_url" | "expires_at">;
 /** What the buyer pays with: a card token, or the PSP's page that shows these lines. */
-export type WayToPay = { readonly card_token: string; readonly capture_method: CaptureMethod } | Pick<PageRequest, "lines" | "return_url" | "expires_at">;
+export type WayToPay = CardPayment | PagePayment;
 
 /** An attempt to bring forward: a first charge or registration, or one whose outcome must be asked for. */
 export type Task = {
@@ -40,7 +43,7 @@ export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome:
  * A first send charges. Anything else asks first: by then the charge may have happened. What the PSP knows nothing of
  * is sent again under the same key while the PSP remembers that, so that it cannot double.
  */
-async function charge(router: PspRouter, task: Task, card: Extract<WayToPay, { card_token: string }>): Promise<PspOutcome> {
+async function charge(router: PspRouter, task: Task, card: CardPayment): Promise<PspOutcome> {
   const { attempt } = task;
   if (task.turn !== "first_send") {
     const { sent_between } = task;
@@ -63,7 +66,7 @@ const neverMade: PspOutcome = {
  * charges nothing, and a page's time is over before the PSP forgets the key.
  */
 async function bringPageForward(
-  router: PspRouter, { attempt }: Task, page: Pick<PageRequest, "lines" | "return_url" | "expires_at">,
+  router: PspRouter, { attempt }: Task, page: PagePayment,
 ): Promise<AttemptOutcome> {
   const { attempt_id, psp_key, checkout_id } = attempt;
   if (attempt.page_token === null) return router.registerPage(attempt.psp, { attempt_id, psp_key, checkout_id, money: moneyOf(attempt), ...page });
@@ -76,7 +79,7 @@ function inquiryOf(attempt: Task["attempt"]): Inquiry {
   return { attempt_id, psp_key, psp_reference, page_token, money: moneyOf(attempt) };
 }
 
-function chargeRequest({ attempt }: Task, card: Extract<WayToPay, { card_token: string }>): ChargeRequest {
+function chargeRequest({ attempt }: Task, card: CardPayment): ChargeRequest {
   const { attempt_id, psp_key, checkout_id, payment_order_id } = attempt;
   return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), ...card };
 }

@@ -8,7 +8,8 @@ export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.bu
 export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
   a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
   a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.capture_method, a.authorization_expires_at,
-  a.resolved_as, a.resolution_reference, a.resolution_note, a.resolved_by, a.resolution_due_at, a.created_at, a.updated_at`;
+  a.resolved_as, a.resolution_reference, a.resolution_note, a.resolved_by, a.resolution_due_at,
+  a.next_action, a.next_action_expires_at, a.created_at, a.updated_at`;
 
 const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.is_payment_done,
   e.request_fingerprint, e.risk_decision, e.risk_reasons, e.created_at, e.updated_at`;
@@ -50,6 +51,19 @@ export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<A
       where a.payment_order_id = $1
          or (a.payment_order_id is null and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1))
       order by a.attempt_number`, [paymentOrderId]);
+}
+
+/** The attempts of a checkout that wait for its buyer or for the PSP. */
+export function selectOpenAttempts(db: Queryable, checkoutId: string): Promise<AttemptRow[]> {
+  return db.query<AttemptRow>(
+    `select ${attemptColumns}
+       from payment_attempts a
+      where a.status in ('executing', 'pending', 'unknown')
+        and (a.payment_order_id in (select o.payment_order_id from payment_orders o where o.checkout_id = $1)
+             or (a.payment_order_id is null and a.checkout_id = $1))
+      order by a.created_at, a.attempt_id`,
+    [checkoutId],
+  );
 }
 
 /** The attempt that pays a whole checkout on the PSP's page; the last one, if there were several. */

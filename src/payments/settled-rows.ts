@@ -2,10 +2,19 @@ import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
 import type { SettledModification } from "./modification-queries.ts";
 import type { Settled } from "./news.ts";
+import type { AttemptOutcome, Decision } from "./decision.ts";
+import type { Sealing } from "../sealing.ts";
 import type { SettledOrder } from "./settlement-queries.ts";
 
+type RowLimits = {
+  readonly authorization_seconds: number;
+  /** How long a buyer may take for a step at the bank. */
+  readonly buyer_action_seconds: number;
+  readonly sealing: Sealing;
+};
+
 /** A decision as the row that writes it. */
-export function orderRowOf({ news, row, decision }: Settled, authorization_seconds: number): SettledOrder {
+export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits): SettledOrder {
   const { outcome } = news;
   const page = outcome.kind === "registered" ? outcome : null;
   // Those of a capture or void are references of that.
@@ -24,7 +33,8 @@ export function orderRowOf({ news, row, decision }: Settled, authorization_secon
     psp_token: page?.page_token ?? row.page_token ?? psp_reference,
     page_token: page?.page_token ?? null,
     page_url: page?.url ?? null,
-    authorization_expires_at: outcome.kind === "authorized" && decision.authorizes_minor > 0n ? endOf(outcome.expires_at, authorization_seconds) : null,
+    authorization_expires_at: outcome.kind === "authorized" && decision.authorizes_minor > 0n ? endOf(outcome.expires_at, limits.authorization_seconds) : null,
+    ...nextActionOf(outcome, decision, limits),
     failure_class: decision.failure_class,
     error_code: decision.error?.code ?? null,
     error_message: decision.error?.message ?? null,
@@ -34,6 +44,16 @@ export function orderRowOf({ news, row, decision }: Settled, authorization_secon
     retry_delay_seconds: decision.retry_delay_seconds,
     has_stored_failure: isStored && row.modification_id === null,
   };
+}
+
+/** It holds what lets its reader act for the buyer, so it is kept encrypted, and only while it is needed. */
+function nextActionOf(
+  outcome: AttemptOutcome, { attempt_status }: Decision, { sealing, buyer_action_seconds }: RowLimits,
+): Pick<SettledOrder, "next_action" | "next_action_expires_at"> {
+  const next_action = outcome.kind === "pending" && attempt_status === "pending" ? outcome.next_action : null;
+  if (next_action === null) return { next_action: null, next_action_expires_at: null };
+  const expires_at = new Date(now().getTime() + buyer_action_seconds * 1_000).toISOString();
+  return { next_action: sealing.seal(JSON.stringify(next_action)), next_action_expires_at: expires_at };
 }
 
 /** The PSP's end of an authorisation or ours, whichever comes first. */

@@ -116,6 +116,7 @@ export type ExecutableRow = {
   readonly capture_method: CaptureMethod;
   /** Null when the buyer pays on the PSP's page. */
   readonly card_token: string | null;
+  readonly return_url: string | null;
   readonly hosted_page: HostedPage | null;
   readonly card_country: string | null;
   /** PSPs at which an earlier attempt surely did nothing. */
@@ -200,6 +201,9 @@ export type SettledOrder = {
   readonly authorization_expires_at: Timestamp | null;
   /** The PSP keeps a server error under the attempt's key. */
   readonly has_stored_failure: boolean;
+  /** Sealed. */
+  readonly next_action: string | null;
+  readonly next_action_expires_at: Timestamp | null;
 };
 
 /** Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. */

@@ -4,6 +4,7 @@ import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll, reversalsOf } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
+import type { Sealing } from "../sealing.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { DecisionInput } from "./decision.ts";
@@ -23,6 +24,10 @@ export type SettlementOptions = {
   readonly commission_basis_points: bigint;
   /** After how long an authorisation is given up, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
+  /** How long a buyer may take to confirm a payment at the bank before it is given up. */
+  readonly buyer_action_seconds: number;
+  /** For what only the buyer may see. */
+  readonly sealing: Sealing;
   readonly random: () => number;
 };
 
@@ -94,7 +99,7 @@ export class Settlement {
       this.#post(tx, written),
       // What is captured now is under way no more: said first, for a constraint bounds the two together.
       writeModifications(tx, settled.flatMap(modificationRowOf)),
-      writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options.authorization_seconds))),
+      writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options))),
       markAuthorizationsEnded(tx, settled.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) => (authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }]))),
       this.#followUp(tx, settled),
       this.#followModificationsUp(tx, settled),

@@ -1,5 +1,6 @@
 import type { Timestamp } from "../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
+import type { NextActionView } from "./next-action.ts";
 import type { AttemptRow, EventRow, ModificationRow, OrderRow, OrderStatus } from "./model.ts";
 
 /** The exact decimal string of an amount column. */
@@ -23,6 +24,8 @@ export type AcceptedCheckout = {
   /** Only of a checkout that is paid on the PSP's page. */
   readonly hosted_page_url?: string | null;
   readonly status_url?: string;
+  /** Only when the request preferred to wait for the PSP's answer. */
+  readonly next_action?: NextActionView | null;
 };
 
 type Accepted = Pick<EventRow, "checkout_id" | "risk_decision" | "created_at">;
@@ -86,6 +89,8 @@ export function checkoutView(event: EventRow, orders: readonly OrderRow[]) {
     seller_info: event.seller_info,
     credit_card_info: event.credit_card_info === null ? null : { last4: event.credit_card_info.last4 ?? null },
     hosted_page: event.hosted_page,
+    /** Where the buyer comes back to. */
+    return_url: event.hosted_page?.return_url ?? event.credit_card_info?.return_url ?? null,
     risk_decision: event.risk_decision,
     risk_reasons: [...event.risk_reasons],
     payment_orders: orders.map(orderView),

@@ -27,6 +27,8 @@ export type ChargeRequest = {
   /** The PSP's token for the buyer's card. */
   readonly card_token: string;
   readonly capture_method: CaptureMethod;
+  /** Where the PSP sends the buyer after a step at the bank; null: the shop shows that step in its own page. */
+  readonly return_url: string | null;
 };
 
 /**
@@ -68,6 +70,16 @@ export type Failure = {
   readonly retry_after_seconds?: number;
 };
 
+/** What the buyer must do before a pending charge can go on. For the buyer's browser, and for nobody else. */
+export type NextAction = {
+  /** In the PSP's own word, such as `redirect_to_url`. */
+  readonly type: string;
+  /** Where the buyer confirms the payment; from there the PSP leads back to the return URL. */
+  readonly redirect_url: string | null;
+  /** What the PSP's own library in the buyer's browser needs. */
+  readonly client_secret: string | null;
+};
+
 /** What came of a charge. A value, never an exception. `is_unasked`: no call was made, so it says nothing about the PSP's health. */
 export type PspOutcome =
   /** `capture_reference`: the PSP told of the capture itself, not of the payment. */
@@ -84,7 +96,7 @@ export type PspOutcome =
    */
   | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled"; readonly captured?: Money }
   /** The PSP waits for the buyer or a review. */
-  | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: Record<string, unknown> | null }
+  | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: NextAction | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**

@@ -59,7 +59,7 @@ const facts = (payment_order_id: string, currency = "USD"): RoutingFacts => (
 function request(order: RoutingFacts, card_token = "tok_visa_4242"): ChargeRequest {
   const id = `att_${randomUUID()}`;
   const { payment_order_id, money } = order;
-  return { attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id, money, card_token, capture_method: "automatic" };
+  return { attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id, money, card_token, capture_method: "automatic", return_url: null };
 }
 
 /** Charges new orders one after the other, each where the router says. */

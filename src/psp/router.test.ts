@@ -27,7 +27,7 @@ const openRouter = (name: string): PspRouter => new PspRouter([createStripe({
 
 function request(card_token = "tok_visa_4242"): ChargeRequest {
   const id = `att_${randomUUID()}`;
-  return { attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id: "o", money: { amount_minor: 100n, currency: toCurrencyCode("USD") }, capture_method: "automatic", card_token };
+  return { attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id: "o", money: { amount_minor: 100n, currency: toCurrencyCode("USD") }, capture_method: "automatic", return_url: null, card_token };
 }
 
 const chargeAll = async (router: PspRouter, psp: string, tokens: readonly string[]): Promise<string[]> => {

@@ -28,6 +28,17 @@ export async function acceptCheckout(
   return sent;
 }
 
+/** Posts a checkout with a preference such as `wait=5`. */
+export async function checkoutWaiting(
+  stack: TestStack, prefer: string, changes: Record<string, unknown>,
+): Promise<{ readonly reply: Reply; readonly order_ids: readonly [string, ...string[]] }> {
+  const body = checkoutBody(changes);
+  const [first = "", ...others] = (body["payment_orders"] as { payment_order_id: string }[]).map((order) => order.payment_order_id);
+  const reply = await stack.call("POST", "/payments", body, { prefer });
+  expect(reply, reply.text).toMatchObject({ status: 202 });
+  return { reply, order_ids: [first, ...others] };
+}
+
 /** The change that pays with this token of the simulator. */
 export const card = (token: string): Record<string, unknown> => ({ credit_card_info: { token } });
 

@@ -142,6 +142,36 @@ test("3-D Secure: paid after the bank's step", async () => {
   await expectPaidOnce(checkout);
 });
 
+test("a card token whose bank wants it confirmed: the status page leads there, and the buyer comes back to the shop with the order paid", async () => {
+  const checkout = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired", return_url } });
+  await orderIn(stack, checkout.order_ids[0], "PENDING");
+  const { json } = await stack.call("GET", `/checkouts/${checkout.checkout_id}`);
+  const status = await context.newPage();
+  await status.goto(stack.service_url + String(json["status_url"]));
+  await expect.poll(() => status.title()).toBe("Confirm your payment");
+  await status.getByRole("link", { name: "Confirm with your bank" }).click();
+  await status.getByRole("button", { name: "Complete authentication" }).click();
+  await status.waitForURL(/\/thanks/);
+  await orderIn(stack, checkout.order_ids[0], "SUCCESS");
+  expect(await stack.effects(`checkout_id=${checkout.checkout_id}`)).toMatchObject({ count: 1 });
+  await status.goto(stack.service_url + String(json["status_url"]));
+  expect(await status.title()).toBe("Paid");
+});
+
+test("a status page that is open already shows the way to the bank as soon as the bank asks", async () => {
+  await stack.setFaults({ latency_ms: 2_000 });
+  const checkout = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired", return_url } });
+  const { json } = await stack.call("GET", `/checkouts/${checkout.checkout_id}`);
+  const status = await context.newPage();
+  await status.goto(stack.service_url + String(json["status_url"]));
+  expect(await status.title()).toBe("Payment pending");
+  expect(await status.locator("#pay").isVisible()).toBe(false);
+  await stack.setFaults({ latency_ms: 0 });
+  await status.getByRole("link", { name: "Confirm with your bank" }).waitFor();
+  expect(await status.title()).toBe("Confirm your payment");
+  await status.close();
+});
+
 test("the tab is closed before the page has answered: the payment counts all the same", async () => {
   const { checkout, page } = await open();
   await fill(page, "4242424242424242");

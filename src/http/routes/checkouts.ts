@@ -4,13 +4,14 @@ import { checkoutView, orderView, selectEvent, selectOrdersOfCheckouts } from ".
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
+import { statusUrl } from "../status-page.ts";
 import { Checkout, PaymentOrder, clientId, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 const PaymentOrders = Type.Object({ payment_orders: Type.Array(PaymentOrder) });
 const params = Type.Object({ checkout_id: clientId() });
 
 export function registerCheckoutRoutes(app: App, context: HttpContext): void {
-  const { reads, actions, jobs } = context;
+  const { reads, actions, jobs, settings } = context;
 
   app.get("/checkouts/:checkout_id", {
     schema: { operationId: "getCheckout", summary: "A checkout with its orders", params, response: { 200: Checkout, ...problemResponses } },
@@ -20,7 +21,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       selectEvent(snapshot, checkout_id), selectOrdersOfCheckouts(snapshot, [checkout_id]),
     ]));
     if (event === undefined) throw new AppError("not_found", `There is no checkout ${checkout_id}.`, { param: "checkout_id" });
-    return checkoutView(event, orders);
+    return { ...checkoutView(event, orders), status_url: statusUrl(settings.secret_key, checkout_id) };
   });
 
   app.post("/checkouts/:checkout_id/cancel", {

@@ -1,21 +1,36 @@
+import { Type } from "typebox";
 import { now } from "../../clock.ts";
 import { AppError, type FieldError } from "../../errors.ts";
-import { checkoutId, paymentOrderId } from "../../ids.ts";
+import { checkoutId, paymentOrderId, type CheckoutId } from "../../ids.ts";
 import { isCurrencyCode, isPaymentCurrency, type Money } from "../../money/money.ts";
-import type { CheckoutDraft } from "../../payments/payments.ts";
+import {
+  acceptedView, createNextActionSealing, selectEvent, selectNextAction, selectOrdersOfCheckouts,
+  type AcceptedCheckout, type CheckoutDraft,
+} from "../../payments/payments.ts";
+import type { Sealing } from "../../sealing.ts";
 import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
-import { AcceptedCheckout, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import { PreferredWaits, waitSecondsOf } from "../prefer-wait.ts";
+import { statusUrl } from "../status-page.ts";
+import { AcceptedCheckout as AcceptedCheckoutSchema, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 export function registerPaymentCreateRoute(app: App, context: HttpContext): void {
+  const sealing = createNextActionSealing(context.settings.secret_key);
+  const waits = new PreferredWaits();
   app.post("/payments", {
     schema: {
       operationId: "createPayment",
       summary: "Take a checkout: 202 means stored and queued",
       body: NewCheckout,
-      headers: idempotencyHeaders,
-      response: { 202: AcceptedCheckout, ...problemResponses },
+      headers: Type.Object({
+        ...idempotencyHeaders.properties,
+        prefer: Type.Optional(Type.String({
+          description: "wait=5: answer once the PSP has, after 5 seconds at the latest (10 at most), with the states and the "
+            + "next_action of then. The charge goes on whether you wait or not.",
+        })),
+      }),
+      response: { 202: AcceptedCheckoutSchema, ...problemResponses },
     },
   }, async (request, reply) => {
     const checkout = draftOf(request.body);
@@ -27,8 +42,38 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
       idempotency_key: idempotencyKeyOf(request),
       actor: request.caller.actor,
     });
-    return sendAnswer(reply, answer);
+    const wait_seconds = "card" in checkout.way_to_pay ? waitSecondsOf(request) : 0;
+    const outcome = await waits.until(wait_seconds, () => outcomeOf(context, checkout.checkout_id, sealing))
+      .catch((error: unknown) => {
+        // The checkout is stored: where reads have no room now, the first answer is still true.
+        if (error instanceof AppError) return undefined;
+        throw error;
+      });
+    if (outcome === undefined) return sendAnswer(reply, answer);
+    return sendAnswer(reply.header("preference-applied", `wait=${wait_seconds}`), { ...answer, body: JSON.stringify(outcome) });
   });
+}
+
+/** A checkout as it is now, in the form of the first answer. */
+async function outcomeOf(
+  { reads, settings }: HttpContext, id: CheckoutId, sealing: Sealing,
+): Promise<{ is_done: boolean; result: AcceptedCheckout }> {
+  const [event, orders, next_action] = await reads.snapshot((snapshot) => Promise.all([
+    selectEvent(snapshot, id), selectOrdersOfCheckouts(snapshot, [id]), selectNextAction(snapshot, id, sealing),
+  ]));
+  if (event === undefined) throw new Error(`the checkout ${id} was accepted and is not there`);
+  const isDone = orders.every(({ status }) => status !== "NOT_STARTED" && status !== "EXECUTING");
+  const accepted = acceptedView(event, orders);
+  return {
+    is_done: isDone,
+    result: {
+      ...accepted,
+      payment_event_status: event.is_payment_done ? "COMPLETE" : "PROCESSING",
+      payment_orders: accepted.payment_orders.map((view, index) => ({ ...view, status: orders[index]?.status ?? view.status })),
+      status_url: statusUrl(settings.secret_key, id),
+      next_action,
+    },
+  };
 }
 
 /** Errors name every order whose amount or currency cannot be used, and ids that stand twice. */
@@ -86,18 +131,19 @@ function assertPageOffered({ router }: HttpContext, { way_to_pay, orders: [first
 
 /** A page that sends buyers anywhere would lend the PSP's name to whoever has an API key. */
 function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraft): void {
-  if (!("hosted_page" in way_to_pay)) return;
-  const text = way_to_pay.hosted_page.return_url;
+  const [field, text] = "card" in way_to_pay
+    ? ["credit_card_info", way_to_pay.card.return_url] as const : ["hosted_page", way_to_pay.hosted_page.return_url] as const;
+  if (text === undefined) return;
   const refuse = (message: string): never => {
-    throw new AppError("invalid_request", message, { param: "hosted_page[return_url]" });
+    throw new AppError("invalid_request", `${field}.return_url ${message}`, { param: `${field}[return_url]` });
   };
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isLocal = url !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   const isRight = url !== undefined && (url.protocol === "https:" || (url.protocol === "http:" && isLocal)) && url.username === "" && url.password === "";
-  if (!isRight) return refuse("hosted_page.return_url must be an https URL without a user or password.");
+  if (!isRight) return refuse("must be an https URL without a user or password.");
   const allowed = settings.return_url_origins;
   if (allowed !== "any" && !allowed.includes(url.origin)) {
-    refuse("hosted_page.return_url leads to a site that is not allowed here: the setting RETURN_URL_ORIGINS lists those that are.");
+    refuse("leads to a site that is not allowed here: the setting RETURN_URL_ORIGINS lists those that are.");
   }
 }
 

@@ -1,6 +1,9 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
-import { attemptView, modificationView, orderView, selectAttempts, selectModifications, selectOrder, selectOrders, selectTransitions, type OrderRow } from "../../payments/payments.ts";
+import {
+  attemptView, createNextActionSealing, modificationView, nextActionOf, orderView,
+  selectAttempts, selectModifications, selectOrder, selectOrders, selectTransitions, type OrderRow,
+} from "../../payments/payments.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
@@ -14,6 +17,7 @@ const statuses = ["NOT_STARTED", "EXECUTING", "PENDING", "UNKNOWN", "RETRY_SCHED
 export function registerPaymentRoutes(app: App, context: HttpContext): void {
   const { reads, actions, jobs, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "payments");
+  const sealing = createNextActionSealing(settings.secret_key);
 
   app.get("/payments", {
     schema: {
@@ -59,7 +63,10 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       selectModifications(snapshot, payment_order_id), selectTransitions(snapshot, payment_order_id),
     ]));
     if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
-    return { ...orderView(order), attempts: attempts.map(attemptView), modifications: modifications.map(modificationView), transitions };
+    return {
+      ...orderView(order), next_action: nextActionOf(attempts, sealing), attempts: attempts.map(attemptView),
+      modifications: modifications.map(modificationView), transitions,
+    };
   });
 
   app.post("/payments/:payment_order_id/retry", {

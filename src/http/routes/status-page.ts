@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
-import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "../../payments/payments.ts";
+import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectNextAction, createNextActionSealing } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup, createRateLimit } from "../rate-limit.ts";
-import { clientId, problemResponses } from "../schemas.ts";
+import { clientId, nullable, problemResponses } from "../schemas.ts";
 import { isStatusToken, statusOf, statusPage } from "../status-page.ts";
 
 const params = Type.Object({ checkout_id: clientId() });
@@ -14,21 +14,23 @@ const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 
 /** The page on which a buyer sees what became of a payment; whoever has its link may look. */
 export function registerStatusPageRoutes(app: App, context: HttpContext): void {
   const { reads, settings } = context;
+  const sealing = createNextActionSealing(settings.secret_key);
   const limitRate = createRateLimit(settings.rate_limit_per_second);
   app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(request.ip), reply));
 
   const find = async (checkoutId: string, token: string) => {
-    const [event, orders, page] = isStatusToken(settings.secret_key, checkoutId, token)
+    const [event, orders, next] = isStatusToken(settings.secret_key, checkoutId, token)
       ? await reads.snapshot((snapshot) => Promise.all([
-        selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]), selectPageAttempt(snapshot, checkoutId),
+        selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]),
+        selectNextAction(snapshot, checkoutId, sealing),
       ]))
       : [];
-    if (event === undefined || orders === undefined) throw new AppError("not_found", "There is no such payment, or the link is incomplete.");
-    return { checkout: checkoutView(event, orders), page };
+    if (event === undefined || orders === undefined || next === undefined) throw new AppError("not_found", "There is no such payment, or the link is incomplete.");
+    return { checkout: checkoutView(event, orders), next };
   };
 
   app.get("/pay/:checkout_id", { schema: { hide: true, params, querystring } }, async (request, reply) => {
-    const { checkout, page } = await find(request.params.checkout_id, request.query.token);
+    const { checkout, next } = await find(request.params.checkout_id, request.query.token);
     const nonce = randomBytes(16).toString("base64");
     return reply
       .headers({
@@ -36,7 +38,7 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
         "cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
       })
       .type("text/html; charset=utf-8")
-      .send(statusPage(checkout, { back: checkout.hosted_page?.return_url ?? null, pay: page?.page_url ?? null }, nonce));
+      .send(statusPage(statusOf(checkout, next), checkout, nonce));
   });
 
   app.get("/pay/:checkout_id/state", {
@@ -44,15 +46,17 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
       operationId: "getPaymentStatus", summary: "What a buyer's status page shows", security: [], params, querystring,
       response: {
         200: Type.Object({
-          state: Type.String({ description: "pending, paid, partly_paid, failed, expired or canceled." }),
+          state: Type.String({ description: "pending, action_needed, paid, partly_paid, failed, expired or canceled." }),
           title: Type.String(), text: Type.String(), is_final: Type.Boolean(),
+          next_url: nullable(Type.String({ description: "Where the buyer goes on: the payment page, or the bank's." })),
+          next_label: nullable(Type.String()),
         }),
         ...problemResponses,
       },
     },
   }, async (request, reply) => {
     reply.header("cache-control", "no-store");
-    const { checkout } = await find(request.params.checkout_id, request.query.token);
-    return statusOf(checkout);
+    const { checkout, next } = await find(request.params.checkout_id, request.query.token);
+    return statusOf(checkout, next);
   });
 }

@@ -17,7 +17,7 @@ const open = (changes: Partial<AdyenOptions> = {}): ReturnType<typeof createAdye
 });
 const request = (changes: Partial<ChargeRequest> = {}): ChargeRequest => ({
   attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1",
-  money: { amount_minor: 2_999n, currency: toCurrencyCode("USD") }, card_token: "8415718415172204", capture_method: "automatic", ...changes,
+  money: { amount_minor: 2_999n, currency: toCurrencyCode("USD") }, card_token: "8415718415172204", capture_method: "automatic", return_url: null, ...changes,
 });
 const sent = (): unknown => JSON.parse(server.received.at(-1)?.body.toString("utf8") ?? "");
 

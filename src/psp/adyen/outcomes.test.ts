@@ -13,7 +13,7 @@ afterEach(async () => {
 
 const price: Money = { amount_minor: 1_000n, currency: toCurrencyCode("EUR") };
 const request: ChargeRequest = {
-  attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1", money: price, card_token: "8415718415172204", capture_method: "automatic",
+  attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1", money: price, card_token: "8415718415172204", capture_method: "automatic", return_url: null,
 };
 
 /** The outcome of a charge at a PSP that answers like this. */
@@ -77,7 +77,7 @@ test.each(["Pending", "Received", "RedirectShopper", "IdentifyShopper", "Challen
 
 test("a payment that waits for the buyer goes by our reference until Adyen gives its own; of the action only the kind is kept", async () => {
   const action = { type: "threeDS2", paymentMethodType: "scheme", token: "secret", subtype: "challenge" };
-  expect(await chargeAt(200, resultOf("ChallengeShopper", { pspReference: undefined, action }))).toEqual({ kind: "pending", psp_reference: "att_1", next_action: { type: "threeDS2" } });
+  expect(await chargeAt(200, resultOf("ChallengeShopper", { pspReference: undefined, action }))).toEqual({ kind: "pending", psp_reference: "att_1", next_action: { type: "threeDS2", redirect_url: null, client_secret: null } });
 });
 
 test.each(["AuthenticationFinished", "AuthenticationNotRequired", "Success", "BrandNew", ""])("the result %j is unknown, never a success", async (result) => {

@@ -1,6 +1,6 @@
 import { HttpTimeoutError, neverConnectedCodes } from "../http-client.ts";
 import type { Money } from "../../money/money.ts";
-import type { CaptureMethod, ChargeRequest, FailureClass, PspOutcome } from "../port.ts";
+import type { CaptureMethod, ChargeRequest, FailureClass, NextAction, PspOutcome } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { AdyenAnswerError } from "./http-client.ts";
 import { PaymentResponse } from "./library.ts";
@@ -61,9 +61,13 @@ export function authorisedAs(capture_method: CaptureMethod, psp_reference: strin
   return { kind: "authorized", psp_reference, authorized: money, captured: { ...money, amount_minor: 0n }, expires_at: null };
 }
 
-/** Only what kind of step it is: its other fields are tokens for the buyer's browser. */
-function actionOf({ action }: PaymentResponse): Record<string, unknown> | null {
-  return action !== undefined && action !== null && "type" in action ? { type: action.type } : null;
+/**
+ * Only what kind of step it is. Stored cards are charged here without the buyer (`ContAuth`), so Adyen has no reason
+ * to ask for one; were it followed, its result would have to be sent to /payments/details, which nothing here does.
+ */
+function actionOf({ action }: PaymentResponse): NextAction | null {
+  if (action === undefined || action === null || !("type" in action)) return null;
+  return { type: action.type, redirect_url: null, client_secret: null };
 }
 
 /**

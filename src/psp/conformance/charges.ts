@@ -33,10 +33,10 @@ export function describeCharges(subject: Subject): void {
       expect(await subject.chargeCount(charge)).toBe(0);
     });
 
-    test("that waits for the buyer is pending, and tells only for what kind of step", async () => {
+    test("that waits for the buyer is pending, and tells what kind of step it is", async () => {
       const charge = subject.request("authenticationRequired");
       const type: unknown = expect.any(String);
-      expect(await subject.psp.charge(charge)).toEqual({ kind: "pending", psp_reference: someText, next_action: { type } });
+      expect(await subject.psp.charge(charge)).toMatchObject({ kind: "pending", psp_reference: someText, next_action: { type } });
       expect(await subject.chargeCount(charge)).toBe(0);
     });
 

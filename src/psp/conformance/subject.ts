@@ -46,7 +46,7 @@ export class Subject {
     const id = `att_${randomUUID()}`;
     return {
       attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price,
-      card_token: this.profile.card(card), capture_method: "automatic", ...changes,
+      card_token: this.profile.card(card), capture_method: "automatic", return_url: null, ...changes,
     };
   }
 

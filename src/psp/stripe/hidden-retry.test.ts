@@ -24,7 +24,7 @@ function request(): ChargeRequest {
   const id = `att_${randomUUID()}`;
   return {
     attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id: "o", money: { amount_minor: 100n, currency: toCurrencyCode("USD") },
-    capture_method: "automatic", card_token: "tok_visa",
+    capture_method: "automatic", return_url: null, card_token: "tok_visa",
   };
 }
 

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
 import { neverConnectedCodes } from "../http-client.ts";
-import type { Failure, FailureClass, PspOutcome } from "../port.ts";
+import type { Failure, FailureClass, NextAction, PspOutcome } from "../port.ts";
 import { fromStripeAmount } from "./amounts.ts";
 
 /** Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says them). */
@@ -23,7 +23,7 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
     case "processing":
     case "requires_action":
     case "requires_confirmation":
-      return { kind: "pending", psp_reference: intent.id, next_action: intent.next_action === null ? null : { type: intent.next_action.type } };
+      return { kind: "pending", psp_reference: intent.id, next_action: nextActionOf(intent) };
     case "requires_payment_method":
       // Without an error no card was tried yet: nobody has declined anything.
       if (intent.last_payment_error === null) return { kind: "pending", psp_reference: intent.id, next_action: null };
@@ -41,6 +41,13 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
     default:
       return { kind: "unknown", reason: `Stripe reports the state ${String(intent.status)}.` };
   }
+}
+
+/** Without a return URL Stripe names no address: then the buyer's browser needs the client secret. */
+function nextActionOf({ next_action, client_secret }: Stripe.PaymentIntent): NextAction | null {
+  if (next_action === null) return null;
+  const redirect_url = next_action.redirect_to_url?.url ?? null;
+  return { type: next_action.type, redirect_url, client_secret: redirect_url === null ? client_secret : null };
 }
 
 function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {

@@ -75,7 +75,7 @@ function nothingLearned(error: unknown): PspOutcome {
 export function outcomeOfSession(session: Stripe.Checkout.Session): PspOutcome {
   if (session.status === "expired") return { kind: "canceled", psp_reference: null, reason: "expired" };
   if (session.status !== "complete" || session.payment_status !== "paid") {
-    return { kind: "pending", psp_reference: session.id, next_action: { type: "hosted_page" } };
+    return { kind: "pending", psp_reference: session.id, next_action: null };
   }
   const currency = (session.currency ?? "").toUpperCase();
   const charged = session.amount_total !== null && isCurrencyCode(currency) ? fromStripeAmount(session.amount_total, currency) : undefined;

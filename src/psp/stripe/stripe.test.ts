@@ -25,7 +25,7 @@ const price: Money = { amount_minor: 2_999n, currency: toCurrencyCode("USD") };
 
 function request(card_token: string, changes: Partial<ChargeRequest> = {}): ChargeRequest {
   const id = `att_${randomUUID()}`;
-  return { attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price, capture_method: "automatic", card_token, ...changes };
+  return { attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price, capture_method: "automatic", return_url: null, card_token, ...changes };
 }
 
 const inquire = ({ attempt_id, psp_key, money }: ChargeRequest, psp_reference: string | null = null): Promise<InquiryOutcome> =>

@@ -65,7 +65,7 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
       amount: converted.amount,
       currency: request.money.currency.toLowerCase(),
       confirm: true,
-      automatic_payment_methods: { enabled: true, allow_redirects: "never" },
+      ...redirectParams(request),
       ...cardOf(request.card_token),
       ...captureParams(request),
       metadata: metadataFor(request),
@@ -88,6 +88,12 @@ function withoutStackTrace<Result>(call: () => Promise<Result>): Promise<Result>
   } finally {
     Error.stackTraceLimit = frames_max;
   }
+}
+
+/** With a return URL a card that must be confirmed gives an address at the bank, else a step for Stripe's own library. */
+function redirectParams({ return_url }: ChargeRequest): Partial<Stripe.PaymentIntentCreateParams> {
+  if (return_url === null) return { automatic_payment_methods: { enabled: true, allow_redirects: "never" } };
+  return { allowed_payment_method_types: ["card"], return_url };
 }
 
 /** Of an authorisation: may it be captured in parts, and until when (which the charge shows)? */

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verifyBooks } from "../../src/cli/verify.ts";
+import { startTestStack, type TestStack } from "../support/stack.ts";
+import { acceptCheckout, checkoutWaiting, expectProblem, orderIn, path, sendCheckout, until } from "./requests.ts";
+
+const return_url = "https://shop.example/thanks?order=1";
+const challenged = { credit_card_info: { token: "tok_authenticationRequired", return_url } };
+const buyer_action_seconds = 6;
+
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack({ has_webhooks: true, environment: { BUYER_ACTION_SECONDS: String(buyer_action_seconds) } });
+});
+afterAll(async () => {
+  expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
+  await stack.stopAll();
+});
+
+type Shown = { type: string; redirect_url: string | null; client_secret: string | null; expires_at: string };
+
+async function nextAction(id: string): Promise<Shown | null> {
+  return (await orderIn(stack, id, "PENDING") as unknown as { next_action: Shown | null }).next_action;
+}
+
+/** What the buyer's browser does on the bank's page. */
+async function answerBank(action: Shown | null, result: "complete" | "fail"): Promise<Response> {
+  return fetch(action?.redirect_url ?? "", {
+    method: "POST", redirect: "manual", body: new URLSearchParams({ result }),
+  });
+}
+
+describe("a card token that its bank wants confirmed", () => {
+  test("waits for the buyer, who is told where to go and until when, and is charged once after that", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const action = await nextAction(id);
+    expect(action).toMatchObject({ type: "redirect_to_url", client_secret: null });
+    const seconds = (Date.parse(action?.expires_at ?? "") - Date.now()) / 1_000;
+    expect(seconds).toBeGreaterThan(buyer_action_seconds - 4);
+    expect(seconds).toBeLessThanOrEqual(buyer_action_seconds);
+
+    const back = await answerBank(action, "complete");
+    expect(back.status).toBe(303);
+    expect(back.headers.get("location")).toContain("https://shop.example/thanks?order=1&payment_intent=pi_");
+    const paid = await orderIn(stack, id, "SUCCESS");
+    expect(path(paid)).toBe("NOT_STARTED EXECUTING PENDING SUCCESS");
+    expect(paid).toMatchObject({ next_action: null });
+    expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(1);
+  });
+
+  test("without a return_url gives the client secret for the PSP's own library", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired" } });
+    expect(await nextAction(id)).toMatchObject({
+      type: "use_stripe_sdk", redirect_url: null, client_secret: expect.stringMatching(/^pi_\w+_secret_\w+$/) as string,
+    });
+  });
+
+  test("fails when the buyer fails the bank's check, and nothing is charged", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    await answerBank(await nextAction(id), "fail");
+    expect(await orderIn(stack, id, "FAILED")).toMatchObject({ next_action: null });
+    expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(0);
+  });
+
+  test("is given up at the PSP when the buyer's time is over: the order is canceled as expired, and the bank's page is closed", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const action = await nextAction(id);
+    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "expired", next_action: null });
+    await answerBank(action, "complete");
+    expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(0);
+  });
+
+  test("can be authorised and captured by hand after the confirmation", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, { ...challenged, capture_method: "manual" });
+    await answerBank(await nextAction(id), "complete");
+    expect(path(await orderIn(stack, id, "AUTHORIZED"))).toBe("NOT_STARTED EXECUTING PENDING AUTHORIZED");
+  });
+
+  test("is kept encrypted: neither the address nor the secret stands in the attempt's row", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const action = await nextAction(id);
+    const [row] = await stack.db.asOwner("select a::text as text, next_action from payment_attempts a where payment_order_id = $1", [id]);
+    expect(String(row?.["next_action"]).length).toBeGreaterThan(40);
+    expect(row?.["text"]).not.toContain(new URL(action?.redirect_url ?? "").pathname.split("/").at(-1));
+  });
+});
+
+describe("Prefer: wait", () => {
+  test("answers with the outcome and the next action where the PSP knows them in time", async () => {
+    const { reply, order_ids } = await checkoutWaiting(stack, "wait=5", challenged);
+    expect(reply.headers.get("preference-applied")).toBe("wait=5");
+    expect(reply.json).toMatchObject({
+      payment_orders: [{ payment_order_id: order_ids[0], status: "PENDING" }],
+      next_action: { type: "redirect_to_url", redirect_url: expect.stringMatching(/^http/) as string },
+      status_url: expect.stringMatching(/^\/pay\//) as string,
+    });
+    const paid = await checkoutWaiting(stack, "wait=5", {});
+    expect(paid.reply.json).toMatchObject({ payment_event_status: "COMPLETE", payment_orders: [{ status: "SUCCESS" }], next_action: null });
+  });
+
+  test("answers at its end with what is known by then, and the payment goes on", async () => {
+    await stack.setFaults({ latency_ms: 2_500 });
+    const start = performance.now();
+    const { reply, order_ids: [id] } = await checkoutWaiting(stack, "wait=1", {});
+    expect(performance.now() - start).toBeLessThan(2_400);
+    expect(reply.json).toMatchObject({ payment_orders: [{ status: "EXECUTING" }], next_action: null });
+    await stack.setFaults({ latency_ms: 0 });
+    await orderIn(stack, id, "SUCCESS");
+  });
+
+  test("that cannot be read is ignored, and without it the answer is the stored one, byte for byte", async () => {
+    const odd = await checkoutWaiting(stack, "wait=soon, respond-async", {});
+    expect(odd.reply.headers.get("preference-applied")).toBeNull();
+    const first = await sendCheckout(stack);
+    await until("it is paid", async () => (await stack.call("GET", `/payments/${first.order_ids[0]}`)).json["status"] === "SUCCESS");
+    expect((await stack.call("POST", "/payments", first.body)).text).toBe(first.reply.text);
+  });
+});
+
+test("a return_url that is not an https URL is refused by name, and nothing is stored", async () => {
+  const { reply, order_ids: [id] } = await sendCheckout(stack, { credit_card_info: { token: "tok_visa_4242", return_url: "javascript:alert(1)" } });
+  expectProblem(reply, 400, "invalid_request", "credit_card_info[return_url]");
+  expect((await stack.call("GET", `/payments/${id}`)).status).toBe(404);
+});
