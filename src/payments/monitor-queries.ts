@@ -1,5 +1,5 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
-import type { ModificationStatus, OrderStatus } from "./model.ts";
+import type { AttemptStatus, ModificationStatus, OrderStatus } from "./model.ts";
 
 export type OverdueRow = { readonly payment_order_id: string; readonly status: OrderStatus; readonly seconds: number };
 
@@ -61,8 +61,18 @@ export type UnresolvedRow = {
   readonly modification_id: string | null;
   readonly modification_kind: "capture" | "void" | null;
   readonly modification_status: ModificationStatus | null;
+  readonly error_code: string | null;
   readonly error_message: string | null;
+  readonly next_retry_at: Timestamp | null;
   readonly created_at: Timestamp;
+  readonly attempt_status: AttemptStatus | null;
+  /** What a person said of the open attempt, and from when on that takes effect. */
+  readonly resolved_as: string | null;
+  readonly resolution_due_at: Timestamp | null;
+  /** A resolution of the attempt that waits for another key. */
+  readonly approval_id: string | null;
+  /** About the order or its capture or void. */
+  readonly dead_letter_id: string | null;
 };
 
 export type UnresolvedFilter = {
@@ -94,7 +104,8 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
      select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
             floor(extract(epoch from now() - w.since))::int as status_age_seconds,
             a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
-            coalesce(m.failure_message, o.error_message) as error_message, o.created_at
+            coalesce(m.failure_message, o.error_message) as error_message, o.error_code, o.next_retry_at, o.created_at,
+            a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id
        from waiting
        join payment_orders o on o.payment_order_id = waiting.payment_order_id
        cross join lateral (
@@ -102,7 +113,9 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
        ) t
        left join lateral (
-         select attempt_id, psp, inquiry_count, authorization_expires_at from payment_attempts a
+         select attempt_id, psp, status, inquiry_count, authorization_expires_at, resolved_as,
+                case when status in ('executing', 'pending', 'unknown') then resolution_due_at end as resolution_due_at
+           from payment_attempts a
           where a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
           order by a.created_at desc limit 1
        ) a on true
@@ -111,6 +124,14 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed')
           order by m.modification_id limit 1
        ) m on true
+       left join approvals p on p.kind = 'attempt_resolution' and p.subject_id = a.attempt_id and p.state = 'open'
+       left join lateral (
+         select dead_letter_id from dead_letters d
+          where d.state = 'waiting'
+            and d.queue = case when m.modification_id is null then 'payment_execute' else 'payment_modify' end
+            and d.subject_id = coalesce(m.modification_id, o.payment_order_id)
+          limit 1
+       ) d on true
        cross join lateral (select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since) w
       where w.since <= now() - $1 * interval '1 second'
         and ($3::timestamptz is null or (o.created_at, o.payment_order_id) > ($3, $4::text))

@@ -29,6 +29,7 @@ export type { Resolved } from "./attempt-resolution.ts";
 export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectPageAttempt, selectTransitions } from "./queries.ts";
 export { selectUnresolved } from "./monitor-queries.ts";
+export { possibleActions } from "./possible-actions.ts";
 export { verifyPayments } from "./verify.ts";
 export { selectModifications } from "./modification-queries.ts";
 export { createNextActionSealing, nextActionOf, selectNextAction } from "./next-action.ts";

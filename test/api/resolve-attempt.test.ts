@@ -258,6 +258,36 @@ describe("a resolution above the limit", () => {
   });
 });
 
+describe("GET /unresolved_orders", () => {
+  type Listed = { payment_order_id: string; possible_actions: { action: string; path: string | null; reason: string }[] };
+  async function listed(id: string): Promise<Listed["possible_actions"]> {
+    const { data } = (await stack.call("GET", "/unresolved_orders?limit=100")).json as { data: Listed[] };
+    return data.find(({ payment_order_id }) => payment_order_id === id)?.possible_actions ?? [];
+  }
+  const actionsOf = async (id: string): Promise<string[]> => (await listed(id)).map(({ action }) => action);
+
+  test("says what can be done about an undecided attempt: wait or resolve, then approve, then wait for its effect", async () => {
+    const { id, attempt_id } = await undecided("300.00");
+    expect(await actionsOf(id)).toEqual(["wait", "resolve_attempt"]);
+    expect(await listed(id)).toContainEqual(expect.objectContaining({ path: `/attempts/${attempt_id}/resolve` }));
+    const { json } = await resolve(attempt_id, failed);
+    expect(await listed(id)).toContainEqual(expect.objectContaining({ action: "approve", path: `/approvals/${String(json["approval_id"])}/approve` }));
+    await approve(json, other_key);
+    expect(await actionsOf(id)).toEqual(["wait"]);
+    await orderIn(stack, id, "FAILED");
+    expect(await actionsOf(id)).toEqual([]);
+  });
+
+  test("offers no waiting for an amount mismatch, but to refund it and to redrive its dead letter", async () => {
+    const { id, attempt_id } = await undecided();
+    await stripeTells(attempt_id, "pi_less", { intent: { amount: 1, amount_received: 1 } });
+    await until("a dead letter waits", async () => (await lettersAbout(id)).length > 0);
+    expect(await listed(id)).toMatchObject([
+      { action: "resolve_attempt", reason: expect.stringContaining("refund it there") as string }, { action: "redrive" },
+    ]);
+  });
+});
+
 test("resolving and approving need a key with the admin right", async () => {
   const { token } = await stack.db.createKey("shop", ["read", "write"]);
   const headers = { authorization: `Bearer ${token}` };

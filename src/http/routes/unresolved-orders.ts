@@ -1,5 +1,5 @@
 import { Type } from "typebox";
-import { selectUnresolved } from "../../payments/payments.ts";
+import { possibleActions, selectUnresolved } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { listOf, nullable, pageQuery, problemResponses } from "../schemas.ts";
@@ -14,11 +14,21 @@ const UnresolvedOrder = Type.Object({
   modification_id: nullable(Type.String({ description: "A capture or void that is under way." })),
   modification_kind: nullable(Type.String()), modification_status: nullable(Type.String()),
   error_message: nullable(Type.String()),
+  error_code: nullable(Type.String()), next_retry_at: nullable(Type.String()),
+  attempt_status: nullable(Type.String()),
+  resolved_as: nullable(Type.String({ description: "What a person said of the attempt; takes effect from resolution_due_at on." })),
+  resolution_due_at: nullable(Type.String()),
+  approval_id: nullable(Type.String({ description: "A resolution of the attempt that waits for another key." })),
+  dead_letter_id: nullable(Type.String({ description: "The one that waits about it." })),
+  possible_actions: Type.Array(Type.Object({
+    action: Type.String({ description: "wait, review, cancel, redrive, resolve_attempt, resolve_modification or approve; more may come." }),
+    path: nullable(Type.String({ description: "What to POST to, below /api/v1." })), reason: Type.String(),
+  }), { description: "What can be done about it, and why." }),
   created_at: Type.String({ description: "When the order was accepted; the list is sorted by it." }),
 }, { $id: "UnresolvedOrder" });
 
 /** What an operator looks at: what is not decided yet, and for how long. */
-export function registerUnresolvedOrderRoutes(app: App, { reads, settings }: HttpContext): void {
+export function registerUnresolvedOrderRoutes(app: App, { reads, router, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
 
   app.get("/unresolved_orders", {
@@ -37,6 +47,8 @@ export function registerUnresolvedOrderRoutes(app: App, { reads, settings }: Htt
     const rows = await selectUnresolved(reads, {
       seconds_min: Number(seconds_min), limit: limit + 1, ...(cursor === undefined ? {} : { after: { created_at, payment_order_id } }),
     });
-    return pageOf(rows, limit, signingKey, (row) => ({ object: "unresolved_order" as const, ...row }), (row) => [row.created_at, row.payment_order_id]);
+    return pageOf(rows, limit, signingKey, (row) => ({
+      object: "unresolved_order" as const, ...row, possible_actions: possibleActions(row, row.psp === null || router.has(row.psp)),
+    }), (row) => [row.created_at, row.payment_order_id]);
   });
 }

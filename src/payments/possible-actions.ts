@@ -1,0 +1,77 @@
+import { openAttemptStatuses } from "./model.ts";
+import type { UnresolvedRow } from "./monitor-queries.ts";
+
+/** What can be done about an order that is not decided, and why. */
+export type PossibleAction = {
+  readonly action: "wait" | "review" | "cancel" | "redrive" | "resolve_attempt" | "resolve_modification" | "approve";
+  /** What to POST to, below `/api/v1`; null: nothing is to be done. */
+  readonly path: string | null;
+  readonly reason: string;
+};
+
+/** `is_psp_configured`: whether this process can ask the PSP of the newest attempt. */
+export function possibleActions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
+  if (row.status_cause === "risk_review") {
+    return [post("review", "checkouts", row.checkout_id, "review", "A risk rule holds the checkout: approve or reject it.")];
+  }
+  return [...waits(row, is_psp_configured), ...decisions(row, is_psp_configured), ...redrives(row), ...cancels(row)];
+}
+
+const post = (action: PossibleAction["action"], list: string, id: string, verb: string, reason: string): PossibleAction =>
+  ({ action, path: `/${list}/${encodeURIComponent(id)}/${verb}`, reason });
+
+function waits(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
+  const reason = reasonToWait(row, is_psp_configured);
+  return reason === null ? [] : [{ action: "wait", path: null, reason }];
+}
+
+function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | null {
+  if (row.resolution_due_at !== null) return `A person resolved the attempt as ${row.resolved_as}; that takes effect after ${row.resolution_due_at}.`;
+  if (row.psp !== null && !is_psp_configured) return null;
+  if (row.modification_id !== null) return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked by itself.`;
+  switch (row.status) {
+    case "NOT_STARTED":
+      return "It is charged as soon as a worker takes it up.";
+    case "RETRY_SCHEDULED":
+      return `The next attempt follows by itself${row.next_retry_at === null ? "" : ` after ${row.next_retry_at}`}.`;
+    case "EXECUTING":
+      return "The PSP is being called; if its answer is lost, it is asked.";
+    case "PENDING":
+      return "The buyer must act, or the PSP decides; it is asked by itself.";
+    case "UNKNOWN":
+      return row.error_code === "amount_mismatch" ? null : "The PSP is asked again by itself, or tells it by webhook.";
+    default:
+      return null;
+  }
+}
+
+function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
+  const { modification_id, modification_status, attempt_id, attempt_status, approval_id } = row;
+  if (approval_id !== null) {
+    return [post("approve", "approvals", approval_id, "approve", "A resolution is proposed: another key approves or rejects it.")];
+  }
+  if (modification_id !== null && modification_status !== "queued") {
+    return [post("resolve_modification", "modifications", modification_id, "resolve", "Look at the PSP and say what became of it.")];
+  }
+  const isOpen = attempt_status !== null && openAttemptStatuses.includes(attempt_status);
+  if (attempt_id === null || !isOpen || row.resolution_due_at !== null) return [];
+  return [post("resolve_attempt", "attempts", attempt_id, "resolve", reasonToResolve(row, is_psp_configured))];
+}
+
+function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_configured: boolean): string {
+  if (!is_psp_configured) return `The PSP account ${psp} is not configured here: configure it again, or look there and say what became of the attempt.`;
+  if (error_code === "amount_mismatch") return "The PSP reports another amount: refund it there, then resolve the attempt as failed.";
+  if (status === "PENDING") return "If the PSP shows how it ended and does not tell: a payment that the buyer can still make is canceled first.";
+  return "If the PSP cannot tell: look there and say what became of the attempt.";
+}
+
+function redrives({ dead_letter_id, status, modification_id }: UnresolvedRow): PossibleAction[] {
+  if (dead_letter_id === null) return [];
+  const reason = status === "UNKNOWN" || modification_id !== null ? "A dead letter waits: the PSP is asked at once." : "A dead letter waits: it is taken up again.";
+  return [post("redrive", "dead_letters", dead_letter_id, "redrive", reason)];
+}
+
+function cancels({ status, payment_order_id, modification_id }: UnresolvedRow): PossibleAction[] {
+  const isCancelable = modification_id === null && (status === "NOT_STARTED" || status === "RETRY_SCHEDULED" || status === "PENDING");
+  return isCancelable ? [post("cancel", "payments", payment_order_id, "cancel", "It is ended, at the PSP too, and not charged.")] : [];
+}
