@@ -73,6 +73,11 @@ export class ChildProcess {
     await this.#end("SIGKILL");
   }
 
+  /** Lets a process go on that was stopped by SIGSTOP; to one that runs it does nothing. */
+  thaw(): void {
+    if (this.is_running) this.#child?.kill("SIGCONT");
+  }
+
   /** Resolves when it has ended by itself. */
   async ended(): Promise<void> {
     if (this.is_running && this.#child !== undefined) await once(this.#child, "exit");

@@ -37,6 +37,8 @@ export type Stack = {
   /** Starts the service again after its death, on the same port, perhaps with other settings. */
   restartService(environment?: Readonly<Record<string, string>>): Promise<void>;
   restartSimulator(): Promise<void>;
+  /** A second service on the same database, on a port of its own; it does not run yet. */
+  anotherService(): ChildProcess;
   stop(): Promise<void>;
 };
 
@@ -76,12 +78,12 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
     },
   });
   const simulatorUrl = await simulator.start();
-  const service = new ChildProcess({
+  const serviceOn = (port: number): ChildProcess => new ChildProcess({
     name: "service", script: join(root, "src/main.ts"), arguments: ["run"], ready_event: "service_ready",
     environment: {
       DATABASE_URL: databaseUrl,
       MIGRATION_DATABASE_URL: "",
-      PORT: String(servicePort),
+      PORT: String(port),
       PSP_STRIPE_SECRET_KEY: secrets.key,
       PSP_STRIPE_API_BASE: simulatorUrl,
       PSP_STRIPE_WEBHOOK_SECRET: secrets.stripe,
@@ -89,6 +91,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
       ...options.environment,
     },
   });
+  const service = serviceOn(servicePort);
   const serviceUrl = await service.start().catch(async (error: unknown) => {
     await service.kill();
     await simulator.stop();
@@ -99,6 +102,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
     restartService: async (environment) => {
       await service.start(environment);
     },
+    anotherService: () => serviceOn(0),
     restartSimulator: async () => {
       await simulator.start({ SIMULATOR_PORT: new URL(simulatorUrl).port });
     },

@@ -11,7 +11,7 @@ const cardFaults = chargeFaults.filter((fault) => !faultsWithoutEnd.includes(fau
 let stack: TestStack;
 const shops: Shop[] = [];
 beforeAll(async () => {
-  stack = await startTestStack({ environment: { ...quickRecovery, RETRY_BACKOFF_BASE: "1" }, has_webhooks: true });
+  stack = await startTestStack({ environment: { ...quickRecovery, RETRY_BACKOFF_BASE: "1", MAX_RETRY_ATTEMPTS: "3" }, has_webhooks: true });
 });
 afterAll(() => stack.stopAll());
 

@@ -7,8 +7,8 @@ import { checkoutBody, type TestStack } from "../support/stack.ts";
  * later than the simulator carries out what it rolls forward.
  */
 export const quickRecovery = {
-  JOB_LEASE_SECONDS: "4", PSP_TIMEOUT_SECONDS: "0.9", PSP_BREAKER_OPEN_SECONDS: "1",
-  PSP_UNKNOWN_QUIET_SECONDS: "4", SIMULATOR_ROLL_FORWARD_SECONDS: "2",
+  JOB_LEASE_SECONDS: "3", PSP_TIMEOUT_SECONDS: "0.7", PSP_BREAKER_OPEN_SECONDS: "1",
+  PSP_UNKNOWN_QUIET_SECONDS: "4", SIMULATOR_ROLL_FORWARD_SECONDS: "1",
 };
 
 /** A shop that never gives up: it posts the same checkout again until it gets an answer. */

@@ -62,6 +62,8 @@ export class Conductor {
         return site.service.kill();
       case "kill_service_at":
         return site.service.kill({ environment: { CRASH_POINT: `${fault.crash_point}:${fault.passings}` } });
+      case "freeze_service":
+        return site.freezeService(fault);
       case "kill_simulator":
         if (fault.held_answers > 0) await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
         await sleep(fault.after_ms);

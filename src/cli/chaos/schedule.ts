@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: "kill_service" }
   /** Killed now, and again at the point after so many passings. */
   | { readonly kind: "kill_service_at"; readonly crash_point: CrashPointName; readonly passings: number }
+  /** Stopped (SIGSTOP) after a claim, for longer than its lease, while another service works; then its connects fail. */
+  | { readonly kind: "freeze_service"; readonly passings: number; readonly late_ms: number; readonly down_ms: number }
   /** The next charges are made and their answers held back; killed before these leave. */
   | { readonly kind: "kill_simulator"; readonly held_answers: number; readonly after_ms: number; readonly down_ms: number }
   | { readonly kind: "kill_postgres"; readonly down_ms: number }
@@ -50,6 +52,7 @@ function deal(random: Random, crashPoints: readonly CrashPointName[]): Fault[] {
   return [
     ...crashPoints.map((crash_point): Fault => ({ kind: "kill_service_at", crash_point, passings: random.integer(1, 8) })),
     { kind: "kill_service" }, { kind: "kill_service" },
+    { kind: "freeze_service", passings: random.integer(1, 6), late_ms: random.integer(0, 1_500), down_ms: random.integer(300, 800) },
     ...[0, 5, 10].map((held_answers): Fault => ({ kind: "kill_simulator", held_answers, after_ms: random.integer(0, 500), down_ms: down_ms() })),
     { kind: "kill_postgres", down_ms: down_ms() },
     { kind: "restart_postgres", down_ms: down_ms() },

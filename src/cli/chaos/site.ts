@@ -13,13 +13,17 @@ export const psp_key = "sk_test_simulator";
 
 /** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
 const quick: Readonly<Record<string, string>> = {
-  JOB_LEASE_SECONDS: "5", PSP_TIMEOUT_SECONDS: "1", PSP_UNKNOWN_QUIET_SECONDS: "8", SIMULATOR_ROLL_FORWARD_SECONDS: "3", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
+  JOB_LEASE_SECONDS: "4", PSP_TIMEOUT_SECONDS: "0.9", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
+  // After each 500 that did nothing the quiet time must pass.
+  MAX_RETRY_ATTEMPTS: "3",
+  // Longer than what a turn may take (half a lease, two calls) and the simulator then takes to roll a 500 forward.
+  PSP_UNKNOWN_QUIET_SECONDS: "6", SIMULATOR_ROLL_FORWARD_SECONDS: "2",
   LOG_LEVEL: "fatal", SIMULATOR_LATENCY_MS: "20",
 };
 
 /** What would lead the run to another database, another PSP or another key; files win over values, so they are shut out too. */
 const ours = [
-  "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "HOST", "PORT",
+  "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "FREEZE_POINT", "HOST", "PORT",
   "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING",
 ];
 
@@ -80,6 +84,24 @@ export class Site {
     if (this.#postgres.port !== port) throw new Error(`PostgreSQL came back on port ${this.#postgres.port}, not on ${port}: somebody took it`);
   }
 
+  /**
+   * The service stands still after a claim, and beyond its lease another one does its work; when it goes on it
+   * cannot connect to the PSP. `passings`: the claim, counted from its restart.
+   */
+  async freezeService({ passings, late_ms, down_ms }: { passings: number; late_ms: number; down_ms: number }): Promise<void> {
+    await this.service.kill({ environment: { FREEZE_POINT: `after_claim:${passings}` } });
+    const standIn = this.stack.anotherService();
+    try {
+      await standIn.start();
+      await sleep(this.config.payments.lease_seconds * 1_000 + late_ms);
+      await this.simulator.kill({ down_ms });
+      this.stack.service.thaw();
+      await sleep(down_ms);
+    } finally {
+      await standIn.kill();
+    }
+  }
+
   /** Stops everything. The databases stay when they are to be looked at. */
   async close(isKept: boolean): Promise<void> {
     try {
@@ -97,7 +119,7 @@ function settings(webhook_secret: string): Record<string, string> {
   return {
     ...Object.fromEntries(Object.entries(quick).filter(([name]) => !isSet(name))),
     ...Object.fromEntries(ours.map((name) => [`${name}_FILE`, ""])),
-    MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", PSP_ACCOUNTS: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
+    MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", FREEZE_POINT: "", PSP_ACCOUNTS: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
     // The links of status pages are signed with it: a restart must not change them.
     PACIOLI_API_KEY: api_key, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
   };
