@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ChildProcess } from "../../src/cli/child-process.ts";
+import type { ChildProcess } from "../../src/cli/child-process.ts";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { orderIn, path, until } from "../api/requests.ts";
 import { checkoutBody, freePort, startTestStack, type TestStack } from "../support/stack.ts";
 import { quickRecovery } from "./recovery.ts";
 
-const main = join(import.meta.dirname, "../../src/main.ts");
 let stack: TestStack;
 /** Another worker on the same database. */
 let rescuer: ChildProcess;
@@ -14,28 +12,14 @@ let rescuer: ChildProcess;
 beforeAll(async () => {
   // The worker that will freeze cannot reach its PSP: its connect fails once it goes on.
   const nowhere = `http://127.0.0.1:${await freePort()}`;
-  const simulatorPort = await freePort();
-  const environment = { ...quickRecovery, PSP_BREAKER_FAILURES: "1000", SIMULATOR_PORT: String(simulatorPort) };
-  stack = await startTestStack({ environment: { ...environment, PSP_STRIPE_API_BASE: nowhere } });
-  rescuer = new ChildProcess({
-    name: "rescuer", script: main, arguments: ["run"], ready_event: "service_ready",
-    environment: {
-      ...environment, DATABASE_URL: stack.db.url, PORT: String(await freePort()), LOG_LEVEL: "fatal",
-      PSP_STRIPE_API_BASE: stack.simulator_url, PSP_STRIPE_SECRET_KEY: "sk_test_simulator",
-    },
-  });
+  stack = await startTestStack({ environment: { ...quickRecovery, PSP_BREAKER_FAILURES: "1000", PSP_STRIPE_API_BASE: nowhere } });
+  rescuer = stack.anotherService();
 });
 afterAll(async () => {
-  goOn();
+  stack.service.thaw();
   await rescuer.stop();
   await stack.stopAll();
 });
-
-/** The frozen worker goes on where it stood. */
-function goOn(): void {
-  const { process_id, is_running } = stack.service;
-  if (process_id !== undefined && is_running) process.kill(process_id, "SIGCONT");
-}
 
 const attempts = (id: string): Promise<unknown[]> =>
   stack.db.asOwner("select attempt_number, status, failure_code from payment_attempts where payment_order_id = $1 order by 1", [id]);
@@ -56,11 +40,11 @@ test("a worker that freezes before its first send, and cannot connect after anot
   const id = await postAndFreeze();
   // The rescuer's charge is made, and its answer lost.
   await stack.setFaults({ next: [{ fault: "timeout_after_charge", count: 1 }] });
-  await rescuer.start();
+  await rescuer.start({ PSP_STRIPE_API_BASE: stack.simulator_url });
   await until("the rescuer has charged", async () => (await stack.effects(`payment_order_id=${id}`)).count === 1, 30);
   // Nobody learns of it yet, so the attempt is open when the frozen worker reports that it could not connect.
   await stack.setFaults({ latency_ms: 5_000 });
-  goOn();
+  stack.service.thaw();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(await attempts(id)).toEqual([{ attempt_number: 1, status: expect.stringMatching(/^(executing|unknown)$/) as string, failure_code: expect.anything() as unknown }]);
   await stack.service.stop();
