@@ -30,6 +30,9 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** Files of `src/` itself that every room may use. */
 const rootFiles = "{clock,errors,ids,log,metrics,sealing}.ts";
 
+/** The files that settings are read and judged in. */
+const configFiles = "{config,database-address,loopback,safety-rules,secret-strength,settings-reader}.ts";
+
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];
 
@@ -55,7 +58,10 @@ const specialPlaces: readonly Place[] = [
     paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],
   },
   { files: "src/*.ts", name: "a root file", paths: [`./${rootFiles}`], packages: ["pino", "prom-client"] },
-  { files: "src/{config,settings-reader}.ts", name: "config.ts", paths: [`./${rootFiles}`, "./settings-reader.ts", "./money/money.ts", "./payments/payments.ts"], packages: [] },
+  {
+    files: `src/${configFiles}`, name: "config.ts",
+    paths: [`./${rootFiles}`, `./${configFiles}`, "./money/money.ts", "./payments/payments.ts"], packages: [],
+  },
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
   { files: "simulator/src/**", name: "the simulator", paths: [], packages: ["pg"] },
   { files: "simulator/src/*/**", name: "the simulator", paths: ["../*.ts"], packages: ["pg"] },

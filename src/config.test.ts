@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "./config.ts";
 import { messageOf } from "./errors.ts";
 
 const production = {
-  SECRET_KEY: "0123456789abcdef0123456789abcdef",
+  SECRET_KEY: "9f2c81d07b3e64a5f80d1c27b6e3945a",
   DATABASE_URL: "postgres://pacioli@db/pacioli",
   PSP_STRIPE_SECRET_KEY: "sk_live_1",
 };
@@ -45,8 +46,97 @@ test("production starts with its secrets set, and lets no key in by itself", () 
   expect(loadConfig("production", production)).toMatchObject({ mode: "production", api_key: undefined, secret_key: production.SECRET_KEY });
 });
 
-test("a short SECRET_KEY is refused in production", () => {
-  expect(faultsOf("production", { ...production, SECRET_KEY: "short" })).toEqual([expect.stringMatching(/^SECRET_KEY: /)]);
+test.each(["hunter2", "0123456789abcdef0123456789abcdef", "a".repeat(64), "please-change-me-please-change-me-2026"])(
+  "a SECRET_KEY that can be guessed is refused in production, and not repeated: %s", (secret) => {
+    const faults = faultsOf("production", { ...production, SECRET_KEY: secret });
+    expect(faults).toEqual([expect.stringMatching(/^SECRET_KEY: .*openssl rand/)]);
+    expect(faults.join()).not.toContain(secret);
+  });
+
+test.each(["sk_dev", "x", "sk_9f2c81d07b3e64a5f80d1c27b6e3945a1b2c3d4e"])("no PACIOLI_API_KEY starts in production, however good it is: %s", (key) => {
+  expect(faultsOf("production", { ...production, PACIOLI_API_KEY: key })).toEqual([expect.stringMatching(/^PACIOLI_API_KEY: .*keys create/)]);
+});
+
+test("the keys of the simulator and of an unset Stripe do not start in production", () => {
+  expect(faultsOf("production", { ...production, PSP_STRIPE_SECRET_KEY: "sk_test_simulator" })).toEqual([expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: /)]);
+});
+
+test("a secret of status webhooks that can be guessed is refused in production", () => {
+  const good = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+  const fault = expect.stringMatching(/^PSP_WEBHOOK_SECRET: /);
+  expect(faultsOf("production", { ...production, PSP_WEBHOOK_SECRET: `${good},whsec_c2hvcnQhISE=` })).toEqual([fault]);
+  expect(faultsOf("production", { ...production, PSP_WEBHOOK_SECRET: good })).toEqual([]);
+});
+
+describe("addresses of PSPs", () => {
+  const adyen = { name: "adyen-1", kind: "adyen", secret_key_env: "ADYEN_KEY", merchant_account: "Shop_DE", return_url: "https://shop.example/back" };
+  const withBase = (api_base: string): Record<string, string> => ({ ADYEN_KEY: "AQE_1", PSP_ACCOUNTS: JSON.stringify([{ ...adyen, api_base }]) });
+
+  test.each(["http://127.0.0.1:12111", "http://localhost:12111", "http://[::1]:12111", "http://api.stripe.example", "ftp://127.0.0.1"])(
+    "must have https in production: %s", (base) => {
+      expect(faultsOf("production", { ...production, PSP_STRIPE_API_BASE: base })).toEqual([expect.stringMatching(/^PSP_STRIPE_API_BASE: .*https/)]);
+      expect(faultsOf("production", { ...production, ...withBase(base) })[0]).toMatch(/^PSP_ACCOUNTS\[0\]\.api_base: /);
+    });
+
+  test("may be without TLS in development on this machine, and nowhere else", () => {
+    for (const base of ["http://127.0.0.1:12111", "http://127.1.2.3:1", "http://localhost:12111", "http://[::1]:12111", "https://psp.example"]) {
+      expect(faultsOf("development", { PSP_STRIPE_API_BASE: base })).toEqual([]);
+      expect(faultsOf("development", withBase(base))).toEqual([]);
+    }
+    for (const base of ["http://10.0.0.7:12111", "http://psp.example", "http://127.0.0.1.psp.example", "http://localhost.psp.example", "http://[::2]"]) {
+      expect(faultsOf("development", { PSP_STRIPE_API_BASE: base })).toEqual([expect.stringMatching(/^PSP_STRIPE_API_BASE: .*https/)]);
+      expect(faultsOf("development", withBase(base))).toEqual([expect.stringMatching(/^PSP_ACCOUNTS\[0\]\.api_base: /)]);
+    }
+  });
+});
+
+describe("the way to the database", () => {
+  const urlOf = (environment: Record<string, string>): string | undefined => loadConfig("development", environment).database_url;
+
+  test.each([
+    "postgres://u:p@127.0.0.1:5432/pacioli", "postgres://u:p@localhost/pacioli", "postgres://u:p@[::1]:5432/pacioli", "postgres://127.9.9.9/x?sslmode=disable",
+    "postgres:///pacioli?host=/var/run/postgresql", "postgres://u@/pacioli?host=/var/run/postgresql", "postgres://u@%2Fvar%2Frun%2Fpostgresql/pacioli", "socket:/var/run?db=x",
+  ])("is left as it is on this machine: %s", (url) => {
+    expect(urlOf({ DATABASE_URL: url })).toBe(url);
+  });
+
+  test.each(["", "?sslmode=require", "?sslmode=verify-ca", "?sslmode=verify-full", "?uselibpqcompat=true&sslmode=require"])(
+    "is encrypted and the server verified through a network: %s", (query) => {
+      const base = "postgres://pacioli_app:p%40ss%2Fw%3Ard@db.example:5432/pacioli";
+      for (const url of [urlOf({ DATABASE_URL: base + query }), loadConfig("production", { ...production, DATABASE_URL: base + query }).database_url]) {
+        expect(url).toBe(`${base}?sslmode=verify-full`);
+        expect(new pg.Client({ connectionString: url })).toMatchObject({ user: "pacioli_app", host: "db.example", password: "p@ss/w:rd", ssl: {} });
+      }
+    });
+
+  test.each(["?sslmode=disable", "?sslmode=prefer", "?sslmode=allow", "?sslmode=no-verify", "?ssl=0", "?ssl=true", "?sslmode="])(
+    "is refused through a network when the URL leaves it open: %s", (query) => {
+      const url = `postgres://u:hunter2@db.example/pacioli${query}`;
+      for (const name of ["DATABASE_URL", "MIGRATION_DATABASE_URL"]) {
+        const faults = faultsOf("development", { [name]: url });
+        expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name}: .*db\\.example.*verify-full.*DATABASE_TLS=off`))]);
+        expect(faults.join()).not.toContain("hunter2");
+      }
+    });
+
+  test.each(["postgres://u@db.example/x?host=127.0.0.1", "postgres://u@127.0.0.1.evil.example/x", "postgres://u@localhost.example/x", "postgres://u@127.0.0.1/x?host=db.example"])(
+    "is judged by the host that the driver connects to: %s", (url) => {
+      const { host } = new pg.Client({ connectionString: url });
+      expect(urlOf({ DATABASE_URL: url })?.includes("sslmode=verify-full")).toBe(host !== "127.0.0.1");
+    });
+
+  test("is left open by name only: DATABASE_TLS=off", () => {
+    const url = "postgres://u:p@db.example/pacioli";
+    expect(urlOf({ DATABASE_URL: url, DATABASE_TLS: "off" })).toBe(url);
+    expect(urlOf({ DATABASE_URL: url, DATABASE_TLS: "verify" })).toBe(`${url}?sslmode=verify-full`);
+    for (const value of ["false", "no", "OFF", "disable"]) expect(faultsOf("development", { DATABASE_TLS: value })).toEqual([expect.stringMatching(/^DATABASE_TLS: /)]);
+  });
+
+  test("holds for the owner's login too, and for the settings in parts", () => {
+    const config = loadConfig("development", { DB_HOST: "db.example", MIGRATION_DATABASE_URL: "postgres://owner@db.example/pacioli" });
+    expect(config.database_url).toBe("postgres://pacioli:@db.example:5432/pacioli?sslmode=verify-full".replace(":@", "@"));
+    expect(config.migration_database_url).toBe("postgres://owner@db.example/pacioli?sslmode=verify-full");
+  });
 });
 
 test("every fault is told in one message, each with the name of its setting", () => {
@@ -104,8 +194,8 @@ test("a setting with _FILE is read from that file, and a file that is not there 
 
 test("the five database settings make a URL, with what needs it escaped; DATABASE_URL wins", () => {
   const parts = { DB_HOST: "db", DB_PORT: "5433", DB_NAME: "books", DB_USER: "pa@cioli", DB_PASSWORD: "p/w:d" };
-  expect(loadConfig("development", parts).database_url).toBe("postgres://pa%40cioli:p%2Fw%3Ad@db:5433/books");
-  expect(loadConfig("development", { ...parts, DATABASE_URL: "postgres://other/db" }).database_url).toBe("postgres://other/db");
+  expect(loadConfig("development", parts).database_url).toBe("postgres://pa%40cioli:p%2Fw%3Ad@db:5433/books?sslmode=verify-full");
+  expect(loadConfig("development", { ...parts, DATABASE_URL: "postgres://localhost/db" }).database_url).toBe("postgres://localhost/db");
 });
 
 test("risk limits are read in the currency's own precision", () => {
@@ -153,12 +243,12 @@ describe("several PSPs", () => {
     const file = join(folder, "secrets");
     const hmacKeys = ["0a".repeat(32), "b1".repeat(32)];
     writeFileSync(file, `${hmacKeys.join()}\n`);
-    const full = { ...adyen, webhook_secrets_env: "ADYEN_HMAC_FILE", api_base: "http://127.0.0.1:1/adyen", timeout_seconds: 2.5, calls_at_once_max: 8, live_endpoint_prefix: "abc-Shop" };
+    const full = { ...adyen, webhook_secrets_env: "ADYEN_HMAC_FILE", api_base: "https://psp.example/adyen", timeout_seconds: 2.5, calls_at_once_max: 8, live_endpoint_prefix: "abc-Shop" };
     const { accounts, timeout_seconds } = loadConfig("production", { ...production, ...withAccounts(eu, full), ADYEN_HMAC_FILE: file, PSP_TIMEOUT_SECONDS: "4" }).psp;
     expect(accounts).toEqual([
       { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 80 },
       {
-        name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: hmacKeys, api_base: new URL("http://127.0.0.1:1/adyen"),
+        name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: hmacKeys, api_base: new URL("https://psp.example/adyen"),
         timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop", has_multiple_partial_captures: false,
       },
     ]);

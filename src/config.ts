@@ -1,8 +1,10 @@
 /** The only place that reads the environment. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
+import { readDatabaseAddresses } from "./database-address.ts";
 import { isCurrencyCode } from "./money/money.ts";
 import { armCrashPoint, crashPointNames, type PaymentSettings } from "./payments/payments.ts";
+import { checkSafety, key_not_configured } from "./safety-rules.ts";
 import { SettingsReader, isWebUrl, textsOf, type Environment, type Fields } from "./settings-reader.ts";
 
 /** In development everything has a default; in production secrets have none. */
@@ -28,7 +30,7 @@ export type Config = {
   readonly database_connections_max: number;
   /** Reads have a pool of their own, and a queue with a bound in front of it. */
   readonly reads: { readonly connections_max: number; readonly waiting_max: number };
-  /** A key that is let in from the start; in production keys are made with `pacioli keys create`. */
+  /** A key with every right, in development only; in production keys are made with `pacioli keys create`. */
   readonly api_key: string | undefined;
   readonly rate_limit_per_second: number;
   /** Calls of one API key that are worked on at a time. */
@@ -97,8 +99,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     status_link_seconds: read.number("STATUS_LINK_SECONDS", 2_592_000, { min: 60, max: 31_536_000 }),
     log_level: read.text("LOG_LEVEL", read.text("DEBUG") === "true" ? "debug" : isDevelopment ? "warn" : "info"),
     secret_key: read.text("SECRET_KEY") ?? (isDevelopment ? randomBytes(32).toString("hex") : ""),
-    database_url: read.text("DATABASE_URL") ?? databaseUrlOfParts(read),
-    migration_database_url: read.text("MIGRATION_DATABASE_URL"),
+    ...readDatabaseAddresses(read),
     data_dir: resolve(read.text("PACIOLI_DATA_DIR", ".pacioli")),
     database_connections_max: read.number("DATABASE_CONNECTIONS_MAX", 12, { min: 4, max: 500 }),
     reads: {
@@ -154,7 +155,6 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
   };
 }
 
-const key_not_configured = "sk_test_not_configured";
 const timeoutBounds = { min: 0.05, max: 120, is_integer: false };
 const adyenFields = ["merchant_account", "return_url", "live_endpoint_prefix", "has_multiple_partial_captures"];
 const accountFields = ["name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", ...adyenFields];
@@ -231,15 +231,6 @@ function routingRules(read: SettingsReader, psps: ReadonlySet<string>): readonly
   });
 }
 
-/** The first version's five database settings, where no DATABASE_URL is given. */
-function databaseUrlOfParts(read: SettingsReader): string | undefined {
-  const host = read.text("DB_HOST");
-  if (host === undefined) return undefined;
-  const user = encodeURIComponent(read.text("DB_USER", "pacioli"));
-  const password = encodeURIComponent(read.text("DB_PASSWORD", ""));
-  return `postgres://${user}:${password}@${host}:${read.number("DB_PORT", 5_432, { min: 1, max: 65_535 })}/${read.text("DB_NAME", "pacioli")}`;
-}
-
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 function check(read: SettingsReader, config: Config): void {
@@ -250,14 +241,7 @@ function check(read: SettingsReader, config: Config): void {
       read.faults.push("PSP_WEBHOOK_SECRET: give base64, best after whsec_");
     }
   }
-  const isProduction = config.mode === "production";
-  if (isProduction && config.secret_key.length < 32) read.faults.push("SECRET_KEY: set at least 32 random characters");
-  if (isProduction && config.database_url === undefined) read.faults.push("DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL");
-  if (isProduction && config.payments.unknown_quiet_seconds < 86_400) {
-    read.faults.push("PSP_UNKNOWN_QUIET_SECONDS: set at least 86400, or a charge that the PSP carries out late is made a second time");
-  }
-  if (isProduction && config.api_key === "sk_dev") read.faults.push("PACIOLI_API_KEY: sk_dev is for development only");
-  if (isProduction && config.psp.accounts[0].secret_key === key_not_configured) read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
+  checkSafety(read, config);
   for (const { name, timeout_seconds } of config.psp.accounts) {
     // An attempt may be held for half a lease before its turn, which may be an inquiry and then a charge.
     const { lease_seconds } = config.payments;

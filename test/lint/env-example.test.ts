@@ -8,7 +8,8 @@ const root = join(import.meta.dirname, "../..");
 const example = parseEnv(await readFile(join(root, ".env.example"), "utf8"));
 
 test(".env.example has every setting that the configuration reads, and no other", async () => {
-  const source = await readFile(join(root, "src/config.ts"), "utf8");
+  const files = ["src/config.ts", "src/database-address.ts"];
+  const source = (await Promise.all(files.map((file) => readFile(join(root, file), "utf8")))).join("\n");
   const read = [...source.matchAll(/\bread\.\w+\(\s*"([A-Z_]+)"/g)].map(([, name]) => String(name));
   expect(read.length).toBeGreaterThan(30);
   expect(Object.keys(example).toSorted()).toEqual([...new Set(read)].toSorted());

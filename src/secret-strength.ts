@@ -1,0 +1,31 @@
+/** Which secrets we take where we, or the operator, choose them. */
+
+const length_min = 32;
+/** 32 random hexadecimal digits have fewer different ones once in 27 million times. */
+const distinct_min = 8;
+/** Words that stand in examples and in what people type while they only want it to start. */
+const placeholders = /change.?me|password|example|placeholder|replace.?(this|me)|your.?(secret|key)|secret.?key|development/i;
+
+/** What makes a secret easy to guess, to be read behind its name; undefined: nothing that can be seen. It never repeats the secret. */
+export function weaknessOf(secret: string): string | undefined {
+  if (secret.length < length_min) return `is shorter than ${length_min} characters`;
+  if (new Set(secret).size < distinct_min) return `has fewer than ${distinct_min} different characters`;
+  if (repeatsItself(secret)) return "repeats itself";
+  if (isRow(secret)) return "is a row of neighbouring characters";
+  if (placeholders.test(secret)) return "reads like an example";
+  return undefined;
+}
+
+/** Whether it is one piece, over and over. */
+function repeatsItself(text: string): boolean {
+  for (let period = 1; period <= text.length / 2; period++) {
+    if (text.startsWith(text.slice(period))) return true;
+  }
+  return false;
+}
+
+/** Whether most characters are the same as the one before, or the next or the last one: aaaa, abcd, 9876. */
+function isRow(text: string): boolean {
+  const neighbours = Array.from({ length: text.length - 1 }, (_, index) => Math.abs(text.charCodeAt(index + 1) - text.charCodeAt(index)));
+  return neighbours.filter((distance) => distance <= 1).length > neighbours.length * 2 / 3;
+}
