@@ -32,6 +32,7 @@ export async function printOpenApi(): Promise<string> {
       secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], trusted_proxies: [], return_url_origins: "any",
       status_link_seconds: config.status_link_seconds, rate_limit_per_second: config.rate_limit_per_second,
       calls_at_once_max: config.calls_at_once_max,
+      request_timeout_seconds: config.request_timeout_seconds,
       idempotency_hours: config.payments.idempotency_hours,
     },
     isDraining: () => false,

@@ -35,6 +35,8 @@ export type Config = {
   readonly rate_limit_per_second: number;
   /** Calls of one API key that are worked on at a time. */
   readonly calls_at_once_max: number;
+  /** By when a whole request must have arrived. */
+  readonly request_timeout_seconds: number;
   readonly payments: PaymentSettings;
   readonly psp: {
     /** The first takes the orders for which there is no rule. */
@@ -109,6 +111,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     api_key: read.text("PACIOLI_API_KEY") ?? (isDevelopment ? "sk_dev" : undefined),
     rate_limit_per_second: read.number("RATE_LIMIT_PER_SECOND", 2_000, { min: 1, max: 1_000_000 }),
     calls_at_once_max: read.number("CALLS_AT_ONCE_MAX", 500, { min: 1, max: 1_000_000 }),
+    request_timeout_seconds: read.number("REQUEST_TIMEOUT_SECONDS", 30, { min: 1, max: 600 }),
     payments,
     psp: {
       accounts,

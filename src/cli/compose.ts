@@ -49,6 +49,7 @@ export async function composeService(config: Config, databaseUrl: string, option
       status_link_seconds: config.status_link_seconds,
       rate_limit_per_second: config.rate_limit_per_second,
       calls_at_once_max: config.calls_at_once_max,
+      request_timeout_seconds: config.request_timeout_seconds,
       idempotency_hours: config.payments.idempotency_hours,
       development_key: config.api_key,
     },

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import fastifySwagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyError } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyRequest } from "fastify";
 import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { httpRequestSeconds } from "../metrics.ts";
@@ -14,6 +14,7 @@ import { inspect } from "./inspection/inspect.ts";
 import { readJson } from "./json-body.ts";
 import { openApiInfo } from "./openapi.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
+import { ProtocolFaults, continueIfExpected, serverOptions } from "./protocol-faults.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createReadTurns } from "./read-turns.ts";
 import { createRefusalLog } from "./refused-access.ts";
@@ -36,6 +37,7 @@ import { registerWebhookRoutes } from "./routes/webhooks.ts";
 /** The HTTP door. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
 export async function buildApp(context: HttpContext, options: { has_api: boolean } = { has_api: true }): Promise<App> {
   const loggerInstance: FastifyBaseLogger = context.log;
+  const faults = new ProtocolFaults();
   const app = Fastify({
     loggerInstance,
     // A logger of its own for each request took 9 µs; what is logged of a request names its id.
@@ -43,7 +45,11 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: context.settings.trusted_proxies.length > 0 && [...context.settings.trusted_proxies],
     bodyLimit: 1_048_576,
-    requestTimeout: 30_000,
+    requestTimeout: context.settings.request_timeout_seconds * 1_000,
+    http: serverOptions(context.settings.request_timeout_seconds),
+    clientErrorHandler: faults.answer,
+    // Its 503 is not problem details: `refuseWhileDraining` answers instead.
+    return503OnClosing: false,
     // Longer than any id, so that a schema names the fault and not the router.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
     // What fails before a route is found: half a percent sign in the path, say.
@@ -54,11 +60,14 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats: { "client-id": isClientId } } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  faults.listen(app.server);
   answerWithProblems(app);
   takeOnlyJson(app);
+  continueIfExpected(app);
   await app.register(fastifySwagger, { openapi: openApiInfo });
   observe(app);
-  app.addHook("onRequest", async (request) => assertAllowedHost(request.headers.host, context.settings.allowed_hosts));
+  app.addHook("onRequest", async (request) => assertAllowedHost(request, context.settings.allowed_hosts));
+  refuseWhileDraining(app, context.isDraining);
   // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and searched.
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw nothingServed();
@@ -146,10 +155,24 @@ function readQueryNumbers(query: unknown): void {
   if (typeof query.limit === "string" && /^\d{1,9}$/.test(query.limit)) query.limit = Number(query.limit);
 }
 
-/** The header itself: a proxy may pass on an X-Forwarded-Host that its client made up. */
-function assertAllowedHost(host: string | undefined, allowed: readonly string[]): void {
+function assertAllowedHost({ headers: { host }, raw }: FastifyRequest, allowed: readonly string[]): void {
+  if (host === undefined && raw.httpVersion === "1.1") {
+    throw new AppError("invalid_request", "The header Host is missing.", { param: "Host" });
+  }
+  // The header itself: a proxy may pass on an X-Forwarded-Host that its client made up.
   const [, hostname = ""] = /^(\[[^\]]*\]|[^:]*)/.exec(host ?? "") ?? [];
-  if (allowed.length > 0 && !allowed.includes(hostname)) throw new AppError("invalid_request", "This host name is not served here.", { param: "Host" });
+  if (allowed.length > 0 && !allowed.includes(hostname)) {
+    throw new AppError("invalid_request", "This host name is not served here.", { param: "Host" });
+  }
+}
+
+/** On connections that are still open when the process is about to stop; new ones are not accepted. */
+function refuseWhileDraining(app: App, isDraining: () => boolean): void {
+  app.addHook("onRequest", async (request, reply) => {
+    if (!isDraining() || request.routeOptions.config.answers_while_draining === true) return;
+    reply.header("connection", "close");
+    throw new AppError("unavailable", "The process is about to stop; another one answers.", { retry_after_seconds: 1 });
+  });
 }
 
 function answerWithProblems(app: App): void {

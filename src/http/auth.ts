@@ -19,6 +19,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The right a route needs; a read for GET and a write for the rest, where it does not say. */
     scope?: Scope;
+    /** Answered also when the process is about to stop. */
+    answers_while_draining?: true;
   }
 }
 

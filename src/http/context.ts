@@ -35,6 +35,7 @@ export type HttpContext = {
     readonly status_link_seconds: number;
     readonly rate_limit_per_second: number;
     readonly calls_at_once_max: number;
+    readonly request_timeout_seconds: number;
     readonly idempotency_hours: number;
     /** A key with every right, in development only. */
     readonly development_key: string | undefined;

@@ -5,19 +5,33 @@ import { client_id_rule } from "./client-id.ts";
 
 /** RFC 9457 problem details; the only shape in which this API fails. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
-  const { status, title } = errorRegistry[error.code];
   if (error.retry_after_seconds !== undefined) reply.header("retry-after", String(error.retry_after_seconds));
-  return reply.code(status).type("application/problem+json").send({
+  return reply.code(error.status).type("application/problem+json").send(problemOf(error, request.id));
+}
+
+/** A request of 600 kB was answered with 1.2 MB: what a client sent is repeated in part only. */
+const text_shown_max = 200;
+const detail_shown_max = 500;
+const errors_shown_max = 20;
+
+export function problemOf(error: AppError, requestId: string) {
+  const { title } = errorRegistry[error.code];
+  const left = error.errors.length - errors_shown_max;
+  return {
     type: `https://pacioli.dev/errors/${error.code}`,
     title,
-    status,
-    detail: error.message,
-    instance: `urn:request:${request.id}`,
+    status: error.status,
+    detail: shortened(error.message, detail_shown_max) + (left > 0 ? ` ${left} more faults are not listed.` : ""),
+    instance: `urn:request:${requestId}`,
     code: error.code,
-    param: error.param ?? null,
-    errors: error.errors,
-  });
+    param: error.param === undefined ? null : shortened(error.param, text_shown_max),
+    errors: error.errors.slice(0, errors_shown_max).map(({ param, code, message }) => (
+      { param: shortened(param, text_shown_max), code, message: shortened(message, text_shown_max) })),
+  };
 }
+
+/** Never cut through the middle of a character. */
+const shortened = (text: string, length: number): string => (text.length <= length ? text : text.slice(0, length).toWellFormed());
 
 /** What the framework threw, as an outcome of ours; undefined: a bug. */
 export function outcomeOf(error: FastifyError): AppError | undefined {
@@ -43,9 +57,6 @@ const frameworkCodes = new Map<string, ErrorCode>([
 function detailOf(code: ErrorCode, message: string): string {
   return code === "payload_too_large" ? "The body is larger than 1 MiB." : message;
 }
-
-/** A body of forty thousand unknown fields is not answered with a list of them. */
-const errors_shown_max = 20;
 
 type SchemaFault = NonNullable<FastifyError["validation"]>[number];
 

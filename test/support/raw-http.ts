@@ -14,7 +14,9 @@ export type RawAnswer = {
  * Writes these bytes to a port and gives the first answer to them, also when more of the request was announced
  * than is sent: what no HTTP client would do.
  */
-export function exchangeRaw(url: string, bytes: string | Buffer, options: { wait_ms?: number } = {}): Promise<RawAnswer> {
+export function exchangeRaw(
+  url: string, bytes: string, options: { wait_ms?: number; later?: { when: () => Promise<unknown>; bytes: string } } = {},
+): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const started = performance.now();
   return new Promise((resolve) => {
@@ -27,6 +29,7 @@ export function exchangeRaw(url: string, bytes: string | Buffer, options: { wait
       resolve({ ...parsed(text), text, milliseconds: performance.now() - started, is_closed: isClosed });
     };
     const timer = setTimeout(finish, options.wait_ms ?? 5_000);
+    void options.later?.when().then(() => socket.write(options.later?.bytes ?? ""));
     socket.on("data", (chunk) => {
       text += chunk.toString("utf8");
       // What says that it ends with the connection is read to that end.

@@ -9,10 +9,12 @@ const ok = Type.Object({ status: Type.Literal("ok") });
 /** What machines ask: is the process alive, may it get traffic, how is it doing. No key needed. */
 export function registerOperationsRoutes(app: App, { checkDatabase, isDraining }: HttpContext): void {
   app.get("/livez", {
+    config: { answers_while_draining: true },
     schema: { operationId: "livez", summary: "The process answers", security: [], response: { 200: ok } },
   }, async () => ({ status: "ok" as const }));
 
   app.get("/readyz", {
+    config: { answers_while_draining: true },
     schema: { operationId: "readyz", summary: "The database answers and the process is not about to stop", security: [], response: { 200: ok, ...problemResponses } },
   }, async () => {
     if (isDraining()) throw new AppError("unavailable", "The process is about to stop.", { retry_after_seconds: 1 });
