@@ -303,6 +303,21 @@ create index payment_attempts_resolution_index on payment_attempts (resolution_d
 create index payment_attempts_next_action_index on payment_attempts (next_action_expires_at) where next_action_expires_at is not null;
 create index payment_attempts_authorized_index on payment_attempts (authorization_expires_at) where status = 'authorized';
 
+-- The orders that an attempt charges. A page charges those of its checkout that were open when it began: only they moved with it.
+create view payment_attempt_orders as
+select a.attempt_id, o.payment_order_id
+  from payment_attempts a
+  join payment_orders o on o.payment_order_id = a.payment_order_id
+union all
+select a.attempt_id, o.payment_order_id
+  from payment_attempts a
+  join payment_orders o on o.checkout_id = a.checkout_id
+ where a.payment_order_id is null
+   and (o.attempt_id = a.attempt_id
+        or exists (select from payment_order_transitions t where t.payment_order_id = o.payment_order_id and t.attempt_id = a.attempt_id));
+
+grant select on payment_attempt_orders to pacioli_service;
+
 -- What is done to a charge after it was made: captures of an authorisation, and the void that gives up
 -- what is left of it, or a payment that waits for its buyer. Stored before the PSP is asked.
 create type payment_modification_kind as enum ('capture', 'void');

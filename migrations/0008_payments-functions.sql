@@ -65,15 +65,26 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  -- A statement of its own: what the next one reads is then as it is under the locks.
-  perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
+  -- A statement of its own: what the next one reads is then as it is under the locks. With an order that is paid
+  -- on a page the whole checkout is locked, in the same pass: locked later, two workers would wait for each other.
+  perform from payment_orders o
+    where o.payment_order_id = any (p_order_ids || array(
+      select c.payment_order_id
+        from payment_orders w
+        join payment_events e on e.checkout_id = w.checkout_id
+        join payment_orders c on c.checkout_id = w.checkout_id
+       where w.payment_order_id = any (p_order_ids) and e.hosted_page is not null))
+    order by o.payment_order_id for no key update;
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
          o.capture_method, coalesce(o.card_token, e.credit_card_info ->> 'token'),
          e.credit_card_info ->> 'return_url', e.hosted_page, e.credit_card_info ->> 'country',
          (select array_agg(distinct a.psp) from payment_attempts a
            where a.payment_order_id = o.payment_order_id and (a.status = 'not_sent' or a.failure_code = 'psp_error')),
-         (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id),
+         case when e.hosted_page is null
+           then (select count(*)::integer from payment_attempts a where a.payment_order_id = o.payment_order_id)
+           else (select count(*)::integer from payment_attempts a where a.checkout_id = o.checkout_id and a.payment_order_id is null)
+         end,
          coalesce(
            (select a.attempt_id from payment_attempts a
              where a.payment_order_id = o.payment_order_id and a.status in ('executing', 'pending', 'unknown')),
@@ -108,11 +119,11 @@ begin
         from json_to_recordset(p_attempts) as a (attempt_id text, payment_order_id text)
        where a.payment_order_id is not null
       union all
-      -- An attempt without an order is a page: it takes every order of its checkout along.
+      -- An attempt without an order is a page: it takes every order of its checkout along that has not ended.
       select a.attempt_id, c.payment_order_id
         from json_to_recordset(p_attempts) as a (attempt_id text, payment_order_id text, checkout_id text)
         join payment_orders c on c.checkout_id = a.checkout_id
-       where a.payment_order_id is null
+       where a.payment_order_id is null and c.status not in ('AUTHORIZED', 'SUCCESS', 'CANCELED')
     ) n
    where o.payment_order_id = n.payment_order_id;
 end

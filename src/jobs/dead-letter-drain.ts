@@ -1,39 +1,50 @@
 import type { Database, Transaction } from "../db/db.ts";
 import type { Logger } from "../log.ts";
-import { buryAll, type DeadLetterDraft } from "./dead-letters.ts";
-import type { JobPayloads } from "./queues.ts";
+import { buryAll, letterOf } from "./dead-letters.ts";
+import { queueNames, type QueueName } from "./queues.ts";
 import { WorkLoop } from "./work-loop.ts";
 
-type DeadJob = { readonly id: string; readonly retry_count: number; readonly data: JobPayloads["dead_letter"] };
+/** A job that pg-boss gave up, with the queue in which it lay and what it said last. */
+export type DeadJob = {
+  readonly id: string;
+  readonly retry_count: number;
+  readonly data: unknown;
+  readonly source: { readonly queue: string | null; readonly retry_count: number; readonly output: unknown };
+};
 
 /** What of the queues this needs. */
 type DeadLetterQueue = {
-  claim(tx: Transaction, queue: "dead_letter", count: number): Promise<readonly DeadJob[]>;
+  claimDead(tx: Transaction, count: number): Promise<readonly DeadJob[]>;
   complete(tx: Transaction, queue: "dead_letter", jobs: readonly DeadJob[]): Promise<void>;
 };
 
-/** Moves jobs that pg-boss gave up (they killed their worker or threw, again and again) into our table of dead letters. */
-export function createDeadLetterDrain(options: { database: Database; jobs: DeadLetterQueue; log: Logger; idle_poll_ms: number }): WorkLoop {
-  const { database, jobs, log, idle_poll_ms } = options;
-  return new WorkLoop({
-    name: "dead_letter", log, idle_poll_ms,
-    run: () => database.transaction(async (tx) => {
-      const given = await jobs.claim(tx, "dead_letter", 50);
-      await buryAll(tx, given.map((job) => draftOf(job.id, job.data)));
-      await jobs.complete(tx, "dead_letter", given);
-      return given.length;
-    }),
+type DrainOptions = { readonly database: Database; readonly jobs: DeadLetterQueue; readonly log: Logger; readonly idle_poll_ms: number };
+
+const batch_jobs_max = 50;
+
+/** Moves jobs that pg-boss gave up (they killed their worker or failed, again and again) into our table of dead letters. */
+export function createDeadLetterDrain({ database, jobs, log, idle_poll_ms }: DrainOptions): WorkLoop {
+  const drain = (count: number): Promise<number> => database.transaction(async (tx) => {
+    const given = await jobs.claimDead(tx, count);
+    await buryAll(tx, given.map((job) => letterOf(queueOf(job), job, reasonOf(job), job.source.retry_count + 1)));
+    await jobs.complete(tx, "dead_letter", given);
+    return given.length;
   });
+  return new WorkLoop({ name: "dead_letter", log, idle_poll_ms, run: () => drain(batch_jobs_max) });
 }
 
-/** A dead job carries the payload of the queue it came from, and each queue has its own. */
-function draftOf(jobId: string, payload: Record<string, unknown>): DeadLetterDraft {
-  const orderId = payload["payment_order_id"];
-  const modificationId = payload["modification_id"];
-  if (typeof modificationId === "string") {
-    return { queue: "payment_modify", subject_id: modificationId, payload, reason: "Every try of this job failed or killed its worker.", attempt_count: 0 };
-  }
-  return typeof orderId === "string"
-    ? { queue: "payment_execute", subject_id: orderId, payload, reason: "Every try of this job failed or killed its worker.", attempt_count: 0 }
-    : { queue: "webhook_apply", subject_id: jobId, payload, reason: "These webhooks could not be applied: what they speak of is not known here.", attempt_count: 0 };
+/** A job that was put there by hand came from no other queue. */
+const queueOf = ({ source }: DeadJob): QueueName => queueNames.find((name) => name === source.queue) ?? "dead_letter";
+
+function reasonOf({ source: { output } }: DeadJob): string {
+  const said = saidIn(output);
+  return said === undefined ? "Every try of this job failed or killed its worker." : `Every try of this job failed or killed its worker; the last one: ${said}`;
+}
+
+/** `reason` is ours; `value.message` is pg-boss's, for a job that outlived its lease. */
+function saidIn(output: unknown): string | undefined {
+  if (typeof output !== "object" || output === null) return undefined;
+  if ("reason" in output && typeof output.reason === "string") return output.reason;
+  const value = "value" in output ? output.value : undefined;
+  return typeof value === "object" && value !== null && "message" in value ? String(value.message) : undefined;
 }

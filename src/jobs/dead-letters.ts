@@ -4,7 +4,7 @@ import { newId } from "../ids.ts";
 import { deadLetters } from "../metrics.ts";
 import type { Queryable, Transaction } from "../db/db.ts";
 import { decideDeadLetter, insertDeadLetters, selectDeadLetter, type DeadLetterRow } from "./queries.ts";
-import type { QueueName } from "./queues.ts";
+import { subjectOf, type QueueName } from "./queues.ts";
 
 export type DeadLetterDraft = {
   readonly queue: QueueName;
@@ -18,9 +18,17 @@ export type DeadLetterDraft = {
 export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[]): Promise<void> {
   if (drafts.length === 0) return;
   for (const draft of drafts) deadLetters.inc({ queue: draft.queue });
-  await insertDeadLetters(tx, drafts.map((draft) => ({
-    ...draft, reason: draft.reason.slice(0, 1_000), dead_letter_id: newId("dead"),
-  })));
+  await insertDeadLetters(tx, drafts.map((draft) => ({ ...draft, reason: storable(draft.reason), dead_letter_id: newId("dead") })));
+}
+
+/** A reason may quote an error or a PSP: PostgreSQL stores no NUL and no half surrogate, and refusing it here would lose the letter. */
+const storable = (reason: string): string => reason.slice(0, 1_000).toWellFormed().replaceAll("\0", "\uFFFD") || "no reason was given";
+
+/** The dead letter of a job that is given up. */
+export function letterOf(queue: QueueName, job: { readonly id: string; readonly data: unknown }, reason: string, attempt_count: number): DeadLetterDraft {
+  const { data } = job;
+  const payload = typeof data === "object" && data !== null && !Array.isArray(data) ? { ...data } : { data };
+  return { queue, subject_id: subjectOf(queue, job), payload, reason, attempt_count };
 }
 
 /** Marks a waiting dead letter as decided and audits it. Errors: `not_found`, `state_conflict` when it was decided before. */

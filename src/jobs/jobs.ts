@@ -3,14 +3,17 @@ import pg from "pg";
 import { PgBoss, type Db as BossDatabase } from "pg-boss";
 import type { Transaction } from "../db/db.ts";
 import type { Logger } from "../log.ts";
+import type { DeadJob } from "./dead-letter-drain.ts";
+import { buryAll, letterOf } from "./dead-letters.ts";
 import { schema } from "./install.ts";
-import { queueNames, type JobPayloads, type QueueName } from "./queues.ts";
+import { isPayloadOf, queueNames, type JobPayloads, type QueueName } from "./queues.ts";
 
+export { claimAndDecide } from "./claim-and-decide.ts";
 export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
 export { decideWaiting, selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
-export { isLastTry, type JobPayloads, type QueueName } from "./queues.ts";
+export { isLastTry, isPayloadOf, type JobPayloads, type QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
 export { createDeadLetterDrain } from "./dead-letter-drain.ts";
 export { WorkLoop } from "./work-loop.ts";
@@ -21,6 +24,12 @@ export type Job<Name extends QueueName> = {
   readonly retry_count: number;
   readonly data: JobPayloads[Name];
 };
+
+/** A claimed job, whatever it carries. */
+type Claimed = { readonly id: string; readonly retry_count: number; readonly data: unknown };
+
+/** With the queues' delays about ten seconds. */
+const failures_before_letter = 4;
 
 type Enqueued<Name extends QueueName> = { readonly data: JobPayloads[Name]; readonly start_after_seconds?: number };
 
@@ -84,22 +93,49 @@ export class Jobs {
     );
   }
 
-  /** Claims up to `count` due jobs for the length of the lease. */
+  /** Claims up to `count` due jobs for the length of the lease. Those whose data cannot be read become dead letters at once. */
   async claim<Name extends QueueName>(tx: Transaction, queue: Name, count: number): Promise<readonly Job<Name>[]> {
-    const jobs = await this.#boss.fetch<JobPayloads[Name]>(queue, { batchSize: count, db: inTransaction(tx) });
-    return jobs.map((job) => ({ id: job.id, retry_count: job.retryCount, data: job.data }));
+    const found = await this.#boss.fetch(queue, { batchSize: count, db: inTransaction(tx) });
+    const jobs: Job<Name>[] = [];
+    const unreadable: Claimed[] = [];
+    for (const { id, retryCount: retry_count, data } of found) {
+      if (isPayloadOf(queue, data)) jobs.push({ id, retry_count, data });
+      else unreadable.push({ id, retry_count, data });
+    }
+    await this.abandon(tx, queue, unreadable, `The data of this job are not those of a job of ${queue}.`);
+    return jobs;
+  }
+
+  /** Claims jobs that pg-boss gave up, each with the queue it came from. */
+  async claimDead(tx: Transaction, count: number): Promise<readonly DeadJob[]> {
+    const found = await this.#boss.fetch<unknown>("dead_letter", { batchSize: count, includeMetadata: true, db: inTransaction(tx) });
+    return found.map(({ id, retryCount, data, sourceName, sourceRetryCount, sourceOutput }) =>
+      ({ id, retry_count: retryCount, data, source: { queue: sourceName, retry_count: sourceRetryCount ?? 0, output: sourceOutput } }));
   }
 
   /** Ends claimed jobs in the transaction that did their work. A claim that was lost meanwhile is left alone. */
-  async complete<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Job<Name>[]): Promise<void> {
+  async complete(tx: Transaction, queue: QueueName, jobs: readonly Claimed[]): Promise<void> {
     if (jobs.length === 0) return;
     await this.#boss.complete(queue, jobs.map(claimOf), null, { db: inTransaction(tx) });
   }
 
   /** Gives claimed jobs back for another try after the queue's delay; past its limit they go to `dead_letter`. */
-  async fail<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Job<Name>[], reason: string): Promise<void> {
+  async fail(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
     if (jobs.length === 0) return;
     await this.#boss.fail(queue, jobs.map(claimOf), { reason }, { db: inTransaction(tx) });
+  }
+
+  /** As `fail`, after an error. It goes on being tried; after a few times in a row a dead letter tells a person why. */
+  async giveBack(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
+    await this.fail(tx, queue, jobs, reason);
+    const repeated = jobs.filter((job) => job.retry_count + 1 === failures_before_letter);
+    await buryAll(tx, repeated.map((job) => letterOf(queue, job, reason, failures_before_letter)));
+  }
+
+  /** Ends claimed jobs that another try would not help, with a dead letter each. */
+  async abandon(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
+    await buryAll(tx, jobs.map((job) => letterOf(queue, job, reason, job.retry_count + 1)));
+    await this.complete(tx, queue, jobs);
   }
 
   /** Tells this process's workers of the queue that there is work. */
@@ -114,7 +150,7 @@ export class Jobs {
   }
 }
 
-const claimOf = (job: Job<QueueName>): { id: string; retryCount: number } => ({ id: job.id, retryCount: job.retry_count });
+const claimOf = (job: Pick<Claimed, "id" | "retry_count">): { id: string; retryCount: number } => ({ id: job.id, retryCount: job.retry_count });
 
 /** pg-boss on the caller's connection, with the driver's default types, which it expects. */
 function inTransaction(tx: Transaction): BossDatabase {

@@ -21,5 +21,28 @@ export type JobPayloads = {
   payment_execute: { readonly payment_order_id: string };
   payment_modify: { readonly modification_id: string };
   webhook_apply: { readonly message_ids: readonly string[] };
-  dead_letter: Record<string, unknown>;
+  /** What the queue it came from carries. */
+  dead_letter: object;
 };
+
+const isRecord = (data: unknown): data is Record<string, unknown> => typeof data === "object" && data !== null && !Array.isArray(data);
+const isId = (value: unknown): value is string => typeof value === "string" && value !== "" && value.length <= 255;
+
+const payloadChecks: { readonly [Name in QueueName]: (data: unknown) => data is JobPayloads[Name] } = {
+  payment_execute: (data): data is JobPayloads["payment_execute"] => isRecord(data) && isId(data["payment_order_id"]),
+  payment_modify: (data): data is JobPayloads["payment_modify"] => isRecord(data) && isId(data["modification_id"]),
+  webhook_apply: (data): data is JobPayloads["webhook_apply"] =>
+    isRecord(data) && Array.isArray(data["message_ids"]) && data["message_ids"].every(isId),
+  dead_letter: isRecord,
+};
+
+/** Whether data that was found in a queue is what its jobs carry. */
+export function isPayloadOf<Name extends QueueName>(queue: Name, data: unknown): data is JobPayloads[Name] {
+  return payloadChecks[queue](data);
+}
+
+/** What a job is about: the order, the modification, or the job itself where its data name neither. */
+export function subjectOf(queue: QueueName, { id, data }: { readonly id: string; readonly data: unknown }): string {
+  if (queue === "payment_execute" && isPayloadOf(queue, data)) return data.payment_order_id;
+  return queue === "payment_modify" && isPayloadOf(queue, data) ? data.modification_id : id;
+}

@@ -2,7 +2,7 @@ import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { reject, type ApprovalRow, type Requester } from "../approvals/approvals.ts";
-import { decide, decideWaiting, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
+import { decide, decideWaiting, isPayloadOf, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
 import { approveResolution, resolveAttempt, type Resolved, type ResolutionOptions } from "./attempt-resolution.ts";
 import { reopenMessages } from "../webhooks/webhooks.ts";
 import type { AttemptResolution, ModificationRow, OrderRow, Resolution } from "./model.ts";
@@ -84,20 +84,20 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
     /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
     async cancel(tx, paymentOrderId, by) {
       const order = await lockKnownOrder(tx, paymentOrderId);
+      const isAtOnce = await isIdle(tx, order);
+      if (!isAtOnce && !mayBeVoided(order)) throw cannotCancel(order);
+      if (await sharesPage(tx, order)) {
+        throw new AppError("state_conflict", "The order is paid on one page with others: cancel the whole checkout.");
+      }
       const audit = (after: { status: string; is_under_way: boolean }): Promise<void> => recordAudit(tx, {
         ...by, action: "payment_order.cancel", ...orderSubject(paymentOrderId), before: { status: order.status }, after, reason: null,
       });
-      if (await isIdle(tx, order)) {
+      if (isAtOnce) {
         const moved = await moveOrder(tx, { payment_order_id: paymentOrderId, status: "CANCELED", cause: "canceled", actor: by.actor });
         await audit({ status: moved.status, is_under_way: false });
         return { order: moved, is_under_way: false };
       }
-      const attempts = mayBeVoided(order) ? await requestVoids(tx, { jobs }, [order], by.actor) : [];
-      const [attempt] = attempts;
-      if (attempt === undefined) throw new AppError("state_conflict", `An order that is ${order.status} cannot be canceled.`);
-      if (attempt.payment_order_id === null && (await selectOrdersOfCheckouts(tx, [order.checkout_id])).length > 1) {
-        throw new AppError("state_conflict", "The order is paid on one page with others: cancel the whole checkout.");
-      }
+      if ((await requestVoids(tx, { jobs }, [order], by.actor)).length === 0) throw cannotCancel(order);
       await audit({ status: order.status, is_under_way: true });
       return { order, is_under_way: true };
     },
@@ -144,9 +144,11 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
     async redrive(tx, deadLetterId, by, note) {
       const letter = await decide(tx, deadLetterId, { state: "redriven", by, note });
       if (letter.queue === "webhook_apply") {
-        const { message_ids } = letter.payload as { message_ids?: readonly string[] };
-        await reopenMessages(tx, message_ids ?? []);
-        await jobs.enqueue(tx, "webhook_apply", [{ data: { message_ids: message_ids ?? [] } }]);
+        if (!isPayloadOf("webhook_apply", letter.payload)) {
+          throw new AppError("state_conflict", "The data of this job cannot be read: discard the dead letter.");
+        }
+        await reopenMessages(tx, letter.payload.message_ids);
+        await jobs.enqueue(tx, "webhook_apply", [{ data: letter.payload }]);
         return letter;
       }
       if (letter.queue === "payment_modify") {
@@ -172,6 +174,15 @@ async function lockKnownOrder(tx: Transaction, paymentOrderId: string): Promise<
   const order = await lockOrder(tx, paymentOrderId);
   if (order === undefined) throw new AppError("not_found", `There is no payment order ${paymentOrderId}.`);
   return order;
+}
+
+const cannotCancel = ({ status }: OrderRow): AppError => new AppError("state_conflict", `An order that is ${status} cannot be canceled.`);
+
+/** A page charges the orders of its checkout together, now or when their review is over. */
+async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: OrderRow): Promise<boolean> {
+  if ((await selectEvent(tx, checkout_id))?.hosted_page === null) return false;
+  const others = (await selectOrdersOfCheckouts(tx, [checkout_id])).filter((other) => other.payment_order_id !== payment_order_id);
+  return others.some(({ status }) => status !== "SUCCESS" && status !== "CANCELED");
 }
 
 /** No PSP works on it. */

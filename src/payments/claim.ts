@@ -7,7 +7,7 @@ import type { PspRouter, RoutingFacts } from "../psp/psp.ts";
 import type { AttemptRow, OrderRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
 import type { Task, WayToPay } from "./psp-call.ts";
-import { selectOrdersOfCheckouts } from "./queries.ts";
+import { failOrders, selectOrdersOfCheckouts } from "./queries.ts";
 import { lockForExecution, openAttempts, takeUpAttempts, type ExecutableRow, type NewAttempt, type TakenAttempt } from "./settlement-queries.ts";
 
 /** Who starts an attempt, in an order's history. */
@@ -18,26 +18,29 @@ type Parts = {
   readonly lease_seconds: number; readonly unknown_quiet_seconds: number;
 };
 
+/** What becomes of an order whose turn has come: a new attempt, or the reason why none can begin for these orders. */
+type Start = { readonly order: ExecutableRow }
+  & ({ readonly attempt: NewAttempt } | { readonly orders: readonly OrderRow[]; readonly obstacle: string });
+
 /** Group commit 2: claimed jobs, their attempts with the PSP key, and the orders in EXECUTING. */
-export async function claimTasks(tx: Transaction, parts: Parts, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
+export async function openTasks(tx: Transaction, parts: Parts, claimed: readonly Job<"payment_execute">[]): Promise<readonly Task[]> {
   const { jobs, router } = parts;
-  const claimed = await jobs.claim(tx, "payment_execute", count);
-  if (claimed.length === 0) return { claimed_count: 0, tasks: [] };
   const jobOf = new Map(claimed.map((job) => [job.data.payment_order_id, job]));
   const orders = await lockForExecution(tx, [...jobOf.keys()]);
   const checkouts = await selectHosted(tx, orders);
-  const opened = orders.filter(mayStart).flatMap((order): NewAttempt[] => {
+  const starting = orders.filter(mayStart);
+  const starts = starting.flatMap((order): Start[] => {
     const { payment_order_id, checkout_id, amount_minor, currency, capture_method } = order;
     if (order.hosted_page === null) {
       const psp = router.choose(factsOf(order), order.tried_psps ?? []);
-      return [newAttempt({ payment_order_id, checkout_id, amount_minor, currency, capture_method, page_expires_at: null }, order.attempt_count + 1, psp)];
+      const charged = { payment_order_id, checkout_id, amount_minor, currency, capture_method, page_expires_at: null };
+      return [{ order, attempt: newAttempt(charged, order.attempt_count + 1, psp) }];
     }
     // One page for the whole checkout, opened by the first of its orders.
-    if (orders.find((other) => other.checkout_id === checkout_id) !== order) return [];
-    const total_minor = (checkouts.get(checkout_id) ?? []).reduce((sum, one) => sum + one.amount_minor, 0n);
-    const psp = router.chooseForPage(factsOf({ ...order, amount_minor: total_minor })) ?? missingPages(checkout_id);
-    return [newAttempt({ payment_order_id: null, checkout_id, amount_minor: total_minor, currency, capture_method, page_expires_at: pageEnd(parts.page_seconds) }, 1, psp)];
+    const isFirst = starting.find((other) => other.checkout_id === checkout_id) === order;
+    return isFirst ? [startPage(parts, order, checkouts.get(checkout_id) ?? [])] : [];
   });
+  const opened = starts.flatMap((start) => ("attempt" in start ? start.attempt : []));
   await openAttempts(tx, opened, executor_actor);
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
   const open = openIds.length === 0 ? [] : (await takeUpAttempts(tx, openIds, router.keySeconds(), parts.unknown_quiet_seconds))
@@ -49,7 +52,7 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
     const order = orders.find((one) => (payment_order_id === null ? one.checkout_id === checkout_id : one.payment_order_id === payment_order_id));
     const job: Job<"payment_execute"> | undefined = order === undefined ? undefined : jobOf.get(order.payment_order_id);
     if (order === undefined || job === undefined) return [];
-    return [{ payment_order_id, job, attempt, ...hold, way_to_pay: wayToPay(order, checkouts, attempt) }];
+    return [{ payment_order_id, job, attempt, ...hold, way_to_pay: wayToPay(order, checkouts, attempt, hold.turn === "first_send") }];
   };
   const tasks = [
     ...opened.flatMap((attempt) => taskOf(attempt, first_hold)),
@@ -57,8 +60,42 @@ export async function claimTasks(tx: Transaction, parts: Parts, count: number): 
   ];
   // Jobs of orders that are final, wait for a person, or stand twice in the batch have nothing to do.
   const busy = new Set(tasks.map((task) => task.job));
-  await jobs.complete(tx, "payment_execute", claimed.filter((job) => !busy.has(job)));
-  return { claimed_count: claimed.length, tasks };
+  const known = new Set<string>(orders.map((order) => order.payment_order_id));
+  await endIdle(tx, jobs, claimed.filter((job) => !busy.has(job)), known, starts);
+  return tasks;
+}
+
+/** The page of a checkout charges its orders that have not ended. The routing may have changed since it was taken in. */
+function startPage({ router, page_seconds }: Parts, order: ExecutableRow, orders: readonly OrderRow[]): Start {
+  const { checkout_id, currency, capture_method } = order;
+  const left = orders.filter(hasNotEnded);
+  const amount_minor = left.reduce((sum, one) => sum + one.amount_minor, 0n);
+  const psp = router.chooseForPage(factsOf({ ...order, amount_minor }));
+  if (psp === undefined) {
+    const obstacle = `PSP_ROUTING allows no PSP account with hosted pages for the checkout ${checkout_id}. Change it, then redrive this.`;
+    return { order, orders: left, obstacle };
+  }
+  const charged = { payment_order_id: null, checkout_id, amount_minor, currency, capture_method, page_expires_at: pageEnd(page_seconds) };
+  return { order, attempt: newAttempt(charged, order.attempt_count + 1, psp) };
+}
+
+/** Ends jobs that call no PSP: most have nothing to do. If an order cannot start, or is not there, a dead letter says so. */
+async function endIdle(
+  tx: Transaction, jobs: Jobs, idle: readonly Job<"payment_execute">[], known: ReadonlySet<string>, starts: readonly Start[],
+): Promise<void> {
+  const jobsOf = (isMeant: (id: string) => boolean): typeof idle => idle.filter(({ data }) => isMeant(data.payment_order_id));
+  const obstacles = new Map<string, string>();
+  for (const start of starts) {
+    if ("attempt" in start) continue;
+    const { order, orders, obstacle } = start;
+    obstacles.set(order.payment_order_id, obstacle);
+    const stopped = orders.filter(({ status }) => status === "EXECUTING" || status === "RETRY_SCHEDULED");
+    const failure = { cause: "no_psp", actor: executor_actor, message: obstacle } as const;
+    await failOrders(tx, stopped.map(({ payment_order_id }) => payment_order_id), failure);
+    await jobs.abandon(tx, "payment_execute", jobsOf((id) => id === order.payment_order_id), obstacle);
+  }
+  await jobs.abandon(tx, "payment_execute", jobsOf((id) => !known.has(id)), "There is no such payment order.");
+  await jobs.complete(tx, "payment_execute", jobsOf((id) => known.has(id) && !obstacles.has(id)));
 }
 
 /** Of an attempt that this process has just opened. */
@@ -75,18 +112,20 @@ function factsOf({ payment_order_id, amount_minor, currency, card_country }: Pic
   return { payment_order_id, money: { amount_minor, currency: toCurrencyCode(currency) }, card_country };
 }
 
-function missingPages(checkoutId: string): never {
-  throw new Error(`no PSP that the routing rules allow has a page for the checkout ${checkoutId}`);
-}
-
-/** All orders of the checkouts that are paid on a page. */
+/** All orders, locked by now, of the checkouts that are paid on a page. */
 async function selectHosted(tx: Transaction, orders: readonly ExecutableRow[]): Promise<ReadonlyMap<string, readonly OrderRow[]>> {
   const ids = [...new Set(orders.filter((order) => order.hosted_page !== null).map((order) => order.checkout_id))];
   return ids.length === 0 ? new Map() : Map.groupBy(await selectOrdersOfCheckouts(tx, ids), (order) => order.checkout_id);
 }
 
-function wayToPay(order: ExecutableRow, checkouts: ReadonlyMap<string, readonly OrderRow[]>, attempt: AttemptRow | NewAttempt): WayToPay {
-  if (order.hosted_page !== null) return pageOf(order.hosted_page, checkouts.get(order.checkout_id) ?? [], attempt);
+function wayToPay(
+  order: ExecutableRow, checkouts: ReadonlyMap<string, readonly OrderRow[]>, attempt: AttemptRow | NewAttempt, is_new: boolean,
+): WayToPay {
+  if (order.hosted_page !== null) {
+    const isLine = (one: OrderRow): boolean => (is_new ? hasNotEnded(one) : one.attempt_id === attempt.attempt_id);
+    const lines = (checkouts.get(order.checkout_id) ?? []).filter(isLine);
+    return pageOf(order.hosted_page, lines, attempt);
+  }
   if (order.card_token === null) throw new Error(`the checkout ${order.checkout_id} has no way to pay`);
   return { card_token: order.card_token, capture_method: order.capture_method, return_url: order.return_url };
 }
@@ -94,6 +133,9 @@ function wayToPay(order: ExecutableRow, checkouts: ReadonlyMap<string, readonly 
 /** An order without an open attempt whose next step is a charge. */
 const mayStart = (order: ExecutableRow): boolean =>
   order.open_attempt_id === null && (order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING");
+
+/** `payments_open_attempts` takes the same orders along to a page. */
+const hasNotEnded = ({ status }: OrderRow): boolean => status !== "AUTHORIZED" && status !== "SUCCESS" && status !== "CANCELED";
 
 /** Until when a page opened now takes a card. */
 export const pageEnd = (page_seconds: number): Timestamp => new Date(now().getTime() + page_seconds * 1_000).toISOString();

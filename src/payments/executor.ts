@@ -1,9 +1,10 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Database } from "../db/db.ts";
-import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
+import { messageOf } from "../errors.ts";
+import { claimAndDecide, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import { claimTasks, executor_actor } from "./claim.ts";
+import { executor_actor, openTasks } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { callPsp, type Task } from "./psp-call.ts";
 import type { Settlement } from "./settlement.ts";
@@ -93,7 +94,7 @@ export class Executor {
   }
 
   async #run(): Promise<number> {
-    const { concurrency, router, database } = this.#options;
+    const { concurrency, router } = this.#options;
     // Claim only when a good part of the places is free: small claims cost as much as large ones.
     while (this.#placesForQueue() < quarterOf(concurrency)) {
       await new Promise<void>((resolve) => {
@@ -103,7 +104,8 @@ export class Executor {
     const places = Math.min(this.#placesForQueue(), router.callsAllowed());
     if (places === 0) return 0;
     this.#isQueueDue = false;
-    const { claimed_count, tasks } = await database.transaction((tx) => claimTasks(tx, this.#options, places));
+    const { claimed_count, results: tasks } = await claimAndDecide(
+      this.#options, "payment_execute", places, (tx, claimed) => openTasks(tx, this.#options, claimed));
     for (const task of tasks) this.execute(task);
     // A claim that was not filled has emptied the queue: whoever adds to it wakes the loop again.
     if (claimed_count < places) return 0;
@@ -164,8 +166,7 @@ export class Executor {
     log.error({ err: error, payment_order_id: task.payment_order_id, attempt_id: task.attempt.attempt_id }, "execution failed");
     // Without a job the attempt itself says that it is under way: the sweep queues it after the lease.
     if (job === null) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    await database.transaction((tx) => jobs.fail(tx, "payment_execute", [job], reason)).catch((failure: unknown) => {
+    await database.transaction((tx) => jobs.giveBack(tx, "payment_execute", [job], messageOf(error))).catch((failure: unknown) => {
       // The lease ends by the database's clock, so the job comes back even when this could not be said.
       log.error({ err: failure }, "a job could not be given back");
     });

@@ -1,6 +1,6 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
-import { WorkLoop, type Job, type Jobs } from "../jobs/jobs.ts";
+import { buryAll, claimAndDecide, WorkLoop, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { messageOf } from "../errors.ts";
 import { toCurrencyCode } from "../money/money.ts";
@@ -10,6 +10,7 @@ import { crashPoint } from "./crash-points.ts";
 import { openAttemptStatuses } from "./model.ts";
 import { resolved_by_person } from "./modification-machine.ts";
 import { lockForModification, postponeModifications, releaseModification, startModifications, type PursuableRow } from "./modification-queries.ts";
+import { missingAccount } from "./psp-call.ts";
 import type { Settlement } from "./settlement.ts";
 
 export type ModificationWorkerOptions = {
@@ -29,6 +30,9 @@ export type ModificationWorkerOptions = {
 
 /** How soon a person's word is looked at again that came during a call. */
 const word_wait_seconds = 1;
+
+/** How soon a modification is looked at again whose PSP account is not configured: the account may come back with any restart. */
+const unconfigured_wait_seconds = 15;
 
 type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly turn: Turn; readonly epoch: number };
 type Ready = Pick<Task, "row" | "job">;
@@ -56,19 +60,18 @@ export class ModificationWorker {
   }
 
   async #run(): Promise<number> {
-    const { concurrency, database } = this.#options;
+    const { concurrency } = this.#options;
     while (this.#running.size >= concurrency) await Promise.race(this.#running);
     const places = concurrency - this.#running.size;
-    const { claimed_count, tasks } = await database.transaction((tx) => this.#claim(tx, places));
+    const { claimed_count, results: tasks } = await claimAndDecide(
+      this.#options, "payment_modify", places, (tx, claimed) => this.#begin(tx, claimed));
     for (const task of tasks) this.#start(task);
     return claimed_count < places ? 0 : claimed_count;
   }
 
   /** Those whose turn has not come are queued again when it does. */
-  async #claim(tx: Transaction, count: number): Promise<{ claimed_count: number; tasks: readonly Task[] }> {
+  async #begin(tx: Transaction, claimed: readonly Job<"payment_modify">[]): Promise<readonly Task[]> {
     const { jobs, router, lease_seconds, unknown_quiet_seconds } = this.#options;
-    const claimed = await jobs.claim(tx, "payment_modify", count);
-    if (claimed.length === 0) return { claimed_count: 0, tasks: [] };
     const jobOf = new Map(claimed.map((job) => [job.data.modification_id, job]));
     const rows = await lockForModification(tx, [...jobOf.keys()]);
     const ready = rows.flatMap((row): Ready[] => {
@@ -77,26 +80,30 @@ export class ModificationWorker {
     });
     const waits = new Map(ready.map((task) => [task, this.#secondsToWait(task.row)]));
     const due = ready.filter((task) => waits.get(task) === 0);
-    const later = ready.filter((task) => !due.includes(task)).map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
+    const later = ready.filter((task) => !due.includes(task));
+    const delays = later.map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
     const terms = { lease_seconds, key_seconds: router.keySeconds(), quiet_seconds: unknown_quiet_seconds };
     const started = new Map((await startModifications(tx, due.map(({ row }) => row.modification_id), terms)).map((one) => [one.modification_id, one]));
     const tasks = due.flatMap(({ row, job }): Task[] => {
       const hold = started.get(row.modification_id);
       return hold === undefined ? [] : [{ row, job, turn: hold.turn, epoch: hold.epoch }];
     });
-    await postponeModifications(tx, later);
-    await jobs.enqueue(tx, "payment_modify", later.map(({ modification_id, seconds }) => ({ data: { modification_id }, start_after_seconds: seconds })));
-    const busy = new Set(tasks.map(({ job }) => job));
-    await jobs.complete(tx, "payment_modify", claimed.filter((job) => !busy.has(job)));
-    return { claimed_count: claimed.length, tasks };
+    await postponeModifications(tx, delays);
+    await jobs.enqueue(tx, "payment_modify", delays.map(({ modification_id, seconds }) => ({ data: { modification_id }, start_after_seconds: seconds })));
+    await buryAll(tx, later.flatMap(({ row, job }) => (router.has(row.psp) ? [] : [unconfigured(row, job)])));
+    const known = new Set<string>(rows.map((row) => row.modification_id));
+    const idle = claimed.filter((job) => !tasks.some((task) => task.job === job));
+    await jobs.abandon(tx, "payment_modify", idle.filter(({ data }) => !known.has(data.modification_id)), "There is no such modification.");
+    await jobs.complete(tx, "payment_modify", idle.filter(({ data }) => known.has(data.modification_id)));
+    return tasks;
   }
 
-  /** While calls to its PSP are held back a modification keeps its state, and uses up no try. A PSP that is configured no more fails the job. */
+  /** While calls to its PSP are held back, or its account is not configured, a modification keeps its state and uses up no try. */
   #secondsToWait(row: PursuableRow): number {
     const { router } = this.#options;
     const { psp, is_leased } = row;
     if (isByPerson(row)) return is_leased ? word_wait_seconds : 0;
-    return router.has(psp) ? router.secondsToWait(psp) : 0;
+    return router.has(psp) ? router.secondsToWait(psp) : unconfigured_wait_seconds;
   }
 
   #start(task: Task): void {
@@ -138,7 +145,7 @@ export class ModificationWorker {
     log.error({ err: error, modification_id: row.modification_id }, "a modification failed");
     await database.transaction(async (tx) => {
       await releaseModification(tx, row.modification_id);
-      await jobs.fail(tx, "payment_modify", [job], messageOf(error));
+      await jobs.giveBack(tx, "payment_modify", [job], messageOf(error));
     }).catch((failure: unknown) => {
       // The lease ends by the database's clock, so the job comes back even when this could not be said.
       log.error({ err: failure }, "a job could not be given back");
@@ -155,6 +162,14 @@ function isWorkFor(row: PursuableRow): boolean {
 
 /** The PSP was asked, and a person has said what came of it. */
 const isByPerson = ({ status, resolved_as }: PursuableRow): boolean => resolved_as !== null && status !== "queued";
+
+/** What a person hears of a modification that nobody here can ask for. */
+function unconfigured({ modification_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow, { data }: Job<"payment_modify">): DeadLetterDraft {
+  return {
+    queue: "payment_modify", subject_id: modification_id, payload: { ...data, payment_order_id, attempt_id }, attempt_count: key_number,
+    reason: `The ${kind} waits: ${missingAccount(psp)}`,
+  };
+}
 
 /** What he has said. */
 function wordOf({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {

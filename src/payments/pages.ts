@@ -44,7 +44,8 @@ export class Pages {
     let attempt = await selectPageAttempt(database, checkoutId);
     if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)
       && attempt.resolved_as === null) {
-      const way_to_pay = pageOf(event.hosted_page, orders, attempt);
+      const { attempt_id } = attempt;
+      const way_to_pay = pageOf(event.hosted_page, orders.filter((order) => order.attempt_id === attempt_id), attempt);
       const hold = isNew ? first_hold : await this.#takeUp(attempt);
       if (hold !== undefined) await this.#inTurn({ payment_order_id: null, attempt, way_to_pay, ...hold, job: null });
       attempt = await selectPageAttempt(database, checkoutId);

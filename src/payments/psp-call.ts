@@ -29,10 +29,20 @@ export type Task = {
   readonly job: Job<"payment_execute"> | null;
 };
 
-/** Calls the PSP and tells how long it took. */
+/** Why nobody can be asked, and what to do. */
+export const missingAccount = (psp: string): string =>
+  `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, and this goes on by itself; or look at the PSP and resolve it.`;
+
+/**
+ * Calls the PSP and tells how long it took. An attempt whose account is not configured any more is unknown: it was
+ * opened while there was one, so it may have been charged.
+ */
 export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
   const start = monotonicMilliseconds();
-  const { way_to_pay } = task;
+  const { way_to_pay, attempt } = task;
+  if (!router.has(attempt.psp)) {
+    return { outcome: { kind: "unknown", reason: missingAccount(attempt.psp), is_unasked: true, needs_person: true }, psp_call_ms: 0 };
+  }
   const outcome = "card_token" in way_to_pay
     ? await charge(router, task, way_to_pay)
     : await bringPageForward(router, task, way_to_pay);

@@ -1,8 +1,8 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
-import type { AttemptRow, EventRow, OrderRow, OrderStatus } from "./model.ts";
+import type { AttemptRow, Cause, EventRow, OrderRow, OrderStatus } from "./model.ts";
 
 export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.buyer_account, o.seller_account, o.amount_minor,
-  o.currency::text, o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
+  o.currency::text, o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.attempt_id, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
   o.last_retry_at, o.next_retry_at, o.error_code, o.error_message, o.created_at, o.updated_at`;
 
 export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
@@ -151,6 +151,19 @@ export async function moveOrder(
   );
   if (row === undefined) throw new Error(`the order ${move.payment_order_id} vanished under its lock`);
   return row;
+}
+
+/** Ends locked orders that no PSP can take: FAILED, with the reason. Money did not move. */
+export async function failOrders(
+  tx: Queryable, paymentOrderIds: readonly string[], failure: { readonly cause: Cause; readonly actor: string; readonly message: string },
+): Promise<void> {
+  await tx.query(
+    `update payment_orders
+        set status = 'FAILED', status_cause = $2, status_actor = $3, error_code = $2, error_message = left($4, 500),
+            next_retry_at = null, updated_at = now()
+      where payment_order_id = any ($1::text[])`,
+    [textArray(paymentOrderIds), failure.cause, failure.actor, failure.message],
+  );
 }
 
 /** Orders that are not final, by state, with the age of the oldest. */

@@ -58,14 +58,14 @@ export function lockForSettlement(
   );
 }
 
-/** The orders that a page's attempt covers, by the attempt. */
+/** The orders that a page's attempt charges, by the attempt. */
 export async function selectOrdersOfAttempts(tx: Queryable, attemptIds: readonly string[]): Promise<ReadonlyMap<string, readonly PaymentOrderId[]>> {
   const rows = await tx.query<{ attempt_id: string; payment_order_ids: PaymentOrderId[] }>(
-    `select a.attempt_id, array_agg(o.payment_order_id order by o.position) as payment_order_ids
-       from payment_attempts a
-       join payment_orders o on o.checkout_id = a.checkout_id
-      where a.attempt_id = any ($1::text[])
-      group by a.attempt_id`,
+    `select c.attempt_id, array_agg(o.payment_order_id order by o.position) as payment_order_ids
+       from payment_attempt_orders c
+       join payment_orders o on o.payment_order_id = c.payment_order_id
+      where c.attempt_id = any ($1::text[])
+      group by c.attempt_id`,
     [textArray(attemptIds)],
   );
   return new Map(rows.map((row) => [row.attempt_id, row.payment_order_ids]));

@@ -52,7 +52,7 @@ function decideCharge(input: DecisionInput): Decision | null {
       return become("UNKNOWN", "unknown", "psp_unknown", {
         error: { code: "outcome_unknown", message: outcome.reason },
         retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count, outcome.retry_after_seconds),
-        alarm: inquiryAlarm(attempt.inquiry_count, outcome.reason),
+        alarm: outcome.needs_person === true ? outcome.reason : inquiryAlarm(attempt.inquiry_count, outcome.reason),
       });
     case "done":
     case "accepted":

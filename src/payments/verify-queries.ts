@@ -132,9 +132,12 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<Fault[]> {
             'is ' || o.status || ' with ' || count(*) filter (where a.status = 'succeeded') || ' succeeded and '
               || count(*) filter (where a.status = 'authorized') || ' authorised attempts' as problem
        from payment_orders o
-       left join payment_attempts a
-         on a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
-        and a.status in ('succeeded', 'authorized')
+       left join (
+         select c.payment_order_id, p.status
+           from payment_attempts p
+           join payment_attempt_orders c on c.attempt_id = p.attempt_id
+          where p.status in ('succeeded', 'authorized')
+       ) a on a.payment_order_id = o.payment_order_id
       group by o.payment_order_id, o.status
      having count(*) filter (where a.status = 'succeeded') <> (o.status = 'SUCCESS')::int
          or count(*) filter (where a.status = 'authorized') <> (o.status = 'AUTHORIZED')::int

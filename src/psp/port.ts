@@ -101,11 +101,12 @@ export type PspOutcome =
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**
    * It may or may not have happened; only asking, a webhook or a settlement line can tell. `is_stored`: the PSP keeps
-   * this answer under the key, so the same request tells nothing more.
+   * this answer under the key, so the same request tells nothing more. `needs_person`: nobody can be asked before
+   * somebody acts.
    */
   | {
     readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true;
-    readonly is_stored?: true;
+    readonly is_stored?: true; readonly needs_person?: true;
   };
 
 /** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */

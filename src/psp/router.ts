@@ -96,11 +96,15 @@ export class PspRouter {
     return Math.max(breaker.secondsToWait(), bulkhead.placesFree() < 1 ? busy_wait_seconds : 0);
   }
 
-  /** How many calls to this PSP may start now before the next one is refused as `psp_busy`. */
+  /**
+   * How many calls to this PSP may start now before the next one is refused as `psp_busy`. One that is not configured
+   * holds nothing back: it is not called.
+   */
   placesFreeFor(pspName: string): number {
-    return this.#route(pspName).bulkhead.placesFree();
+    return this.#routes.get(pspName)?.bulkhead.placesFree() ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Errors when it is not configured: ask `has` first about what was stored. */
   get(name: string): Psp {
     return this.#route(name).psp;
   }

@@ -68,7 +68,8 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
          select coalesce(string_agg(concat_ws(' ', attempt_id, status, failure_code), ', ' order by attempt_number), 'none') as attempts,
                 min(attempt_id) filter (where status in ('succeeded', 'authorized')) as paid_attempt_id
            from payment_attempts p
-          where p.checkout_id = o.checkout_id and (p.payment_order_id is null or p.payment_order_id = o.payment_order_id)
+          where p.checkout_id = o.checkout_id
+            and exists (select from payment_attempt_orders c where c.attempt_id = p.attempt_id and c.payment_order_id = o.payment_order_id)
        ) a
        cross join lateral (
          select count(distinct t.transaction_id)::int as capture_count,
