@@ -17,7 +17,7 @@ beforeAll(async () => {
   api_base = `http://127.0.0.1:${simulatorPort}`;
   stack = await startTestStack({
     environment: {
-      SIMULATOR_PORT: String(simulatorPort), STRIPE_KEY: "sk_test_simulator", JOB_LEASE_SECONDS: "2", PSP_TIMEOUT_SECONDS: "1", ...bothAccounts(),
+      SIMULATOR_PORT: String(simulatorPort), STRIPE_KEY: "sk_test_simulator", JOB_LEASE_SECONDS: "5", PSP_TIMEOUT_SECONDS: "1", ...bothAccounts(),
     },
   });
 });
