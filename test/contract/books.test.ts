@@ -241,6 +241,18 @@ const cases: readonly Case[] = [
     found: [/capture in the ledger.*its capture is failed/, /captures come to.*order o-5|paid order has its ledger.*order o-5/],
   },
   {
+    what: "a capture that was reversed while its order is still paid",
+    statements: [
+      `insert into ledger_transactions (created_at, source, reverses_transaction_id) values (now(), 'reversal:order:o-1:captured', ${transactionOf("order:o-1:captured")})`,
+    ],
+    found: [/paid order has its ledger.*order o-1: is paid but not in the ledger/, /sellers earned.*seller ann USD/],
+  },
+  {
+    what: "a second capture of an order whose first one stands",
+    statements: ["update ledger_transactions set source = 'order:o-1:captured:2' where source = 'order:o-1:captured'"],
+    found: [/paid order has its ledger.*order o-1: is paid but not in the ledger/, /capture in the ledger.*\(order:o-1:captured:2\): its order is SUCCESS/],
+  },
+  {
     what: "money that was booked between two right accounts and never happened",
     statements: [
       "insert into ledger_transactions (created_at, source) values (now(), 'order:never:captured')",
