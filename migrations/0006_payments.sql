@@ -20,6 +20,8 @@ create table payment_events (
   request_fingerprint bytea not null check (length(request_fingerprint) = 32),
   risk_decision risk_decision not null,
   risk_reasons text[] not null default '{}',
+  -- Links to the buyer's status page open nothing any more.
+  status_link_revoked_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint payment_events_done_check check (is_payment_done = (unfinished_order_count = 0)),
@@ -407,7 +409,7 @@ create table risk_block_list (
 );
 
 grant select, insert on payment_events, payment_orders, payment_attempts, payment_modifications to pacioli_service;
-grant update (is_payment_done, unfinished_order_count, updated_at) on payment_events to pacioli_service;
+grant update (is_payment_done, unfinished_order_count, status_link_revoked_at, updated_at) on payment_events to pacioli_service;
 grant update (
   status, status_cause, status_actor, attempt_id, card_token, psp_token, psp_nonce, wallet_updated, ledger_updated,
   captured_minor, capturing_minor, failed_capture_count, retry_count, last_retry_at, next_retry_at, error_code, error_message, updated_at

@@ -20,7 +20,7 @@ export type Config = {
   readonly return_url_origins: readonly string[] | "any";
   readonly status_link_seconds: number;
   readonly log_level: string;
-  /** Signs list cursors. */
+  /** Signs list cursors and links to status pages. */
   readonly secret_key: string;
   /** Undefined: start the embedded PostgreSQL under `data_dir`. */
   readonly database_url: string | undefined;

@@ -19,6 +19,7 @@ export const errorRegistry = {
   idempotency_key_in_use: { status: 409, title: "A request with this key is still running", is_retryable: true },
   payment_order_id_in_use: { status: 409, title: "A payment_order_id belongs to another checkout", is_retryable: false },
   state_conflict: { status: 409, title: "The state of the object does not allow this", is_retryable: false },
+  link_expired: { status: 410, title: "The link has expired or was revoked", is_retryable: false },
   payload_too_large: { status: 413, title: "The body is too large", is_retryable: false },
   unsupported_media_type: { status: 415, title: "Send application/json", is_retryable: false },
   expectation_failed: { status: 417, title: "The header Expect cannot be met", is_retryable: false },

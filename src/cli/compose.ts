@@ -33,7 +33,7 @@ export async function composeService(config: Config, databaseUrl: string, option
   await jobs.start();
   const router = createRouter(config);
   const { intake, actions, workers } = createPayments({
-    database, jobs, log, router, sealing: createNextActionSealing(config.secret_key), statusUrlOf: (checkoutId) => statusUrl(config.secret_key, checkoutId),
+    database, jobs, log, router, sealing: createNextActionSealing(config.secret_key), statusUrlOf: (checkout) => statusUrl(config, checkout),
   }, config.payments, options);
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(healthDatabase));

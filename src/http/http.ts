@@ -3,5 +3,5 @@ export { checkNoDevelopmentKeys, createApiKey, revokeApiKey, selectApiKeys } fro
 export { buildApp } from "./app.ts";
 export { createDatabaseCheck } from "./health-queries.ts";
 export { readResolution } from "./routes/attempts.ts";
-export { statusUrl } from "./status-page.ts";
+export { statusUrl } from "./status-link.ts";
 export type { App, HttpContext } from "./context.ts";

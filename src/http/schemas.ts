@@ -87,7 +87,7 @@ export const AcceptedCheckout = Type.Object({
   next_action: Type.Optional(NextAction),
   created_at: timestamp,
   hosted_page_url: Type.Optional(nullable(Type.String({ description: "Send the buyer here; null while the checkout waits for a review." }))),
-  status_url: Type.Optional(Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host." })),
+  status_url: Type.Optional(Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host. It expires after STATUS_LINK_SECONDS." })),
 }, { $id: "AcceptedCheckout" });
 
 export const PaymentOrder = Type.Object({
@@ -189,7 +189,9 @@ export const Checkout = Type.Object({
   credit_card_info: nullable(Type.Object({ last4: nullable(Type.String()) })),
   hosted_page: nullable(Type.Object({ return_url: Type.String() })),
   return_url: nullable(Type.String({ description: "Where the buyer comes back to." })),
-  status_url: Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host." }),
+  status_url: nullable(Type.String({
+    description: "A page for the buyer that shows what became of the payment; relative to this host. null once it was revoked.",
+  })),
   risk_decision: Type.String(),
   risk_reasons: Type.Array(Type.String()),
   payment_orders: Type.Array(PaymentOrder),

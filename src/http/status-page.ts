@@ -1,26 +1,9 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import type { NextActionView, checkoutView } from "../payments/payments.ts";
 
 /** What a buyer is told about a checkout. */
 export type BuyerState = "pending" | "action_needed" | "paid" | "partly_paid" | "failed" | "expired" | "canceled";
 
 type CheckoutShown = ReturnType<typeof checkoutView>;
-
-/** Lets whoever has the link, and nobody else, see what became of one checkout. */
-export function statusToken(secretKey: string, checkoutId: string): string {
-  return createHmac("sha256", secretKey).update(`status\n${checkoutId}`).digest("base64url").slice(0, 32);
-}
-
-export function isStatusToken(secretKey: string, checkoutId: string, token: string): boolean {
-  const expected = Buffer.from(statusToken(secretKey, checkoutId));
-  const given = Buffer.from(token);
-  return given.length === expected.length && timingSafeEqual(given, expected);
-}
-
-/** The page's address, relative to the host. */
-export function statusUrl(secretKey: string, checkoutId: string): string {
-  return `/pay/${encodeURIComponent(checkoutId)}?token=${statusToken(secretKey, checkoutId)}`;
-}
 
 /** Only our own records count: what a redirect said is never looked at. */
 function buyerState({ payment_orders: orders }: CheckoutShown, next: NextActionView | null): BuyerState {
@@ -73,25 +56,38 @@ export function statusPage(status: StatusShown, checkout: CheckoutShown, nonce: 
     `<li><span>${escaped(order.payment_order_id)}</span><span>${escaped(order.amount)} ${escaped(order.currency)}</span></li>`).join("");
   const link = (href: string | null, text: string | null, id: string): string =>
     (href === null ? `<a id="${id}" hidden></a>` : `<a id="${id}" href="${escaped(href)}">${text ?? ""}</a>`);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${status.title}</title>
-${status.is_final ? "" : '<noscript><meta http-equiv="refresh" content="3"></noscript>'}
-<style nonce="${nonce}">${style}</style>
-</head>
-<body>
-<main data-state="${status.state}">
+  return htmlPage({
+    title: status.title, nonce, head: status.is_final ? "" : '<noscript><meta http-equiv="refresh" content="3"></noscript>',
+    body: `<main data-state="${status.state}">
 <div class="mark" aria-hidden="true"></div>
 <h1 id="title" role="status">${status.title}</h1>
 <p id="text">${status.text}</p>
 <ul>${rows}</ul>
 <nav>${link(status.next_url, status.next_label, "pay")}${link(checkout.return_url, "Back to the shop", "back")}</nav>
 </main>
-${status.is_final ? "" : `<script nonce="${nonce}">${script}</script>`}
+${status.is_final ? "" : `<script nonce="${nonce}">${script}</script>`}`,
+  });
+}
+
+/** What a buyer sees who comes with a link that opens nothing. */
+export function closedLinkPage(error: { readonly code: string; readonly message: string }, nonce: string): string {
+  const title = error.code === "link_expired" ? "This link is closed" : "This link does not work";
+  return htmlPage({ title, nonce, head: "", body: `<main data-state="closed">\n<h1>${title}</h1>\n<p>${escaped(error.message)}</p>\n</main>` });
+}
+
+function htmlPage({ title, nonce, head, body }: { readonly title: string; readonly nonce: string; readonly head: string; readonly body: string }): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+${head}
+<style nonce="${nonce}">${style}</style>
+</head>
+<body>
+${body}
 </body>
 </html>`;
 }
@@ -101,6 +97,7 @@ const main = document.querySelector("main");
 async function look() {
   try {
     const answer = await fetch(location.pathname + "/state" + location.search, { cache: "no-store" });
+    if (answer.status === 410) location.reload();
     if (!answer.ok) return;
     const now = await answer.json();
     const next = document.getElementById("pay");

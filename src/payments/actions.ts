@@ -1,5 +1,5 @@
 import { recordAudit, type Author } from "../audit/audit.ts";
-import type { Transaction } from "../db/db.ts";
+import type { Timestamp, Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { reject, type ApprovalRow, type Requester } from "../approvals/approvals.ts";
 import { decide, decideWaiting, isPayloadOf, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
@@ -9,6 +9,7 @@ import type { AttemptResolution, ModificationRow, OrderRow, Resolution } from ".
 import { resolveModification } from "./modification-resolution.ts";
 import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type CaptureRequest } from "./modifications.ts";
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
+import { revokeStatusLink } from "./status-links.ts";
 
 /** What a person may do with an order. Each runs in the caller's transaction, with the order locked, and is audited in it. */
 export type Actions = {
@@ -30,6 +31,8 @@ export type Actions = {
   review(tx: Transaction, checkoutId: string, decision: "approve" | "reject", by: Author): Promise<readonly OrderRow[]>;
   redrive(tx: Transaction, deadLetterId: string, by: Author, note: string | null): Promise<DeadLetterRow>;
   discard(tx: Transaction, deadLetterId: string, by: Author, note: string): Promise<DeadLetterRow>;
+  /** Gives when they were revoked. */
+  revokeStatusLink(tx: Transaction, checkoutId: string, by: Author): Promise<Timestamp>;
 };
 
 export function createActions(jobs: Jobs, options: ResolutionOptions & { readonly retries_max: number }): Actions {
@@ -167,6 +170,7 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
     },
 
     discard: (tx, deadLetterId, by, note) => decide(tx, deadLetterId, { state: "discarded", by, note }),
+    revokeStatusLink,
   };
 }
 

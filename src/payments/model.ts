@@ -78,6 +78,7 @@ export type EventRow = {
   readonly request_fingerprint: Buffer;
   readonly risk_decision: "pass" | "review" | "reject";
   readonly risk_reasons: readonly string[];
+  readonly status_link_revoked_at: Timestamp | null;
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
 };

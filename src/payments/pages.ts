@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import { executor_actor, first_hold } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
-import { openAttemptStatuses, type AttemptRow } from "./model.ts";
+import { openAttemptStatuses, type AttemptRow, type EventRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
 import { callPsp, type Task } from "./psp-call.ts";
 import { lockOrdersOfCheckout, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "./queries.ts";
@@ -16,7 +16,7 @@ export type PagesOptions = {
   readonly router: PspRouter;
   readonly settlement: Settlement;
   /** Where a buyer sees what became of a checkout. */
-  readonly statusUrlOf: (checkoutId: string) => string;
+  readonly statusUrlOf: (checkout: Pick<EventRow, "checkout_id" | "created_at">) => string;
   /** Registrations at the same time; more wait for their turn. */
   readonly registrations_at_once_max: number;
   readonly unknown_quiet_seconds: number;
@@ -51,7 +51,7 @@ export class Pages {
       attempt = await selectPageAttempt(database, checkoutId);
     }
     if (attempt !== undefined && attempt.page_url === null) throw refusalOf(attempt);
-    return { ...acceptedView(event, orders), hosted_page_url: attempt?.page_url ?? null, status_url: statusUrlOf(checkoutId) };
+    return { ...acceptedView(event, orders), hosted_page_url: attempt?.page_url ?? null, status_url: statusUrlOf(event) };
   }
 
   /** For another registration under the same key; undefined: it was decided meanwhile. */

@@ -1,5 +1,5 @@
 /** The door of the payments room: a checkout from its acceptance to settled orders. */
-import type { Database } from "../db/db.ts";
+import type { Database, Timestamp } from "../db/db.ts";
 import { createDeadLetterDrain, type Jobs } from "../jobs/jobs.ts";
 import { createAnswerPurge } from "../idempotency/idempotency.ts";
 import type { Logger } from "../log.ts";
@@ -72,7 +72,7 @@ type Parts = {
   /** For what only the buyer may see. */
   readonly sealing: Sealing;
   /** Where a buyer sees what became of a checkout. */
-  readonly statusUrlOf: (checkoutId: string) => string;
+  readonly statusUrlOf: (checkout: { readonly checkout_id: string; readonly created_at: Timestamp }) => string;
 };
 
 export type Payments = {

@@ -12,7 +12,7 @@ export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, 
   a.next_action, a.next_action_expires_at, a.created_at, a.updated_at`;
 
 const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.is_payment_done,
-  e.request_fingerprint, e.risk_decision, e.risk_reasons, e.created_at, e.updated_at`;
+  e.request_fingerprint, e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
 
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
   const [row] = await db.query<OrderRow>(`select ${orderColumns} from payment_orders o where o.payment_order_id = $1`, [paymentOrderId]);
@@ -164,6 +164,17 @@ export async function failOrders(
       where payment_order_id = any ($1::text[])`,
     [textArray(paymentOrderIds), failure.cause, failure.actor, failure.message],
   );
+}
+
+/** When the links were revoked; undefined: there is no such checkout, or they were revoked before. */
+export async function revokeStatusLinks(tx: Queryable, checkoutId: string): Promise<Timestamp | undefined> {
+  const [row] = await tx.query<{ status_link_revoked_at: Timestamp }>(
+    `update payment_events set status_link_revoked_at = now()
+      where checkout_id = $1 and status_link_revoked_at is null
+     returning status_link_revoked_at`,
+    [checkoutId],
+  );
+  return row?.status_link_revoked_at;
 }
 
 /** Orders that are not final, by state, with the age of the oldest. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startTestStack, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, expectProblem, orderIn, path, sendCheckout, until } from "./requests.ts";
+import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
+import { acceptCheckout, development_actor, expectProblem, orderIn, path, replyOf, sendCheckout, until } from "./requests.ts";
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ describe("the registration (R34 to R37)", () => {
     const { reply, order_ids, checkout_id } = await acceptCheckout(stack, hosted(), [{ amount: "10.00" }, { amount: "5.55" }]);
     expect(reply.json).toMatchObject({
       hosted_page_url: expect.stringMatching(new RegExp(`^${stack.simulator_url}/c/pay/cs_`)) as string,
-      status_url: expect.stringMatching(/^\/pay\/.+\?token=.{32}$/) as string,
+      status_url: expect.stringMatching(/^\/pay\/.+\?token=\d{10}\.[\w-]{32}$/) as string,
     });
     for (const id of order_ids) {
       const order = await orderIn(stack, id, "PENDING");
@@ -95,6 +95,50 @@ describe("the status page", () => {
       expect((await fetch(stack.service_url + wrong)).status).toBeGreaterThanOrEqual(400);
       expect((await fetch(stack.service_url + wrong)).status).toBeLessThan(500);
     }
+  });
+
+  const look = async (url: string): Promise<{ status: number; type: string; text: string; state: Reply }> => {
+    const page = await fetch(stack.service_url + url);
+    const state = await replyOf(await fetch(stack.service_url + url.replace("?", "/state?")));
+    return { status: page.status, type: String(page.headers.get("content-type")), text: await page.text(), state };
+  };
+
+  test("its link expires: the page says so in plain words, and the state is 410", async () => {
+    const { checkout_id, body, reply } = await acceptCheckout(stack, hosted());
+    expect(await look(String(reply.json["status_url"]))).toMatchObject({ status: 200 });
+    // Counted from the checkout's creation: the same POST gives the link of an older checkout.
+    await stack.db.asOwner("update payment_events set created_at = created_at - interval '31 days' where checkout_id = $1", [checkout_id]);
+    const old = String((await stack.call("POST", "/payments", body)).json["status_url"]);
+    const { status, type, text, state } = await look(old);
+    expect({ status, type }).toEqual({ status: 410, type: "text/html; charset=utf-8" });
+    expect(text).toContain("The link has expired.");
+    expect(text).not.toContain(checkout_id);
+    expectProblem(state, 410, "link_expired");
+    const [expires = "", mac = ""] = (old.split("token=")[1] ?? "").split(".");
+    const lengthened = await look(old.replace(`${expires}.`, `${Number(expires) + 86_400 * 60}.`));
+    expect(mac).not.toBe("");
+    expect(lengthened).toMatchObject({ status: 404, text: expect.stringContaining("There is no such payment") as string });
+    expectProblem(lengthened.state, 404, "not_found");
+  });
+
+  test("the shop can close its link for good; that is audited, once", async () => {
+    const [mine, other] = [await acceptCheckout(stack, hosted()), await acceptCheckout(stack, hosted())];
+    const revoke = (): Promise<Reply> => stack.call("POST", `/checkouts/${mine.checkout_id}/revoke_status_link`);
+    const [first, second] = [await revoke(), await revoke()];
+    expect(first).toMatchObject({ status: 200, json: { checkout_id: mine.checkout_id, status_link_revoked_at: expect.any(String) as string } });
+    expect(second).toMatchObject({ status: 200, text: first.text });
+    const { status, text, state } = await look(String(mine.reply.json["status_url"]));
+    expect(status).toBe(410);
+    expect(text).toContain("The shop has closed this link.");
+    expectProblem(state, 410, "link_expired");
+    expect(await look(String(other.reply.json["status_url"]))).toMatchObject({ status: 200 });
+    for (const [{ checkout_id, reply }, isOpen] of [[mine, false], [other, true]] as const) {
+      const { json: checkout } = await stack.call("GET", `/checkouts/${checkout_id}`);
+      expect(checkout["status_url"]).toBe(isOpen ? reply.json["status_url"] : null);
+    }
+    const { json } = await stack.call("GET", `/audit_log?subject_type=checkout&subject_id=${mine.checkout_id}`);
+    expect(json["data"]).toMatchObject([{ action: "status_link.revoke", actor: development_actor, request_id: first.headers.get("request-id") }]);
+    expectProblem(await stack.call("POST", "/checkouts/none/revoke_status_link"), 404, "not_found", "checkout_id");
   });
 
   test("what a redirect says changes nothing", async () => {

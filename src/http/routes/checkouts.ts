@@ -4,7 +4,7 @@ import { checkoutView, orderView, selectEvent, selectOrdersOfCheckouts } from ".
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
-import { statusUrl } from "../status-page.ts";
+import { statusUrl } from "../status-link.ts";
 import { Checkout, PaymentOrder, clientId, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 const PaymentOrders = Type.Object({ payment_orders: Type.Array(PaymentOrder) });
@@ -21,7 +21,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       selectEvent(snapshot, checkout_id), selectOrdersOfCheckouts(snapshot, [checkout_id]),
     ]));
     if (event === undefined) throw new AppError("not_found", `There is no checkout ${checkout_id}.`, { param: "checkout_id" });
-    return { ...checkoutView(event, orders), status_url: statusUrl(settings.secret_key, checkout_id) };
+    return { ...checkoutView(event, orders), status_url: event.status_link_revoked_at === null ? statusUrl(settings, event) : null };
   });
 
   app.post("/checkouts/:checkout_id/cancel", {
@@ -40,6 +40,19 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
     jobs.wake("payment_modify");
     return reply;
   });
+
+  app.post("/checkouts/:checkout_id/revoke_status_link", {
+    schema: {
+      operationId: "revokeStatusLink",
+      summary: "Close the links to the buyer's status page for good",
+      headers: idempotencyHeaders,
+      params,
+      response: { 200: Type.Object({ checkout_id: Type.String(), status_link_revoked_at: Type.String() }), ...problemResponses },
+    },
+  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
+    const { checkout_id } = request.params;
+    return { checkout_id, status_link_revoked_at: await actions.revokeStatusLink(tx, checkout_id, authorOf(request)) };
+  }));
 
   app.post("/checkouts/:checkout_id/review", {
     config: { scope: "admin" },

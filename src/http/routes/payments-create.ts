@@ -12,7 +12,7 @@ import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
 import { PreferredWaits, waitSecondsOf } from "../prefer-wait.ts";
-import { statusUrl } from "../status-page.ts";
+import { statusUrl } from "../status-link.ts";
 import { AcceptedCheckout as AcceptedCheckoutSchema, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
 export function registerPaymentCreateRoute(app: App, context: HttpContext): void {
@@ -70,7 +70,7 @@ async function outcomeOf(
       ...accepted,
       payment_event_status: event.is_payment_done ? "COMPLETE" : "PROCESSING",
       payment_orders: accepted.payment_orders.map((view, index) => ({ ...view, status: orders[index]?.status ?? view.status })),
-      status_url: statusUrl(settings.secret_key, id),
+      status_url: statusUrl(settings, event),
       next_action,
     },
   };

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectNextAction, createNextActionSealing } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup, createRateLimit } from "../rate-limit.ts";
 import { clientId, nullable, problemResponses } from "../schemas.ts";
-import { isStatusToken, statusOf, statusPage } from "../status-page.ts";
+import { assertStatusLink, noSuchLink } from "../status-link.ts";
+import { closedLinkPage, statusOf, statusPage } from "../status-page.ts";
 
 const params = Type.Object({ checkout_id: clientId() });
 /** Whatever else stands in the query comes from a redirect, and is not read. */
@@ -19,26 +21,18 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
   app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(request.ip), reply));
 
   const find = async (checkoutId: string, token: string) => {
-    const [event, orders, next] = isStatusToken(settings.secret_key, checkoutId, token)
-      ? await reads.snapshot((snapshot) => Promise.all([
-        selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]),
-        selectNextAction(snapshot, checkoutId, sealing),
-      ]))
-      : [];
-    if (event === undefined || orders === undefined || next === undefined) throw new AppError("not_found", "There is no such payment, or the link is incomplete.");
+    assertStatusLink(settings.secret_key, checkoutId, token);
+    const [event, orders, next] = await reads.snapshot((snapshot) => Promise.all([
+      selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]), selectNextAction(snapshot, checkoutId, sealing),
+    ]));
+    if (event === undefined) throw noSuchLink();
+    if (event.status_link_revoked_at !== null) throw new AppError("link_expired", "The shop has closed this link. Ask it for the state of your payment.");
     return { checkout: checkoutView(event, orders), next };
   };
 
-  app.get("/pay/:checkout_id", { schema: { hide: true, params, querystring } }, async (request, reply) => {
+  app.get("/pay/:checkout_id", { schema: { hide: true, params, querystring }, errorHandler: answerWithPage }, async (request, reply) => {
     const { checkout, next } = await find(request.params.checkout_id, request.query.token);
-    const nonce = randomBytes(16).toString("base64");
-    return reply
-      .headers({
-        "content-security-policy": `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-        "cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
-      })
-      .type("text/html; charset=utf-8")
-      .send(statusPage(statusOf(checkout, next), checkout, nonce));
+    return sendPage(reply, (nonce) => statusPage(statusOf(checkout, next), checkout, nonce));
   });
 
   app.get("/pay/:checkout_id/state", {
@@ -59,4 +53,23 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
     const { checkout, next } = await find(request.params.checkout_id, request.query.token);
     return statusOf(checkout, next);
   });
+}
+
+/** Only scripts and styles of our own run, and the link leaks to nobody. */
+function sendPage(reply: FastifyReply, page: (nonce: string) => string): FastifyReply {
+  const nonce = randomBytes(16).toString("base64");
+  return reply
+    .headers({
+      "content-security-policy": `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      "cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
+    })
+    .type("text/html; charset=utf-8")
+    .send(page(nonce));
+}
+
+/** A buyer reads words, not problem details, where the link is what is wrong. */
+function answerWithPage(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const problem = error.validation === undefined ? error : noSuchLink();
+  if (!(problem instanceof AppError) || (problem.code !== "not_found" && problem.code !== "link_expired")) throw error;
+  sendPage(reply.code(problem.status), (nonce) => closedLinkPage(problem, nonce));
 }
