@@ -1,19 +1,23 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ChildProcess } from "../../src/cli/child-process.ts";
 import { verifyBooks } from "../../src/cli/verify.ts";
-import { orderIn, path, until } from "../api/requests.ts";
+import { acceptCheckout, orderIn, path, until } from "../api/requests.ts";
 import { checkoutBody, freePort, startTestStack, type TestStack } from "../support/stack.ts";
 import { quickRecovery } from "./recovery.ts";
 
 let stack: TestStack;
 /** Another worker on the same database. */
 let rescuer: ChildProcess;
+/** Where no PSP is: a connect fails. */
+let nowhere: string;
 
 beforeAll(async () => {
-  // The worker that will freeze cannot reach its PSP: its connect fails once it goes on.
-  const nowhere = `http://127.0.0.1:${await freePort()}`;
-  stack = await startTestStack({ environment: { ...quickRecovery, PSP_BREAKER_FAILURES: "1000", PSP_STRIPE_API_BASE: nowhere } });
+  nowhere = `http://127.0.0.1:${await freePort()}`;
+  stack = await startTestStack({ environment: { ...quickRecovery, PSP_BREAKER_FAILURES: "1000" } });
   rescuer = stack.anotherService();
+});
+beforeEach(async () => {
+  await stack.setFaults({ latency_ms: 0, next: [], next_modifications: [] });
 });
 afterAll(async () => {
   stack.service.thaw();
@@ -21,13 +25,15 @@ afterAll(async () => {
   await stack.stopAll();
 });
 
-const attempts = (id: string): Promise<unknown[]> =>
-  stack.db.asOwner("select attempt_number, status, failure_code from payment_attempts where payment_order_id = $1 order by 1", [id]);
-
-/** Posts an order to a worker that freezes between its claim and its call; the answer comes when it goes on. */
-async function postAndFreeze(): Promise<string> {
+/** The service starts anew and will freeze at the point, which the next work passes. */
+async function freezeAt(FREEZE_POINT: string, psp: string): Promise<void> {
+  await rescuer.stop();
   await stack.service.stop();
-  await stack.restartService({ FREEZE_POINT: "after_claim:1" });
+  await stack.restartService({ FREEZE_POINT: `${FREEZE_POINT}:1`, PSP_STRIPE_API_BASE: psp });
+}
+
+/** Posts an order to a service that freezes at it; the answer comes when it goes on. */
+async function postOrder(): Promise<string> {
   const body = checkoutBody();
   const posting = stack.call("POST", "/payments", body);
   posting.catch(() => undefined);
@@ -36,24 +42,74 @@ async function postAndFreeze(): Promise<string> {
   return id;
 }
 
-test("a worker that freezes before its first send, and cannot connect after another one has sent it, closes nothing", async () => {
-  const id = await postAndFreeze();
-  // The rescuer's charge is made, and its answer lost.
-  await stack.setFaults({ next: [{ fault: "timeout_after_charge", count: 1 }] });
-  await rescuer.start({ PSP_STRIPE_API_BASE: stack.simulator_url });
-  await until("the rescuer has charged", async () => (await stack.effects(`payment_order_id=${id}`)).count === 1, 30);
-  // Nobody learns of it yet, so the attempt is open when the frozen worker reports that it could not connect.
+/** The frozen service goes on and settles; for so long the PSP answers nobody in time. */
+async function thaw(): Promise<void> {
   await stack.setFaults({ latency_ms: 5_000 });
   stack.service.thaw();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
-  expect(await attempts(id)).toEqual([{ attempt_number: 1, status: expect.stringMatching(/^(executing|unknown)$/) as string, failure_code: expect.anything() as unknown }]);
+}
+
+const charges = async (id: string): Promise<number> => (await stack.effects(`payment_order_id=${id}`)).count;
+const attempts = (id: string): Promise<Record<string, unknown>[]> =>
+  stack.db.asOwner("select attempt_number, status, epoch from payment_attempts where payment_order_id = $1 order by 1", [id]);
+const capturesOf = (id: string): Promise<Record<string, unknown>[]> =>
+  stack.db.asOwner("select status, key_number, epoch from payment_modifications where payment_order_id = $1", [id]);
+
+async function expectOneCharge(id: string): Promise<void> {
+  expect(await charges(id)).toBe(1);
+  expect(await stack.effectsSummary()).toMatchObject({ duplicate_orders: [] });
+  expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
+}
+
+test("a worker that freezes before its first send, and cannot connect after another one has sent it, closes nothing", async () => {
+  await freezeAt("after_claim", nowhere);
+  const id = await postOrder();
+  // The rescuer's charge is made, and its answer lost.
+  await stack.setFaults({ next: [{ fault: "timeout_after_charge", count: 1 }] });
+  await rescuer.start();
+  await until("the rescuer has charged", async () => await charges(id) === 1, 30);
+  await thaw();
+  expect(await attempts(id)).toMatchObject([{ attempt_number: 1, status: expect.stringMatching(/^(executing|unknown)$/) as string }]);
   await stack.service.stop();
   await stack.setFaults({ latency_ms: 0 });
-  await until("the rescuer finds the charge", async () =>
-    (await stack.db.asOwner("select 1 from payment_orders where payment_order_id = $1 and status = 'SUCCESS'", [id])).length === 1, 30);
   await stack.restartService();
   expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING UNKNOWN SUCCESS");
   expect(await attempts(id)).toHaveLength(1);
-  expect(await stack.effectsSummary()).toMatchObject({ charges: 1, duplicate_orders: [] });
-  expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
+  await expectOneCharge(id);
+}, 90_000);
+
+test("a worker that freezes with the PSP's answer in its hands is believed, though another one has taken the attempt up", async () => {
+  await freezeAt("after_psp_call", stack.simulator_url);
+  const id = await postOrder();
+  await until("it has charged", async () => await charges(id) === 1);
+  await stack.setFaults({ latency_ms: 5_000 });
+  await rescuer.start();
+  await until("the rescuer has taken it up, in vain", async () => (await attempts(id))[0]?.["status"] === "unknown", 30);
+  await thaw();
+  expect(await attempts(id)).toMatchObject([{ status: "succeeded" }]);
+  await stack.setFaults({ latency_ms: 0 });
+  expect((await orderIn(stack, id, "SUCCESS")).attempts).toHaveLength(1);
+  await expectOneCharge(id);
+}, 90_000);
+
+test("a worker that freezes before it sends a capture, and cannot connect after another one has made it, changes no key", async () => {
+  await stack.service.stop();
+  await stack.restartService();
+  const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
+  await orderIn(stack, id, "AUTHORIZED");
+  await freezeAt("after_claim", nowhere);
+  await stack.setFaults({ next_modifications: [{ fault: "timeout_after_charge", count: 1 }] });
+  const capturing = stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "10.00", is_final: false });
+  capturing.catch(() => undefined);
+  await until("the capture was claimed", async () => (await capturesOf(id))[0]?.["epoch"] === 1);
+  await rescuer.start();
+  await until("the rescuer has captured", async () => await charges(id) === 1, 30);
+  await thaw();
+  expect(await capturesOf(id)).toMatchObject([{ status: expect.stringMatching(/^(executing|unknown)$/) as string, key_number: 1 }]);
+  await stack.service.stop();
+  await stack.setFaults({ latency_ms: 0 });
+  await stack.restartService();
+  await until("the capture is decided", async () => (await capturesOf(id))[0]?.["status"] === "succeeded", 30);
+  expect(await capturesOf(id)).toMatchObject([{ key_number: 1 }]);
+  await expectOneCharge(id);
 }, 90_000);
