@@ -61,7 +61,7 @@ describe("POST /payments and what can be read of it", () => {
       object: "payment_order", payment_order_id: paid.order_ids[0], checkout_id: paid.checkout_id, buyer_account: "buyer_alice",
       seller_account: "seller_bob", amount: "29.99", currency: "USD", capture_method: "automatic", captured_amount: "29.99", status: "SUCCESS", status_cause: "psp_succeeded",
       psp_token: charge?.payment_intent, wallet_updated: true, ledger_updated: true, retry_count: 0, last_retry_at: null,
-      next_retry_at: null, error_code: null, error_message: null, created_at: timestamp, updated_at: timestamp,
+      next_retry_at: null, error_code: null, error_message: null, next_action: null, created_at: timestamp, updated_at: timestamp,
       attempts: [{
         object: "payment_attempt", attempt_id: expect.stringMatching(/^att_/) as string, attempt_number: 1, psp: "stripe", psp_key: anyText, psp_call_ms: expect.any(Number) as number,
         psp_reference: charge?.payment_intent, status: "succeeded", inquiry_count: 0, page_token: null, page_expires_at: null, failure_class: null, failure_code: null,
@@ -81,7 +81,8 @@ describe("POST /payments and what can be read of it", () => {
     expect(json).toEqual({
       object: "checkout", checkout_id: paid.checkout_id, payment_event_status: "COMPLETE", is_payment_done: true,
       buyer_info: { user_id: "buyer_alice", email: "alice@example.com" }, seller_info: { name: "Bob's", country: "DE" },
-      credit_card_info: { last4: "4242" }, hosted_page: null, risk_decision: "pass", risk_reasons: [], created_at: timestamp, updated_at: timestamp,
+      credit_card_info: { last4: "4242" }, hosted_page: null, return_url: null,
+      status_url: expect.stringMatching(/^\/pay\/.+\?token=\d{10}\.[\w-]{32}$/) as string, risk_decision: "pass", risk_reasons: [], created_at: timestamp, updated_at: timestamp,
       payment_orders: [expect.objectContaining({ payment_order_id: paid.order_ids[0] }), expect.objectContaining({ payment_order_id: paid.order_ids[1] })],
     });
     expect(text).not.toContain("tok_");
