@@ -111,6 +111,19 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
     expect(await orderIn(stack, id, "AUTHORIZED")).toMatchObject({ captured_amount: "0.00" });
   });
 
+  test("on a page pays every order of the checkout, once each, and only with the total", async () => {
+    const changes = { credit_card_info: undefined, hosted_page: { return_url: "https://shop.example/back" } };
+    const { order_ids } = await acceptCheckout(stack, changes, [{ amount: "20.00" }, { amount: "9.99" }]);
+    const { attempts } = await orderIn(stack, order_ids[0], "PENDING");
+    const attempt_id = attempts[0]?.attempt_id ?? "none";
+    expectProblem(await resolve(attempt_id, seen({ amount: "20.00" })), 422, "resolution_amount_mismatch", "amount");
+    expect((await resolve(attempt_id, seen())).status).toBe(202);
+    for (const id of order_ids) {
+      await orderIn(stack, id, "SUCCESS");
+      expect(await capturesOf(id)).toHaveLength(1);
+    }
+  });
+
   test("and that was settled meanwhile cannot be resolved any more", async () => {
     const { order_ids: [id] } = await acceptCheckout(stack);
     const { attempts } = await orderIn(stack, id, "SUCCESS");

@@ -22,6 +22,31 @@ const decide = (id: string, state: string, key: string | null): Promise<unknown[
 const planted = (id: string, change: string): Promise<unknown[]> =>
   db.asOwner(`update approvals set ${change} where approval_id = '${id}'`);
 
+describe("a resolution of an attempt", () => {
+  async function attempt(id: string, resolved: string): Promise<unknown> {
+    await db.asOwner(`begin; set local session_replication_role = replica;
+      insert into payment_attempts (attempt_id, checkout_id, attempt_number, psp, amount_minor, currency, status)
+      values ('${id}', '${id}', 1, 'stripe', 100, 'USD', 'unknown'); commit`);
+    return db.asService(`update payment_attempts set ${resolved} where attempt_id = $1`, [id]);
+  }
+  const whole = "resolution_note = 'seen', resolved_by = 'key:1', resolution_due_at = now()";
+
+  test("has a note, a person and a time, and a reference unless it failed", async () => {
+    const broken = { constraint: "payment_attempts_resolution_check" };
+    await expect(attempt("att_a", "resolved_as = 'failed'")).rejects.toMatchObject(broken);
+    await expect(attempt("att_b", `resolved_as = 'succeeded', ${whole}`)).rejects.toMatchObject(broken);
+    await expect(attempt("att_c", "resolution_reference = 'pi_1'")).rejects.toMatchObject(broken);
+    expect(await attempt("att_d", `resolved_as = 'failed', ${whole}`)).toEqual([]);
+    expect(await attempt("att_e", `resolved_as = 'succeeded', resolution_reference = 'pi_1', ${whole}`)).toEqual([]);
+  });
+
+  test("takes a charge of the PSP for one attempt only", async () => {
+    await attempt("att_f", `resolved_as = 'succeeded', resolution_reference = 'pi_twice', ${whole}`);
+    await expect(attempt("att_g", `resolved_as = 'succeeded', resolution_reference = 'pi_twice', ${whole}`))
+      .rejects.toMatchObject({ constraint: "payment_attempts_one_resolution_per_reference" });
+  });
+});
+
 describe("an approval", () => {
   test("is given by another key than the one that proposed it", async () => {
     const id = await proposed("key_1");
