@@ -13,7 +13,7 @@ export type ResolutionOptions = {
   /** Above these amounts, in minor units by currency, another key must approve; null: always. */
   readonly approval_amounts: ReadonlyMap<string, bigint> | null;
   readonly approval_hours: number;
-  /** No call to a PSP that was started before lasts longer. */
+  /** For how long claimed work belongs to its worker; a call to a PSP is shorter than half of it. */
   readonly lease_seconds: number;
 };
 
@@ -110,8 +110,9 @@ async function store(
 ): Promise<AttemptRow> {
   const { outcome, psp_reference, note } = resolution;
   const resolved_by = approval?.proposed_by ?? by.actor;
-  // A call that is under way may still charge: what failed frees the order only when none can be. None is started any more.
-  const wait_seconds = outcome === "failed" ? lease_seconds : 0;
+  // A worker that has claimed the attempt may still charge: what failed frees the order only when none can. It starts within
+  // half a lease, and may ask twice before it charges, each call shorter than half a lease. None is started any more.
+  const wait_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
   const stored = await storeAttemptResolution(tx, {
     attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference, resolution_note: note, resolved_by,
   }, wait_seconds).catch((error: unknown) => {

@@ -139,7 +139,7 @@ describe("an attempt that a person has seen fail", () => {
     expect((await resolve(attempt_id, failed)).status).toBe(202);
     expectProblem(await stack.call("POST", `/payments/${id}/retry`, {}), 409, "state_conflict");
     const order = await orderIn(stack, id, "FAILED");
-    expect(performance.now() - started).toBeGreaterThan(lease_seconds * 1_000 - 500);
+    expect(performance.now() - started).toBeGreaterThan(2 * lease_seconds * 1_000 - 500);
     expect(order).toMatchObject({ error_code: "resolved_by_person", error_message: failed.note, attempts: [{ status: "declined" }] });
     expect((await stack.call("POST", `/payments/${id}/retry`, { card_token: "tok_visa_4242" })).status).toBe(200);
     const paid = await orderIn(stack, id, "SUCCESS");
