@@ -10,9 +10,10 @@ create table payment_events (
   checkout_id text primary key check (is_client_id(checkout_id)),
   buyer_info jsonb not null,
   seller_info jsonb,
-  -- How it is paid: with a card token, or by the buyer on the PSP's page.
+  -- How it is paid: with a card token, by the buyer on the PSP's page, or by money that an external account collects.
   credit_card_info jsonb,
   hosted_page jsonb,
+  external jsonb,
   is_payment_done boolean not null default false,
   -- Orders that are not SUCCESS yet; at 0 the payment is done. Counted down by one update, so that
   -- two processes that settle the last two orders at once cannot both miss the end.
@@ -25,7 +26,7 @@ create table payment_events (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint payment_events_done_check check (is_payment_done = (unfinished_order_count = 0)),
-  constraint payment_events_way_to_pay_check check ((credit_card_info is null) <> (hosted_page is null))
+  constraint payment_events_way_to_pay_check check (num_nonnulls(credit_card_info, hosted_page, external) = 1)
 );
 
 create index payment_events_done_index on payment_events (is_payment_done, created_at);

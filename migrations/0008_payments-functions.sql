@@ -24,12 +24,12 @@ language plpgsql
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, unfinished_order_count,
+  insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, external, unfinished_order_count,
                               request_fingerprint, risk_decision, risk_reasons)
-  select checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, unfinished_order_count,
+  select checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, external, unfinished_order_count,
          decode(request_fingerprint, 'hex'), risk_decision, risk_reasons
     from json_to_recordset(p_events)
-         as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, hosted_page jsonb, unfinished_order_count integer,
+         as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, hosted_page jsonb, external jsonb, unfinished_order_count integer,
                request_fingerprint text, risk_decision risk_decision, risk_reasons text[]);
 
   insert into checkout_events (type, checkout_id, data)
@@ -58,7 +58,7 @@ $$;
 create function payments_lock_for_execution(p_order_ids text[])
 returns table (
   payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
-  capture_method capture_method, card_token text, return_url text, hosted_page jsonb, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
+  capture_method capture_method, card_token text, return_url text, hosted_page jsonb, external_psp text, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -78,7 +78,7 @@ begin
   return query
   select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
          o.capture_method, coalesce(o.card_token, e.credit_card_info ->> 'token'),
-         e.credit_card_info ->> 'return_url', e.hosted_page, e.credit_card_info ->> 'country',
+         e.credit_card_info ->> 'return_url', e.hosted_page, e.external ->> 'psp', e.credit_card_info ->> 'country',
          (select array_agg(distinct a.psp) from payment_attempts a
            where a.payment_order_id = o.payment_order_id and (a.status = 'not_sent' or a.failure_code = 'psp_error')),
          case when e.hosted_page is null

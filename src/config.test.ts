@@ -61,11 +61,12 @@ test("the keys of the simulator and of an unset Stripe do not start in productio
   expect(faultsOf("production", { ...production, PSP_STRIPE_SECRET_KEY: "sk_test_simulator" })).toEqual([expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: /)]);
 });
 
-test("a secret of status webhooks that can be guessed is refused in production", () => {
+test("a secret of an external account that can be guessed is refused in production", () => {
   const good = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
-  const fault = expect.stringMatching(/^PSP_WEBHOOK_SECRET: /);
-  expect(faultsOf("production", { ...production, PSP_WEBHOOK_SECRET: `${good},whsec_c2hvcnQhISE=` })).toEqual([fault]);
-  expect(faultsOf("production", { ...production, PSP_WEBHOOK_SECRET: good })).toEqual([]);
+  const accounts = { PSP_ACCOUNTS: '[{"name":"cash","kind":"external","webhook_secrets_env":"CASH_SECRETS"}]' };
+  const weak = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
+  expect(faultsOf("production", { ...production, ...accounts, CASH_SECRETS: `${good},${weak}` })).toEqual([expect.stringMatching(/^PSP_ACCOUNTS: a webhook secret of cash /)]);
+  expect(faultsOf("production", { ...production, ...accounts, CASH_SECRETS: good })).toEqual([]);
 });
 
 describe("addresses of PSPs", () => {
@@ -151,8 +152,8 @@ test("every fault is told in one message, each with the name of its setting", ()
   ]);
 });
 
-test.each([["PSP_WEBHOOK_SECRET", "whsec_not*base64"], ["LOG_LEVEL", "shout"]])("a %s of %s is a fault like any other", (name, value) => {
-  expect(faultsOf("development", { [name]: value })).toEqual([expect.stringContaining(`${name}:`)]);
+test("a LOG_LEVEL that is none is a fault like any other", () => {
+  expect(faultsOf("development", { LOG_LEVEL: "shout" })).toEqual([expect.stringContaining("LOG_LEVEL:")]);
 });
 
 test.each([
@@ -335,4 +336,37 @@ describe("several PSPs", () => {
 
 test("a crash point is refused in production", () => {
   expect(faultsOf("production", { ...production, CRASH_POINT: "after_claim" })).toEqual([expect.stringMatching(/^CRASH_POINT: /)]);
+});
+
+describe("external accounts", () => {
+  const base64 = (bytes: number): string => Buffer.alloc(bytes, 7).toString("base64");
+  const cash = { name: "cash", kind: "external", webhook_secrets_env: "CASH_SECRETS" };
+  const secrets = { CASH_SECRETS: `whsec_${base64(24)},${base64(33)}`, BANK_SECRETS: `whsec_${base64(48)}`, EU_KEY: "sk_eu" };
+  const withAccounts = (...accounts: unknown[]): Record<string, string> => ({ ...secrets, PSP_ACCOUNTS: JSON.stringify(accounts) });
+
+  test("stand beside the account of Stripe's settings, or beside those that are given", () => {
+    const alone = loadConfig("development", { ...withAccounts(cash), PSP_STRIPE_SECRET_KEY: "sk_1" }).psp;
+    expect(alone.accounts).toMatchObject([{ name: "stripe", secret_key: "sk_1" }]);
+    expect(alone.external_accounts).toEqual([{ name: "cash", kind: "external", webhook_secrets: [`whsec_${base64(24)}`, base64(33)], overdue_seconds: 604_800 }]);
+    const beside = loadConfig("development", withAccounts({ ...cash, overdue_seconds: 60 }, { name: "stripe", kind: "stripe", secret_key_env: "EU_KEY" })).psp;
+    expect(beside.accounts).toMatchObject([{ name: "stripe", secret_key: "sk_eu" }]);
+    expect(beside.external_accounts).toMatchObject([{ name: "cash", overdue_seconds: 60 }]);
+  });
+
+  test.each<[string, unknown, Record<string, string>?]>([
+    ["name", { ...cash, name: "stripe" }], ["name", { ...cash, name: "payment-status" }], ["webhook_secrets_env", { ...cash, webhook_secrets_env: undefined }],
+    ["webhook_secrets_env", { ...cash, webhook_secrets_env: "NOT_SET" }], ["webhook_secrets_env", cash, { CASH_SECRETS: `whsec_${base64(23)}` }],
+    ["webhook_secrets_env", cash, { CASH_SECRETS: `whsec_${base64(24)},short` }], ["webhook_secrets_env", cash, { CASH_SECRETS: `whsec_${"not*base64".repeat(4)}` }],
+    ["secret_key_env", { ...cash, secret_key_env: "EU_KEY" }], ["api_base", { ...cash, api_base: "https://x" }], ["timeout_seconds", { ...cash, timeout_seconds: 3 }],
+    ["calls_at_once_max", { ...cash, calls_at_once_max: 3 }], ["merchant_account", { ...cash, merchant_account: "Shop" }], ["overdue_seconds", { ...cash, overdue_seconds: 0 }],
+    ["overdue_seconds", { name: "stripe-eu", kind: "stripe", secret_key_env: "EU_KEY", overdue_seconds: 60 }],
+  ])("one with a wrong %s is a fault that names the field: %j", (field, account, more = {}) => {
+    expect(faultsOf("development", { ...withAccounts(account), ...more })).toEqual([expect.stringContaining(`PSP_ACCOUNTS[0].${field}: `)]);
+  });
+
+  test("two that share a secret are refused, for it tells who speaks, and a rule may name none", () => {
+    const shared = { ...withAccounts(cash, { ...cash, name: "bank", webhook_secrets_env: "BANK_SECRETS" }), BANK_SECRETS: `whsec_${base64(33)}` };
+    expect(faultsOf("development", shared)).toEqual([0, 1].map((index) => expect.stringContaining(`PSP_ACCOUNTS[${index}].webhook_secrets_env: `) as string));
+    expect(faultsOf("development", { ...withAccounts(cash), PSP_ROUTING: '[{"to":[{"psp":"cash"}]}]' })).toEqual([expect.stringContaining("PSP_ROUTING[0].to[0].psp: ")]);
+  });
 });

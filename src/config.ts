@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { readDatabaseAddresses } from "./database-address.ts";
+import { externalAccountOf, shareSecret, type ExternalAccount } from "./external-account.ts";
 import { isCurrencyCode } from "./money/money.ts";
 import { armCrashPoint, crashPointNames, type PaymentSettings } from "./payments/payments.ts";
 import { checkSafety, key_not_configured } from "./safety-rules.ts";
@@ -41,12 +42,13 @@ export type Config = {
   readonly psp: {
     /** The first takes the orders for which there is no rule. */
     readonly accounts: readonly [PspAccount, ...PspAccount[]];
+    /** For money collected outside a PSP's API: chosen by each checkout, never by a rule. */
+    readonly external_accounts: readonly ExternalAccount[];
     readonly routing: readonly RoutingRule[];
     /** The longest that a call to any of them may take. */
     readonly timeout_seconds: number;
     readonly breaker_failures: number;
     readonly breaker_open_seconds: number;
-    readonly status_webhook_secrets: readonly string[];
   };
   readonly simulator: { readonly port: number; readonly success_rate: string; readonly webhook_url: string | undefined };
 };
@@ -90,7 +92,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
   const read = new SettingsReader(environment);
   const isDevelopment = mode === "development";
   const payments = paymentSettings(read);
-  const accounts = pspAccounts(read, payments.psp_concurrency);
+  const { accounts, external_accounts } = pspAccounts(read, payments.psp_concurrency);
   const config: Config = {
     mode,
     host: read.text("HOST", "127.0.0.1"),
@@ -115,11 +117,11 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     payments,
     psp: {
       accounts,
+      external_accounts,
       routing: routingRules(read, new Set(accounts.map(({ name }) => name))),
       timeout_seconds: Math.max(...accounts.map((account) => account.timeout_seconds)),
       breaker_failures: read.number("PSP_BREAKER_FAILURES", 5, { min: 1, max: 1_000 }),
       breaker_open_seconds: read.number("PSP_BREAKER_OPEN_SECONDS", 60, { min: 0.1, max: 3_600, is_integer: false }),
-      status_webhook_secrets: read.list("PSP_WEBHOOK_SECRET"),
     },
     simulator: {
       port: read.number("SIMULATOR_PORT", 12_111, { min: 0, max: 65_535 }),
@@ -160,10 +162,12 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
 
 const timeoutBounds = { min: 0.05, max: 120, is_integer: false };
 const adyenFields = ["merchant_account", "return_url", "live_endpoint_prefix", "has_multiple_partial_captures"];
-const accountFields = ["name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", ...adyenFields];
+const accountFields = [
+  "name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", "overdue_seconds", ...adyenFields,
+];
 
-/** The accounts of PSP_ACCOUNTS, or the one of the variables of Stripe's. */
-function pspAccounts(read: SettingsReader, psp_concurrency: number): readonly [PspAccount, ...PspAccount[]] {
+/** The accounts of PSP_ACCOUNTS. The one of Stripe's variables stands in where none of them takes cards. */
+function pspAccounts(read: SettingsReader, psp_concurrency: number): Pick<Config["psp"], "accounts" | "external_accounts"> {
   const timeout_seconds = read.number("PSP_TIMEOUT_SECONDS", 10, timeoutBounds);
   // Room for the worker's calls and for the pages that requests register beside them.
   const calls_at_once_max = Math.ceil(psp_concurrency * 1.25);
@@ -173,27 +177,36 @@ function pspAccounts(read: SettingsReader, psp_concurrency: number): readonly [P
     secret_key: read.text("PSP_STRIPE_SECRET_KEY", key_not_configured), webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
     api_base: read.url("PSP_STRIPE_API_BASE"), timeout_seconds, calls_at_once_max,
   } as const;
-  const accounts = (objects ?? []).map((fields) => accountOf(fields, { timeout_seconds, calls_at_once_max }));
-  for (const [index, { name }] of accounts.entries()) {
-    if (accounts.findIndex((other) => other.name === name) < index) objects?.[index]?.fault("name", "is another account's too");
+  const all = (objects ?? []).map((fields) => accountOf(fields, { timeout_seconds, calls_at_once_max }));
+  const [first = stripe, ...others] = all.flatMap((account) => (account.kind === "external" ? [] : [account]));
+  for (const [index, { name }] of all.entries()) {
+    const isTaken = all.findIndex((other) => other.name === name) < index || (first === stripe && name === stripe.name);
+    if (isTaken) objects?.[index]?.fault("name", "is another account's too");
   }
-  const [first = stripe, ...others] = accounts;
-  return [first, ...others];
+  const external_accounts = all.flatMap((account) => (account.kind === "external" ? [account] : []));
+  for (const [index, account] of all.entries()) {
+    const isShared = account.kind === "external" && external_accounts.some((other) => other !== account && shareSecret(account, other));
+    if (isShared) objects?.[index]?.fault("webhook_secrets_env", "has a secret of another account");
+  }
+  return { accounts: [first, ...others], external_accounts };
 }
 
 /** Names that stand in ledger account codes and URLs; the other route of webhooks is not theirs. */
 const isAccountName = (text: string): boolean => /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(text) && text.length <= 32 && text !== "payment-status";
 
-function accountOf(fields: Fields, defaults: Pick<PspAccount, "timeout_seconds" | "calls_at_once_max">): PspAccount {
+function accountOf(fields: Fields, defaults: Pick<PspAccount, "timeout_seconds" | "calls_at_once_max">): PspAccount | ExternalAccount {
+  const name = fields.text("name", isAccountName, "of lower-case letters, digits and single dashes, at most 32, and not payment-status");
+  const kind = fields.text("kind", (text) => ["stripe", "adyen", "external"].includes(text), "stripe, adyen or external");
+  if (kind === "external") return externalAccountOf(fields, name, adyenFields);
+  if (fields.has("overdue_seconds")) fields.fault("overdue_seconds", "is for external accounts only");
   const account = {
-    name: fields.text("name", isAccountName, "of lower-case letters, digits and single dashes, at most 32, and not payment-status"),
+    name,
     secret_key: fields.secret("secret_key_env"),
     webhook_secrets: fields.has("webhook_secrets_env") ? textsOf(fields.secret("webhook_secrets_env")) : [],
     api_base: fields.url("api_base"),
     timeout_seconds: fields.number("timeout_seconds", defaults.timeout_seconds, timeoutBounds),
     calls_at_once_max: fields.number("calls_at_once_max", defaults.calls_at_once_max, { min: 1, max: 1_000 }),
   };
-  const kind = fields.text("kind", (text) => text === "stripe" || text === "adyen", "stripe or adyen");
   if (kind === "adyen") {
     // Adyen's library takes a key that is not hexadecimal for an empty one, with which anybody can sign.
     if (!account.webhook_secrets.every((key) => /^([0-9a-f]{2}){16,}$/i.test(key))) fields.fault("webhook_secrets_env", "are not Adyen's hexadecimal HMAC keys");
@@ -226,7 +239,7 @@ function routingRules(read: SettingsReader, psps: ReadonlySet<string>): readonly
     const { amount_minor_min = 0n, amount_minor_max = amount_minor_min } = when;
     if (amount_minor_min > amount_minor_max) conditions.fault("amount_minor_max", "is below amount_minor_min");
     const to = fields.objects("to", ["psp", "weight"]).map((target) => (
-      { psp: target.text("psp", (text) => psps.has(text), "the name of an account"), weight: target.number("weight", 1, { min: 0, max: 10_000 }) }
+      { psp: target.text("psp", (text) => psps.has(text), "the name of an account that takes cards"), weight: target.number("weight", 1, { min: 0, max: 10_000 }) }
     ));
     if (to.length > 0 && to.every(({ weight }) => weight === 0)) fields.fault("to", "has no weight above 0");
     if (new Set(to.map(({ psp }) => psp)).size < to.length) fields.fault("to", "names an account twice");
@@ -238,12 +251,6 @@ const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"]
 
 function check(read: SettingsReader, config: Config): void {
   if (!logLevels.includes(config.log_level)) read.faults.push(`LOG_LEVEL: "${config.log_level}" is not one of ${logLevels.join(", ")}`);
-  for (const secret of config.psp.status_webhook_secrets) {
-    // What Standard Webhooks prescribes: base64 after an optional whsec_.
-    if (!/^(whsec_)?[A-Za-z0-9+/]{8,}={0,2}$/.test(secret) || secret.replace(/^whsec_/, "").length % 4 !== 0) {
-      read.faults.push("PSP_WEBHOOK_SECRET: give base64, best after whsec_");
-    }
-  }
   checkSafety(read, config);
   for (const { name, timeout_seconds } of config.psp.accounts) {
     // An attempt may be held for half a lease before its turn, which may be an inquiry and then a charge.

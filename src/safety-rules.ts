@@ -16,7 +16,7 @@ type SafetySettings = {
   readonly payments: { readonly unknown_quiet_seconds: number };
   readonly psp: {
     readonly accounts: readonly { readonly secret_key: string; readonly api_base: URL | undefined }[];
-    readonly status_webhook_secrets: readonly string[];
+    readonly external_accounts: readonly { readonly name: string; readonly webhook_secrets: readonly string[] }[];
   };
 };
 
@@ -43,19 +43,21 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   if (psp.accounts.some(({ secret_key: key }) => development_psp_keys.includes(key))) {
     read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
   }
-  for (const secret of psp.status_webhook_secrets) {
-    const fault = weaknessOf(secret.replace(/^whsec_/, ""));
-    if (fault !== undefined) read.faults.push(`PSP_WEBHOOK_SECRET: ${fault}: ${how_to_make_secrets}`);
+  for (const { name, webhook_secrets } of psp.external_accounts) {
+    const fault = webhook_secrets.map((secret) => weaknessOf(secret.replace(/^whsec_/, ""))).find((weak) => weak !== undefined);
+    if (fault !== undefined) read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${fault}: ${how_to_make_secrets}`);
   }
 }
 
 /** A PSP's key and card tokens travel to its address. Only development may call one on this machine in the clear. */
 function checkPspAddresses(read: SettingsReader, { mode, psp }: SafetySettings): void {
   const hasAccounts = read.text("PSP_ACCOUNTS") !== undefined;
+  const stripe_base = URL.parse(read.text("PSP_STRIPE_API_BASE", ""))?.href;
   for (const [index, { api_base }] of psp.accounts.entries()) {
     if (api_base === undefined || api_base.protocol === "https:") continue;
     if (mode === "development" && isLoopback(api_base.hostname)) continue;
-    const setting = hasAccounts ? `PSP_ACCOUNTS[${index}].api_base` : "PSP_STRIPE_API_BASE";
+    // Accounts that take no cards leave Stripe's settings in force.
+    const setting = hasAccounts && api_base.href !== stripe_base ? `PSP_ACCOUNTS[${index}].api_base` : "PSP_STRIPE_API_BASE";
     read.faults.push(`${setting}: must begin with https${mode === "development" ? ", or name this machine (127.0.0.1)" : ""}`);
   }
 }

@@ -8,8 +8,9 @@ import { observeInFlight } from "../metrics.ts";
 import { createNextActionSealing, createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
 import { PspRouter, type Psp } from "../psp/psp.ts";
 import { createAdyen } from "../psp/adyen/adyen.ts";
+import { createExternal } from "../psp/external/external.ts";
 import { createStripe } from "../psp/stripe/stripe.ts";
-import { createPaymentStatusVerifier, openInbox } from "../webhooks/webhooks.ts";
+import { openInbox } from "../webhooks/webhooks.ts";
 
 export type Service = {
   readonly log: Logger;
@@ -40,7 +41,6 @@ export async function composeService(config: Config, databaseUrl: string, option
   let isDraining = false;
   const context: HttpContext = {
     database, reads, checkDatabase: createDatabaseCheck(healthDatabase), jobs, log, intake, actions, router, inbox,
-    verifyPaymentStatus: createPaymentStatusVerifier(config.psp.status_webhook_secrets),
     settings: {
       secret_key: config.secret_key,
       allowed_hosts: config.allowed_hosts,
@@ -92,7 +92,7 @@ function openReads(url: string, { connections_max, waiting_max }: Config["reads"
 
 function createRouter({ psp }: Config): PspRouter {
   const [first, ...others] = psp.accounts;
-  return new PspRouter([createPsp(first), ...others.map(createPsp)], {
+  return new PspRouter([createPsp(first), ...others.map(createPsp), ...psp.external_accounts.map(createExternal)], {
     failures_in_a_row: psp.breaker_failures,
     open_seconds: psp.breaker_open_seconds,
     rules: psp.routing,

@@ -6,7 +6,7 @@ import type { Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import type { Actions, Intake } from "../payments/payments.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import type { Inbox, PaymentStatusVerifier } from "../webhooks/webhooks.ts";
+import type { Inbox } from "../webhooks/webhooks.ts";
 
 /** A scope with the schemas' types. */
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -24,7 +24,6 @@ export type HttpContext = {
   readonly actions: Actions;
   readonly router: PspRouter;
   readonly inbox: Inbox;
-  readonly verifyPaymentStatus: PaymentStatusVerifier;
   readonly settings: {
     readonly secret_key: string;
     readonly allowed_hosts: readonly string[];

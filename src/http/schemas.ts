@@ -50,8 +50,11 @@ export const NewCheckout = Type.Object({
   hosted_page: Type.Optional(Type.Object({
     return_url: Type.String({ minLength: 1, maxLength: 1_000, description: "Where the PSP's page sends the buyer afterwards. HTTPS, or HTTP on this machine." }),
   }, { ...closed, description: "In place of credit_card_info: the buyer pays on the PSP's page." })),
+  external: Type.Optional(Type.Object({
+    psp: Type.String({ minLength: 1, maxLength: 32, description: "The name of an external account." }),
+  }, { ...closed, description: "In place of credit_card_info: the money is collected outside a PSP's API, and the account reports how it ended." })),
   capture_method: Type.Optional(Type.String({
-    enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and each order is taken by captures. Not with a hosted page.",
+    enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and each order is taken by captures. Only with credit_card_info.",
   })),
   payment_orders: Type.Array(Type.Object({
     payment_order_id: clientId("Yours, unique for ever."),
@@ -188,6 +191,7 @@ export const Checkout = Type.Object({
   seller_info: nullable(Type.Object(sellerInfo)),
   credit_card_info: nullable(Type.Object({ last4: nullable(Type.String()) })),
   hosted_page: nullable(Type.Object({ return_url: Type.String() })),
+  external: nullable(Type.Object({ psp: Type.String() })),
   return_url: nullable(Type.String({ description: "Where the buyer comes back to." })),
   status_url: nullable(Type.String({
     description: "A page for the buyer that shows what became of the payment; relative to this host. null once it was revoked.",

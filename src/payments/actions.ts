@@ -47,8 +47,8 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
       if (order.retry_count >= options.retries_max) {
         throw new AppError("state_conflict", `The order was retried ${order.retry_count} times already, the most allowed.`);
       }
-      if (card_token !== undefined && (await selectEvent(tx, order.checkout_id))?.hosted_page !== null) {
-        throw new AppError("state_conflict", "This checkout is paid on the PSP's page, not with a card token.", { param: "card_token" });
+      if (card_token !== undefined && (await selectEvent(tx, order.checkout_id))?.credit_card_info === null) {
+        throw new AppError("state_conflict", "This checkout is not paid with a card token.", { param: "card_token" });
       }
       const moved = await moveOrder(tx, {
         payment_order_id: paymentOrderId, status: "EXECUTING", cause: "manual_retry", actor: by.actor, is_retry: true, ...(card_token === undefined ? {} : { card_token }),

@@ -22,7 +22,7 @@ function decideOn(outcome: AttemptOutcome, { order, attempt, modification }: Fac
       status: "succeeded", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "automatic", failure: null, is_known_at_psp: true,
       authorization_ended_as: null, resolved_as: null, resolution_reference: null, ...attempt,
     },
-    modification: modification ?? null, outcome, releases_rest: true, is_answer_to_modification: false, sent_key_number: null, is_webhook: true,
+    modification: modification ?? null, outcome, releases_rest: true, can_be_asked: true, is_answer_to_modification: false, sent_key_number: null, is_webhook: true,
     is_resolution: false, is_first_send: false, policies: retryPolicies({ attempts_max: 5, backoff_base: 2 }), random: 0.5,
   });
 }

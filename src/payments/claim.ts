@@ -32,7 +32,7 @@ export async function openTasks(tx: Transaction, parts: Parts, claimed: readonly
   const starts = starting.flatMap((order): Start[] => {
     const { payment_order_id, checkout_id, amount_minor, currency, capture_method } = order;
     if (order.hosted_page === null) {
-      const psp = router.choose(factsOf(order), order.tried_psps ?? []);
+      const psp = order.external_psp ?? router.choose(factsOf(order), order.tried_psps ?? []);
       const charged = { payment_order_id, checkout_id, amount_minor, currency, capture_method, page_expires_at: null };
       return [{ order, attempt: newAttempt(charged, order.attempt_count + 1, psp) }];
     }
@@ -126,6 +126,7 @@ function wayToPay(
     const lines = (checkouts.get(order.checkout_id) ?? []).filter(isLine);
     return pageOf(order.hosted_page, lines, attempt);
   }
+  if (order.external_psp !== null) return "external";
   if (order.card_token === null) throw new Error(`the checkout ${order.checkout_id} has no way to pay`);
   return { card_token: order.card_token, capture_method: order.capture_method, return_url: order.return_url };
 }

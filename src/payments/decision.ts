@@ -42,6 +42,8 @@ export type DecisionInput = {
   readonly outcome: AttemptOutcome;
   /** Whether the PSP gives the rest up with a last capture by itself. */
   readonly releases_rest: boolean;
+  /** False of an external account: it reports by itself. */
+  readonly can_be_asked: boolean;
   /** The news answer a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;
   /** The number of the key that the answered request had; null: no answer to a request. */

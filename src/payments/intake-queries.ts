@@ -30,6 +30,7 @@ export type NewEvent = {
   readonly seller_info: object | null;
   readonly credit_card_info: object | null;
   readonly hosted_page: object | null;
+  readonly external: object | null;
   readonly unfinished_order_count: number;
   readonly request_fingerprint: string;
   readonly risk_decision: string;

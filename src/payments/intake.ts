@@ -140,9 +140,11 @@ export class Intake {
       const started = passing.slice(0, places);
       places -= started.length;
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
-        const psp = router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
+        const psp = "external" in way_to_pay ? way_to_pay.external.psp
+          : router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
         const attempt = newAttempt({ payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null }, 1, psp);
-        return { payment_order_id, attempt, way_to_pay: cardPayment(way_to_pay.card, capture_method), ...first_hold, job: null };
+        const way = "external" in way_to_pay ? "external" : cardPayment(way_to_pay.card, capture_method);
+        return { payment_order_id, attempt, way_to_pay: way, ...first_hold, job: null };
       });
       return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
     });
@@ -271,6 +273,7 @@ function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewEvent; o
       seller_info: checkout.seller_info,
       credit_card_info: "card" in checkout.way_to_pay ? checkout.way_to_pay.card : null,
       hosted_page: "hosted_page" in checkout.way_to_pay ? checkout.way_to_pay.hosted_page : null,
+      external: "external" in checkout.way_to_pay ? checkout.way_to_pay.external : null,
       unfinished_order_count: checkout.orders.length,
       request_fingerprint: request.fingerprint.toString("hex"),
       risk_decision: verdict.decision,

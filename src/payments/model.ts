@@ -19,6 +19,8 @@ export type Cause =
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string };
 export type HostedPage = { readonly return_url: string };
+/** Collected outside a PSP's API, by this account. */
+export type External = { readonly psp: string };
 export type CardInfo = {
   readonly token: string;
   readonly last4?: string | undefined;
@@ -32,8 +34,8 @@ export type CheckoutDraft = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, string> | null;
-  /** How it is paid: a card token, or the PSP's page. */
-  readonly way_to_pay: { readonly card: CardInfo } | { readonly hosted_page: HostedPage };
+  /** How it is paid: a card token, the PSP's page, or money that is collected elsewhere. */
+  readonly way_to_pay: { readonly card: CardInfo } | { readonly hosted_page: HostedPage } | { readonly external: External };
   readonly capture_method: CaptureMethod;
   readonly orders: readonly { readonly payment_order_id: PaymentOrderId; readonly seller_account: string; readonly money: Money }[];
 };
@@ -71,9 +73,10 @@ export type EventRow = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, string> | null;
-  /** One of the two is null. */
+  /** Two of the three are null. */
   readonly credit_card_info: CardInfo | null;
   readonly hosted_page: HostedPage | null;
+  readonly external: External | null;
   readonly is_payment_done: boolean;
   readonly request_fingerprint: Buffer;
   readonly risk_decision: "pass" | "review" | "reject";

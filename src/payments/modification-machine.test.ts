@@ -36,7 +36,7 @@ function decideOn(outcome: AttemptOutcome, { captured = 0n, capturing = 0n, atte
     order: { status: "AUTHORIZED", status_cause: "psp_authorized", currency: "USD", amount_minor: 100n, captured_minor: captured, capturing_minor: capturing, ...order },
     attempt: { status: "authorized", attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "manual", failure: null, is_known_at_psp: true, authorization_ended_as: null,
       resolved_as: null, resolution_reference: null, ...attempt },
-    modification, is_answer_to_modification: modification !== null, sent_key_number: null, is_webhook: false, is_resolution: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification, is_answer_to_modification: modification !== null, sent_key_number: null, is_webhook: false, is_resolution: false, releases_rest: true, can_be_asked: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 

@@ -6,8 +6,11 @@ export type OverdueRow = { readonly payment_order_id: string; readonly status: O
 /** The states that end by themselves; PENDING ends by the buyer, a review or the page's end. */
 const movingStates = "('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED', 'PENDING')";
 
-/** Records the orders that are in their state for too long and were not yet told of in it, with an event each. Lasts until the commit. */
-export function recordOverdue(tx: Queryable, overdueSeconds: number, limit: number): Promise<OverdueRow[]> {
+/**
+ * Records the orders that are in their state for too long and were not yet told of in it, with an event each. Lasts
+ * until the commit. `externalSeconds`: how long each external account may take to report.
+ */
+export function recordOverdue(tx: Queryable, overdueSeconds: number, externalSeconds: ReadonlyMap<string, number>, limit: number): Promise<OverdueRow[]> {
   return tx.query<OverdueRow>(
     `with stuck as (
        select o.payment_order_id, o.checkout_id, o.status, t.transition_number,
@@ -20,11 +23,14 @@ export function recordOverdue(tx: Queryable, overdueSeconds: number, limit: numb
         where o.status <> 'SUCCESS' and o.status in ${movingStates}
           and o.status_cause <> 'risk_review'
           and t.occurred_at < now() - $1 * interval '1 second'
-          -- What waits for a time, its own or its page's, is not overdue before that has passed as long ago.
+          -- What waits for a time, its own, its page's or its collector's, is not overdue before that has passed as long ago.
           and coalesce(case o.status
                 when 'RETRY_SCHEDULED' then o.next_retry_at
-                when 'PENDING' then (select max(a.page_expires_at) from payment_attempts a
-                                      where a.checkout_id = o.checkout_id and a.payment_order_id is null)
+                when 'PENDING' then greatest(
+                  (select max(a.page_expires_at) from payment_attempts a
+                    where a.checkout_id = o.checkout_id and a.payment_order_id is null),
+                  (select t.occurred_at + (($3::jsonb ->> (e.external ->> 'psp'))::float8 - $1) * interval '1 second'
+                     from payment_events e where e.checkout_id = o.checkout_id and e.external is not null))
               end, '-infinity') < now() - $1 * interval '1 second'
           and not exists (
             select from overdue_orders d where d.payment_order_id = o.payment_order_id and d.transition_number = t.transition_number
@@ -43,7 +49,7 @@ export function recordOverdue(tx: Queryable, overdueSeconds: number, limit: numb
          from stuck s join told using (payment_order_id)
      )
      select s.payment_order_id, s.status, s.seconds from stuck s join told using (payment_order_id)`,
-    [overdueSeconds, limit],
+    [overdueSeconds, limit, JSON.stringify(Object.fromEntries(externalSeconds))],
   );
 }
 

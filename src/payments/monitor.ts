@@ -2,6 +2,7 @@ import type { Database } from "../db/db.ts";
 import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { ordersOverdue } from "../metrics.ts";
+import type { PspRouter } from "../psp/psp.ts";
 import { renewStaleModifications } from "./modification-queries.ts";
 import { recordOverdue } from "./monitor-queries.ts";
 
@@ -10,6 +11,7 @@ const batch_orders_max = 500;
 export type MonitorOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
+  readonly router: PspRouter;
   readonly log: Logger;
   /** In one state for longer than this, an order that should move is overdue. */
   readonly overdue_seconds: number;
@@ -21,12 +23,12 @@ export type MonitorOptions = {
  * job, as everything that waits) and says so once for each stay: in the log, in the metrics, as the
  * event `payment_order.overdue`.
  */
-export function createMonitor({ database, jobs, log, overdue_seconds, interval_seconds }: MonitorOptions): WorkLoop {
+export function createMonitor({ database, jobs, router, log, overdue_seconds, interval_seconds }: MonitorOptions): WorkLoop {
   return new WorkLoop({
     name: "monitor", log, idle_poll_ms: interval_seconds * 1_000,
     run: async () => {
       const overdue = await database.transaction(async (tx) => {
-        const found = await recordOverdue(tx, overdue_seconds, batch_orders_max);
+        const found = await recordOverdue(tx, overdue_seconds, router.externalAccounts(), batch_orders_max);
         const untouched = await renewStaleModifications(tx, overdue_seconds, batch_orders_max);
         await jobs.enqueue(tx, "payment_modify", untouched.map((modification_id) => ({ data: { modification_id } })));
         await jobs.enqueue(tx, "payment_execute", found.map(({ payment_order_id }) => ({ data: { payment_order_id } })));

@@ -8,8 +8,8 @@ import type { AttemptOutcome } from "./decision.ts";
 /** `return_url`: where the buyer comes back to after a step at the bank. */
 export type CardPayment = Pick<ChargeRequest, "card_token" | "capture_method" | "return_url">;
 type PagePayment = Pick<PageRequest, "lines" | "return_url" | "expires_at">;
-/** What the buyer pays with: a card token, or the PSP's page that shows these lines. */
-export type WayToPay = CardPayment | PagePayment;
+/** What the buyer pays with: a card token, the PSP's page that shows these lines, or money that is collected elsewhere. */
+export type WayToPay = CardPayment | PagePayment | "external";
 
 /** An attempt to bring forward: a first charge or registration, or one whose outcome must be asked for. */
 export type Task = {
@@ -43,10 +43,19 @@ export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome:
   if (!router.has(attempt.psp)) {
     return { outcome: { kind: "unknown", reason: missingAccount(attempt.psp), is_unasked: true, needs_person: true }, psp_call_ms: 0 };
   }
-  const outcome = "card_token" in way_to_pay
-    ? await charge(router, task, way_to_pay)
-    : await bringPageForward(router, task, way_to_pay);
+  const outcome = await bringForward(router, task, way_to_pay);
   return { outcome, psp_call_ms: monotonicMilliseconds() - start };
+}
+
+async function bringForward(router: PspRouter, task: Task, way_to_pay: WayToPay): Promise<AttemptOutcome> {
+  if (way_to_pay === "external") return waitForReport(router, task);
+  return "card_token" in way_to_pay ? charge(router, task, way_to_pay) : bringPageForward(router, task, way_to_pay);
+}
+
+/** Nothing is sent: the adapter says that the attempt waits for its collector's report. */
+async function waitForReport(router: PspRouter, { attempt }: Task): Promise<PspOutcome> {
+  const waiting = await router.inquire(attempt.psp, inquiryOf(attempt));
+  return waiting.kind === "not_found" || waiting.kind === "absent" ? { kind: "pending", psp_reference: attempt.psp_reference, next_action: null } : waiting;
 }
 
 /**

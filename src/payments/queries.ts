@@ -11,7 +11,7 @@ export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, 
   a.resolved_as, a.resolution_reference, a.resolution_note, a.resolved_by, a.resolution_due_at,
   a.next_action, a.next_action_expires_at, a.created_at, a.updated_at`;
 
-const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.is_payment_done,
+const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.external, e.is_payment_done,
   e.request_fingerprint, e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
 
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {

@@ -28,7 +28,7 @@ function decideOn(
       attempt_number: 1, inquiry_count: 0, amount_minor: 100n, capture_method: "automatic", failure: null, is_known_at_psp: false,
       authorization_ended_as: null, resolution_reference: attempt.resolved_as === "failed" ? null : "pi_seen", ...attempt,
     },
-    modification: null, outcome, releases_rest: true, is_answer_to_modification: false, sent_key_number: null, is_webhook: false,
+    modification: null, outcome, releases_rest: true, can_be_asked: true, is_answer_to_modification: false, sent_key_number: null, is_webhook: false,
     is_resolution, is_first_send: true, policies: retryPolicies({ attempts_max: 5, backoff_base: 2 }), random: 0.5,
   });
 }

@@ -114,10 +114,12 @@ export type ExecutableRow = {
   readonly amount_minor: bigint;
   readonly currency: string;
   readonly capture_method: CaptureMethod;
-  /** Null when the buyer pays on the PSP's page. */
+  /** Null when it is not paid by card token. */
   readonly card_token: string | null;
   readonly return_url: string | null;
   readonly hosted_page: HostedPage | null;
+  /** The external account that collects the money; null: it is charged at a PSP. */
+  readonly external_psp: string | null;
   readonly card_country: string | null;
   /** PSPs at which an earlier attempt surely did nothing. */
   readonly tried_psps: readonly string[] | null;

@@ -91,7 +91,8 @@ export class Settlement {
       if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
       // An account that is configured no more still has old news.
       const releases_rest = !router.has(row.psp) || router.get(row.psp).releases_rest;
-      const decision = decide({ ...factsOf(row), ...factsOfNews(one, row), releases_rest, policies, random: random() });
+      const can_be_asked = !router.isExternal(row.psp);
+      const decision = decide({ ...factsOf(row), ...factsOfNews(one, row), releases_rest, can_be_asked, policies, random: random() });
       return decision === null ? [] : [{ news: one, row, decision }];
     });
     const written = settled.filter(({ decision }) => !decision.is_unchanged);

@@ -23,7 +23,7 @@ const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_actio
 const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
 const amounts = (outcome: PspOutcome): bigint => (outcome.kind === "succeeded" ? outcome.charged.amount_minor : 2_999n);
 
-type Changes = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<DecisionInput["attempt"]> } & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "random">>;
+type Changes = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<DecisionInput["attempt"]> } & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "can_be_asked" | "random">>;
 
 function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
   return decide({
@@ -34,7 +34,7 @@ function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}
       status: "executing", attempt_number: 1, inquiry_count: 0, amount_minor: 2_999n, capture_method: "automatic", failure: null, is_known_at_psp: false, authorization_ended_as: null,
       resolved_as: null, resolution_reference: null, ...attempt,
     },
-    modification: null, is_answer_to_modification: false, sent_key_number: null, is_webhook: false, is_resolution: false, releases_rest: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
+    modification: null, is_answer_to_modification: false, sent_key_number: null, is_webhook: false, is_resolution: false, releases_rest: true, can_be_asked: true, outcome, is_first_send: true, policies, random: 0.5, ...rest,
   });
 }
 
@@ -128,6 +128,11 @@ test("not sent, after an earlier request of the same attempt may have arrived, i
 
 test("a decline of a repeated request is as definite as of the first", () => {
   expect(decideOn(declined("hard_decline"), { is_first_send: false, attempt: { status: "unknown" } })).toMatchObject({ order_status: "FAILED", attempt_status: "declined" });
+});
+
+test("what is pending at an account that cannot be asked waits without another look", () => {
+  expect(decideOn(pending, { can_be_asked: false })).toMatchObject({ order_status: "PENDING", attempt_status: "pending", retry_delay_seconds: null, alarm: null });
+  expect(decideOn(pending, { can_be_asked: true })).toMatchObject({ retry_delay_seconds: expect.any(Number) as number });
 });
 
 test("what is pending or unknown is asked about again for ever, at most five minutes and its jitter apart", () => {

@@ -47,7 +47,7 @@ function decideCharge(input: DecisionInput): Decision | null {
         error: { code: outcome.reason, message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was given up." },
       });
     case "pending":
-      return become("PENDING", "pending", "psp_pending", { retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count) });
+      return become("PENDING", "pending", "psp_pending", { retry_delay_seconds: input.can_be_asked ? inquiryDelay(input, attempt.inquiry_count) : null });
     case "unknown":
       return become("UNKNOWN", "unknown", "psp_unknown", {
         error: { code: "outcome_unknown", message: outcome.reason },

@@ -19,7 +19,7 @@ const capturesOfOrders = `
     from payment_modifications m where m.kind = 'capture' and m.status = 'succeeded'`;
 
 type Counts = {
-  orders: bigint; paid_orders: bigint; captures: bigint; transitions: bigint; checkouts: bigint; sellers: bigint; authorizations: bigint; modifications: bigint;
+  orders: bigint; paid_orders: bigint; captures: bigint; transitions: bigint; checkouts: bigint; sellers: bigint; authorizations: bigint; modifications: bigint; attempts: bigint;
 };
 
 export async function countPayments(db: Queryable): Promise<Counts> {
@@ -29,6 +29,7 @@ export async function countPayments(db: Queryable): Promise<Counts> {
             count(distinct (seller_account, currency)) filter (where captured_minor > 0) as sellers,
             count(*) filter (where capture_method = 'manual') as authorizations,
             (select count(*) from payment_modifications) as modifications,
+            (select count(*) from payment_attempts) as attempts,
             (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from payment_events) as checkouts
@@ -141,6 +142,29 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<Fault[]> {
       group by o.payment_order_id, o.status
      having count(*) filter (where a.status = 'succeeded') <> (o.status = 'SUCCESS')::int
          or count(*) filter (where a.status = 'authorized') <> (o.status = 'AUTHORIZED')::int
+      limit ${faults_shown_max}`,
+  );
+}
+
+/**
+ * What a webhook changed and the account that sent it against the account of the attempt, and paid attempts for which
+ * no PSP has named a charge: a forged status once made orders SUCCESS that nobody had charged.
+ */
+export function findForgedOutcomes(db: Queryable): Promise<Fault[]> {
+  return db.query<Fault>(
+    `select 'order ' || t.payment_order_id as subject,
+            'was moved to ' || t.to_status || ' by ' || t.actor || ', and its attempt is of ' || a.psp as problem
+       from payment_order_transitions t
+       join payment_attempts a on a.attempt_id = t.attempt_id
+      where t.actor like 'webhook:%' and t.actor <> 'webhook:' || a.psp
+     union all
+     select 'webhook ' || m.message_id, 'of ' || m.psp || ' was applied to an attempt of ' || a.psp
+       from webhook_inbox m
+       join payment_attempts a on a.attempt_id = m.attempt_id
+      where m.state = 'applied' and m.psp <> a.psp
+     union all
+     select 'attempt ' || a.attempt_id, 'succeeded at ' || a.psp || ' without a reference of the charge there'
+       from payment_attempts a where a.status = 'succeeded' and a.psp_reference is null
       limit ${faults_shown_max}`,
   );
 }

@@ -89,6 +89,7 @@ export function checkoutView(event: EventRow, orders: readonly OrderRow[]) {
     seller_info: event.seller_info,
     credit_card_info: event.credit_card_info === null ? null : { last4: event.credit_card_info.last4 ?? null },
     hosted_page: event.hosted_page,
+    external: event.external,
     /** Where the buyer comes back to. */
     return_url: event.hosted_page?.return_url ?? event.credit_card_info?.return_url ?? null,
     risk_decision: event.risk_decision,

@@ -3,13 +3,12 @@ import { messageOf } from "../errors.ts";
 import { hasPrefix } from "../ids.ts";
 import { buryAll, isLastTry, WorkLoop, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
-import { toCurrencyCode } from "../money/money.ts";
-import type { AttemptNews, PspRouter, WebhookNews } from "../psp/psp.ts";
-import { decideMessages, paymentStatusPsp, readPaymentStatus, selectOpenMessages, type MessageDecision, type MessageRow } from "../webhooks/webhooks.ts";
+import type { AttemptNews, ExternalReport, PspRouter, WebhookNews } from "../psp/psp.ts";
+import { decideMessages, selectOpenMessages, type MessageDecision, type MessageRow } from "../webhooks/webhooks.ts";
 import type { AttemptOutcome } from "./decision.ts";
+import { matchReport } from "./external-reports.ts";
 import type { AttemptRow } from "./model.ts";
 import { hasUnnamedModification, selectModificationsById, selectModificationsByReference } from "./modification-queries.ts";
-import { selectAttempts } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -100,32 +99,36 @@ export class WebhookApplier {
     });
   }
 
-  /** Messages that are still open bring the job back; after its last try each of them becomes a dead letter of its own. */
+  /** Messages that are still open bring the job back; after its last try each becomes a dead letter of its own, a rejected one at once. */
   async #end(tx: Transaction, job: Job<"webhook_apply">, decisions: readonly MessageDecision[]): Promise<void> {
     const { jobs } = this.#options;
     const open = decisions.filter(({ state }) => state === "received" || state === "unmatched");
     const [first] = open;
     const isGivenUp = first !== undefined && isLastTry("webhook_apply", job);
     await decideMessages(tx, decisions.map((decision) => (isGivenUp && decision.state === "received" ? { ...decision, state: "failed" } : decision)));
-    if (first !== undefined && !isGivenUp) {
-      return jobs.fail(tx, "webhook_apply", [job], `${open.length} webhooks are not applied, the first, ${first.message_id}: ${first.note}`);
-    }
-    await buryAll(tx, open.map(({ message_id, note }): DeadLetterDraft => ({
+    const buried = decisions.filter((decision) => decision.state === "rejected" || (isGivenUp && open.includes(decision)));
+    await buryAll(tx, buried.map(({ message_id, state, note }): DeadLetterDraft => ({
       queue: "webhook_apply", subject_id: message_id, payload: { message_ids: [message_id] },
-      reason: `The webhook could not be applied: ${note}`, attempt_count: job.retry_count + 1,
+      reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`, attempt_count: job.retry_count + 1,
     })));
-    await jobs.complete(tx, "webhook_apply", [job]);
+    if (first === undefined || isGivenUp) return jobs.complete(tx, "webhook_apply", [job]);
+    return jobs.fail(tx, "webhook_apply", [job], `${open.length} webhooks are not applied, the first, ${first.message_id}: ${first.note}`);
   }
 
   async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
-    if (message.psp === paymentStatusPsp) return this.#readPaymentStatus(message);
     const { router } = this.#options;
     if (!router.has(message.psp)) return { state: "unmatched", note: `no PSP account named ${message.psp} is configured` };
     const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
     const news = router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
     if (news === null) return { state: "ignored", note: "reports nothing about a payment of ours" };
     if (news === "unsupported") return { state: "unsupported", note: "kept for a later version" };
+    if ("reference" in news) return this.#readReport(news, message);
     return "modification_id" in news ? this.#readModification(news, attempts, message) : readAttempt(news, attempts, message.psp);
+  }
+
+  async #readReport(report: ExternalReport, { psp }: MessageRow): Promise<Reading> {
+    const matched = await matchReport(this.#options.database, report, psp);
+    return "attempt" in matched ? { attempt: matched.attempt, modification_id: null, outcome: report.outcome } : matched;
   }
 
   /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
@@ -141,24 +144,6 @@ export class WebhookApplier {
     // Ours whose reference we have not heard yet: it comes with the answer to our request.
     if (modification_id !== null || (attempt_id !== null && await hasUnnamedModification(database, attempt_id))) return unmatched;
     return otherwise === null ? { state: "ignored", note: "reports a change of a payment that is not ours" } : readAttempt(otherwise, attempts, psp);
-  }
-
-  async #readPaymentStatus(message: MessageRow): Promise<Reading> {
-    const status = readPaymentStatus(message.body);
-    if ("malformed" in status) return { state: "ignored", note: `${status.malformed} is malformed` };
-    const attempt = (await selectAttempts(this.#options.database, status.payment_order_id)).at(-1);
-    if (attempt === undefined) return unmatched;
-    if (attempt.psp_reference !== null && attempt.psp_reference !== status.token) return unmatched;
-    switch (status.status) {
-      case "success":
-        return { attempt, modification_id: null, outcome: { kind: "succeeded", psp_reference: status.token, charged: { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) } } };
-      case "failed": {
-        const failure = { class: "hard_decline" as const, code: status.error ?? "card_declined", message: "The PSP reported a failure." };
-        return { attempt, modification_id: null, outcome: { kind: "declined", psp_reference: status.token, failure } };
-      }
-      case "pending":
-        return { attempt, modification_id: null, outcome: { kind: "pending", psp_reference: status.token, next_action: null } };
-    }
   }
 }
 

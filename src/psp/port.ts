@@ -95,8 +95,8 @@ export type PspOutcome =
    * authorisation before; left out where the PSP does not say so.
    */
   | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled"; readonly captured?: Money }
-  /** The PSP waits for the buyer or a review. */
-  | { readonly kind: "pending"; readonly psp_reference: string; readonly next_action: NextAction | null }
+  /** The PSP waits for the buyer or a review. Without a reference: an external account has not reported yet. */
+  | { readonly kind: "pending"; readonly psp_reference: string | null; readonly next_action: NextAction | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**
@@ -168,13 +168,29 @@ export type WebhookHeaders = Readonly<Record<string, string | string[] | undefin
 export type AttemptNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome };
 
 /**
+ * What an external account reports about an attempt of its own. Nothing of it is known from a call of ours, so all of
+ * it is compared with the attempt before it counts.
+ */
+export type ExternalReport = {
+  /** The account that the message speaks for. */
+  readonly account: string;
+  /** One of the two at least; without the attempt's id the order's newest one is meant. */
+  readonly attempt_id: string | null;
+  readonly payment_order_id: string | null;
+  readonly money: Money;
+  /** The collector's own name of the payment: the same in each report about an attempt. */
+  readonly reference: string;
+  readonly outcome: Extract<PspOutcome, { kind: "succeeded" | "declined" | "pending" }>;
+};
+
+/**
  * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of ours.
  * `unsupported`: something that does, or may, and that this version does not apply yet (refunds, disputes, payouts).
  */
 export type WebhookNews =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
   | { readonly modification_id: string | null; readonly modification_reference: string; readonly outcome: ModificationOutcome; readonly otherwise: AttemptNews | null }
-  | AttemptNews | "unsupported" | null;
+  | AttemptNews | ExternalReport | "unsupported" | null;
 
 export type Psp = {
   readonly name: string;
@@ -182,6 +198,8 @@ export type Psp = {
   readonly key_seconds: number;
   /** Charges once per `psp_key`, whatever is repeated. */
   charge(request: ChargeRequest): Promise<PspOutcome>;
+  /** Only of an external account: nobody can be asked, it reports by itself, and is overdue after so long without a word. */
+  readonly reports_within_seconds?: number;
   /** Null: this PSP has no hosted page, or the adapter does not use it. */
   readonly pages: PspPages | null;
   /** Asks what became of an attempt, without any effect. */

@@ -104,6 +104,16 @@ export class PspRouter {
     return this.#routes.get(pspName)?.bulkhead.placesFree() ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether an account of this name collects money outside a PSP's API. */
+  isExternal(name: string): boolean {
+    return this.has(name) && this.get(name).reports_within_seconds !== undefined;
+  }
+
+  /** The external accounts, with how long each may take to report. */
+  externalAccounts(): ReadonlyMap<string, number> {
+    return new Map([...this.#routes.values()].flatMap(({ psp }) => (psp.reports_within_seconds === undefined ? [] : [[psp.name, psp.reports_within_seconds]])));
+  }
+
   /** Errors when it is not configured: ask `has` first about what was stored. */
   get(name: string): Psp {
     return this.#route(name).psp;

@@ -7,8 +7,6 @@ import { insertMessages, type NewMessage } from "./queries.ts";
 
 export { decideMessages, markMessages, reopenMessages, selectMessagesAbout, selectOpenMessages } from "./queries.ts";
 export type { MessageDecision, MessageRow, MessageState, MessageSummary } from "./queries.ts";
-export { createPaymentStatusVerifier, paymentStatusPsp, readPaymentStatus } from "./payment-status.ts";
-export type { PaymentStatus, PaymentStatusVerifier } from "./payment-status.ts";
 
 /** A message whose signature was verified over its bytes. */
 export type InboxMessage = Omit<NewMessage, "message_id">;

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, rowCounts, until } from "./requests.ts";
+import { externalAccounts, sendStatus, statusBody, statusHeaders } from "./statuses.ts";
 import { nowSeconds, sendStripe as sendStripeTo, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
 const stripe_secret = `whsec_${randomBytes(24).toString("base64")}`;
@@ -14,7 +14,7 @@ beforeAll(async () => {
   stack = await startTestStack({
     has_webhooks: true,
     environment: {
-      SIMULATOR_WEBHOOK_SECRET: stripe_secret, PSP_STRIPE_WEBHOOK_SECRET: `${stripe_secret},${old_stripe_secret}`, PSP_WEBHOOK_SECRET: status_secret,
+      SIMULATOR_WEBHOOK_SECRET: stripe_secret, PSP_STRIPE_WEBHOOK_SECRET: `${stripe_secret},${old_stripe_secret}`, ...externalAccounts({ cash: status_secret }),
       PSP_TIMEOUT_SECONDS: "3", PSP_BREAKER_FAILURES: "1000",
     },
   });
@@ -23,20 +23,6 @@ afterAll(() => stack.stopAll());
 
 const sendStripe = (body: string, headers: Record<string, string>): Promise<Reply> => sendStripeTo(stack, body, headers);
 const sendSigned = (body: string): Promise<Reply> => sendStripe(body, { "stripe-signature": stripeSignature(body, stripe_secret) });
-
-function statusHeaders(body: string, options: { id?: string; secret?: string; time?: Date } = {}): Record<string, string> {
-  const { id = `msg_${randomBytes(8).toString("hex")}`, secret = status_secret, time = new Date() } = options;
-  return { "webhook-id": id, "webhook-timestamp": String(Math.floor(time.getTime() / 1_000)), "webhook-signature": new Webhook(secret).sign(id, time, body) };
-}
-
-const sendStatus = (body: string, headers: Record<string, string>): Promise<Reply> =>
-  postBytes(stack, "/api/v1/webhooks/payment-status", body, { authorization: "", "content-type": "application/json", ...headers });
-const statusBody = (fields: Record<string, unknown>): string =>
-  JSON.stringify({ token: "tok_1", status: "success", payment_order_id: "x", timestamp: nowSeconds(), signature: "proves nothing", ...fields });
-async function sendSignedStatus(fields: Record<string, unknown>): Promise<Reply> {
-  const body = statusBody(fields);
-  return sendStatus(body, statusHeaders(body));
-}
 
 /** An order that the PSP never answered about, and that its webhooks do not reach either. */
 async function orphan(): Promise<{ payment_order_id: string; attempt_id: string; amount: number }> {
@@ -90,7 +76,7 @@ describe("a webhook that is not genuine gets 403 and leaves no row (R202)", () =
     ["another secret", body, signed(body, "whsec_wrong")], ["a changed body", body.replace("succeeded", "failed"), signed(body)],
     ["a space more", `${body} `, signed(body)], ["301 s in the past", body, signed(body, stripe_secret, nowSeconds() - 310)],
     ["a signature cut off", body, { "stripe-signature": stripeSignature(body, stripe_secret).slice(0, -2) }], ["no time", body, { "stripe-signature": stripeSignature(body, stripe_secret).replace(/^t=\d+,/, "") }],
-    ["a scheme of old", body, { "stripe-signature": stripeSignature(body, stripe_secret).replace("v1=", "v0=") }], ["the signature of the generic form", body, statusHeaders(body)], ["an API key alone", body, { authorization: "Bearer sk_dev" }],
+    ["a scheme of old", body, { "stripe-signature": stripeSignature(body, stripe_secret).replace("v1=", "v0=") }], ["the signature of a status", body, statusHeaders(body, status_secret)], ["an API key alone", body, { authorization: "Bearer sk_dev" }],
   ] as const)("Stripe's form with %s", async ([, text, headers]) => {
     const before = await rows();
     expectProblem(await sendStripe(text, headers), 403, "signature_invalid");
@@ -98,25 +84,31 @@ describe("a webhook that is not genuine gets 403 and leaves no row (R202)", () =
   });
 
   const status = statusBody({ payment_order_id: "unknown-order" });
-  const at = (offsetSeconds: number): Record<string, string> => statusHeaders(status, { time: new Date(Date.now() + offsetSeconds * 1_000) });
-  test.for([
-    ["no headers", status, {}], ["another secret", status, statusHeaders(status, { secret: `whsec_${randomBytes(24).toString("base64")}` })],
-    ["a changed body", status.replace("success", "failed"), statusHeaders(status)], ["another id", status, { ...statusHeaders(status), "webhook-id": "msg_other" }],
-    ["another time", status, { ...statusHeaders(status), "webhook-timestamp": String(nowSeconds() + 1) }], ["310 s in the past", status, at(-310)],
+  const good = (text = status): Record<string, string> => statusHeaders(text, status_secret);
+  const at = (offsetSeconds: number): Record<string, string> => statusHeaders(status, status_secret, { time: new Date(Date.now() + offsetSeconds * 1_000) });
+  const timed = (change: (time: string) => string): Record<string, string> => ({ ...good(), "webhook-timestamp": change(good()["webhook-timestamp"] ?? "") });
+  test.for<[string, string | Uint8Array<ArrayBuffer>, Record<string, string>]>([
+    ["no headers", status, {}], ["another secret", status, statusHeaders(status, `whsec_${randomBytes(24).toString("base64")}`)],
+    ["Stripe's secret", status, statusHeaders(status, stripe_secret)],
+    ["a changed body", status.replace("success", "failed"), good()], ["another id", status, { ...good(), "webhook-id": "msg_other" }],
+    ["another time", status, { ...good(), "webhook-timestamp": String(nowSeconds() + 1) }], ["310 s in the past", status, at(-310)],
     // The table is made before the stack starts; the suite needs no half hour.
-    ["half an hour in the future", status, at(1_800)], ["an empty signature", status, { ...statusHeaders(status), "webhook-signature": "" }],
-    ["an unknown scheme", status, { ...statusHeaders(status), "webhook-signature": statusHeaders(status)["webhook-signature"]?.replace("v1,", "v9,") ?? "" }],
+    ["half an hour in the future", status, at(1_800)], ["an empty signature", status, { ...good(), "webhook-signature": "" }],
+    ["a sign before the time", status, timed((time) => `+${time}`)], ["letters behind the time", status, timed((time) => `${time}s`)], ["a fraction of the time", status, timed((time) => `${time}.5`)],
+    ["an unknown scheme", status, { ...good(), "webhook-signature": good()["webhook-signature"]?.replace("v1,", "v9,") ?? "" }],
+    ["a byte-order mark that was not signed", new Uint8Array([0xef, 0xbb, 0xbf, ...new TextEncoder().encode(status)]), good()],
+    ["bytes that only look like what was signed", Uint8Array.from(Buffer.from(status.replace("receipt-1", "receipt-\u00ff"), "latin1")), good(status.replace("receipt-1", "receipt-\ufffd"))],
     ["only the body's own signature field", statusBody({ signature: status_secret }), {}],
-  ] as const)("the generic form with %s", async ([, text, headers]) => {
+  ])("a status with %s", async ([, text, headers]) => {
     const before = await rows();
-    expectProblem(await sendStatus(text, headers), 403, "signature_invalid");
+    expectProblem(await sendStatus(stack, text, headers), 403, "signature_invalid");
     expect(await rows()).toEqual(before);
   });
 
   test("a forged webhook does not move a real order either", async () => {
     const order = await orphan();
     expectProblem(await sendStripe(stripeEvent(order), { "stripe-signature": "t=1,v1=00" }), 403, "signature_invalid");
-    expectProblem(await sendStatus(statusBody({ payment_order_id: order.payment_order_id }), {}), 403, "signature_invalid");
+    expectProblem(await sendStatus(stack, statusBody({ payment_order_id: order.payment_order_id }), {}), 403, "signature_invalid");
     expect(await inbox(order.payment_order_id)).toEqual([]);
     expect((await orderIn(stack, order.payment_order_id, "EXECUTING", "UNKNOWN")).transitions).not.toContainEqual(expect.objectContaining({ to_status: "SUCCESS" }));
     await sendSigned(stripeEvent(order));
@@ -189,66 +181,5 @@ describe("a genuine webhook of Stripe's form", () => {
     const id = `evt_other_${process.pid}`;
     expect((await sendSigned(stripeEvent({ attempt_id: "att_x", payment_order_id: "order-x", amount: 1 }, { id, type: "customer.created" }))).status).toBe(200);
     await until("it is ignored", async () => (await stack.db.asOwner("select state from webhook_inbox where psp_event_id = $1", [id]))[0]?.["state"] === "ignored");
-  });
-});
-
-describe("the generic form payment-status (R144, R145, R254)", () => {
-  test("success moves an order whose answer was lost", async () => {
-    const order = await orphan();
-    expect(await sendSignedStatus({ payment_order_id: order.payment_order_id, token: "psp-reference-1" })).toMatchObject({ status: 200, json: { status: "ok" } });
-    const paid = await orderIn(stack, order.payment_order_id, "SUCCESS");
-    expect(paid).toMatchObject({ psp_token: "psp-reference-1", wallet_updated: true, ledger_updated: true });
-    expect(paid.transitions.at(-1)).toMatchObject({ actor: "webhook:payment-status" });
-  });
-
-  test.for([["card_declined"], [undefined], [null], [""], ["x".repeat(300)]] as const)("failed with the error %j ends in FAILED", async ([error]) => {
-    const order = await orphan();
-    expect((await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "failed", ...(error === undefined ? {} : { error }) })).status).toBe(200);
-    expect(await orderIn(stack, order.payment_order_id, "FAILED")).toMatchObject({ status_cause: "psp_declined", error_code: expect.stringMatching(/./) as string });
-  });
-
-  test("pending moves it to PENDING, not FAILED, and a later success to SUCCESS", async () => {
-    const order = await orphan();
-    await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "pending", token: "psp-reference-2" });
-    await orderIn(stack, order.payment_order_id, "PENDING");
-    await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "success", token: "psp-reference-2" });
-    await orderIn(stack, order.payment_order_id, "SUCCESS");
-    // An old message that arrives last moves nothing back.
-    await sendSignedStatus({ payment_order_id: order.payment_order_id, status: "failed", token: "psp-reference-2" });
-    await until("all three are decided", async () => (await inbox(order.payment_order_id)).filter((message) => message["state"] === "applied").length === 3);
-    await orderIn(stack, order.payment_order_id, "SUCCESS");
-  });
-
-  test("20 copies at once are stored once", async () => {
-    const order = await orphan();
-    const body = statusBody({ payment_order_id: order.payment_order_id });
-    const headers = statusHeaders(body);
-    const replies = await Promise.all(Array.from({ length: 20 }, () => sendStatus(body, headers)));
-    expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([200]));
-    expect(await inbox(order.payment_order_id)).toHaveLength(1);
-    await orderIn(stack, order.payment_order_id, "SUCCESS");
-  });
-
-  test("a message that arrives before its order is known is applied later", async () => {
-    const payment_order_id = `early-${process.pid}`;
-    expect((await sendSignedStatus({ payment_order_id, token: "psp-reference-3" })).status).toBe(200);
-    await until("it is unmatched", async () => (await inbox(payment_order_id))[0]?.["state"] === "unmatched");
-    await stack.setFaults({ webhooks: { drop_rate: 1 } });
-    await acceptCheckout(stack, card("tok_fault_timeout_before_charge"), [{ payment_order_id }]);
-    const order = await orderIn(stack, payment_order_id, "SUCCESS");
-    expect(order.transitions.at(-1)).toMatchObject({ actor: "webhook:payment-status" });
-  });
-
-  test.for([
-    ["no JSON", "not json", "body"], ["a list", "[]", "token"], ["no token", statusBody({ token: undefined }), "token"], ["an empty token", statusBody({ token: "" }), "token"],
-    ["a token that is a number", statusBody({ token: 1 }), "token"], ["a token of 256 characters", statusBody({ token: "t".repeat(256) }), "token"],
-    ["no order", statusBody({ payment_order_id: undefined }), "payment_order_id"], ["an unknown status", statusBody({ status: "paid" }), "status"],
-    ["an error that is no text", statusBody({ error: { code: 1 } }), "error"], ["NUL in the order", statusBody({ payment_order_id: "a\u0000b" }), undefined],
-    ["NUL in the token", statusBody({ token: "a\u0000b" }), undefined], ["NUL in the error", statusBody({ status: "failed", error: "\u0000" }), undefined],
-    ["a lone surrogate in the order", statusBody({ payment_order_id: "\ud800" }), undefined],
-  ] as const)("a genuine message with %s is 400 and leaves no row", async ([, body, param]) => {
-    const before = await rows();
-    expectProblem(await sendStatus(body, statusHeaders(body)), 400, "invalid_request", param);
-    expect(await rows()).toEqual(before);
   });
 });

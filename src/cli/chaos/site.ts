@@ -11,6 +11,10 @@ import { Supervisor } from "./supervisor.ts";
 export const api_key = "sk_chaos";
 export const psp_key = "sk_test_simulator";
 
+/** The account that collects money outside the PSP's API. */
+export const external_account = "cash";
+const status_secret_name = "CHAOS_STATUS_SECRET";
+
 /** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
 const quick: Readonly<Record<string, string>> = {
   JOB_LEASE_SECONDS: "4", PSP_TIMEOUT_SECONDS: "0.9", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
@@ -24,7 +28,7 @@ const quick: Readonly<Record<string, string>> = {
 /** What would lead the run to another database, another PSP or another key; files win over values, so they are shut out too. */
 const ours = [
   "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "FREEZE_POINT", "HOST", "PORT",
-  "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING",
+  "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING", status_secret_name,
 ];
 
 export type SiteOptions = {
@@ -42,13 +46,16 @@ export class Site {
   readonly service: Supervisor;
   readonly simulator: Supervisor;
   readonly webhook_secret: string;
+  /** Of the external account. */
+  readonly status_secret: string;
   readonly #dataDir: string;
   #postgres: EmbeddedPostgres;
 
-  private constructor(parts: { config: Config; stack: Stack; postgres: EmbeddedPostgres; webhook_secret: string; data_dir: string }) {
+  private constructor(parts: { config: Config; stack: Stack; postgres: EmbeddedPostgres; webhook_secret: string; status_secret: string; data_dir: string }) {
     this.config = parts.config;
     this.stack = parts.stack;
     this.webhook_secret = parts.webhook_secret;
+    this.status_secret = parts.status_secret;
     this.#dataDir = parts.data_dir;
     this.#postgres = parts.postgres;
     this.service = new Supervisor({ name: "service", program: this.stack.service, start: (environment) => this.stack.restartService(environment) });
@@ -62,13 +69,14 @@ export class Site {
     try {
       if (!postgres.is_owner) throw new Error(`another process uses the PostgreSQL in ${data_dir}, and this run would kill it: end that one first`);
       await emptyServer(postgres.superuser_url);
-      const webhook_secret = `whsec_${randomBytes(24).toString("base64")}`;
-      const environment = settings(webhook_secret);
+      const newSecret = (): string => `whsec_${randomBytes(24).toString("base64")}`;
+      const secrets = { webhook_secret: newSecret(), status_secret: newSecret() };
+      const environment = settings(secrets);
       const stack = await startStack({
         data_dir, database_url: postgres.superuser_url, database: "pacioli", port: options.port, simulator_port: 0,
         has_webhooks: true, environment, on_progress: options.on_progress,
       });
-      return new Site({ config: loadConfig("development", { ...inheritedEnvironment(), ...environment }), stack, postgres, webhook_secret, data_dir });
+      return new Site({ config: loadConfig("development", { ...inheritedEnvironment(), ...environment }), stack, postgres, ...secrets, data_dir });
     } catch (error) {
       await postgres.stop();
       throw error;
@@ -113,13 +121,14 @@ export class Site {
   }
 }
 
-function settings(webhook_secret: string): Record<string, string> {
+function settings({ webhook_secret, status_secret }: Pick<Site, "webhook_secret" | "status_secret">): Record<string, string> {
   const inherited = inheritedEnvironment();
   const isSet = (name: string): boolean => (inherited[name] ?? "") !== "" || (inherited[`${name}_FILE`] ?? "") !== "";
   return {
     ...Object.fromEntries(Object.entries(quick).filter(([name]) => !isSet(name))),
     ...Object.fromEntries(ours.map((name) => [`${name}_FILE`, ""])),
-    MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", FREEZE_POINT: "", PSP_ACCOUNTS: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
+    MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", FREEZE_POINT: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
+    PSP_ACCOUNTS: JSON.stringify([{ name: external_account, kind: "external", webhook_secrets_env: status_secret_name }]), [status_secret_name]: status_secret,
     // The links of status pages are signed with it: a restart must not change them.
     PACIOLI_API_KEY: api_key, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
   };

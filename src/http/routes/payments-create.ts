@@ -35,7 +35,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
   }, async (request, reply) => {
     const checkout = draftOf(request.body);
     assertReturnUrl(context, checkout);
-    assertPageOffered(context, checkout);
+    assertAccountTakesIt(context, checkout);
     const answer = await context.intake.accept({
       checkout,
       fingerprint: requestFingerprint(request),
@@ -101,13 +101,14 @@ function draftOf(body: NewCheckout): CheckoutDraft {
   };
 }
 
-/** A card token or the PSP's page, and not both; a page is one charge, so its orders have one currency. */
+/** Exactly one way to pay. A page is one charge, so its orders have one currency. */
 function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutDraft["way_to_pay"] {
-  const { credit_card_info, hosted_page } = body;
-  if (credit_card_info !== undefined && hosted_page === undefined) return { card: credit_card_info };
-  if (hosted_page === undefined || credit_card_info !== undefined) {
-    throw new AppError("invalid_request", "Send either credit_card_info or hosted_page.", { param: hosted_page === undefined ? "credit_card_info" : "hosted_page" });
-  }
+  const { credit_card_info, hosted_page, external } = body;
+  const [, second] = Object.entries({ credit_card_info, hosted_page, external }).flatMap(([name, way]) => (way === undefined ? [] : [name]));
+  if (second !== undefined) throw notOneWay(second);
+  if (credit_card_info !== undefined) return { card: credit_card_info };
+  if (external !== undefined) return { external };
+  if (hosted_page === undefined) throw notOneWay("credit_card_info");
   const other = orders.findIndex((order) => order.money.currency !== orders[0]?.money.currency);
   if (other >= 0) {
     throw new AppError("invalid_request", "The orders of a hosted page have one currency.", { param: `payment_orders[${other}][currency]` });
@@ -115,14 +116,22 @@ function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutD
   return { hosted_page };
 }
 
-function captureMethod({ capture_method = "automatic", hosted_page }: NewCheckout): CheckoutDraft["capture_method"] {
+const notOneWay = (param: string): AppError =>
+  new AppError("invalid_request", "Send exactly one of credit_card_info, hosted_page and external.", { param });
+
+function captureMethod({ capture_method = "automatic", credit_card_info }: NewCheckout): CheckoutDraft["capture_method"] {
   if (capture_method === "automatic") return "automatic";
-  if (hosted_page !== undefined) throw new AppError("invalid_request", "What is paid on the PSP's page is captured at once.", { param: "capture_method" });
+  if (credit_card_info === undefined) throw new AppError("invalid_request", "Only a payment by card token can be captured later.", { param: "capture_method" });
   return "manual";
 }
 
-function assertPageOffered({ router }: HttpContext, { way_to_pay, orders: [first, ...others] }: CheckoutDraft): void {
+/** Whether there is a PSP account for this way to pay. */
+function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [first, ...others] }: CheckoutDraft): void {
   if ("card" in way_to_pay || first === undefined) return;
+  if ("external" in way_to_pay) {
+    if (router.isExternal(way_to_pay.external.psp)) return;
+    throw new AppError("invalid_request", "No external account of this name is configured.", { param: "external[psp]" });
+  }
   const amount_minor = others.reduce((sum, order) => sum + order.money.amount_minor, first.money.amount_minor);
   const facts = { payment_order_id: first.payment_order_id, money: { amount_minor, currency: first.money.currency }, card_country: null };
   if (router.offersPage(facts)) return;
@@ -131,6 +140,7 @@ function assertPageOffered({ router }: HttpContext, { way_to_pay, orders: [first
 
 /** A page that sends buyers anywhere would lend the PSP's name to whoever has an API key. */
 function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraft): void {
+  if ("external" in way_to_pay) return;
   const [field, text] = "card" in way_to_pay
     ? ["credit_card_info", way_to_pay.card.return_url] as const : ["hosted_page", way_to_pay.hosted_page.return_url] as const;
   if (text === undefined) return;
