@@ -12,7 +12,7 @@ const bank_secret = newSecret();
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack({
-    environment: { ...externalAccounts({ cash: `${secret},${old_secret}`, bank: bank_secret }), PSP_TIMEOUT_SECONDS: "20", OVERDUE_SECONDS: "1", MONITOR_SECONDS: "1" },
+    environment: { ...externalAccounts({ cash: `${secret},${old_secret}`, bank: bank_secret }), PSP_TIMEOUT_SECONDS: "20", JOB_LEASE_SECONDS: "90", OVERDUE_SECONDS: "1", MONITOR_SECONDS: "1" },
   });
 });
 afterAll(() => stack.stopAll());
