@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from "typebox";
 import { errorRegistry } from "../errors.ts";
+import { ExternalAccount } from "./external-schema.ts";
 import { client_id_bytes_max, client_id_rule } from "./client-id.ts";
 import { cursor_length_max } from "./cursor.ts";
 
@@ -50,8 +51,7 @@ export const NewCheckout = Type.Object({
   hosted_page: Type.Optional(Type.Object({
     return_url: Type.String({ minLength: 1, maxLength: 1_000, description: "Where the PSP's page sends the buyer afterwards. HTTPS, or HTTP on this machine." }),
   }, { ...closed, description: "In place of credit_card_info: the buyer pays on the PSP's page." })),
-  external: Type.Optional(Type.Object({ psp: Type.String({ minLength: 1, maxLength: 32, description: "The name of an external account." }) }, {
-    ...closed, description: "In place of credit_card_info: the money is collected outside a PSP's API, and the account reports how it ended." })),
+  external: Type.Optional(ExternalAccount),
   capture_method: Type.Optional(Type.String({
     enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and each order is taken by captures. Only with credit_card_info.",
   })),

@@ -1,0 +1,9 @@
+import { Type } from "typebox";
+
+/** The way to pay by money that is collected outside a PSP's API. */
+export const ExternalAccount = Type.Object({
+  psp: Type.String({ minLength: 1, maxLength: 32, description: "The name of an external account." }),
+}, {
+  additionalProperties: false,
+  description: "In place of credit_card_info: the money is collected outside a PSP's API, and the account reports how it ended.",
+});
