@@ -18,9 +18,7 @@ export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([
 
 const email = Type.String({ minLength: 3, maxLength: 254, pattern: "^[^@\\s]+@[^@\\s]+$" });
 const buyerInfo = {
-  user_id: clientId("Your id of the buyer."),
-  email,
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  user_id: clientId("Your id of the buyer."), email, name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
 };
 const sellerInfo = {
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "As the buyer knows the shop." })),
