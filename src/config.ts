@@ -15,6 +15,8 @@ export type Config = {
   readonly mode: Mode;
   readonly host: string;
   readonly port: number;
+  /** Where health and metrics are told, without a key. */
+  readonly operations: { readonly host: string; readonly port: number };
   readonly allowed_hosts: readonly string[];
   readonly trusted_proxies: readonly string[];
   /** Where hosted pages may send buyers back to. Production has to name them, or `*`. */
@@ -97,6 +99,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     mode,
     host: read.text("HOST", "127.0.0.1"),
     port: read.number("PORT", 8_000, { min: 0, max: 65_535 }),
+    operations: { host: read.text("OPERATIONS_HOST", "127.0.0.1"), port: read.number("OPERATIONS_PORT", 8_001, { min: 0, max: 65_535 }) },
     allowed_hosts: read.list("ALLOWED_HOSTS"),
     trusted_proxies: read.addresses("TRUST_PROXY"),
     return_url_origins: read.origins("RETURN_URL_ORIGINS") ?? (isDevelopment ? "any" : []),

@@ -20,6 +20,7 @@ const young_generation = "--max-semi-space-size=64";
 export class ChildProcess {
   readonly #options: ChildProcessOptions;
   #child: NodeChild | undefined;
+  #readyLine: Readonly<Record<string, unknown>> = {};
 
   constructor(options: ChildProcessOptions) {
     this.#options = options;
@@ -27,6 +28,12 @@ export class ChildProcess {
 
   get process_id(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** A text of the JSON line by which it said that it is ready; empty without one. */
+  readyText(name: string): string {
+    const value = this.#readyLine[name];
+    return typeof value === "string" ? value : "";
   }
 
   /** Whether it runs now. */
@@ -99,7 +106,8 @@ export class ChildProcess {
         if (!line.startsWith("{")) return;
         const message: unknown = JSON.parse(line);
         if (!isObject(message) || message["event"] !== this.#options.ready_event) return;
-        resolve(typeof message["url"] === "string" ? message["url"] : "");
+        this.#readyLine = message;
+        resolve(this.readyText("url"));
       });
     });
   }

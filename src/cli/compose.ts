@@ -1,7 +1,7 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
 import type { Config, PspAccount } from "../config.ts";
 import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
-import { buildApp, createDatabaseCheck, statusUrl, type App, type HttpContext } from "../http/http.ts";
+import { buildApp, buildOperationsApp, createDatabaseCheck, statusUrl, type App, type HttpContext } from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
@@ -17,6 +17,8 @@ export type Service = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly app: App;
+  /** Health and metrics, on a listener of their own. */
+  readonly operations: App;
   readonly workers: Payments["workers"];
   /** Says "not ready" from now on. */
   drain(): void;
@@ -56,8 +58,9 @@ export async function composeService(config: Config, databaseUrl: string, option
     isDraining: () => isDraining,
   };
   const app = await buildApp(context, { has_api: options.has_api });
+  const operations = await buildOperationsApp(context);
   return {
-    log, database, jobs, app, workers,
+    log, database, jobs, app, operations, workers,
     drain: () => {
       isDraining = true;
     },
@@ -69,6 +72,8 @@ export async function composeService(config: Config, databaseUrl: string, option
       await workers.stop();
       await jobs.stop();
       await reads.close();
+      // Until the end it says that the process is not ready.
+      await operations.close();
       await healthDatabase.close();
       await database.close();
     },

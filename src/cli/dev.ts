@@ -11,6 +11,7 @@ Pacioli answers at   ${stack.service_url}
 API key              sk_dev
 PSP simulator        ${stack.simulator_url}
 OpenAPI              ${stack.service_url}/openapi.json
+Health and metrics   ${stack.operationsUrl()}/readyz, /metrics
 
 Take a first payment:
 

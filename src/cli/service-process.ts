@@ -30,10 +30,11 @@ async function start(config: Config, service: Service, roles: Roles): Promise<vo
   if (config.mode === "production") await checkNoDevelopmentKeys(service.database);
   if (roles.works) service.workers.start();
   // A worker listens too, for its health and its metrics only.
-  const address = await service.app.listen({ host: config.host, port: config.port });
+  const operations_url = await service.operations.listen(config.operations);
+  const url = roles.serves ? await service.app.listen({ host: config.host, port: config.port }) : operations_url;
   // Started by `pacioli dev`: when that dies without a word, so do we.
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  process.stdout.write(`${JSON.stringify({ event: "service_ready", url: address, ...roles })}\n`);
+  process.stdout.write(`${JSON.stringify({ event: "service_ready", url, operations_url, ...roles })}\n`);
 }
 
 function databaseUrlOf(config: Config): string {

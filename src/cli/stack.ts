@@ -16,6 +16,8 @@ export type StackOptions = {
   readonly database: string;
   readonly port: number;
   readonly simulator_port: number;
+  /** Of the service's health and metrics; any free one when left out. */
+  readonly operations_port?: number;
   /** More settings for the service and the simulator, as environment variables. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Whether the simulator sends webhooks to the service. */
@@ -33,6 +35,8 @@ export type Stack = {
   readonly service: ChildProcess;
   readonly simulator: ChildProcess;
   readonly service_url: string;
+  /** Where the service tells its health and metrics: another port after each start, if none is set. */
+  operationsUrl(): string;
   readonly simulator_url: string;
   /** Starts the service again after its death, on the same port, perhaps with other settings. */
   restartService(environment?: Readonly<Record<string, string>>): Promise<void>;
@@ -84,6 +88,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
       DATABASE_URL: databaseUrl,
       MIGRATION_DATABASE_URL: "",
       PORT: String(port),
+      OPERATIONS_PORT: port === servicePort ? String(options.operations_port ?? 0) : "0",
       PSP_STRIPE_SECRET_KEY: secrets.key,
       PSP_STRIPE_API_BASE: simulatorUrl,
       PSP_STRIPE_WEBHOOK_SECRET: secrets.stripe,
@@ -99,6 +104,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
   });
   return {
     owner_url: ownerUrl, database_url: databaseUrl, service, simulator, service_url: serviceUrl, simulator_url: simulatorUrl,
+    operationsUrl: () => service.readyText("operations_url"),
     restartService: async (environment) => {
       await service.start(environment);
     },
@@ -129,6 +135,7 @@ export function startStackFromEnvironment(onProgress: (line: string) => void, ch
     database: "pacioli",
     port: config.port,
     simulator_port: config.simulator.port,
+    operations_port: config.operations.port,
     has_webhooks: true,
     webhook_url: config.simulator.webhook_url,
     on_progress: onProgress,

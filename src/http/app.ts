@@ -1,23 +1,12 @@
-import { isUtf8 } from "node:buffer";
 import fastifySwagger from "@fastify/swagger";
-import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyRequest } from "fastify";
-import { AppError, messageOf } from "../errors.ts";
-import { newId } from "../ids.ts";
-import { httpRequestSeconds } from "../metrics.ts";
+import { AppError } from "../errors.ts";
 import { createAuthenticator } from "./auth.ts";
 import { limitCallsAtOnce } from "./calls-at-once.ts";
-import { isClientId } from "./client-id.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectHeaders } from "./inspection/headers.ts";
-import { inspect } from "./inspection/inspect.ts";
-import { readJson } from "./json-body.ts";
 import { openApiInfo } from "./openapi.ts";
-import { outcomeOf, sendProblem } from "./problem.ts";
-import { ProtocolFaults, continueIfExpected, serverOptions } from "./protocol-faults.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createReadTurns } from "./read-turns.ts";
-import { createRefusalLog } from "./refused-access.ts";
 import { registerApprovalRoutes } from "./routes/approvals.ts";
 import { registerAttemptRoutes } from "./routes/attempts.ts";
 import { registerAuditLogRoutes } from "./routes/audit-log.ts";
@@ -25,7 +14,7 @@ import { registerCaptureRoutes } from "./routes/captures.ts";
 import { registerCheckoutRoutes } from "./routes/checkouts.ts";
 import { registerDeadLetterRoutes } from "./routes/dead-letters.ts";
 import { registerLedgerRoutes } from "./routes/ledger.ts";
-import { registerOperationsRoutes } from "./routes/operations.ts";
+import { registerLivenessRoute, registerOperationsRoutes } from "./routes/operations.ts";
 import { registerPaymentRoutes } from "./routes/payments.ts";
 import { registerPaymentCreateRoute } from "./routes/payments-create.ts";
 import { registerRiskRoutes } from "./routes/risk.ts";
@@ -33,56 +22,33 @@ import { registerStatusPageRoutes } from "./routes/status-page.ts";
 import { registerUnresolvedOrderRoutes } from "./routes/unresolved-orders.ts";
 import { registerWalletRoutes } from "./routes/wallets.ts";
 import { registerWebhookRoutes } from "./routes/webhooks.ts";
+import { createServer } from "./server.ts";
 
-/** The HTTP door. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
+/** The API. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
 export async function buildApp(context: HttpContext, options: { has_api: boolean } = { has_api: true }): Promise<App> {
-  const loggerInstance: FastifyBaseLogger = context.log;
-  const faults = new ProtocolFaults();
-  const app = Fastify({
-    loggerInstance,
-    // A logger of its own for each request took 9 µs; what is logged of a request names its id.
-    childLoggerFactory: (logger) => logger,
-    logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: context.settings.trusted_proxies.length > 0 && [...context.settings.trusted_proxies],
-    bodyLimit: 1_048_576,
-    requestTimeout: context.settings.request_timeout_seconds * 1_000,
-    http: serverOptions(context.settings.request_timeout_seconds),
-    clientErrorHandler: faults.answer,
-    // Its 503 is not problem details: `refuseWhileDraining` answers instead.
-    return503OnClosing: false,
-    // Longer than any id, so that a schema names the fault and not the router.
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
-    // What fails before a route is found: half a percent sign in the path, say.
-    frameworkErrors: (error, request, reply) => {
-      sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
-    },
-    genReqId: () => newId("req"),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats: { "client-id": isClientId } } },
-  }).withTypeProvider<TypeBoxTypeProvider>();
-
-  faults.listen(app.server);
-  answerWithProblems(app);
-  takeOnlyJson(app);
-  continueIfExpected(app);
+  const app = createServer(context);
   await app.register(fastifySwagger, { openapi: openApiInfo });
-  observe(app);
-  app.addHook("onRequest", async (request) => assertAllowedHost(request, context.settings.allowed_hosts));
-  refuseWhileDraining(app, context.isDraining);
-  // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and searched.
-  app.addHook("onRequest", async (request) => {
-    if (request.is404) throw nothingServed();
+  app.addHook("onRequest", async ({ headers }) => assertAllowedHost(headers.host, context.settings.allowed_hosts));
+  await app.register(async (scope: App) => {
+    registerLivenessRoute(scope);
+    scope.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   });
-  app.addHook("preValidation", async (request) => {
-    inspect(request.params);
-    inspect(request.query);
-  });
-
-  await app.register(async (scope: App) => registerOperationsRoutes(scope, context));
   if (options.has_api) {
     await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
     await app.register(async (scope: App) => registerApi(scope, context), { prefix: "/api/v1" });
     await app.register(async (scope: App) => registerStatusPageRoutes(scope, context));
   }
+  await app.ready();
+  return app;
+}
+
+/** What machines of the operator ask, on a port of its own: whoever reaches it needs no key. */
+export async function buildOperationsApp(context: HttpContext): Promise<App> {
+  const app = createServer(context);
+  await app.register(async (scope: App) => {
+    registerLivenessRoute(scope);
+    registerOperationsRoutes(scope, context);
+  });
   await app.ready();
   return app;
 }
@@ -128,79 +94,15 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   }));
 }
 
-/** JSON in UTF-8 and nothing else: bytes that are not UTF-8 would be stored as another text than was sent. */
-function takeOnlyJson(app: App): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-    // Clients that always say JSON also do so for an action that takes no body, or may do without.
-    if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
-    if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
-    try {
-      return done(null, readJson(bytes.toString("utf8")));
-    } catch (error) {
-      return done(error instanceof Error ? error : new Error(messageOf(error)));
-    }
-  });
-}
-
-function needsBody(schema: unknown): boolean {
-  if (typeof schema !== "object" || schema === null) return false;
-  return "required" in schema && Array.isArray(schema.required) && schema.required.length > 0;
-}
-
 /** Query strings are texts; a limit is the one number among them. */
 function readQueryNumbers(query: unknown): void {
   if (typeof query !== "object" || query === null || !("limit" in query)) return;
   if (typeof query.limit === "string" && /^\d{1,9}$/.test(query.limit)) query.limit = Number(query.limit);
 }
 
-function assertAllowedHost({ headers: { host }, raw }: FastifyRequest, allowed: readonly string[]): void {
-  if (host === undefined && raw.httpVersion === "1.1") {
-    throw new AppError("invalid_request", "The header Host is missing.", { param: "Host" });
-  }
-  // The header itself: a proxy may pass on an X-Forwarded-Host that its client made up.
+/** The header itself: a proxy may pass on an X-Forwarded-Host that its client made up. */
+function assertAllowedHost(host: string | undefined, allowed: readonly string[]): void {
   const [, hostname = ""] = /^(\[[^\]]*\]|[^:]*)/.exec(host ?? "") ?? [];
-  if (allowed.length > 0 && !allowed.includes(hostname)) {
-    throw new AppError("invalid_request", "This host name is not served here.", { param: "Host" });
-  }
-}
-
-/** On connections that are still open when the process is about to stop; new ones are not accepted. */
-function refuseWhileDraining(app: App, isDraining: () => boolean): void {
-  app.addHook("onRequest", async (request, reply) => {
-    if (!isDraining() || request.routeOptions.config.answers_while_draining === true) return;
-    reply.header("connection", "close");
-    throw new AppError("unavailable", "The process is about to stop; another one answers.", { retry_after_seconds: 1 });
-  });
-}
-
-function answerWithProblems(app: App): void {
-  const noteRefusal = createRefusalLog();
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const outcome = outcomeOf(error);
-    if (outcome !== undefined) {
-      noteRefusal(request, outcome);
-      if (outcome.status >= 500) request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
-      return sendProblem(request, reply, outcome);
-    }
-    request.log.error({ err: error, request_id: request.id }, `a bug: ${messageOf(error)}`);
-    return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Tell us the instance."));
-  });
-  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));
-}
-
-/** Says nothing of the path: it may be as long as the client likes, and hold anything. */
-function nothingServed(): AppError {
-  return new AppError("not_found", "Nothing is served at this path with this method.");
-}
-
-function observe(app: App): void {
-  app.addHook("onRequest", async (request, reply) => {
-    reply.header("request-id", request.id);
-  });
-  app.addHook("onResponse", async (request, reply) => {
-    const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
-    httpRequestSeconds.observe(labels, reply.elapsedTime / 1_000);
-  });
+  if (allowed.length === 0 || allowed.includes(hostname)) return;
+  throw new AppError("invalid_request", "This host name is not served here.", { param: "Host" });
 }

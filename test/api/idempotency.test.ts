@@ -242,7 +242,7 @@ async function startSecondService(of: TestStack): Promise<Pick<TestStack, "call"
   const service = new ChildProcess({
     name: "second service", script: join(import.meta.dirname, "../../src/main.ts"), arguments: ["run"], ready_event: "service_ready",
     environment: {
-      DATABASE_URL: of.database_url, PORT: String(await freePort()), PSP_STRIPE_SECRET_KEY: "sk_test_simulator", PSP_STRIPE_API_BASE: of.simulator_url,
+      DATABASE_URL: of.database_url, PORT: String(await freePort()), OPERATIONS_PORT: "0", PSP_STRIPE_SECRET_KEY: "sk_test_simulator", PSP_STRIPE_API_BASE: of.simulator_url,
       LOG_LEVEL: "fatal", RATE_LIMIT_PER_SECOND: "100000",
     },
   });

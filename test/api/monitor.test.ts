@@ -13,7 +13,7 @@ afterAll(() => stack.stopAll());
 const told = (paymentOrderId: string): Promise<Record<string, unknown>[]> => stack.db.asOwner(
   "select data ->> 'status' as status from events where type = 'payment_order.overdue' and data ->> 'payment_order_id' = $1", [paymentOrderId]);
 const overdueCount = async (status: string): Promise<string | undefined> =>
-  new RegExp(`pacioli_payment_orders_overdue_total\\{status="${status}"\\} (\\d+)`).exec(await (await fetch(`${stack.service_url}/metrics`)).text())?.[1];
+  new RegExp(`pacioli_payment_orders_overdue_total\\{status="${status}"\\} (\\d+)`).exec(await (await fetch(`${stack.operationsUrl()}/metrics`)).text())?.[1];
 
 test("an order that stays UNKNOWN is told of once, by event and metric, and listed with its age", async () => {
   const { order_ids: [id] } = await acceptCheckout(stack, card("tok_fault_timeout_before_charge"));

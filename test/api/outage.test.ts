@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => stack.stopAll());
 
 async function breakerState(): Promise<string | undefined> {
-  const metrics = await (await fetch(`${stack.service_url}/metrics`)).text();
+  const metrics = await (await fetch(`${stack.operationsUrl()}/metrics`)).text();
   return /pacioli_psp_breaker_open\{psp="stripe"\} (\d)/.exec(metrics)?.[1];
 }
 

@@ -7,7 +7,7 @@ import { freePort } from "../support/stack.ts";
 import { until } from "./requests.ts";
 
 type Line = Readonly<Record<string, unknown>>;
-type Service = { readonly url: string; readonly lines: Line[]; readonly child: ChildProcess };
+type Service = { readonly url: string; readonly operations_url: string; readonly lines: Line[]; readonly child: ChildProcess };
 
 let db: TestDatabase;
 let reader: { key_id: string; token: string };
@@ -30,10 +30,10 @@ afterAll(async () => {
 
 /** A process of the service whose log is kept. */
 async function startService(environment: Record<string, string>): Promise<Service> {
-  const port = await freePort();
+  const [port, operations_port] = [await freePort(), await freePort()];
   const child = spawn(process.execPath, ["src/main.ts", "run"], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, DATABASE_URL: db.service_url, PORT: String(port), LOG_LEVEL: "warn", RATE_LIMIT_PER_SECOND: "100", ...environment },
+    env: { ...process.env, DATABASE_URL: db.service_url, PORT: String(port), OPERATIONS_PORT: String(operations_port), LOG_LEVEL: "warn", RATE_LIMIT_PER_SECOND: "100", ...environment },
   });
   const lines: Line[] = [];
   if (child.stderr === null) throw new Error("the service has no log");
@@ -41,8 +41,8 @@ async function startService(environment: Record<string, string>): Promise<Servic
     if (line.startsWith("{")) lines.push(JSON.parse(line) as Line);
   });
   const url = `http://127.0.0.1:${port}`;
-  await until("the service is ready", () => fetch(`${url}/readyz`).then((reply) => reply.ok, () => false), 50);
-  return { url, lines, child };
+  await until("the service is ready", () => fetch(`${url}/livez`).then((reply) => reply.ok, () => false), 50);
+  return { url, operations_url: `http://127.0.0.1:${operations_port}`, lines, child };
 }
 
 type Sent = { readonly status: number; readonly request_id: string };
@@ -60,7 +60,7 @@ async function refusalOf(service: Service, { request_id }: Sent): Promise<Line> 
 }
 
 async function refusals(service: Service, kind: string): Promise<number> {
-  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const text = await (await fetch(`${service.operations_url}/metrics`)).text();
   return [...text.matchAll(new RegExp(`^pacioli_access_refused_total\\{kind="${kind}",[^}]*\\} (\\d+)$`, "gm"))]
     .reduce((sum, [, count]) => sum + Number(count), 0);
 }

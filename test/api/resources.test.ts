@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestStack, type TestStack } from "../support/stack.ts";
-import { type SentCheckout, acceptCheckout, card, development_actor, expectProblem, orderIn, replyOf } from "./requests.ts";
+import { type SentCheckout, acceptCheckout, card, development_actor, expectProblem, orderIn } from "./requests.ts";
 
 const timestamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) as string;
 const anyText = expect.any(String) as string;
@@ -266,15 +266,6 @@ describe("the edges", () => {
       for (const slash of ["", "/"]) expectProblem(await stack.call("POST", path + slash), 409, "state_conflict");
     }
     expect((await stack.call("POST", "/payments/", paid.body)).text).toBe(paid.reply.text);
-  });
-
-  test("machines are told that the process lives, is ready, and how it does", async () => {
-    for (const path of ["/livez", "/readyz"]) {
-      expect(await replyOf(await fetch(`${stack.service_url}${path}`))).toMatchObject({ status: 200, json: { status: "ok" } });
-    }
-    const metrics = await (await fetch(`${stack.service_url}/metrics`)).text();
-    expect(metrics).toMatch(/pacioli_payment_orders_total\{status="SUCCESS"\} \d+/);
-    expect(metrics).toMatch(/pacioli_http_request_seconds_count\{route="\/api\/v1\/payments"/);
   });
 
   test("every answer carries its own Request-Id", async () => {

@@ -49,7 +49,7 @@ describe("the development key", () => {
       name: "service", script: join(import.meta.dirname, "../../src/main.ts"), arguments: ["serve"], ready_event: "service_ready",
       environment: {
         DATABASE_URL: db.service_url, MIGRATION_DATABASE_URL: "", SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: "sk_live_none",
-        PORT: "0", LOG_LEVEL: "fatal", ...environment,
+        PORT: "0", OPERATIONS_PORT: "0", LOG_LEVEL: "fatal", ...environment,
       },
     });
     onTestFinished(() => service.stop());

@@ -47,7 +47,7 @@ test("under 100 connections with 100 reads each the service stays ready, takes p
   const watch = async (): Promise<void> => {
     while (!isOver) {
       const asked = performance.now();
-      ready.push({ status: (await fetch(`${stack.service_url}/readyz`)).status, seconds: seconds(asked) });
+      ready.push({ status: (await fetch(`${stack.operationsUrl()}/readyz`)).status, seconds: seconds(asked) });
     }
   };
   const pay = async (): Promise<void> => {

@@ -28,6 +28,7 @@ const quick: Readonly<Record<string, string>> = {
 /** What would lead the run to another database, another PSP or another key; files win over values, so they are shut out too. */
 const ours = [
   "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "FREEZE_POINT", "HOST", "PORT",
+  "OPERATIONS_HOST", "OPERATIONS_PORT",
   "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING", status_secret_name,
 ];
 

@@ -13,7 +13,7 @@ const database = "pacioli_demo";
  * lease and PSP timeout, so that the work of a killed process is taken up again within seconds.
  */
 const environment: Readonly<Record<string, string>> = {
-  PACIOLI_API_KEY: api_key, HOST: "127.0.0.1", ALLOWED_HOSTS: "", LOG_LEVEL: "fatal", CRASH_POINT: "", FREEZE_POINT: "", RATE_LIMIT_PER_SECOND: "",
+  PACIOLI_API_KEY: api_key, HOST: "127.0.0.1", OPERATIONS_HOST: "127.0.0.1", ALLOWED_HOSTS: "", LOG_LEVEL: "fatal", CRASH_POINT: "", FREEZE_POINT: "", RATE_LIMIT_PER_SECOND: "",
   JOB_LEASE_SECONDS: "5", PSP_TIMEOUT_SECONDS: "1.2", PSP_CONCURRENCY: "", PSP_BREAKER_FAILURES: "", PSP_BREAKER_OPEN_SECONDS: "",
   MAX_RETRY_ATTEMPTS: "", RETRY_BACKOFF_BASE: "", COMMISSION_BASIS_POINTS: "", IDLE_POLL_MS: "",
   RISK_ORDER_MAX: "", RISK_BUYER_DAY_MAX: "", RISK_REVIEW_FROM: "",

@@ -1,0 +1,122 @@
+import { isUtf8 } from "node:buffer";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyRequest } from "fastify";
+import { AppError, messageOf } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { httpRequestSeconds } from "../metrics.ts";
+import { isClientId } from "./client-id.ts";
+import type { App, HttpContext } from "./context.ts";
+import { inspect } from "./inspection/inspect.ts";
+import { readJson } from "./json-body.ts";
+import { outcomeOf, sendProblem } from "./problem.ts";
+import { ProtocolFaults, continueIfExpected, serverOptions } from "./protocol-faults.ts";
+import { createRefusalLog } from "./refused-access.ts";
+
+/** A server without routes: how requests are read, how failures are answered, what is refused everywhere. */
+export function createServer(context: HttpContext): App {
+  const loggerInstance: FastifyBaseLogger = context.log;
+  const faults = new ProtocolFaults();
+  const app = Fastify({
+    loggerInstance,
+    // A logger of its own for each request took 9 µs; what is logged of a request names its id.
+    childLoggerFactory: (logger) => logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: context.settings.trusted_proxies.length > 0 && [...context.settings.trusted_proxies],
+    bodyLimit: 1_048_576,
+    requestTimeout: context.settings.request_timeout_seconds * 1_000,
+    http: serverOptions(context.settings.request_timeout_seconds),
+    clientErrorHandler: faults.answer,
+    // Its 503 is not problem details: `refuseWhileDraining` answers instead.
+    return503OnClosing: false,
+    // Longer than any id, so that a schema names the fault and not the router.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
+    // What fails before a route is found: half a percent sign in the path, say.
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
+    },
+    genReqId: () => newId("req"),
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats: { "client-id": isClientId } } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  faults.listen(app.server);
+  answerWithProblems(app);
+  takeOnlyJson(app);
+  continueIfExpected(app);
+  observe(app);
+  app.addHook("onRequest", async (request) => assertHostHeader(request));
+  refuseWhileDraining(app, context.isDraining);
+  // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and searched.
+  app.addHook("onRequest", async (request) => {
+    if (request.is404) throw nothingServed();
+  });
+  app.addHook("preValidation", async (request) => {
+    inspect(request.params);
+    inspect(request.query);
+  });
+  return app;
+}
+
+/** JSON in UTF-8 and nothing else: bytes that are not UTF-8 would be stored as another text than was sent. */
+function takeOnlyJson(app: App): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
+    // Clients that always say JSON also do so for an action that takes no body, or may do without.
+    if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
+    if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
+    try {
+      return done(null, readJson(bytes.toString("utf8")));
+    } catch (error) {
+      return done(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  });
+}
+
+function needsBody(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  return "required" in schema && Array.isArray(schema.required) && schema.required.length > 0;
+}
+
+function assertHostHeader({ headers, raw }: FastifyRequest): void {
+  if (headers.host !== undefined || raw.httpVersion !== "1.1") return;
+  throw new AppError("invalid_request", "The header Host is missing.", { param: "Host" });
+}
+
+/** On connections that are still open when the process is about to stop; new ones are not accepted. */
+function refuseWhileDraining(app: App, isDraining: () => boolean): void {
+  app.addHook("onRequest", async (request, reply) => {
+    if (!isDraining() || request.routeOptions.config.answers_while_draining === true) return;
+    reply.header("connection", "close");
+    throw new AppError("unavailable", "The process is about to stop; another one answers.", { retry_after_seconds: 1 });
+  });
+}
+
+function answerWithProblems(app: App): void {
+  const noteRefusal = createRefusalLog();
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const outcome = outcomeOf(error);
+    if (outcome !== undefined) {
+      noteRefusal(request, outcome);
+      if (outcome.status >= 500) request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
+      return sendProblem(request, reply, outcome);
+    }
+    request.log.error({ err: error, request_id: request.id }, `a bug: ${messageOf(error)}`);
+    return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Tell us the instance."));
+  });
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));
+}
+
+/** Says nothing of the path: it may be as long as the client likes, and hold anything. */
+function nothingServed(): AppError {
+  return new AppError("not_found", "Nothing is served at this path with this method.");
+}
+
+function observe(app: App): void {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("request-id", request.id);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
+    httpRequestSeconds.observe(labels, reply.elapsedTime / 1_000);
+  });
+}
