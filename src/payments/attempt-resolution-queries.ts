@@ -4,17 +4,17 @@ import { attemptColumns } from "./queries.ts";
 
 type Stored = Pick<AttemptRow, "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by">;
 
-/** What a person saw at the PSP; settled after so many seconds. The attempt's orders are locked by the caller. */
-export async function storeAttemptResolution(tx: Queryable, resolved: Stored, waitSeconds: number): Promise<AttemptRow> {
+/** What a person saw at the PSP, settled so many seconds after the last request at the earliest. The orders are locked by the caller. */
+export async function storeAttemptResolution(tx: Queryable, resolved: Stored, requestSeconds: number): Promise<AttemptRow> {
   const [row] = await tx.query<AttemptRow>(
     `update payment_attempts a
         set resolved_as = $2, resolution_reference = $3, resolution_note = $4, resolved_by = $5,
-            resolution_due_at = now() + $6 * interval '1 second', updated_at = now()
+            resolution_due_at = greatest(now(), a.sent_at + $6 * interval '1 second'), updated_at = now()
       where a.attempt_id = $1
      returning ${attemptColumns}`,
     [
       resolved.attempt_id, resolved.resolved_as, resolved.resolution_reference, resolved.resolution_note, resolved.resolved_by,
-      waitSeconds,
+      requestSeconds,
     ],
   );
   if (row === undefined) throw new Error(`the attempt ${resolved.attempt_id} vanished under its orders' lock`);

@@ -112,10 +112,10 @@ async function store(
   const resolved_by = approval?.proposed_by ?? by.actor;
   // A worker that has claimed the attempt may still charge: what failed frees the order only when none can. It starts within
   // half a lease, and may ask twice before it charges, each call shorter than half a lease. None is started any more.
-  const wait_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
+  const request_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
   const stored = await storeAttemptResolution(tx, {
     attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference, resolution_note: note, resolved_by,
-  }, wait_seconds).catch((error: unknown) => {
+  }, request_seconds).catch((error: unknown) => {
     // Two attempts resolved with one reference at the same moment.
     throw sqlStateOf(error) === "23505" ? conflict(`The reference ${psp_reference} belongs to another attempt.`, "psp_reference") : error;
   });

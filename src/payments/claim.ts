@@ -43,9 +43,7 @@ export async function openTasks(tx: Transaction, parts: Parts, claimed: readonly
   const opened = starts.flatMap((start) => ("attempt" in start ? start.attempt : []));
   await openAttempts(tx, opened, executor_actor);
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
-  const open = openIds.length === 0 ? [] : (await takeUpAttempts(tx, openIds, router.keySeconds(), parts.unknown_quiet_seconds))
-    // What a person has said of an attempt is settled without another call.
-    .filter((attempt) => attempt.resolved_as === null);
+  const open = openIds.length === 0 ? [] : await takeUpAttempts(tx, openIds, router.keySeconds(), parts.unknown_quiet_seconds);
 
   const taskOf = (attempt: TakenAttempt | NewAttempt, hold: Pick<Task, "turn" | "epoch" | "sent_between">): Task[] => {
     const { payment_order_id, checkout_id } = attempt;

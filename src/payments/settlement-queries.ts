@@ -87,7 +87,7 @@ export type TakenAttempt = AttemptRow & {
 
 /**
  * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that nobody believes a
- * failure to send that an earlier holder reports late. `keySeconds`: how long each PSP surely knows a key.
+ * failure to send that an earlier holder reports late. What a person has resolved is settled without another call. `keySeconds`: how long each PSP surely knows a key.
  */
 export function takeUpAttempts(
   tx: Queryable, attemptIds: readonly string[], keySeconds: Readonly<Record<string, number>>, quietSeconds: number,
@@ -98,7 +98,7 @@ export function takeUpAttempts(
        from (
          select attempt_id, payments_turn(created_at, sent_at, has_stored_failure, ($2::jsonb ->> psp)::float8, $3) as turn
            from payment_attempts
-          where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown')
+          where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown') and resolved_as is null
        ) t
       where a.attempt_id = t.attempt_id
      returning ${attemptColumns}, a.epoch, t.turn, a.sent_at`,

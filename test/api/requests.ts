@@ -48,7 +48,7 @@ export type OrderDetail = {
   readonly error_code: string | null;
   readonly retry_count: number;
   readonly attempts: readonly { attempt_id: string; attempt_number: number; psp_key: string; status: string; created_at: string; updated_at: string }[];
-  readonly transitions: readonly { from_status: string | null; to_status: string; cause: string; actor: string }[];
+  readonly transitions: readonly { from_status: string | null; to_status: string; cause: string; actor: string; occurred_at: string }[];
 };
 
 /** An order with its attempts and history, once it is in one of these states. */

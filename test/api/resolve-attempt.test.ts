@@ -135,17 +135,27 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
 describe("an attempt that a person has seen fail", () => {
   test("frees the order for a new attempt under a new key, but not before any call that was under way has ended", async () => {
     const { id, attempt_id } = await undecided();
-    const started = performance.now();
-    expect((await resolve(attempt_id, failed)).status).toBe(202);
+    const { json } = await resolve(attempt_id, failed);
+    const { due_at } = json["resolution"] as { due_at: string };
+    const [waited] = await stack.db.asOwner("select extract(epoch from resolution_due_at - sent_at)::float8 as seconds from payment_attempts where attempt_id = $1", [attempt_id]);
+    expect(waited).toEqual({ seconds: 2 * lease_seconds });
     expectProblem(await stack.call("POST", `/payments/${id}/retry`, {}), 409, "state_conflict");
     const order = await orderIn(stack, id, "FAILED");
-    expect(performance.now() - started).toBeGreaterThan(2 * lease_seconds * 1_000 - 500);
+    expect(Date.parse(order.transitions.at(-1)?.occurred_at ?? "")).toBeGreaterThanOrEqual(Date.parse(due_at));
     expect(order).toMatchObject({ error_code: "resolved_by_person", error_message: failed.note, attempts: [{ status: "declined" }] });
     expect((await stack.call("POST", `/payments/${id}/retry`, { card_token: "tok_visa_4242" })).status).toBe(200);
     const paid = await orderIn(stack, id, "SUCCESS");
     expect(paid.attempts).toHaveLength(2);
     expect(paid.attempts[1]?.psp_key).not.toBe(attempt_id);
     expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 1 });
+  });
+
+  test("frees the order at once when nothing was sent for long", async () => {
+    const { id, attempt_id } = await undecided();
+    await stack.db.asOwner("update payment_attempts set sent_at = now() - interval '1 hour' where attempt_id = $1", [attempt_id]);
+    const { json } = await resolve(attempt_id, failed);
+    expect(Date.parse((json["resolution"] as { due_at: string }).due_at)).toBeLessThanOrEqual(Date.now());
+    await orderIn(stack, id, "FAILED");
   });
 
   test("is not asked about any more, and nothing is sent again", async () => {
