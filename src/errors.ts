@@ -7,6 +7,7 @@ export const errorRegistry = {
   invalid_json: { status: 400, title: "The body is not valid JSON", is_retryable: false },
   invalid_amount: { status: 400, title: "The amount is not valid for its currency", is_retryable: false },
   unsupported_currency: { status: 400, title: "The currency cannot be used for payments", is_retryable: false },
+  amount_not_supported: { status: 400, title: "No PSP account can take this amount", is_retryable: false },
   card_number_refused: { status: 400, title: "Card data was sent; send a token of the PSP", is_retryable: false },
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key is not valid", is_retryable: false },
   invalid_cursor: { status: 400, title: "The cursor is not valid", is_retryable: false },

@@ -40,7 +40,7 @@ export type Stack = {
   readonly simulator_url: string;
   /** Starts the service again after its death, on the same port, perhaps with other settings. */
   restartService(environment?: Readonly<Record<string, string>>): Promise<void>;
-  restartSimulator(): Promise<void>;
+  restartSimulator(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** A second service on the same database, on a port of its own; it does not run yet. */
   anotherService(): ChildProcess;
   stop(): Promise<void>;
@@ -109,8 +109,9 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
       await service.start(environment);
     },
     anotherService: () => serviceOn(0),
-    restartSimulator: async () => {
-      await simulator.start({ SIMULATOR_PORT: new URL(simulatorUrl).port });
+    restartSimulator: async (environment) => {
+      await simulator.stop();
+      await simulator.start({ SIMULATOR_PORT: new URL(simulatorUrl).port, ...environment });
     },
     async stop() {
       await service.stop();

@@ -2,6 +2,7 @@ import { AssertionError } from "node:assert";
 import { isInsideTransaction } from "../db/db.ts";
 import { monotonicMilliseconds } from "../clock.ts";
 import { pspCallSeconds } from "../metrics.ts";
+import type { Money } from "../money/money.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { Bulkhead } from "./bulkhead.ts";
 import type {
@@ -49,7 +50,9 @@ export class PspRouter {
    * `tried`: PSPs where an earlier attempt of this order surely did nothing. No other fail-over is safe.
    */
   choose(facts: RoutingFacts, tried: readonly string[] = []): string {
-    return this.#chooseOf(preferredPsps(this.#rules, facts), tried);
+    const allowed = this.#allowed(facts);
+    const fitting = allowed.filter((name) => this.get(name).refusalOfAmount(facts.money) === null);
+    return this.#chooseOf(fitting.length === 0 ? allowed : fitting, tried);
   }
 
   /** As above among the PSPs that have hosted pages; undefined when none of those that the rules allow has. */
@@ -63,9 +66,26 @@ export class PspRouter {
     return this.#withPages(facts).length > 0;
   }
 
+  /**
+   * Why none of the PSPs that the rules allow can take these amounts exactly, in each one's own words; null: one can.
+   * `facts`: of the whole charge; `amounts`: the lines that a page would show, or the charge alone.
+   */
+  refusalOfAmounts(facts: RoutingFacts, amounts: readonly Money[], options: { needs_page: boolean }): string | null {
+    const allowed = options.needs_page ? this.#withPages(facts) : this.#allowed(facts);
+    const refusals = allowed.map((name) => {
+      const { refusalOfAmount } = this.get(name);
+      return amounts.map(refusalOfAmount).find((reason) => reason !== null) ?? null;
+    });
+    return refusals.includes(null) ? null : [...new Set(refusals)].join(" ");
+  }
+
+  #allowed(facts: RoutingFacts): readonly string[] {
+    const preferred = preferredPsps(this.#rules, facts);
+    return preferred.length === 0 ? [this.#default] : preferred;
+  }
+
   #withPages(facts: RoutingFacts): readonly string[] {
-    const allowed = preferredPsps(this.#rules, facts);
-    return (allowed.length === 0 ? [this.#default] : allowed).filter((name) => this.get(name).pages !== null);
+    return this.#allowed(facts).filter((name) => this.get(name).pages !== null);
   }
 
   #chooseOf(allowed: readonly string[], tried: readonly string[]): string {

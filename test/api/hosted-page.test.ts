@@ -53,11 +53,19 @@ describe("the registration (R34 to R37)", () => {
     expectProblem(reply, 400, "invalid_request", "payment_orders[1][currency]");
   });
 
-  test("an amount that the PSP cannot take: no page, the orders are FAILED, and the same POST says so again", async () => {
-    const { body, reply, order_ids } = await sendCheckout(stack, hosted(), [{ amount: "1.234", currency: "BHD" }]);
+  test("an amount that the PSP cannot take is refused by name, and nothing is stored", async () => {
+    const { reply, order_ids } = await sendCheckout(stack, hosted(), [{ amount: "1.230", currency: "BHD" }, { amount: "1.234", currency: "BHD" }]);
+    expectProblem(reply, 400, "amount_not_supported", "payment_orders[1][amount]");
+    expect((await stack.call("GET", `/payments/${order_ids[0]}`)).status).toBe(404);
+  });
+
+  test("a page that the PSP refuses to open: the orders are FAILED, and the same POST says so again", async () => {
+    await stack.restartSimulator({ SIMULATOR_SESSION_SECONDS_MIN: "1800" });
+    const { body, reply, order_ids } = await sendCheckout(stack, hosted());
     expectProblem(reply, 422, "page_refused");
     await orderIn(stack, order_ids[0], "FAILED");
     expectProblem(await stack.call("POST", "/payments", body), 422, "page_refused");
+    await stack.restartSimulator();
   });
 
   test("while the PSP is gone the checkout is stored and the answer is 503; when it is back the same POST gets the page", async () => {

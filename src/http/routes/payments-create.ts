@@ -36,6 +36,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
     const checkout = draftOf(request.body);
     assertReturnUrl(context, checkout);
     assertAccountTakesIt(context, checkout);
+    assertAmountsTaken(context, checkout);
     const answer = await context.intake.accept({
       checkout,
       fingerprint: requestFingerprint(request),
@@ -136,6 +137,27 @@ function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [fi
   const facts = { payment_order_id: first.payment_order_id, money: { amount_minor, currency: first.money.currency }, card_country: null };
   if (router.offersPage(facts)) return;
   throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", { param: "hosted_page" });
+}
+
+/** An amount that no PSP can take exactly is refused here, not accepted and failed a moment later. */
+function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: CheckoutDraft): void {
+  if ("external" in way_to_pay) return;
+  const needs_page = "hosted_page" in way_to_pay;
+  const card_country = needs_page ? null : way_to_pay.card.country ?? null;
+  const [first] = orders;
+  if (first === undefined) return;
+  const total = { ...first.money, amount_minor: orders.reduce((sum, { money }) => sum + money.amount_minor, 0n) };
+  const refuseWith = (reason: string | null, param: string): void => {
+    if (reason !== null) throw new AppError("amount_not_supported", `No PSP account can take this amount: ${reason}`, { param });
+  };
+  orders.forEach(({ payment_order_id, money }, index) => {
+    const facts = { payment_order_id, money: needs_page ? total : money, card_country };
+    refuseWith(router.refusalOfAmounts(facts, [money], { needs_page }), `payment_orders[${index}][amount]`);
+  });
+  // A page is one charge of all its lines, by one PSP.
+  const facts = { payment_order_id: first.payment_order_id, money: total, card_country };
+  const lines = orders.map(({ money }) => money);
+  if (needs_page) refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
 }
 
 /** A page that sends buyers anywhere would lend the PSP's name to whoever has an API key. */

@@ -1,4 +1,5 @@
 /** The Adyen adapter, on the official library: Checkout API v72, cards stored at Adyen. */
+import type { Money } from "../../money/money.ts";
 import { PspHttpClient } from "../http-client.ts";
 import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
@@ -44,6 +45,7 @@ export function createAdyen(options: AdyenOptions): Psp {
   const modifications = new ModificationsApi(client);
   return {
     name: options.name,
+    refusalOfAmount,
     key_seconds,
     charge: (request) => charge(payments, options, request),
     pages: null,
@@ -65,6 +67,11 @@ function openClient({ secret_key, live_endpoint_prefix, api_base, timeout_ms, co
   const environment = isLive ? EnvironmentEnum.LIVE : EnvironmentEnum.TEST;
   const prefix = isLive ? { liveEndpointUrlPrefix: live_endpoint_prefix } : {};
   return new Client({ apiKey: secret_key, environment, ...prefix }, http);
+}
+
+function refusalOfAmount(money: Money): string | null {
+  const converted = toAdyenAmount(money);
+  return converted.ok ? null : converted.reason;
 }
 
 async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRequest): Promise<PspOutcome> {

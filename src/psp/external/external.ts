@@ -20,6 +20,7 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
   const verify = createVerifier(webhook_secrets);
   return {
     name,
+    refusalOfAmount: () => null,
     // Nothing is ever sent.
     key_seconds: 0,
     reports_within_seconds: overdue_seconds,

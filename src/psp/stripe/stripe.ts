@@ -1,5 +1,6 @@
 /** The Stripe adapter, on the official SDK. */
 import Stripe from "stripe";
+import type { Money } from "../../money/money.ts";
 import { PspHttpClient } from "../http-client.ts";
 import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
@@ -44,6 +45,7 @@ export function createStripe(options: StripeOptions): Psp {
   });
   return {
     name: options.name,
+    refusalOfAmount,
     key_seconds,
     charge: (request) => charge(stripe, request),
     pages: { register: (request) => registerPage(stripe, request) },
@@ -53,6 +55,11 @@ export function createStripe(options: StripeOptions): Psp {
     verifyWebhook: (body, headers) => verifyWebhook(options.webhook_secrets, body, headers),
     readWebhook,
   };
+}
+
+function refusalOfAmount(money: Money): string | null {
+  const converted = toStripeAmount(money);
+  return converted.ok ? null : converted.reason;
 }
 
 async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcome> {
