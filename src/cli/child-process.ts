@@ -26,6 +26,15 @@ export class ChildProcess {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** The signal that ended it, or its exit code. */
+  get end_reason(): string {
+    return this.#child?.signalCode ?? `exit code ${this.#child?.exitCode ?? "unknown"}`;
+  }
+
   get process_id(): number | undefined {
     return this.#child?.pid;
   }

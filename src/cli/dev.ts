@@ -1,11 +1,15 @@
 import closeWithGrace from "close-with-grace";
+import { messageOf } from "../errors.ts";
 import { startStackFromEnvironment } from "./stack.ts";
+import { watchStack } from "./watch-stack.ts";
 
 const parent_poll_ms = 500;
 
 /** `pacioli dev`: the whole stack kept running, with all a newcomer needs to take a first payment. */
 export async function dev(): Promise<void> {
-  const stack = await startStackFromEnvironment((line) => process.stdout.write(`${line}\n`));
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const stack = await startStackFromEnvironment(print);
+  const watch = watchStack(stack, print);
   process.stdout.write(`
 Pacioli answers at   ${stack.service_url}
 API key              sk_dev
@@ -25,8 +29,16 @@ curl -s ${stack.service_url}/api/v1/payments/first-order -H 'Authorization: Bear
 
 Ctrl-C stops everything.
 `);
-  const { close } = closeWithGrace({ delay: 30_000 }, async () => {
+  let failure: string | undefined;
+  const logger = { error: (error?: unknown) => process.stderr.write(`${messageOf(error)}\n`) };
+  const { close } = closeWithGrace({ delay: 30_000, logger }, async () => {
+    watch.stop();
     await stack.stop();
+    if (failure !== undefined) throw new Error(failure);
+  });
+  void watch.failed.then((reason) => {
+    failure = reason;
+    close();
   });
   // A killed npm takes its shell with it, but does not tell us.
   const { ppid } = process;

@@ -43,6 +43,8 @@ export type Stack = {
   restartSimulator(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** A second service on the same database, on a port of its own; it does not run yet. */
   anotherService(): ChildProcess;
+  /** Whether the embedded PostgreSQL still runs; another one is not watched. */
+  isDatabaseRunning(): Promise<boolean>;
   stop(): Promise<void>;
 };
 
@@ -113,6 +115,7 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
       await simulator.stop();
       await simulator.start({ SIMULATOR_PORT: new URL(simulatorUrl).port, ...environment });
     },
+    isDatabaseRunning: async () => (postgres === undefined ? true : postgres.isRunning()),
     async stop() {
       await service.stop();
       await simulator.stop();

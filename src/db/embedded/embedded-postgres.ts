@@ -33,6 +33,7 @@ export type EmbeddedPostgres = {
   readonly is_owner: boolean;
   /** The server's (the postmaster's) process id. */
   readonly process_id: number;
+  isRunning(): Promise<boolean>;
   /**
    * Stops the server, unless another live process owns it or somebody else is still connected: then it is
    * left to them. May be called any number of times.
@@ -149,6 +150,7 @@ async function describeServer(
     port: server.port,
     is_owner: isOwner,
     process_id: server.process_id,
+    isRunning: () => isSameProcessAlive(identity),
     stop: () => (stopping ??= stopUnlessUsed(dataDir, identity, makeSuperuserUrl(server.port, password), isOwner)),
   };
 }

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { monotonicMilliseconds } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import type { ChildProcess } from "./child-process.ts";
+import type { Stack } from "./stack.ts";
+
+const database_poll_ms = 1_000;
+/** A process that dies this soon after its start, this often in a row, will not get better by another start. */
+const short_life_ms = 10_000;
+const short_lives_max = 3;
+
+export type StackWatch = {
+  /** Resolves with the reason when the stack cannot go on; never after `stop`. */
+  readonly failed: Promise<string>;
+  /** From now on processes end because they are told to. */
+  stop(): void;
+};
+
+/** Starts a service or simulator that died again, and says each time what happened in one line. */
+export function watchStack(stack: Stack, onLine: (line: string) => void): StackWatch {
+  let isStopped = false;
+  const { promise: failed, resolve: fail } = Promise.withResolvers<string>();
+  const failUnlessStopped = (reason: string): void => {
+    if (!isStopped) fail(reason);
+  };
+
+  const keepUp = async (child: ChildProcess, restart: () => Promise<void>): Promise<void> => {
+    for (let shortLives = 0; shortLives < short_lives_max;) {
+      const start_ms = monotonicMilliseconds();
+      await child.ended();
+      if (isStopped) return;
+      shortLives = monotonicMilliseconds() - start_ms < short_life_ms ? shortLives + 1 : 0;
+      onLine(`The ${child.name} has ended (${child.end_reason}); starting it again.`);
+      await restart();
+    }
+    failUnlessStopped(`The ${child.name} ended ${short_lives_max} times within ${short_life_ms / 1_000} s of its start.`);
+  };
+
+  const watchDatabase = async (): Promise<void> => {
+    while (!isStopped) {
+      if (!(await stack.isDatabaseRunning())) {
+        return failUnlessStopped("The embedded PostgreSQL has ended. What was committed is safe: run `npm start` again.");
+      }
+      await sleep(database_poll_ms);
+    }
+  };
+
+  for (const task of [
+    keepUp(stack.service, () => stack.restartService()), keepUp(stack.simulator, () => stack.restartSimulator()), watchDatabase(),
+  ]) {
+    task.catch((error: unknown) => failUnlessStopped(messageOf(error)));
+  }
+  return {
+    failed,
+    stop: () => {
+      isStopped = true;
+    },
+  };
+}
