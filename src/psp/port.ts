@@ -197,7 +197,7 @@ export type Psp = {
   /** For how long after its first use the PSP surely knows an idempotency key; later the same request acts anew. */
   readonly key_seconds: number;
   /** Why this PSP cannot take an amount exactly; null: it can. */
-  refusalOfAmount(money: Money): string | null;
+  readonly refusalOfAmount: (money: Money) => string | null;
   /** Charges once per `psp_key`, whatever is repeated. */
   charge(request: ChargeRequest): Promise<PspOutcome>;
   /** Only of an external account: nobody can be asked, it reports by itself, and is overdue after so long without a word. */
