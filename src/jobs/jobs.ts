@@ -8,6 +8,7 @@ import { buryAll, letterOf } from "./dead-letters.ts";
 import { schema } from "./install.ts";
 import { isPayloadOf, queueNames, type JobPayloads, type QueueName } from "./queues.ts";
 
+export { allOrEachAlone } from "./all-or-each-alone.ts";
 export { claimAndDecide } from "./claim-and-decide.ts";
 export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";

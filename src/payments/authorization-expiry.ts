@@ -1,7 +1,6 @@
 import type { Database } from "../db/db.ts";
-import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
+import { allOrEachAlone, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { executor_actor } from "./claim.ts";
 import { insertVoids, selectExpiredAuthorizations } from "./modification-queries.ts";
@@ -13,32 +12,23 @@ const batch_attempts_max = 500;
  * money is surely free and no capture can follow. One that the PSP ended first ends here all the same.
  */
 export function createAuthorizationExpiry({ database, jobs, log }: { database: Database; jobs: Jobs; log: Logger }): WorkLoop {
-  const giveUp = (attemptIds: readonly string[]): Promise<number> => database.transaction(async (tx) => {
+  const giveUp = (attemptIds: readonly string[]): Promise<readonly string[]> => database.transaction(async (tx) => {
     const voids = await insertVoids(tx, attemptIds.map((attempt_id) =>
       ({ modification_id: newId("mod"), attempt_id, void_cause: "expired", created_by: executor_actor })));
     await jobs.enqueue(tx, "payment_modify", voids.map((modification_id) => ({ data: { modification_id } })));
-    return voids.length;
+    return voids;
   });
-  const giveUpAlone = async (attempt_id: string): Promise<number> => giveUp([attempt_id]).catch((error: unknown) => {
-    if (error instanceof AppError) throw error;
-    // Who looks at the list of unresolved orders finds it there.
+  // It stays in the list of unresolved orders.
+  const tellOf = async (attempt_id: string, error: unknown): Promise<void> =>
     log.error({ err: error, attempt_id }, "an authorisation whose time is over could not be given up");
-    return 0;
-  });
   return new WorkLoop({
     name: "authorization_expiry", log, idle_poll_ms: 1_000,
     run: async () => {
       const expired = await selectExpiredAuthorizations(database, batch_attempts_max);
       if (expired.length === 0) return 0;
-      const count = await giveUp(expired).catch(async (error: unknown) => {
-        if (error instanceof AppError) throw error;
-        log.warn({ err: error }, "a batch of authorisations could not be given up: they are taken one by one");
-        let given = 0;
-        for (const attempt_id of expired) given += await giveUpAlone(attempt_id);
-        return given;
-      });
-      if (count > 0) jobs.wake("payment_modify");
-      return count === batch_attempts_max ? count : 0;
+      const voids = await allOrEachAlone(expired, giveUp, tellOf);
+      if (voids.length > 0) jobs.wake("payment_modify");
+      return voids.length === batch_attempts_max ? voids.length : 0;
     },
   });
 }

@@ -251,20 +251,34 @@ export async function selectExpiredAuthorizations(tx: Queryable, limit: number):
   return rows.map((row) => row.attempt_id);
 }
 
-/** Modifications that nobody touched for so long, taken on for as long again. */
-export async function renewStaleModifications(tx: Queryable, staleSeconds: number, limit: number): Promise<ModificationId[]> {
+/** Modifications that nobody touched for so long. */
+export async function selectStaleModifications(db: Queryable, staleSeconds: number, limit: number): Promise<ModificationId[]> {
+  const rows = await db.query<{ modification_id: ModificationId }>(
+    `select modification_id from payment_modifications
+      where status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $1 * interval '1 second'
+      order by updated_at
+      limit $2`,
+    [staleSeconds, limit],
+  );
+  return rows.map((row) => row.modification_id);
+}
+
+/** Takes those that are still untouched on for as long again. */
+export async function renewStaleModifications(
+  tx: Queryable, modificationIds: readonly string[], staleSeconds: number,
+): Promise<ModificationId[]> {
   const rows = await tx.query<{ modification_id: ModificationId }>(
     `update payment_modifications m set due_at = now(), updated_at = now()
        from (
          select modification_id from payment_modifications
-          where status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $1 * interval '1 second'
-          order by updated_at
-          limit $2
+          where modification_id = any ($1::text[])
+            and status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $2 * interval '1 second'
+          order by modification_id
             for no key update skip locked
        ) stale
       where m.modification_id = stale.modification_id
      returning m.modification_id`,
-    [staleSeconds, limit],
+    [textArray(modificationIds), staleSeconds],
   );
   return rows.map((row) => row.modification_id);
 }

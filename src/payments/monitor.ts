@@ -1,9 +1,9 @@
 import type { Database } from "../db/db.ts";
-import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
+import { allOrEachAlone, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { ordersOverdue } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import { renewStaleModifications } from "./modification-queries.ts";
+import { renewStaleModifications, selectStaleModifications } from "./modification-queries.ts";
 import { recordOverdue } from "./monitor-queries.ts";
 
 const batch_orders_max = 500;
@@ -24,13 +24,19 @@ export type MonitorOptions = {
  * event `payment_order.overdue`.
  */
 export function createMonitor({ database, jobs, router, log, overdue_seconds, interval_seconds }: MonitorOptions): WorkLoop {
+  const takeUp = (modificationIds: readonly string[]): Promise<readonly string[]> => database.transaction(async (tx) => {
+    const untouched = await renewStaleModifications(tx, modificationIds, overdue_seconds);
+    await jobs.enqueue(tx, "payment_modify", untouched.map((modification_id) => ({ data: { modification_id } })));
+    return untouched;
+  });
+  // It stays in the list of unresolved orders.
+  const tellOf = async (modification_id: string, error: unknown): Promise<void> =>
+    log.error({ err: error, modification_id }, "a modification that nobody touched could not be taken up");
   return new WorkLoop({
     name: "monitor", log, idle_poll_ms: interval_seconds * 1_000,
     run: async () => {
       const overdue = await database.transaction(async (tx) => {
         const found = await recordOverdue(tx, overdue_seconds, router.externalAccounts(), batch_orders_max);
-        const untouched = await renewStaleModifications(tx, overdue_seconds, batch_orders_max);
-        await jobs.enqueue(tx, "payment_modify", untouched.map((modification_id) => ({ data: { modification_id } })));
         await jobs.enqueue(tx, "payment_execute", found.map(({ payment_order_id }) => ({ data: { payment_order_id } })));
         return found;
       });
@@ -39,6 +45,8 @@ export function createMonitor({ database, jobs, router, log, overdue_seconds, in
         log.error({ payment_order_id, status, seconds }, "an order is overdue: the PSP is asked");
       }
       if (overdue.length > 0) jobs.wake("payment_execute");
+      const stale = await selectStaleModifications(database, overdue_seconds, batch_orders_max);
+      if (stale.length > 0) await allOrEachAlone(stale, takeUp, tellOf);
       return overdue.length === batch_orders_max ? overdue.length : 0;
     },
   });

@@ -159,24 +159,37 @@ export async function openAttempts(tx: Queryable, attempts: readonly NewAttempt[
   await tx.query("select payments_open_attempts($1, $2)", [attemptsJson(attempts), actor]);
 }
 
-/** Takes attempts that are `executing` for longer than the lease on for another lease, and gives an order of each. */
-export async function renewStaleAttempts(tx: Queryable, leaseSeconds: number, limit: number): Promise<string[]> {
-  const rows = await tx.query<{ payment_order_id: string }>(
+export type StaleAttempt = { readonly attempt_id: AttemptId; readonly payment_order_id: string };
+
+/** Attempts that are `executing` for longer than the lease, the oldest first, each with an order of it. */
+export function selectStaleAttempts(db: Queryable, leaseSeconds: number, limit: number): Promise<StaleAttempt[]> {
+  return db.query<StaleAttempt>(
+    `select a.attempt_id, coalesce(a.payment_order_id, (
+              select o.payment_order_id from payment_orders o where o.checkout_id = a.checkout_id order by o.position limit 1
+            )) as payment_order_id
+       from payment_attempts a
+      where a.status = 'executing' and a.updated_at < now() - $1 * interval '1 second'
+      order by a.updated_at
+      limit $2`,
+    [leaseSeconds, limit],
+  );
+}
+
+/** Takes those of the attempts that are still stale on for another lease, and gives their ids. */
+export async function renewStaleAttempts(tx: Queryable, attemptIds: readonly string[], leaseSeconds: number): Promise<string[]> {
+  const rows = await tx.query<{ attempt_id: string }>(
     `update payment_attempts a set updated_at = now(), epoch = a.epoch + 1
        from (
          select attempt_id from payment_attempts
-          where status = 'executing' and updated_at < now() - $1 * interval '1 second'
-          order by updated_at
-          limit $2
+          where attempt_id = any ($1::text[]) and status = 'executing' and updated_at < now() - $2 * interval '1 second'
+          order by attempt_id
             for no key update skip locked
        ) stale
       where a.attempt_id = stale.attempt_id
-     returning coalesce(a.payment_order_id, (
-       select o.payment_order_id from payment_orders o where o.checkout_id = a.checkout_id order by o.position limit 1
-     )) as payment_order_id`,
-    [leaseSeconds, limit],
+     returning a.attempt_id`,
+    [textArray(attemptIds), leaseSeconds],
   );
-  return rows.map((row) => row.payment_order_id);
+  return rows.map((row) => row.attempt_id);
 }
 
 export type SettledOrder = {

@@ -1,7 +1,8 @@
 import type { Database } from "../db/db.ts";
-import { WorkLoop, type Jobs } from "../jobs/jobs.ts";
+import { messageOf } from "../errors.ts";
+import { allOrEachAlone, buryAll, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
-import { renewStaleAttempts } from "./settlement-queries.ts";
+import { renewStaleAttempts, selectStaleAttempts, type StaleAttempt } from "./settlement-queries.ts";
 
 const batch_attempts_max = 500;
 
@@ -12,14 +13,24 @@ const batch_attempts_max = 500;
  */
 export function createStaleAttemptSweep(options: { database: Database; jobs: Jobs; log: Logger; lease_seconds: number }): WorkLoop {
   const { database, jobs, log, lease_seconds } = options;
+  const takeUp = (stale: readonly StaleAttempt[]): Promise<readonly string[]> => database.transaction(async (tx) => {
+    const renewed = new Set(await renewStaleAttempts(tx, stale.map(({ attempt_id }) => attempt_id), lease_seconds));
+    const orderIds = stale.filter(({ attempt_id }) => renewed.has(attempt_id)).map(({ payment_order_id }) => payment_order_id);
+    await jobs.enqueue(tx, "payment_execute", orderIds.map((payment_order_id) => ({ data: { payment_order_id } })));
+    return orderIds;
+  });
+  const tellOf = async ({ attempt_id, payment_order_id }: StaleAttempt, error: unknown): Promise<void> => {
+    log.error({ err: error, attempt_id, payment_order_id }, "a stale attempt could not be taken up");
+    const reason = `The attempt outlived its lease and cannot be taken up: ${messageOf(error)}`;
+    const payload = { payment_order_id, attempt_id };
+    await buryAll(database, [{ queue: "payment_execute", subject_id: payment_order_id, payload, reason, attempt_count: 1 }]);
+  };
   return new WorkLoop({
     name: "stale_attempts", log, idle_poll_ms: 1_000,
     run: async () => {
-      const orderIds = await database.transaction(async (tx) => {
-        const stale = await renewStaleAttempts(tx, lease_seconds, batch_attempts_max);
-        await jobs.enqueue(tx, "payment_execute", stale.map((payment_order_id) => ({ data: { payment_order_id } })));
-        return stale;
-      });
+      const stale = await selectStaleAttempts(database, lease_seconds, batch_attempts_max);
+      if (stale.length === 0) return 0;
+      const orderIds = await allOrEachAlone(stale, takeUp, tellOf);
       if (orderIds.length > 0) {
         log.warn({ count: orderIds.length }, "attempts outlived their lease and are asked about");
         jobs.wake("payment_execute");

@@ -17,6 +17,7 @@ beforeAll(async () => {
     environment: {
       SIMULATOR_PORT: String(simulatorPort), STRIPE_KEY: "sk_test_simulator", ADYEN_KEY: "adyen_test_simulator", PSP_ACCOUNTS: JSON.stringify(accounts),
       PSP_ROUTING: rulesFor("stripe"), RISK_REVIEW_FROM: "USD:500.00", SIMULATOR_SESSION_SECONDS_MIN: "1",
+      JOB_LEASE_SECONDS: "5", PSP_TIMEOUT_SECONDS: "1",
     },
   });
   await stack.db.asOwner(`
@@ -93,6 +94,24 @@ test("orders that cannot be worked on, of every kind and in one batch, keep no o
   await orderIn(stack, "order-refused", "SUCCESS");
   expect(await stack.effectsSummary()).toMatchObject({ charges: 4, duplicate_orders: [] });
   await stack.db.asOwner("update payment_orders set currency = 'USD' where payment_order_id = $1", [unknownCurrency.order_ids[0]]);
+});
+
+test("a stale attempt that cannot be taken up keeps no other one waiting, and a person reads why", { timeout: 60_000 }, async () => {
+  await stack.service.stop();
+  await stack.restartService({ CRASH_POINT: "after_intake:1" });
+  const orders = ["stale-bad", "stale-good"].map((payment_order_id) => ({ payment_order_id }));
+  await expect(acceptCheckout(stack, {}, orders)).rejects.toThrow("fetch failed");
+  await until("the service has died", async () => !stack.service.is_running);
+  await stack.db.asOwner(`
+    create function refuse_stale() returns trigger language plpgsql as $$ begin raise exception 'no row like this'; end $$`);
+  await stack.db.asOwner(`
+    create trigger refuse_stale before update on payment_attempts for each row when (new.payment_order_id = 'stale-bad') execute function refuse_stale()`);
+  await stack.restartService({ CRASH_POINT: "" });
+  await orderIn(stack, "stale-good", "SUCCESS");
+  await until("a person hears of the other", async () => (await letterAbout("stale-bad")) !== undefined);
+  expect((await letterAbout("stale-bad"))?.reason).toContain("no row like this");
+  await stack.db.asOwner("drop trigger refuse_stale on payment_attempts");
+  await orderIn(stack, "stale-bad", "SUCCESS");
 });
 
 test("an order of a page is not canceled alone, also while it is held for review; the whole checkout is", async () => {

@@ -9,7 +9,7 @@ import type { ClientContext } from "./client.ts";
 import { postCheckout } from "./clients.ts";
 import { countCharges, findEffects } from "./effects.ts";
 import { compareSides } from "./invariants.ts";
-import type { Violation } from "./journal.ts";
+import type { Journal, Violation } from "./journal.ts";
 import type { PlannedCheckout } from "./plan.ts";
 import { waitForQuiet } from "./quiet.ts";
 import { countMessages, countRows, selectCaptures, selectDubiousMessages, selectOutcomes, type Outcome, type Rows } from "./queries.ts";
@@ -33,7 +33,7 @@ export async function audit(context: AuditContext): Promise<Check[]> {
   const effects = await findEffects(wire, plan.map((checkout) => checkout.checkout_id));
   return [
     ...compareSides({ plan, journal, outcomes, effects }), ...repeated,
-    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes), await capturesAreDecided(context),
+    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes), await capturesAreDecided(context), ...poisonedAreSeen(journal),
     ...(await verifyBooks(database)).map((check) => ({ ...check, statement: `books: ${check.statement}` })),
   ];
 }
@@ -105,6 +105,14 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
     }
   }
   return { statement: "each wallet holds what its seller's paid orders come to", checked_count: BigInt(count), faults };
+}
+
+/** What nothing could be done with did not vanish, and let the others pass: that they all came to rest is a claim of its own. */
+function poisonedAreSeen({ poisoned }: Journal): Check[] {
+  if (poisoned.size === 0) return [];
+  const unseen = [...poisoned].filter(([, reason]) => reason === null || !reason.includes("is poisoned"));
+  const faults = unseen.map(([id, reason]) => ({ subject: `order ${id}`, problem: reason === null ? "no dead letter told of it" : `was told of as: ${reason}` }));
+  return [{ statement: "every poisoned order was shown to a person, with the reason", checked_count: BigInt(poisoned.size), faults }];
 }
 
 const SentCapture = Type.Object({ capture_id: Type.String() });

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientContext } from "./client.ts";
+import type { PlannedCheckout } from "./plan.ts";
+import { choosePoisoned, mend, poison } from "./poison.ts";
 import type { Random } from "./random.ts";
 import { describeFault, type Fault, type Forgery, type ScheduledFault } from "./schedule.ts";
 import type { Site } from "./site.ts";
@@ -8,6 +10,7 @@ import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
 export type ConductorOptions = ClientContext & {
   readonly site: Site;
   readonly schedule: readonly ScheduledFault[];
+  readonly plan: readonly PlannedCheckout[];
   readonly random: Random;
   /** Told when a fault begins. */
   readonly on_fault: (line: string) => void;
@@ -24,6 +27,8 @@ export class Conductor {
   /** Webhooks sent aside; they must not hold faults up while the service is away. */
   readonly #aside: Promise<unknown>[] = [];
   #asideCount = 0;
+  /** Orders that are poisoned now. */
+  readonly #poisoned = new Set<string>();
 
   constructor(options: ConductorOptions) {
     this.#options = options;
@@ -43,7 +48,7 @@ export class Conductor {
     }
   }
 
-  /** Resolves when all that was begun is done. */
+  /** Resolves when all that was begun is done, and what was poisoned is seen and mended. */
   async end(): Promise<void> {
     await this.#last;
     await Promise.all(this.#aside);
@@ -51,10 +56,10 @@ export class Conductor {
 
   async #begin(scheduled: ScheduledFault): Promise<void> {
     this.#options.on_fault(describeFault(scheduled));
-    await this.#strike(scheduled.fault);
+    await this.#strike(scheduled.fault, scheduled.step);
   }
 
-  async #strike(fault: Fault): Promise<void> {
+  async #strike(fault: Fault, step: number): Promise<void> {
     const { site, random } = this.#options;
     const context = { ...this.#options, webhook_secret: site.webhook_secret };
     switch (fault.kind) {
@@ -90,7 +95,19 @@ export class Conductor {
         return this.#beside((number) => repeatWebhooks(context, random.fork(`webhooks ${number}`), { copies: fault.copies, is_all: false }));
       case "forged_webhook":
         return this.#beside((number) => this.#forge(fault.forgery, number));
+      case "poison_order":
+        return this.#poison(step);
     }
+  }
+
+  async #poison(step: number): Promise<void> {
+    const { plan, site } = this.#options;
+    const id = choosePoisoned(plan.filter(({ orders: [order] }) => !this.#poisoned.has(order.payment_order_id)), step);
+    if (id === undefined) return;
+    this.#poisoned.add(id);
+    const context = { ...this.#options, owner_url: site.stack.owner_url };
+    await poison(context, id);
+    this.#beside(() => mend(context, id));
   }
 
   #beside(work: (number: number) => Promise<unknown>): void {

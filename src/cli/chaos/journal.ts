@@ -33,6 +33,8 @@ export class Journal {
   readonly captures = new Map<string, string>();
   /** Orders whose buyer acted at the PSP, and on which payment there (or page, once it said that it was paid). */
   readonly acted = new Map<string, string>();
+  /** Orders that nothing could be done with, and what the dead letter about each said. Null: nobody was told. */
+  readonly poisoned = new Map<string, string | null>();
   readonly wrong_answers: Violation[] = [];
   readonly wrong_repetitions: Violation[] = [];
   #answerCount = 0;

@@ -7,6 +7,25 @@ export async function dropChaosDatabases(server: Queryable): Promise<void> {
   await server.query("drop database if exists pacioli_simulator with (force)");
 }
 
+/** Has the database refuse every change of an order and of its attempts. Its id is one of a plan, so it needs no quoting. */
+export async function poisonOrder(owner: Queryable, payment_order_id: string): Promise<void> {
+  await owner.query(
+    `create or replace function refuse_poisoned_order() returns trigger language plpgsql as $$
+     begin
+       raise exception 'payment order % is poisoned', new.payment_order_id using errcode = 'PL005';
+     end
+     $$`);
+  for (const table of ["payment_orders", "payment_attempts"]) {
+    await owner.query(
+      `create or replace trigger "poisoned ${payment_order_id}" before update on ${table} for each row
+         when (new.payment_order_id = '${payment_order_id}') execute function refuse_poisoned_order()`);
+  }
+}
+
+export async function healOrder(owner: Queryable, payment_order_id: string): Promise<void> {
+  for (const table of ["payment_orders", "payment_attempts"]) await owner.query(`drop trigger if exists "poisoned ${payment_order_id}" on ${table}`);
+}
+
 export type Unsettled = { readonly what: string; readonly count: number; readonly example: string };
 
 /** What still moves: orders whose state is not their last, payments on which a buyer has acted (by order), captures and voids, webhooks that are not applied. */

@@ -77,7 +77,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   on_phase("The history", `${options.payments} payments in ${plan.length} checkouts by 8 clients at once, and ${schedule.length} faults.`);
   const start = monotonicMilliseconds();
   const on_fault = (line: string): void => options.on_fault(`${((monotonicMilliseconds() - start) / 1_000).toFixed(1).padStart(5)} s  ${line}`);
-  const conductor = new Conductor({ ...context, site, schedule, random, on_fault });
+  const conductor = new Conductor({ ...context, site, schedule, plan, random, on_fault });
   const history_seconds = await secondsOf(async () => {
     await runClients(context, plan, (step) => conductor.reach(step));
     await conductor.end();

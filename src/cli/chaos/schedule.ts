@@ -25,7 +25,9 @@ export type Fault =
   | { readonly kind: "psp_stalls"; readonly for_ms: number; readonly late_ms: number }
   | { readonly kind: "webhooks_fail"; readonly drop_rate: number; readonly duplicate_rate: number; readonly delay_ms: number; readonly reorder: boolean }
   | { readonly kind: "webhooks_again"; readonly copies: number }
-  | { readonly kind: "forged_webhook"; readonly forgery: Forgery };
+  | { readonly kind: "forged_webhook"; readonly forgery: Forgery }
+  /** An order to come that nothing can be done with, until a person has seen it. */
+  | { readonly kind: "poison_order" };
 
 /** A fault and the checkout (from 1) at whose posting it happens. */
 export type ScheduledFault = { readonly step: number; readonly fault: Fault };
@@ -37,7 +39,8 @@ const checkouts_per_fault = 5;
 /** Faults all over the history, by steps of it and never by the time; the same stream gives the same schedule. */
 export function scheduleFaults(random: Random, checkouts: number, crashPoints: readonly CrashPointName[]): ScheduledFault[] {
   const count = faults_min + Math.floor(checkouts / checkouts_per_fault);
-  const faults: Fault[] = [];
+  // First in every run, so that its order is still to come.
+  const faults: Fault[] = [{ kind: "poison_order" }];
   while (faults.length < count) faults.push(...random.shuffle(deal(random, crashPoints)));
   const steps = Array.from({ length: count }, () => random.integer(1, checkouts)).toSorted((a, b) => a - b);
   return steps.flatMap((step, index) => {
