@@ -7,7 +7,8 @@ import { newId } from "../ids.ts";
 import { WorkLoop } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import {
-  decideOpenApproval, expireApprovals, insertApproval, lockApproval, selectOpenApproval, type ApprovalKind, type ApprovalRow,
+  decideOpenApproval, expireApprovals, insertApproval, lockApproval, selectOpenApproval, type ApprovalKind,
+  type ApprovalRow,
 } from "./queries.ts";
 
 export { selectApproval, selectApprovals } from "./queries.ts";
@@ -24,7 +25,10 @@ export type Proposal = {
   readonly reason: string;
 };
 
-/** Proposes a change that needs another key's approval. The same proposal again gives the open one. Errors: `state_conflict`. */
+/**
+ * Proposes a change that needs another key's approval. The same proposal again gives the open one.
+ * Errors: `state_conflict`.
+ */
 export async function proposeApproval(
   tx: Transaction, { kind, subject_id, content: fields, reason }: Proposal, by: Requester, expiryHours: number,
 ): Promise<{ approval: ApprovalRow; is_new: boolean }> {
@@ -32,26 +36,28 @@ export async function proposeApproval(
   const content_hash = hash("sha256", content, "buffer");
   await expireApprovals(tx, { kind, subject_id });
   const approval_id = newId("appr");
-  const inserted = await insertApproval(
-    tx, { approval_id, kind, subject_id, content, content_hash, proposed_by: by.actor, proposer_key_id: by.key_id }, expiryHours);
+  const inserted = await insertApproval(tx, {
+    approval_id, kind, subject_id, content, content_hash, proposed_by: by.actor, proposer_key_id: by.key_id,
+  }, expiryHours);
   if (inserted !== undefined) {
     await recordAudit(tx, {
-      actor: by.actor, action: "approval.propose", subject_type: "approval", subject_id: approval_id, before: null,
-      after: { kind, subject_id, content: fields }, reason, request_id: by.request_id,
+      actor: by.actor, action: "approval.propose", subject_type: "approval", subject_id: approval_id,
+      before: null, after: { kind, subject_id, content: fields }, reason, request_id: by.request_id,
     });
     return { approval: inserted, is_new: true };
   }
   const open = await selectOpenApproval(tx, kind, subject_id);
   if (open === undefined) throw new Error(`neither a new nor an open approval of ${kind} ${subject_id}`);
   if (open.content_hash.equals(content_hash)) return { approval: open, is_new: false };
-  throw new AppError("state_conflict", `Another proposal, ${open.approval_id}, is open for it: approve or reject that first.`);
+  const message = `Another proposal, ${open.approval_id}, is open for it: approve or reject that first.`;
+  throw new AppError("state_conflict", message);
 }
 
 type Verdict = { readonly note: string | null; readonly by: Requester };
 
 /**
- * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash` is what the
- * approver has seen. Errors: `not_found`, `state_conflict`, `approval_needs_another_key`, and those of `execute`.
+ * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash` is what
+ * the approver has seen. Errors: `not_found`, `state_conflict`, `approval_needs_another_key`, and those of `execute`.
  */
 export async function approve(
   tx: Transaction, approvalId: string, { note, by, content_hash }: Verdict & { readonly content_hash: string },
@@ -59,16 +65,21 @@ export async function approve(
 ): Promise<ApprovalRow> {
   const approval = await lockOpen(tx, approvalId);
   if (by.key_id === null || by.key_id === approval.proposer_key_id) {
-    throw new AppError("approval_needs_another_key", "Another API key than the one that proposed it must approve it.");
+    const message = "Another API key than the one that proposed it must approve it.";
+    throw new AppError("approval_needs_another_key", message);
   }
   if (approval.is_expired) throw new AppError("state_conflict", "Its time to be approved is over: propose it again.");
   const executed_hash = hash("sha256", approval.content, "buffer");
-  if (!executed_hash.equals(approval.content_hash)) throw new Error(`the content of ${approvalId} is not what was proposed`);
-  if (executed_hash.toString("hex") !== content_hash) {
-    throw new AppError("state_conflict", "content_hash is not that of this approval: read it again.", { param: "content_hash" });
+  if (!executed_hash.equals(approval.content_hash)) {
+    throw new Error(`the content of ${approvalId} is not what was proposed`);
   }
-  const decided = await decideOpenApproval(
-    tx, approvalId, { state: "approved", decided_by: by.actor, approver_key_id: by.key_id, decision_note: note });
+  if (executed_hash.toString("hex") !== content_hash) {
+    const message = "content_hash is not that of this approval: read it again.";
+    throw new AppError("state_conflict", message, { param: "content_hash" });
+  }
+  const decided = await decideOpenApproval(tx, approvalId, {
+    state: "approved", decided_by: by.actor, approver_key_id: by.key_id, decision_note: note,
+  });
   await recordDecision(tx, decided, { note, by });
   await execute(decided);
   return decided;
@@ -77,24 +88,29 @@ export async function approve(
 /** Ends a proposal without any effect; the proposer may do so too. Errors: `not_found`, `state_conflict`. */
 export async function reject(tx: Transaction, approvalId: string, verdict: Verdict): Promise<ApprovalRow> {
   await lockOpen(tx, approvalId);
-  const decided = await decideOpenApproval(
-    tx, approvalId, { state: "rejected", decided_by: verdict.by.actor, approver_key_id: null, decision_note: verdict.note });
+  const decided = await decideOpenApproval(tx, approvalId, {
+    state: "rejected", decided_by: verdict.by.actor, approver_key_id: null, decision_note: verdict.note,
+  });
   await recordDecision(tx, decided, verdict);
   return decided;
 }
 
 async function lockOpen(tx: Transaction, approvalId: string): Promise<ApprovalRow> {
   const approval = await lockApproval(tx, approvalId);
-  if (approval === undefined) throw new AppError("not_found", `There is no approval ${approvalId}.`, { param: "approval_id" });
+  if (approval === undefined) {
+    throw new AppError("not_found", `There is no approval ${approvalId}.`, { param: "approval_id" });
+  }
   if (approval.state !== "open") throw new AppError("state_conflict", `The approval was ${approval.state} before.`);
   return approval;
 }
 
-async function recordDecision(tx: Transaction, { approval_id, state, content_hash }: ApprovalRow, { note, by }: Verdict): Promise<void> {
+async function recordDecision(
+  tx: Transaction, { approval_id, state, content_hash }: ApprovalRow, { note, by }: Verdict,
+): Promise<void> {
   await recordAudit(tx, {
-    actor: by.actor, action: state === "approved" ? "approval.approve" : "approval.reject", subject_type: "approval",
-    subject_id: approval_id, before: { state: "open" }, after: { state, content_hash: content_hash.toString("hex") }, reason: note,
-    request_id: by.request_id,
+    actor: by.actor, action: state === "approved" ? "approval.approve" : "approval.reject",
+    subject_type: "approval", subject_id: approval_id, before: { state: "open" },
+    after: { state, content_hash: content_hash.toString("hex") }, reason: note, request_id: by.request_id,
   });
 }
 

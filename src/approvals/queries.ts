@@ -33,9 +33,12 @@ type NewApproval = Pick<
 >;
 
 /** Gives no row when another one is open for the same subject. */
-export async function insertApproval(tx: Queryable, draft: NewApproval, expiryHours: number): Promise<ApprovalRow | undefined> {
+export async function insertApproval(
+  tx: Queryable, draft: NewApproval, expiryHours: number,
+): Promise<ApprovalRow | undefined> {
   const [row] = await tx.query<ApprovalRow>(
-    `insert into approvals (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, expires_at)
+    `insert into approvals
+       (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 hour')
      on conflict (kind, subject_id) where state = 'open' do nothing
      returning ${columns}`,
@@ -47,7 +50,9 @@ export async function insertApproval(tx: Queryable, draft: NewApproval, expiryHo
   return row;
 }
 
-export async function selectOpenApproval(db: Queryable, kind: ApprovalKind, subjectId: string): Promise<ApprovalRow | undefined> {
+export async function selectOpenApproval(
+  db: Queryable, kind: ApprovalKind, subjectId: string,
+): Promise<ApprovalRow | undefined> {
   const [row] = await db.query<ApprovalRow>(
     `select ${columns} from approvals where kind = $1 and subject_id = $2 and state = 'open'`, [kind, subjectId]);
   return row;
@@ -55,7 +60,8 @@ export async function selectOpenApproval(db: Queryable, kind: ApprovalKind, subj
 
 /** Locks one approval for a decision about it. */
 export async function lockApproval(tx: Queryable, approvalId: string): Promise<ApprovalRow | undefined> {
-  const [row] = await tx.query<ApprovalRow>(`select ${columns} from approvals where approval_id = $1 for update`, [approvalId]);
+  const [row] = await tx.query<ApprovalRow>(
+    `select ${columns} from approvals where approval_id = $1 for update`, [approvalId]);
   return row;
 }
 
@@ -83,7 +89,9 @@ export async function decideOpenApproval(tx: Queryable, approvalId: string, deci
 }
 
 /** Closes open approvals whose time is over: those of one subject, or all. Gives how many. */
-export async function expireApprovals(tx: Queryable, subject: { kind: ApprovalKind; subject_id: string } | null): Promise<number> {
+export async function expireApprovals(
+  tx: Queryable, subject: { kind: ApprovalKind; subject_id: string } | null,
+): Promise<number> {
   const rows = await tx.query(
     `update approvals set state = 'expired', decided_at = now()
       where state = 'open' and expires_at <= now() and ($1::text is null or (kind = $1 and subject_id = $2))
@@ -111,8 +119,8 @@ export function selectApprovals(db: Queryable, filter: ApprovalFilter): Promise<
       order by created_at desc, approval_id desc
       limit $5`,
     [
-      filter.kind ?? null, filter.state ?? null, filter.before?.created_at ?? null, filter.before?.approval_id ?? null,
-      filter.limit,
+      filter.kind ?? null, filter.state ?? null, filter.before?.created_at ?? null,
+      filter.before?.approval_id ?? null, filter.limit,
     ],
   );
 }

@@ -4,8 +4,13 @@ import { attemptColumns } from "./queries.ts";
 
 type Stored = Pick<AttemptRow, "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by">;
 
-/** What a person saw at the PSP, settled so many seconds after the last request at the earliest. The orders are locked by the caller. */
-export async function storeAttemptResolution(tx: Queryable, resolved: Stored, requestSeconds: number): Promise<AttemptRow> {
+/**
+ * What a person saw at the PSP, settled so many seconds after the last request at the earliest. The orders are
+ * locked by the caller.
+ */
+export async function storeAttemptResolution(
+  tx: Queryable, resolved: Stored, requestSeconds: number,
+): Promise<AttemptRow> {
   const [row] = await tx.query<AttemptRow>(
     `update payment_attempts a
         set resolved_as = $2, resolution_reference = $3, resolution_note = $4, resolved_by = $5,
@@ -13,8 +18,8 @@ export async function storeAttemptResolution(tx: Queryable, resolved: Stored, re
       where a.attempt_id = $1
      returning ${attemptColumns}`,
     [
-      resolved.attempt_id, resolved.resolved_as, resolved.resolution_reference, resolved.resolution_note, resolved.resolved_by,
-      requestSeconds,
+      resolved.attempt_id, resolved.resolved_as, resolved.resolution_reference, resolved.resolution_note,
+      resolved.resolved_by, requestSeconds,
     ],
   );
   if (row === undefined) throw new Error(`the attempt ${resolved.attempt_id} vanished under its orders' lock`);
@@ -41,7 +46,8 @@ export function selectDueResolutions(db: Queryable, limit: number): Promise<Atte
   return db.query<AttemptRow>(
     `select ${attemptColumns}
        from payment_attempts a
-      where a.resolved_as is not null and a.status in ('executing', 'pending', 'unknown') and a.resolution_due_at <= now()
+      where a.resolved_as is not null and a.status in ('executing', 'pending', 'unknown')
+        and a.resolution_due_at <= now()
       order by a.resolution_due_at
       limit $1`,
     [limit],
@@ -49,9 +55,12 @@ export function selectDueResolutions(db: Queryable, limit: number): Promise<Atte
 }
 
 /** Resolutions that could not be settled are taken up again later. */
-export async function postponeResolutions(db: Queryable, attemptIds: readonly string[], seconds: number): Promise<void> {
+export async function postponeResolutions(
+  db: Queryable, attemptIds: readonly string[], seconds: number,
+): Promise<void> {
   await db.query(
-    "update payment_attempts set resolution_due_at = now() + $2 * interval '1 second' where attempt_id = any ($1::text[])",
+    `update payment_attempts set resolution_due_at = now() + $2 * interval '1 second'
+      where attempt_id = any ($1::text[])`,
     [textArray(attemptIds), seconds],
   );
 }

@@ -1,4 +1,6 @@
-import { approve, contentOf, proposeApproval, selectApproval, type ApprovalRow, type Requester } from "../approvals/approvals.ts";
+import {
+  approve, contentOf, proposeApproval, selectApproval, type ApprovalRow, type Requester,
+} from "../approvals/approvals.ts";
 import { recordAudit } from "../audit/audit.ts";
 import { sqlStateOf, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
@@ -25,28 +27,35 @@ export type Resolved =
 const approval_major_units = 1_000n;
 
 /**
- * Stores what a person saw at the PSP of an attempt that is undecided here; a worker then settles it. A large one waits
- * for another key's approval. Said again it changes nothing.
+ * Stores what a person saw at the PSP of an attempt that is undecided here; a worker then settles it. A large one
+ * waits for another key's approval. Said again it changes nothing.
  * Errors: `not_found`, `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
  */
 export async function resolveAttempt(
   tx: Transaction, options: ResolutionOptions, attemptId: string, resolution: AttemptResolution, by: Requester,
 ): Promise<Resolved> {
   const { attempt, orders } = await lockAttempt(tx, attemptId);
-  if (attempt.resolved_as !== null) return { kind: "resolved", attempt: repeated(attempt, resolution), is_new: false };
+  if (attempt.resolved_as !== null) {
+    return { kind: "resolved", attempt: repeated(attempt, resolution), is_new: false };
+  }
   await assertResolvable(tx, attempt, resolution);
   if (!needsApproval(attempt, options)) {
-    return { kind: "resolved", attempt: await store(tx, options, { attempt, orders }, resolution, by, null), is_new: true };
+    const stored = await store(tx, options, { attempt, orders }, resolution, by, null);
+    return { kind: "resolved", attempt: stored, is_new: true };
   }
   const { outcome, psp_reference, money, note } = resolution;
   const content = {
-    outcome, psp_reference, amount_minor: money === null ? null : String(money.amount_minor), currency: money?.currency ?? null, note,
+    outcome, psp_reference, amount_minor: money === null ? null : String(money.amount_minor),
+    currency: money?.currency ?? null, note,
   };
   const proposal = { kind: "attempt_resolution", subject_id: attemptId, content, reason: note } as const;
   return { kind: "proposed", ...await proposeApproval(tx, proposal, by, options.approval_hours) };
 }
 
-/** Approves a proposed resolution and stores it, in one transaction. Errors: those of `approve` and `resolveAttempt`. */
+/**
+ * Approves a proposed resolution and stores it, in one transaction. Errors: those of `approve` and
+ * `resolveAttempt`.
+ */
 export async function approveResolution(
   tx: Transaction, options: ResolutionOptions, approvalId: string,
   verdict: { readonly content_hash: string; readonly note: string | null; readonly by: Requester },
@@ -57,7 +66,8 @@ export async function approveResolution(
   return approve(tx, approvalId, verdict, async (approval) => {
     if (locked === null) throw new Error(`the approval ${approvalId} appeared while it was approved`);
     const resolution = resolutionIn(approval);
-    if (locked.attempt.resolved_as !== null) throw conflict(`The attempt was resolved as ${locked.attempt.resolved_as} meanwhile.`);
+    const { resolved_as } = locked.attempt;
+    if (resolved_as !== null) throw conflict(`The attempt was resolved as ${resolved_as} meanwhile.`);
     await assertResolvable(tx, locked.attempt, resolution);
     await store(tx, options, locked, resolution, verdict.by, approval);
   });
@@ -67,9 +77,12 @@ type Locked = { readonly attempt: AttemptRow; readonly orders: readonly OrderRow
 
 async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> {
   const [known] = await selectAttemptsById(tx, [attemptId]);
-  if (known === undefined) throw new AppError("not_found", `There is no attempt ${attemptId}.`, { param: "attempt_id" });
+  if (known === undefined) {
+    throw new AppError("not_found", `There is no attempt ${attemptId}.`, { param: "attempt_id" });
+  }
   const { payment_order_id, checkout_id } = known;
-  const orders = payment_order_id === null ? await lockOrdersOfCheckout(tx, checkout_id) : [await lockOrder(tx, payment_order_id)];
+  const orders = payment_order_id === null
+    ? await lockOrdersOfCheckout(tx, checkout_id) : [await lockOrder(tx, payment_order_id)];
   const [attempt] = await selectAttemptsById(tx, [attemptId]);
   if (attempt === undefined) throw new Error(`the attempt ${attemptId} vanished under its orders' lock`);
   return { attempt, orders: orders.filter((order) => order !== undefined) };
@@ -78,24 +91,33 @@ async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> 
 function repeated(attempt: AttemptRow, { outcome, psp_reference }: AttemptResolution): AttemptRow {
   // Only the attempt's own amount can be resolved with, so it needs no comparison.
   if (attempt.resolved_as === outcome && attempt.resolution_reference === psp_reference) return attempt;
-  throw conflict(`The attempt was resolved as ${attempt.resolved_as} with the reference ${attempt.resolution_reference ?? "none"} before.`);
+  const reference = attempt.resolution_reference ?? "none";
+  throw conflict(`The attempt was resolved as ${attempt.resolved_as} with the reference ${reference} before.`);
 }
 
-async function assertResolvable(tx: Transaction, attempt: AttemptRow, { outcome, psp_reference, money }: AttemptResolution): Promise<void> {
-  if (!openAttemptStatuses.includes(attempt.status)) throw conflict(`Only an undecided attempt can be resolved; this one is ${attempt.status}.`);
+async function assertResolvable(
+  tx: Transaction, attempt: AttemptRow, { outcome, psp_reference, money }: AttemptResolution,
+): Promise<void> {
+  if (!openAttemptStatuses.includes(attempt.status)) {
+    throw conflict(`Only an undecided attempt can be resolved; this one is ${attempt.status}.`);
+  }
   if (outcome === "failed") return;
   const fitting = attempt.capture_method === "manual" ? "authorized" : "succeeded";
   if (outcome !== fitting) {
-    throw new AppError("invalid_request", `outcome must be ${fitting} or failed: the attempt is captured ${attempt.capture_method === "manual" ? "by hand" : "at once"}.`, { param: "outcome" });
+    const message = `outcome must be ${fitting} or failed: the order's capture_method is ${attempt.capture_method}.`;
+    throw new AppError("invalid_request", message, { param: "outcome" });
   }
-  if (psp_reference === null || money === null) throw new Error(`an attempt cannot be resolved as ${outcome} without reference and amount`);
+  if (psp_reference === null || money === null) {
+    throw new Error(`an attempt cannot be resolved as ${outcome} without reference and amount`);
+  }
   if (money.amount_minor !== attempt.amount_minor || money.currency !== attempt.currency) {
     const due = formatAmount({ amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) });
-    throw new AppError("resolution_amount_mismatch", `The attempt is for ${due} ${attempt.currency}, and only that can be booked. `
-      + "Refund what the PSP took, then resolve the attempt as failed.", { param: "amount" });
+    const message = `The attempt is for ${due} ${attempt.currency}, and only that can be booked. `
+      + "Refund what the PSP took, then resolve the attempt as failed.";
+    throw new AppError("resolution_amount_mismatch", message, { param: "amount" });
   }
   const other = await selectAttemptWithReference(tx, attempt, psp_reference);
-  if (other !== undefined) throw conflict(`The reference ${psp_reference} belongs to the attempt ${other}.`, "psp_reference");
+  if (other !== undefined) throw referenceTaken(psp_reference, `the attempt ${other}`);
 }
 
 function needsApproval({ amount_minor, currency }: AttemptRow, { approval_amounts }: ResolutionOptions): boolean {
@@ -110,21 +132,25 @@ async function store(
 ): Promise<AttemptRow> {
   const { outcome, psp_reference, note } = resolution;
   const resolved_by = approval?.proposed_by ?? by.actor;
-  // A worker that has claimed the attempt may still charge: what failed frees the order only when none can. It starts within
-  // half a lease, and may ask twice before it charges, each call shorter than half a lease. None is started any more.
+  // A worker that has claimed the attempt may still charge: what failed frees the order only when none can. It
+  // starts within half a lease, and may ask twice before it charges, each call shorter than half a lease. None
+  // is started any more.
   const request_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
   const stored = await storeAttemptResolution(tx, {
-    attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference, resolution_note: note, resolved_by,
+    attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference,
+    resolution_note: note, resolved_by,
   }, request_seconds).catch((error: unknown) => {
     // Two attempts resolved with one reference at the same moment.
-    throw sqlStateOf(error) === "23505" ? conflict(`The reference ${psp_reference} belongs to another attempt.`, "psp_reference") : error;
+    throw sqlStateOf(error) === "23505" ? referenceTaken(psp_reference, "another attempt") : error;
   });
-  const decision = { state: "discarded", actor: resolved_by, note: `resolved as ${outcome}: ${note}`.slice(0, 500) } as const;
+  const decided = `resolved as ${outcome}: ${note}`.slice(0, 500);
+  const decision = { state: "discarded", actor: resolved_by, note: decided } as const;
   for (const { payment_order_id } of orders) {
     await decideWaiting(tx, { queue: "payment_execute", subject_id: payment_order_id }, decision);
   }
   await recordAudit(tx, {
-    actor: by.actor, action: "payment_attempt.resolve", subject_type: "payment_attempt", subject_id: attempt.attempt_id,
+    actor: by.actor, action: "payment_attempt.resolve", subject_type: "payment_attempt",
+    subject_id: attempt.attempt_id,
     before: { status: attempt.status, psp_reference: attempt.psp_reference },
     after: {
       outcome, psp_reference, amount_minor: attempt.amount_minor, currency: attempt.currency,
@@ -146,4 +172,7 @@ function resolutionIn(approval: ApprovalRow): AttemptResolution {
   return { outcome, psp_reference: psp_reference ?? null, money, note };
 }
 
-const conflict = (message: string, param?: string): AppError => new AppError("state_conflict", message, param === undefined ? {} : { param });
+const conflict = (message: string): AppError => new AppError("state_conflict", message);
+
+const referenceTaken = (psp_reference: string | null, owner: string): AppError =>
+  new AppError("state_conflict", `The reference ${psp_reference} belongs to ${owner}.`, { param: "psp_reference" });

@@ -8,17 +8,19 @@ import type { AttemptRow } from "./model.ts";
 import { resolved_by_person } from "./modification-machine.ts";
 import type { Settlement } from "./settlement.ts";
 
+type Parts = {
+  readonly database: Database; readonly settlement: Settlement; readonly log: Logger; readonly idle_poll_ms: number;
+};
+
 const batch_attempts_max = 100;
 /** After an error, which is logged. */
 const postponed_seconds = 60;
 
 /**
- * Settles what persons saw at the PSP. It makes no call, so neither a breaker nor a PSP that is no longer configured
- * holds it up.
+ * Settles what persons saw at the PSP. It makes no call, so neither a breaker nor a PSP that is no longer
+ * configured holds it up.
  */
-export function createAttemptResolver(
-  { database, settlement, log, idle_poll_ms }: { database: Database; settlement: Settlement; log: Logger; idle_poll_ms: number },
-): WorkLoop {
+export function createAttemptResolver({ database, settlement, log, idle_poll_ms }: Parts): WorkLoop {
   return new WorkLoop({
     name: "attempt_resolution", log, idle_poll_ms,
     run: async () => {
@@ -30,7 +32,8 @@ export function createAttemptResolver(
         log.error({ err: result.reason as unknown, attempt_id }, "a resolution could not be settled");
         return true;
       });
-      if (failed.length > 0) await postponeResolutions(database, failed.map(({ attempt_id }) => attempt_id), postponed_seconds);
+      const failedIds = failed.map(({ attempt_id }) => attempt_id);
+      if (failedIds.length > 0) await postponeResolutions(database, failedIds, postponed_seconds);
       return due.length === batch_attempts_max ? due.length : 0;
     },
   });
@@ -39,14 +42,16 @@ export function createAttemptResolver(
 function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {
   if (attempt.resolved_by === null) throw new Error(`nobody has resolved the attempt ${attempt.attempt_id}`);
   return settlement.settle({
-    payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome: outcomeOf(attempt),
-    actor: attempt.resolved_by, is_first_send: false, epoch: null, is_resolution: true, is_inquiry: false, psp_call_ms: null, job: null,
+    payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id: null,
+    outcome: outcomeOf(attempt), actor: attempt.resolved_by, is_first_send: false, epoch: null, is_resolution: true,
+    is_inquiry: false, psp_call_ms: null, job: null,
     modification_job: null, is_answer_to_modification: false, message_id: null,
   });
 }
 
 /** A resolution as the PSP would have told it. */
-function outcomeOf({ resolved_as, resolution_reference, resolution_note, amount_minor, currency }: AttemptRow): PspOutcome {
+function outcomeOf(attempt: AttemptRow): PspOutcome {
+  const { resolved_as, resolution_reference, resolution_note, amount_minor, currency } = attempt;
   const money = { amount_minor, currency: toCurrencyCode(currency) };
   if (resolved_as === "succeeded" && resolution_reference !== null) {
     return { kind: "succeeded", psp_reference: resolution_reference, charged: money };

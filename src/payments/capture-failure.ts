@@ -1,5 +1,7 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
-import { become, modified, unchanged, type DecidableModification, type Decision, type DecisionInput } from "./decision.ts";
+import {
+  become, modified, unchanged, type DecidableModification, type Decision, type DecisionInput,
+} from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
 /** The code of a capture that the PSP reported as made, or was to make by itself, and whose money does not come. */
@@ -14,21 +16,26 @@ export function decideCaptureFailed(
   if (!isOpen && attempt.status !== "succeeded" && attempt.status !== "authorized") return null;
   const isWhole = money.amount_minor === attempt.amount_minor && money.currency === order.currency;
   if (attempt.status === "authorized" || attempt.capture_method === "manual" || !isWhole) {
-    const seen = `The PSP reports that a capture (${capture_reference}) of ${money.amount_minor} minor units of ${money.currency} failed`;
-    return unchanged(input, { alarm: `${seen}; none of this amount is known here.` });
+    const seen = `a capture (${capture_reference}) of ${money.amount_minor} minor units of ${money.currency}`;
+    return unchanged(input, { alarm: `The PSP reports that ${seen} failed; none of this amount is known here.` });
   }
   return become("FAILED", "declined", "capture_failed", {
-    ...failed(failure), undoes_minor: order.captured_minor, alarm: alarmOf(capture_reference, failure, order.captured_minor),
+    ...failed(failure), undoes_minor: order.captured_minor,
+    alarm: alarmOf(capture_reference, failure, order.captured_minor),
   });
 }
 
-/** Of a capture that was asked for and booked: its credit is reversed, and the order ends or stays with what else was captured. */
+/**
+ * Of a capture that was asked for and booked: its credit is reversed, and the order ends or stays with what else was
+ * captured.
+ */
 export function undoCapture(
   input: DecisionInput, modification: DecidableModification, capture_reference: string, failure: Failure,
 ): Decision {
   const { order, attempt } = input;
   if (modification.psp_reference !== null && modification.psp_reference !== capture_reference) {
-    return unchanged(input, { alarm: `The PSP reports that another capture (${capture_reference}) failed than the one that was made (${modification.psp_reference}).` });
+    const made = `the capture ${modification.psp_reference} was made`;
+    return unchanged(input, { alarm: `The PSP reports that the capture ${capture_reference} failed, but here ${made}.` });
   }
   const undoes_minor = modification.amount_minor ?? 0n;
   const undone = {
@@ -37,8 +44,9 @@ export function undoCapture(
   };
   // While the authorisation is open it holds the amount again, for another capture.
   if (attempt.status === "authorized") return become(order.status, "authorized", order.status_cause, undone);
-  if (order.captured_minor > undoes_minor) return become("SUCCESS", "succeeded", order.status_cause, { ...undone, releases_minor: undoes_minor });
-  return become("FAILED", "declined", "capture_failed", { ...undone, ...failed(failure), releases_minor: undoes_minor });
+  const released = { ...undone, releases_minor: undoes_minor };
+  if (order.captured_minor > undoes_minor) return become("SUCCESS", "succeeded", order.status_cause, released);
+  return become("FAILED", "declined", "capture_failed", { ...released, ...failed(failure) });
 }
 
 const failed = ({ code, message, class: failure_class }: Failure): Pick<Decision, "error" | "failure_class"> =>

@@ -1,4 +1,4 @@
-import { openAttemptStatuses } from "./model.ts";
+import { openAttemptStatuses, type OrderStatus } from "./model.ts";
 import type { UnresolvedRow } from "./monitor-queries.ts";
 
 /** What can be done about an order that is not decided, and why. */
@@ -9,16 +9,20 @@ export type PossibleAction = {
   readonly reason: string;
 };
 
+const cancelable: readonly OrderStatus[] = ["NOT_STARTED", "RETRY_SCHEDULED", "PENDING"];
+
 /** `is_psp_configured`: whether this process can ask the PSP of the newest attempt. */
 export function possibleActions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
   if (row.status_cause === "risk_review") {
-    return [post("review", "checkouts", row.checkout_id, "review", "A risk rule holds the checkout: approve or reject it.")];
+    const reason = "A risk rule holds the checkout: approve or reject it.";
+    return [post("review", "checkouts", row.checkout_id, "review", reason)];
   }
   return [...waits(row, is_psp_configured), ...decisions(row, is_psp_configured), ...redrives(row), ...cancels(row)];
 }
 
-const post = (action: PossibleAction["action"], list: string, id: string, verb: string, reason: string): PossibleAction =>
-  ({ action, path: `/${list}/${encodeURIComponent(id)}/${verb}`, reason });
+function post(action: PossibleAction["action"], list: string, id: string, verb: string, reason: string): PossibleAction {
+  return { action, path: `/${list}/${encodeURIComponent(id)}/${verb}`, reason };
+}
 
 function waits(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
   const reason = reasonToWait(row, is_psp_configured);
@@ -26,9 +30,13 @@ function waits(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[]
 }
 
 function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | null {
-  if (row.resolution_due_at !== null) return `A person resolved the attempt as ${row.resolved_as}; that takes effect after ${row.resolution_due_at}.`;
+  if (row.resolution_due_at !== null) {
+    return `A person resolved the attempt as ${row.resolved_as}; that takes effect after ${row.resolution_due_at}.`;
+  }
   if (row.psp !== null && !is_psp_configured) return null;
-  if (row.modification_id !== null) return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked by itself.`;
+  if (row.modification_id !== null) {
+    return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked by itself.`;
+  }
   switch (row.status) {
     case "NOT_STARTED":
       return "It is charged as soon as a worker takes it up.";
@@ -48,10 +56,12 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
 function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
   const { modification_id, modification_status, attempt_id, attempt_status, approval_id } = row;
   if (approval_id !== null) {
-    return [post("approve", "approvals", approval_id, "approve", "A resolution is proposed: another key approves or rejects it.")];
+    const reason = "A resolution is proposed: another key approves or rejects it.";
+    return [post("approve", "approvals", approval_id, "approve", reason)];
   }
   if (modification_id !== null && modification_status !== "queued") {
-    return [post("resolve_modification", "modifications", modification_id, "resolve", "Look at the PSP and say what became of it.")];
+    const reason = "Look at the PSP and say what became of it.";
+    return [post("resolve_modification", "modifications", modification_id, "resolve", reason)];
   }
   const isOpen = attempt_status !== null && openAttemptStatuses.includes(attempt_status);
   if (attempt_id === null || !isOpen || row.resolution_due_at !== null) return [];
@@ -59,19 +69,25 @@ function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleActi
 }
 
 function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_configured: boolean): string {
-  if (!is_psp_configured) return `The PSP account ${psp} is not configured here: configure it again, or look there and say what became of the attempt.`;
-  if (error_code === "amount_mismatch") return "The PSP reports another amount: refund it there, then resolve the attempt as failed.";
-  if (status === "PENDING") return "If the PSP shows how it ended and does not tell: a payment that the buyer can still make is canceled first.";
+  if (!is_psp_configured) {
+    return `The PSP account ${psp} is not configured here: configure it, or look there and say what became of the attempt.`;
+  }
+  if (error_code === "amount_mismatch") {
+    return "The PSP reports another amount: refund it there, then resolve the attempt as failed.";
+  }
+  if (status === "PENDING") {
+    return "If the PSP shows how it ended but does not report it. A payment that the buyer can still make is canceled first.";
+  }
   return "If the PSP cannot tell: look there and say what became of the attempt.";
 }
 
 function redrives({ dead_letter_id, status, modification_id }: UnresolvedRow): PossibleAction[] {
   if (dead_letter_id === null) return [];
-  const reason = status === "UNKNOWN" || modification_id !== null ? "A dead letter waits: the PSP is asked at once." : "A dead letter waits: it is taken up again.";
-  return [post("redrive", "dead_letters", dead_letter_id, "redrive", reason)];
+  const effect = status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "it is taken up again";
+  return [post("redrive", "dead_letters", dead_letter_id, "redrive", `A dead letter waits: ${effect}.`)];
 }
 
 function cancels({ status, payment_order_id, modification_id }: UnresolvedRow): PossibleAction[] {
-  const isCancelable = modification_id === null && (status === "NOT_STARTED" || status === "RETRY_SCHEDULED" || status === "PENDING");
-  return isCancelable ? [post("cancel", "payments", payment_order_id, "cancel", "It is ended, at the PSP too, and not charged.")] : [];
+  if (modification_id !== null || !cancelable.includes(status)) return [];
+  return [post("cancel", "payments", payment_order_id, "cancel", "It is ended, at the PSP too, and not charged.")];
 }

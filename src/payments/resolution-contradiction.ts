@@ -1,10 +1,13 @@
 import { unchanged, type Decision, type DecisionInput } from "./decision.ts";
+import { openAttemptStatuses } from "./model.ts";
 
 /**
  * A PSP's news against what a person saw there: somebody must look, and nothing is charged or booked twice.
  * Null: the news do not contradict.
  */
-export function contradictedResolution(input: DecisionInput, decideCharge: (input: DecisionInput) => Decision | null): Decision | null {
+export function contradictedResolution(
+  input: DecisionInput, decideCharge: (input: DecisionInput) => Decision | null,
+): Decision | null {
   const { attempt, is_resolution } = input;
   if (attempt.resolved_as === null || is_resolution) return null;
   const told = contradictionIn(input);
@@ -12,7 +15,7 @@ export function contradictedResolution(input: DecisionInput, decideCharge: (inpu
   const alarm = `${told}, but a person resolved the attempt as ${attempt.resolved_as}`
     + `${attempt.resolution_reference === null ? "" : ` (${attempt.resolution_reference})`}.`;
   // Said before the resolution took effect: the PSP's word that money moved is booked.
-  const isBookable = attempt.resolved_as === "failed" && ["executing", "pending", "unknown"].includes(attempt.status);
+  const isBookable = attempt.resolved_as === "failed" && openAttemptStatuses.includes(attempt.status);
   return isBookable ? { ...decideCharge(input) ?? unchanged(input), alarm } : unchanged(input, { alarm });
 }
 
@@ -23,13 +26,17 @@ function contradictionIn({ attempt, order, outcome }: DecisionInput): string | n
     case "authorized": {
       if (resolved_as === "failed") return `The PSP reports ${outcome.kind} (${outcome.psp_reference})`;
       const { amount_minor, currency } = outcome.kind === "succeeded" ? outcome.charged : outcome.authorized;
-      if (outcome.psp_reference !== resolution_reference) return `The PSP reports another payment (${outcome.psp_reference}) of the attempt`;
+      if (outcome.psp_reference !== resolution_reference) {
+        return `The PSP reports another payment (${outcome.psp_reference}) of the attempt`;
+      }
       const isCapturedLater = resolved_as === "authorized";
-      const isSameAmount = currency === order.currency && (isCapturedLater || amount_minor === attempt.amount_minor);
+      const isSameAmount = currency === order.currency
+        && (isCapturedLater || amount_minor === attempt.amount_minor);
       return isSameAmount ? null : `The PSP reports ${amount_minor} minor units of ${currency}`;
     }
     case "declined":
-      return resolved_as === "failed" || outcome.is_open === true ? null : `The PSP reports that it declined the payment (${outcome.failure.message})`;
+      return resolved_as === "failed" || outcome.is_open === true
+        ? null : `The PSP reports that it declined the payment (${outcome.failure.message})`;
     case "not_sent":
       return resolved_as === "failed" ? null : `Our request did not reach the PSP (${outcome.failure.message})`;
     case "canceled":

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { contentOf, selectApproval, selectApprovals, type ApprovalRow, type Requester } from "../../approvals/approvals.ts";
+import {
+  contentOf, selectApproval, selectApprovals, type ApprovalRow, type Requester,
+} from "../../approvals/approvals.ts";
 import { AppError } from "../../errors.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
@@ -11,10 +13,13 @@ import { Approval, idempotencyHeaders, listOf, pageQuery, problemResponses } fro
 const params = Type.Object({ approval_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });
 
-export const requesterOf = (request: FastifyRequest): Requester => ({ ...authorOf(request), key_id: request.caller.key_id });
+export const requesterOf = (request: FastifyRequest): Requester =>
+  ({ ...authorOf(request), key_id: request.caller.key_id });
 
-export function approvalView({ proposer_key_id: _proposer, approver_key_id: _approver, is_expired: _expired, ...row }: ApprovalRow) {
-  return { object: "approval" as const, ...row, content: contentOf(row), content_hash: row.content_hash.toString("hex") };
+export function approvalView(approval: ApprovalRow) {
+  const { proposer_key_id: _proposer, approver_key_id: _approver, is_expired: _expired, ...row } = approval;
+  const content_hash = row.content_hash.toString("hex");
+  return { object: "approval" as const, ...row, content: contentOf(row), content_hash };
 }
 
 export function registerApprovalRoutes(app: App, context: HttpContext): void {
@@ -36,17 +41,21 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
   }, async (request) => {
     const { limit = 25, cursor, ...filters } = request.query;
     const [created_at = "", approval_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const rows = await selectApprovals(
-      reads, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, approval_id } }), limit: limit + 1 });
+    const before = cursor === undefined ? {} : { before: { created_at, approval_id } };
+    const rows = await selectApprovals(reads, { ...filters, ...before, limit: limit + 1 });
     return pageOf(rows, limit, signingKey, approvalView, (row) => [row.created_at, row.approval_id]);
   });
 
   app.get("/approvals/:approval_id", {
     config: { scope: "admin" },
-    schema: { operationId: "getApproval", summary: "One approval", params, response: { 200: Approval, ...problemResponses } },
+    schema: {
+      operationId: "getApproval", summary: "One approval", params, response: { 200: Approval, ...problemResponses },
+    },
   }, async ({ params: { approval_id } }) => {
     const approval = await selectApproval(reads, approval_id);
-    if (approval === undefined) throw new AppError("not_found", `There is no approval ${approval_id}.`, { param: "approval_id" });
+    if (approval === undefined) {
+      throw new AppError("not_found", `There is no approval ${approval_id}.`, { param: "approval_id" });
+    }
     return approvalView(approval);
   });
 
@@ -58,14 +67,17 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
       headers: idempotencyHeaders,
       params,
       body: Type.Object({
-        content_hash: Type.String({ pattern: "^[0-9a-f]{64}$", description: "That of the approval as you have read it." }),
+        content_hash: Type.String({
+          pattern: "^[0-9a-f]{64}$", description: "That of the approval as you have read it.",
+        }),
         note: Type.Optional(note),
       }, { additionalProperties: false }),
       response: { 200: Approval, ...problemResponses },
     },
   }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
     const { content_hash, note: said = null } = request.body;
-    return approvalView(await actions.approve(tx, request.params.approval_id, { content_hash, note: said, by: requesterOf(request) }));
+    const verdict = { content_hash, note: said, by: requesterOf(request) };
+    return approvalView(await actions.approve(tx, request.params.approval_id, verdict));
   }));
 
   app.post("/approvals/:approval_id/reject", {
@@ -78,6 +90,8 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
       body: Type.Object({ note }, { additionalProperties: false }),
       response: { 200: Approval, ...problemResponses },
     },
-  }, async (request, reply) => answerAction(context, request, reply, async (tx) =>
-    approvalView(await actions.reject(tx, request.params.approval_id, { note: request.body.note, by: requesterOf(request) }))));
+  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
+    const verdict = { note: request.body.note, by: requesterOf(request) };
+    return approvalView(await actions.reject(tx, request.params.approval_id, verdict));
+  }));
 }

@@ -11,10 +11,15 @@ import { approvalView, requesterOf } from "./approvals.ts";
 const seen = Type.Object({
   outcome: Type.String({
     enum: ["succeeded", "authorized", "failed"],
-    description: "succeeded: the PSP took the money. authorized: of an order with capture_method manual, it holds it. failed: neither, for good.",
+    description: "succeeded: the PSP took the money. authorized: it holds it, of an order with capture_method manual. "
+      + "failed: neither, for good.",
   }),
-  psp_reference: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "The PSP's id of the charge; required unless it failed." })),
-  amount: Type.Optional(Type.String({ maxLength: 50, description: "What the PSP shows; required unless it failed.", examples: ["29.99"] })),
+  psp_reference: Type.Optional(Type.String({
+    minLength: 1, maxLength: 255, description: "The PSP's id of the charge; required unless it failed.",
+  })),
+  amount: Type.Optional(Type.String({
+    maxLength: 50, description: "What the PSP shows; required unless it failed.", examples: ["29.99"],
+  })),
   currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3 })),
   note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
 }, { additionalProperties: false });
@@ -24,7 +29,8 @@ export function registerAttemptRoutes(app: App, context: HttpContext): void {
     config: { scope: "admin" },
     schema: {
       operationId: "resolveAttempt",
-      summary: "Say what became of an undecided attempt, after a look at the PSP: 202 with the attempt, or with an approval that another key must give",
+      summary: "Say what became of an undecided attempt, after a look at the PSP: 202 with the attempt, "
+        + "or with an approval that another key must give",
       headers: idempotencyHeaders,
       params: Type.Object({ attempt_id: Type.String({ minLength: 1, maxLength: 64 }) }),
       body: seen,
@@ -33,7 +39,8 @@ export function registerAttemptRoutes(app: App, context: HttpContext): void {
   }, async (request, reply) => {
     const resolution = readResolution(request.body);
     return answerWork(context, request, reply, async (tx) => {
-      const resolved = await context.actions.resolveAttempt(tx, request.params.attempt_id, resolution, requesterOf(request));
+      const { attempt_id } = request.params;
+      const resolved = await context.actions.resolveAttempt(tx, attempt_id, resolution, requesterOf(request));
       const body = resolved.kind === "resolved" ? attemptView(resolved.attempt) : approvalView(resolved.approval);
       return { status: 202, body, is_replay: !resolved.is_new };
     });
@@ -50,14 +57,18 @@ export function readResolution({ outcome, psp_reference, amount, currency, note 
     }
     return { outcome, psp_reference: psp_reference ?? null, money: null, note };
   }
-  if (outcome !== "succeeded" && outcome !== "authorized") throw invalid("outcome", "must be succeeded, authorized or failed.");
+  if (outcome !== "succeeded" && outcome !== "authorized") {
+    throw invalid("outcome", "must be succeeded, authorized or failed.");
+  }
   if (psp_reference === undefined) throw invalid("psp_reference", "is required: give the PSP's id of the charge.");
   return { outcome, psp_reference, money: readMoney(amount, currency), note };
 }
 
 function readMoney(amount: string | undefined, currency: string | undefined): Money {
   if (amount === undefined) throw invalid("amount", "is required: give what the PSP shows.");
-  if (currency === undefined || !isCurrencyCode(currency)) throw invalid("currency", "is required: give a three-letter upper-case ISO 4217 code, such as EUR.");
+  if (currency === undefined || !isCurrencyCode(currency)) {
+    throw invalid("currency", "is required: give a three-letter upper-case ISO 4217 code, such as EUR.");
+  }
   const read = readAmount(amount, currency, "amount");
   if ("money" in read) return read.money;
   const { code, param, message } = read.error;
@@ -65,5 +76,6 @@ function readMoney(amount: string | undefined, currency: string | undefined): Mo
 }
 
 function invalid(param: string, message: string): AppError {
-  return new AppError("invalid_request", `${param} ${message}`, { param, errors: [{ param, code: "invalid_request", message }] });
+  const errors = [{ param, code: "invalid_request" as const, message }];
+  return new AppError("invalid_request", `${param} ${message}`, { param, errors });
 }
