@@ -9,6 +9,11 @@ export const openApiInfo: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> =
     description: "Pay-ins, ledger and sellers' wallets for marketplaces. Answers may gain fields and new values at any time.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
-  components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
-  security: [{ apiKey: [] }],
+  components: {
+    securitySchemes: {
+      apiKey: { type: "http", scheme: "bearer", description: "An API key." },
+      apiKeyAsUser: { type: "http", scheme: "basic", description: "An API key as the user, with an empty password." },
+    },
+  },
+  security: [{ apiKey: [] }, { apiKeyAsUser: [] }],
 };

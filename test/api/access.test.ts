@@ -7,6 +7,7 @@ let keys: { reader: string; writer: string; writeOnly: string };
 let routes: readonly Route[];
 
 type Route = { readonly method: string; readonly path: string; readonly isOpen: boolean };
+type Security = { components: { securitySchemes: Record<string, { scheme: string }> }; security: unknown };
 type OpenApi = { paths: Record<string, Record<string, { security?: readonly unknown[] }>> };
 
 beforeAll(async () => {
@@ -96,6 +97,19 @@ describe("keys", () => {
     const [writer] = await stack.db.asOwner("select key_id from api_keys where name = 'writer'");
     expect(order["transitions"]).toMatchObject([{ to_status: "NOT_STARTED", actor: `key:${String(writer?.["key_id"])}` }, {}, {}]);
     await stack.waitForOrder(order_ids[0], ["SUCCESS"]);
+  });
+
+  test("HTTP basic takes a key as the user with an empty password only, and openapi.json says so", async () => {
+    const as = (user: string): Promise<Reply> =>
+      stack.call("GET", "/payments", undefined, { authorization: `Basic ${Buffer.from(user).toString("base64")}` });
+    for (const user of [`${keys.reader}:`, keys.reader]) expect((await as(user)).status).toBe(200);
+    for (const user of [`${keys.reader}:password`, `:${keys.reader}`, ":", "", `x:${keys.reader}:`]) {
+      expectProblem(await as(user), 401, "unauthenticated");
+    }
+    const { components, security } = await (await fetch(`${stack.service_url}/openapi.json`)).json() as Security;
+    const schemes = Object.entries(components.securitySchemes).map(([name, { scheme }]) => [name, scheme]);
+    expect(schemes).toEqual([["apiKey", "bearer"], ["apiKeyAsUser", "basic"]]);
+    expect(security).toEqual([{ apiKey: [] }, { apiKeyAsUser: [] }]);
   });
 
   test("a revoked key is out within the five seconds for which it is remembered", async () => {

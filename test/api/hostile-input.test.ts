@@ -164,6 +164,18 @@ describe("hostile paths and queries are a 4xx with problem details", () => {
     expectProblem(reply, status, reply.json["code"] as ErrorCode);
   });
 
+  test("an empty id is no id: only a list is served with a slash behind its name", async () => {
+    const reads = [
+      "/payments//", "/payments///", "/checkouts/", "/checkouts//", "/wallets//", "/ledger//", "/dead_letters//", "/risk_blocks//", "/ledger/accounts//",
+      "/ledger/accounts//balance?currency=USD", "/ledger/accounts//statement?currency=USD", "//payments",
+    ];
+    const actions = ["/payments//", "/payments//retry", "/payments//cancel", "/payments//capture", "/checkouts//review", "/dead_letters//redrive", "/attempts//resolve"];
+    for (const [method, paths] of [["GET", reads], ["POST", actions]] as const) {
+      for (const path of paths) expect([path, (await stack.call(method, path, method === "POST" ? {} : undefined)).status]).toEqual([path, expect.toBeOneOf([400, 404])]);
+    }
+    expect((await stack.call("GET", "/payments/")).json["object"]).toBe("list");
+  });
+
   test("a method that a route does not have is a 404 with problem details", async () => {
     for (const method of ["PUT", "PATCH", "DELETE"]) {
       const reply = await replyOf(await fetch(`${stack.service_url}/api/v1/payments`, { method, headers: { authorization: "Bearer sk_dev" } }));

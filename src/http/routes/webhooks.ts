@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { webhooksReceived } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
+import { withoutCardData } from "../inspection/remove-card-data.ts";
 import { problemResponses } from "../schemas.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
@@ -26,7 +27,7 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
     for (const psp of router.externalAccounts().keys()) {
       const webhook = router.get(psp).verifyWebhook(body, request.headers);
       if (webhook === undefined) continue;
-      await inbox.store({ psp, ...webhook, body: body.toString("utf8") });
+      await inbox.store({ psp, ...webhook, body: storedForm(body) });
       return { status: "ok" as const };
     }
     return refuse("payment-status");
@@ -47,7 +48,7 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
     const body = bytesOf(request.body);
     const webhook = router.get(psp).verifyWebhook(body, request.headers);
     if (webhook === undefined) refuse(psp);
-    await inbox.store({ psp, ...webhook, body: body.toString("utf8") });
+    await inbox.store({ psp, ...webhook, body: storedForm(body) });
     return { status: "ok" as const };
   });
 }
@@ -59,6 +60,8 @@ function assertPsp(router: HttpContext["router"], psp: string): void {
 function assertExternal(router: HttpContext["router"]): void {
   if (router.externalAccounts().size === 0) throw new AppError("not_found", "No external account is configured.");
 }
+
+const storedForm = (body: Buffer): string => withoutCardData(body.toString("utf8"));
 
 const bytesOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
 
