@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { webhooksReceived } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
-import { withoutCardData } from "../inspection/remove-card-data.ts";
+import { withoutCardData } from "../remove-card-data.ts";
 import { problemResponses } from "../schemas.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });

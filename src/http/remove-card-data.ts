@@ -1,4 +1,4 @@
-import { cardDataIn, isVerificationCodeName } from "./card-data.ts";
+import { cardDataIn, isVerificationCodeName } from "./inspection/card-data.ts";
 
 const removed = "[removed]";
 
