@@ -3,13 +3,14 @@ import { captureOrder } from "./captures.ts";
 import { sendUntilDecided, waitForOrder, type ClientContext } from "./client.ts";
 import type { Request } from "./journal.ts";
 import { visitPage } from "./page-visit.ts";
+import { collectMoney, type StatusContext } from "./statuses.ts";
 import { bodyOf, type PlannedCheckout, type PlannedOrder } from "./plan.ts";
 import type { Answer } from "./wire.ts";
 
 const clients_at_once = 8;
 
 /** Clients that work the plan off side by side, in its order; `onStep` is called before each checkout. */
-export async function runClients(context: ClientContext, plan: readonly PlannedCheckout[], onStep: (step: number) => Promise<void>): Promise<void> {
+export async function runClients(context: StatusContext, plan: readonly PlannedCheckout[], onStep: (step: number) => Promise<void>): Promise<void> {
   const left = plan.values();
   await Promise.all(Array.from({ length: clients_at_once }, async () => {
     for (const checkout of left) {
@@ -20,7 +21,7 @@ export async function runClients(context: ClientContext, plan: readonly PlannedC
   }));
 }
 
-async function shop(context: ClientContext, checkout: PlannedCheckout, plan: readonly PlannedCheckout[]): Promise<void> {
+async function shop(context: StatusContext, checkout: PlannedCheckout, plan: readonly PlannedCheckout[]): Promise<void> {
   const { copies, patience_ms } = checkout.habits;
   await Promise.all(Array.from({ length: copies }, (_, copy) => postCheckout(context, checkout, copy === 0 ? patience_ms : null)));
   await abuse(context, checkout, plan);
@@ -30,8 +31,9 @@ async function shop(context: ClientContext, checkout: PlannedCheckout, plan: rea
 }
 
 /** What follows the acceptance at the PSP: a page, an authentication, or another try by hand. */
-async function meetBuyer(context: ClientContext, checkout: PlannedCheckout): Promise<void> {
-  const { page, cancels } = checkout.habits;
+async function meetBuyer(context: StatusContext, checkout: PlannedCheckout): Promise<void> {
+  const { page, cancels, external } = checkout.habits;
+  if (external !== null) return collectMoney(context, checkout);
   // Who cancels a page does so while its buyer is there.
   if (page !== null) return cancels ? undefined : visitPage(context, checkout, page);
   if (checkout.card.ending === "waits_for_buyer") await Promise.all(checkout.orders.map((order) => actAsBuyer(context, checkout, order)));

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClientContext } from "./client.ts";
-import type { PlannedCheckout } from "./plan.ts";
 import { choosePoisoned, mend, poison } from "./poison.ts";
 import type { Random } from "./random.ts";
-import { describeFault, type Fault, type Forgery, type ScheduledFault } from "./schedule.ts";
+import { describeFault, type Fault, type Forgery, type ScheduledFault, type StatusForgery } from "./schedule.ts";
+import { external_account, type PlannedCheckout } from "./plan.ts";
 import type { Site } from "./site.ts";
+import { sendStatusForgery, type StatusContext } from "./statuses.ts";
 import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
 
-export type ConductorOptions = ClientContext & {
+export type ConductorOptions = StatusContext & {
   readonly site: Site;
   readonly schedule: readonly ScheduledFault[];
   readonly plan: readonly PlannedCheckout[];
@@ -97,6 +97,8 @@ export class Conductor {
         return this.#beside((number) => this.#forge(fault.forgery, number));
       case "poison_order":
         return this.#poison(step);
+      case "forged_status":
+        return this.#beside((number) => this.#forgeStatus(fault.forgery, number));
     }
   }
 
@@ -120,6 +122,11 @@ export class Conductor {
   async #forge(forgery: Forgery, number: number): Promise<void> {
     const target = await findTarget(this.#options.wire) ?? { payment_order_id: "none", attempt_id: "att_none", amount_minor: 100n, currency: "USD" };
     await sendForgery({ ...this.#options, webhook_secret: this.#options.site.webhook_secret }, forgery, target, number);
+  }
+
+  async #forgeStatus(forgery: StatusForgery, number: number): Promise<void> {
+    const target = await findTarget(this.#options.wire, forgery === "wrong_amount" ? external_account : "stripe");
+    if (target !== undefined) await sendStatusForgery(this.#options, forgery, target, number);
   }
 
   /** A simulator that is away has no faults to set: it will come back without any. */

@@ -6,7 +6,7 @@ import { planCheckouts, type PlannedCheckout } from "./plan.ts";
 import type { Outcome } from "./queries.ts";
 import { Random } from "./random.ts";
 
-const habits = { ...planCheckouts(new Random(1), 1)[0]?.habits, copies: 1, patience_ms: null, cancels: false, buyer: "leaves", captures: null, page: null } as PlannedCheckout["habits"];
+const habits = { ...planCheckouts(new Random(1), 1)[0]?.habits, copies: 1, patience_ms: null, cancels: false, buyer: "leaves", captures: null, page: null, external: null } as PlannedCheckout["habits"];
 const plan = planCheckouts(new Random(3), 3).map((checkout): PlannedCheckout => ({ ...checkout, habits, card: { token: "tok_visa", ending: "paid" } }));
 const orders = plan.flatMap((checkout) => checkout.orders.map((order) => ({ ...order, checkout_id: checkout.checkout_id })));
 
@@ -28,6 +28,10 @@ function journalOf(texts: readonly string[] = plan.map(() => "accepted")): Journ
 const brokenBy = (changes: Partial<Evidence>): string[] =>
   compareSides({ plan, journal: journalOf(), outcomes, effects, ...changes }).filter((check) => check.faults.length > 0).map((check) => check.statement.slice(0, 20));
 
+/** The first checkout, paid outside the PSP's API. */
+const collected = (external: PlannedCheckout["habits"]["external"]): PlannedCheckout[] =>
+  plan.map((checkout, index) => (index === 0 ? { ...checkout, habits: { ...habits, external } } : checkout));
+
 const [first, ...others] = outcomes as [Outcome, ...Outcome[]];
 const [charge, ...charges] = effects as [Effect, ...Effect[]];
 const withFirst = (changes: Partial<Outcome>): Partial<Evidence> => ({ outcomes: [{ ...first, ...changes }, ...others] });
@@ -45,6 +49,9 @@ describe("what does not fit is found", () => {
     ["a paid order without a charge", { effects: charges }, /^what was t/],
     ["a second charge", { effects: [charge, ...effects] }, /^no order/],
     ["a charge of another amount", { effects: [{ ...charge, amount_minor: charge.amount_minor + 1 }, ...charges] }, /^what was t/],
+    ["a collected order that was charged", { plan: collected("success") }, /^what is collected/],
+    ["a collected order that nobody reported", { plan: collected("none"), effects: charges }, /^what is collected/],
+    ["a collected order that another reference has paid", { plan: collected("success"), effects: charges }, /^what is collected/],
     ["a charge in another currency", { effects: [{ ...charge, currency: "chf" }, ...charges] }, /^what was t/],
     ["a charge by another attempt", { effects: [{ ...charge, metadata: { ...charge.metadata, attempt_id: "att_other" } }, ...charges] }, /^what was t/],
     ["a charge for an order that failed", withFirst(unpaid), /^each charge/],

@@ -4,6 +4,7 @@ import type { Effect } from "./effects.ts";
 import type { Journal, Violation } from "./journal.ts";
 import type { PlannedCheckout, PlannedOrder } from "./plan.ts";
 import type { Outcome } from "./queries.ts";
+import { referenceOf } from "./statuses.ts";
 
 /** Everything that the three sides hold: the clients, our database, the PSP. */
 export type Evidence = {
@@ -23,7 +24,7 @@ const nameOf = (order: { readonly payment_order_id: string }): string => `order 
 export function compareSides(evidence: Evidence): Check[] {
   return [
     everythingAcceptedIsThere(evidence), nothingElseIsThere(evidence), answersAreRight(evidence), repetitionsAreEqual(evidence),
-    paidOrdersAreCharged(evidence), paidPagesAreCharged(evidence), chargesAreExplained(evidence), nobodyIsChargedTwice(evidence),
+    paidOrdersAreCharged(evidence), externalOrdersAreReported(evidence), paidPagesAreCharged(evidence), chargesAreExplained(evidence), nobodyIsChargedTwice(evidence),
     nothingMoves(evidence), endingsFitCards(evidence), walletsFitOrders(evidence),
   ];
 }
@@ -64,9 +65,9 @@ function repetitionsAreEqual({ journal }: Evidence): Check {
 
 /** Nothing is taken twice, from our side. */
 function paidOrdersAreCharged({ plan, outcomes, effects }: Evidence): Check {
-  const pages = pagesOf(plan);
+  const elsewhere = new Set([...pagesOf(plan), ...externalsOf(plan).keys()]);
   const charged = Map.groupBy(effects, (effect) => effect.metadata.payment_order_id);
-  const paid = outcomes.filter((outcome) => outcome.captured_minor > 0n && !pages.has(outcome.checkout_id));
+  const paid = outcomes.filter((outcome) => outcome.captured_minor > 0n && !elsewhere.has(outcome.checkout_id));
   const faults = paid.flatMap((order): Violation[] => {
     const problem = differenceToCharges(order, charged.get(order.payment_order_id) ?? []);
     return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
@@ -88,6 +89,23 @@ function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Check {
     return [{ subject: `checkout ${checkout_id}`, problem: `is ${wanted} here and ${found.join(", ") || "nothing"} at the PSP's page` }];
   });
   return check("what was paid on a page was charged there once, for all its orders, and no page was paid that is not", checkouts.size, faults);
+}
+
+const externalsOf = (plan: Evidence["plan"]): ReadonlyMap<string, PlannedCheckout> =>
+  new Map(plan.filter(({ habits }) => habits.external !== null).map((checkout) => [checkout.checkout_id, checkout]));
+
+/** The collector's word, and nobody else's, is what such an order is paid by. */
+function externalOrdersAreReported({ plan, outcomes, effects }: Evidence): Check {
+  const externals = externalsOf(plan);
+  const charged = new Set(effects.map(({ metadata }) => metadata.payment_order_id));
+  const orders = outcomes.filter(({ checkout_id }) => externals.has(checkout_id));
+  const faults = orders.flatMap((order): Violation[] => {
+    if (charged.has(order.payment_order_id)) return [{ subject: nameOf(order), problem: "is collected elsewhere, and was charged at the PSP" }];
+    if (order.captured_minor === 0n) return [];
+    const isReported = externals.get(order.checkout_id)?.habits.external === "success" && order.psp_token === referenceOf(order);
+    return isReported ? [] : [{ subject: nameOf(order), problem: `is paid by ${order.psp_token ?? "nothing"}, which its collector did not report` }];
+  });
+  return check("what is collected elsewhere is paid only where its own collector has reported it, and never charged at the PSP", orders.length, faults);
 }
 
 const pagesOf = (plan: Evidence["plan"]): ReadonlySet<string> => new Set(plan.filter(({ habits }) => habits.page !== null).map(({ checkout_id }) => checkout_id));
@@ -154,7 +172,11 @@ function endingsFitCards({ plan, outcomes }: Evidence): Check {
 }
 
 function mayEnd({ card, habits }: PlannedCheckout, { status, status_cause, captured_minor }: Outcome): boolean {
-  const { captures, page } = habits;
+  const { captures, page, external } = habits;
+  if (external !== null) {
+    return status === { success: "SUCCESS", failed: "FAILED", none: "PENDING" }[external] || (habits.cancels && status === "CANCELED")
+      || status_cause === "risk_review" || status_cause === "risk_rejected";
+  }
   // A cancel may come before the buyer or after.
   if (page !== null) return status === "PENDING" || (page.buyer !== "leaves" && status === "SUCCESS") || (habits.cancels && status === "CANCELED");
   if ((habits.cancels || captures?.ending === "cancel") && status === "CANCELED") return true;

@@ -15,6 +15,8 @@ export const expectations = {
   capture: ["202", "409 state_conflict", "422 capture_exceeds_authorization"],
   forged_webhook: ["403 signature_invalid"],
   genuine_webhook: ["200"],
+  external_status: ["200"],
+  rejected_status: ["200"],
 } as const satisfies Record<string, readonly string[]>;
 export type Request = keyof typeof expectations;
 

@@ -2,6 +2,9 @@ import { formatAmount, toCurrencyCode, type Money } from "../../money/money.ts";
 import { declinedCards, faultCards, goodCards, transientCards, waitingCards, type Card } from "./cards.ts";
 import type { Random } from "./random.ts";
 
+/** The account that collects money outside the PSP's API. */
+export const external_account = "cash";
+
 export type PlannedOrder = { readonly payment_order_id: string; readonly seller_account: string; readonly money: Money };
 
 /** What the client of a checkout does beside posting it until it is answered. */
@@ -23,6 +26,8 @@ export type Habits = {
   readonly captures: Captures | null;
   /** Paid on the PSP's own page, and what happens there. Null: with the card. */
   readonly page: PageVisit | null;
+  /** Collected outside the PSP's API, and what its collector reports. Null: paid at the PSP. */
+  readonly external: "success" | "failed" | "none" | null;
   /** Rest before the checkout. */
   readonly pause_ms: number;
 };
@@ -74,7 +79,8 @@ export function planCheckouts(random: Random, payments: number): PlannedCheckout
 
 function planCheckout(random: Random, step: number, ordersLeft: number): PlannedCheckout {
   const checkout_id = `chaos-${step}`;
-  const habits = chooseHabits(random);
+  const chosen = chooseHabits(random);
+  const habits = { ...chosen, external: chosen.captures === null && chosen.page === null ? chooseCollector(random.fork("collector")) : null };
   const shared = random.pick(currencies);
   const order = (position: number): PlannedOrder => {
     // A page is one charge.
@@ -102,7 +108,12 @@ function chooseDeck(share: number): readonly Card[] {
   return share < 0.92 ? transientCards : waitingCards;
 }
 
-function chooseHabits(random: Random): Habits {
+/** From a stream of its own, so that the other decisions of a seed stay what they were. */
+function chooseCollector(random: Random): Habits["external"] {
+  return random.chance(0.2) ? random.pick(["success", "success", "failed", "none"]) : null;
+}
+
+function chooseHabits(random: Random): Omit<Habits, "external"> {
   return {
     copies: random.chance(0.25) ? random.integer(2, 5) : 1,
     patience_ms: random.chance(0.15) ? random.integer(1, 40) : null,
@@ -134,12 +145,17 @@ function chooseCaptures(random: Random): Captures {
   };
 }
 
+function wayToPay({ card, habits }: PlannedCheckout): Record<string, unknown> {
+  if (habits.external !== null) return { external: { psp: external_account } };
+  return habits.page === null ? { credit_card_info: { token: card.token, last4: "4242" } } : { hosted_page: { return_url: "https://shop.example/thanks" } };
+}
+
 /** The body of POST /payments, always the same bytes. */
 export function bodyOf(checkout: PlannedCheckout): string {
   return JSON.stringify({
     checkout_id: checkout.checkout_id,
     buyer_info: { user_id: checkout.buyer_account, email: `${checkout.buyer_account}@example.com` },
-    ...(checkout.habits.page === null ? { credit_card_info: { token: checkout.card.token, last4: "4242" } } : { hosted_page: { return_url: "https://shop.example/thanks" } }),
+    ...wayToPay(checkout),
     ...(checkout.habits.captures === null ? {} : { capture_method: "manual" }),
     payment_orders: checkout.orders.map(({ money, ...order }) => ({ ...order, amount: formatAmount(money), currency: money.currency })),
   });

@@ -1,4 +1,5 @@
 import type { Queryable } from "../../db/db.ts";
+import { external_account } from "./plan.ts";
 import { forged_event_prefix } from "./webhooks.ts";
 
 /** Drops the databases of a run, on the server that belongs to such runs. */
@@ -42,7 +43,7 @@ export function selectUnsettled(db: Queryable, acted: ReadonlyMap<string, string
        from payment_modifications where status not in ('succeeded', 'failed') group by status
      union all
      select 'webhooks ' || state, count(*)::int, min(psp_event_id)
-       from webhook_inbox where state = 'received' group by state`,
+       from webhook_inbox where state = 'received' or (state = 'unmatched' and psp = '${external_account}') group by state`,
     [JSON.stringify(Object.fromEntries(acted))],
   );
 }
@@ -129,7 +130,9 @@ export function selectDubiousMessages(db: Queryable): Promise<Message[]> {
   return db.query<Message>(
     `select psp_event_id, case when count(*) > 1 then 'stored ' || count(*) || ' times' else min(state) end as state
        from webhook_inbox group by psp, psp_event_id
-     having count(*) > 1 or min(state) not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe'
+     having count(*) > 1
+         or case when psp = '${external_account}' then min(state) <> case when psp_event_id like '%forged%' then 'rejected' else 'applied' end
+                 else min(state) not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe' end
       order by psp_event_id`,
   );
 }

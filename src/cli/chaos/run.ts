@@ -72,7 +72,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   const { plan, schedule } = planChaos(seed, options.payments);
   const random = new Random(seed).fork("webhooks");
   const { service_url, simulator_url, database_url } = site.stack;
-  const context = { wire: new Wire({ service_url, simulator_url, api_key, psp_key, signal }), journal: new Journal(), signal };
+  const context = { wire: new Wire({ service_url, simulator_url, api_key, psp_key, signal }), journal: new Journal(), signal, status_secret: site.status_secret };
 
   on_phase("The history", `${options.payments} payments in ${plan.length} checkouts by 8 clients at once, and ${schedule.length} faults.`);
   const start = monotonicMilliseconds();

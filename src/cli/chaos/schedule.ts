@@ -6,6 +6,10 @@ import type { Random } from "./random.ts";
 export const forgeries = ["no_signature", "other_secret", "changed_body", "too_old", "from_the_future", "garbage_signature", "generic_form"] as const;
 export type Forgery = (typeof forgeries)[number];
 
+/** Statuses that an external account may not send; each but the first is signed with its own secret. */
+export const statusForgeries = ["other_secret", "other_account", "false_failed", "wrong_amount"] as const;
+export type StatusForgery = (typeof statusForgeries)[number];
+
 /** One thing that goes wrong. */
 export type Fault =
   | { readonly kind: "kill_service" }
@@ -27,7 +31,8 @@ export type Fault =
   | { readonly kind: "webhooks_again"; readonly copies: number }
   | { readonly kind: "forged_webhook"; readonly forgery: Forgery }
   /** An order to come that nothing can be done with, until a person has seen it. */
-  | { readonly kind: "poison_order" };
+  | { readonly kind: "poison_order" }
+  | { readonly kind: "forged_status"; readonly forgery: StatusForgery };
 
 /** A fault and the checkout (from 1) at whose posting it happens. */
 export type ScheduledFault = { readonly step: number; readonly fault: Fault };
@@ -38,15 +43,25 @@ const checkouts_per_fault = 5;
 
 /** Faults all over the history, by steps of it and never by the time; the same stream gives the same schedule. */
 export function scheduleFaults(random: Random, checkouts: number, crashPoints: readonly CrashPointName[]): ScheduledFault[] {
+  const lies = scheduleLies(random.fork("lies"), checkouts);
   const count = faults_min + Math.floor(checkouts / checkouts_per_fault);
   // First in every run, so that its order is still to come.
   const faults: Fault[] = [{ kind: "poison_order" }];
   while (faults.length < count) faults.push(...random.shuffle(deal(random, crashPoints)));
   const steps = Array.from({ length: count }, () => random.integer(1, checkouts)).toSorted((a, b) => a - b);
-  return steps.flatMap((step, index) => {
+  const scheduled = steps.flatMap((step, index) => {
     const fault = faults[index];
     return fault === undefined ? [] : [{ step, fault }];
   });
+  return [...scheduled, ...lies].toSorted((a, b) => a.step - b.step);
+}
+
+const checkouts_per_lie = 100;
+
+/** Every forged status in every history, from a stream of its own: nothing breaks by them, so they need not take turns with the others. */
+function scheduleLies(random: Random, checkouts: number): ScheduledFault[] {
+  const lies = Array.from({ length: Math.ceil(checkouts / checkouts_per_lie) }, () => statusForgeries).flat();
+  return lies.map((forgery) => ({ step: random.integer(1, checkouts), fault: { kind: "forged_status", forgery } }));
 }
 
 /** Every kind of fault at least once: a run of 300 payments meets nearly all of them. */

@@ -5,14 +5,13 @@ import { inheritedEnvironment, loadConfig, type Config } from "../../config.ts";
 import { Database } from "../../db/db.ts";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../../db/embedded/embedded-postgres.ts";
 import { startStack, type Stack } from "../stack.ts";
+import { external_account } from "./plan.ts";
 import { dropChaosDatabases } from "./queries.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export const api_key = "sk_chaos";
 export const psp_key = "sk_test_simulator";
 
-/** The account that collects money outside the PSP's API. */
-export const external_account = "cash";
 const status_secret_name = "CHAOS_STATUS_SECRET";
 
 /** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */

@@ -14,6 +14,8 @@ export type WebhookContext = ClientContext & { readonly webhook_secret: string }
 
 /** Every forged message has an id that begins like this. */
 export const forged_event_prefix = "evt_forged_";
+/** And every forged status with one like this. */
+export const forged_status_prefix = "msg_forged_";
 
 const page_events = 50;
 const events_at_once = 20;
@@ -51,18 +53,24 @@ export async function sendForgery(context: WebhookContext, forgery: Forgery, tar
 }
 
 const Orders = Type.Object({ data: Type.Array(Type.Object({ payment_order_id: Type.String(), status: Type.String() })) });
-const Order = Type.Object({ amount: Type.String(), currency: Type.String(), attempts: Type.Array(Type.Object({ attempt_id: Type.String() })) });
+const Order = Type.Object({ amount: Type.String(), currency: Type.String(), attempts: Type.Array(Type.Object({ attempt_id: Type.String(), psp: Type.String() })) });
 
-/** An order that is not paid, best one that waits for its buyer: a lie about it would pay off. Undefined while there is none to be seen. */
-export async function findTarget(wire: Wire): Promise<Target | undefined> {
+const targets_looked_at = 10;
+
+/**
+ * An order of the account that is not paid, best one that waits: a lie about it would pay off. Undefined while there is
+ * none to be seen.
+ */
+export async function findTarget(wire: Wire, psp = "stripe"): Promise<Target | undefined> {
   for (const status of ["PENDING", "AUTHORIZED", "UNKNOWN", "EXECUTING", "FAILED"]) {
-    const [listed] = read((await wire.api("GET", `/payments?limit=1&status=${status}`)).text, Orders)?.data ?? [];
-    if (listed === undefined) continue;
-    const order = read((await wire.api("GET", `/payments/${listed.payment_order_id}`)).text, Order);
-    const attempt = order?.attempts.at(-1);
-    if (order === undefined || attempt === undefined || !isCurrencyCode(order.currency)) continue;
-    const parsed = parseAmount(order.amount, order.currency);
-    if (parsed.ok) return { payment_order_id: listed.payment_order_id, attempt_id: attempt.attempt_id, amount_minor: parsed.money.amount_minor, currency: order.currency };
+    const listed = read((await wire.api("GET", `/payments?limit=${targets_looked_at}&status=${status}`)).text, Orders)?.data ?? [];
+    for (const { payment_order_id } of listed) {
+      const order = read((await wire.api("GET", `/payments/${payment_order_id}`)).text, Order);
+      const attempt = order?.attempts.at(-1);
+      if (order === undefined || attempt?.psp !== psp || !isCurrencyCode(order.currency)) continue;
+      const parsed = parseAmount(order.amount, order.currency);
+      if (parsed.ok) return { payment_order_id, attempt_id: attempt.attempt_id, amount_minor: parsed.money.amount_minor, currency: order.currency };
+    }
   }
   return undefined;
 }
