@@ -34,7 +34,7 @@ async function findAttempt(db: Queryable, { attempt_id, payment_order_id, refere
 
 function findContradiction({ payment_order_id, money, reference }: ExternalReport, attempt: AttemptRow, signer: string): string | null {
   if (attempt.psp !== signer) return `the attempt ${attempt.attempt_id} is of the account ${attempt.psp}, for which ${signer} may not speak`;
-  if (payment_order_id !== null && payment_order_id !== attempt.payment_order_id) return `the attempt ${attempt.attempt_id} is of the order ${attempt.payment_order_id}, not of ${payment_order_id}`;
+  if (payment_order_id !== null && payment_order_id !== attempt.payment_order_id) return `the attempt ${attempt.attempt_id} is of ${attempt.payment_order_id === null ? "a whole checkout" : `the order ${attempt.payment_order_id}`}, not of ${payment_order_id}`;
   const wanted = { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) };
   if (money.amount_minor !== wanted.amount_minor || money.currency !== wanted.currency) {
     return `it reports ${formatAmount(money)} ${money.currency}, and the attempt ${attempt.attempt_id} is of ${formatAmount(wanted)} ${wanted.currency}`;

@@ -125,7 +125,7 @@ export class Conductor {
   }
 
   async #forgeStatus(forgery: StatusForgery, number: number): Promise<void> {
-    const target = await findTarget(this.#options.wire, forgery === "wrong_amount" ? external_account : "stripe");
+    const target = await findTarget(this.#options.wire, { psp: forgery === "wrong_amount" ? external_account : "stripe", has_page: false });
     if (target !== undefined) await sendStatusForgery(this.#options, forgery, target, number);
   }
 

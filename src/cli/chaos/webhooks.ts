@@ -53,21 +53,22 @@ export async function sendForgery(context: WebhookContext, forgery: Forgery, tar
 }
 
 const Orders = Type.Object({ data: Type.Array(Type.Object({ payment_order_id: Type.String(), status: Type.String() })) });
-const Order = Type.Object({ amount: Type.String(), currency: Type.String(), attempts: Type.Array(Type.Object({ attempt_id: Type.String(), psp: Type.String() })) });
+const Order = Type.Object({ amount: Type.String(), currency: Type.String(), attempts: Type.Array(Type.Object({ attempt_id: Type.String(), psp: Type.String(), page_expires_at: Type.Union([Type.String(), Type.Null()]) })) });
 
 const targets_looked_at = 10;
 
 /**
  * An order of the account that is not paid, best one that waits: a lie about it would pay off. Undefined while there is
- * none to be seen.
+ * none to be seen. Without `has_page`: one that has an attempt of its own.
  */
-export async function findTarget(wire: Wire, psp = "stripe"): Promise<Target | undefined> {
+export async function findTarget(wire: Wire, { psp = "stripe", has_page = true } = {}): Promise<Target | undefined> {
   for (const status of ["PENDING", "AUTHORIZED", "UNKNOWN", "EXECUTING", "FAILED"]) {
     const listed = read((await wire.api("GET", `/payments?limit=${targets_looked_at}&status=${status}`)).text, Orders)?.data ?? [];
     for (const { payment_order_id } of listed) {
       const order = read((await wire.api("GET", `/payments/${payment_order_id}`)).text, Order);
       const attempt = order?.attempts.at(-1);
       if (order === undefined || attempt?.psp !== psp || !isCurrencyCode(order.currency)) continue;
+      if (!has_page && attempt.page_expires_at !== null) continue;
       const parsed = parseAmount(order.amount, order.currency);
       if (parsed.ok) return { payment_order_id, attempt_id: attempt.attempt_id, amount_minor: parsed.money.amount_minor, currency: order.currency };
     }
