@@ -21,7 +21,7 @@ const poll_ms = 500;
  */
 export function choosePoisoned(plan: readonly PlannedCheckout[], step: number): string | undefined {
   const chosen = plan.find(({ step: other, card, habits }) =>
-    other > step && card.ending === "paid" && habits.page === null && habits.captures === null && !habits.cancels);
+    other > step && card.ending === "paid" && habits.page === null && habits.captures === null && habits.external === null && !habits.cancels);
   return chosen?.orders[0].payment_order_id;
 }
 
