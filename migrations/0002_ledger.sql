@@ -38,7 +38,9 @@ create table ledger_accounts (
 -- Room for the new version of a hot row on its own page, so that no index is touched by a posting.
 ) with (fillfactor = 50);
 
-create index ledger_accounts_owner_index on ledger_accounts (owner_id) where owner_id is not null;
+-- For lists of an owner or of a currency. Postings change no column of these, so they cost them nothing.
+create index ledger_accounts_owner_index on ledger_accounts (owner_id, account_id) where owner_id is not null;
+create index ledger_accounts_currency_index on ledger_accounts (currency, account_id);
 
 create table ledger_transactions (
   transaction_id bigint generated always as identity primary key with (fillfactor = 100),

@@ -9,9 +9,9 @@ select e.account_id, e.account_version, e.transaction_id, e.amount_minor, e.bala
   join ledger_accounts a on a.account_id = e.account_id
   join ledger_transactions t on t.transaction_id = e.transaction_id;
 
--- The balance as it was written down at a time. Along one account, created_at grows with the
--- version, so the last entry before that time is found by halving: 24 probes for 10 million entries.
-create function ledger_balance_as_recorded(p_account_id bigint, p_at timestamptz) returns bigint
+-- The account's last version before a time. Along one account, created_at grows with the version, so
+-- it is found by halving: 24 probes for 10 million entries, and no index on the table of entries.
+create function ledger_version_before(p_account_id bigint, p_at timestamptz) returns bigint
 language plpgsql stable as $$
 declare
   v_low bigint := 0;
@@ -22,7 +22,7 @@ begin
   select a.version into strict v_high from ledger_accounts a where a.account_id = p_account_id;
   while v_low < v_high loop
     v_middle := (v_low + v_high + 1) / 2;
-    select t.created_at <= p_at
+    select t.created_at < p_at
       into strict v_is_before
       from ledger_entries e
       join ledger_transactions t on t.transaction_id = e.transaction_id
@@ -33,10 +33,48 @@ begin
       v_high := v_middle - 1;
     end if;
   end loop;
-  return coalesce(
-    (select e.balance_after_minor from ledger_entries e
-      where e.account_id = p_account_id and e.account_version = v_low), 0);
+  return v_low;
 end
+$$;
+
+-- An id below which no transaction was written at this time or later; found by halving too. Ids are drawn before the
+-- accounts are locked and created_at after that, so both are in the same order but for the wait between: ten minutes
+-- are far more than a statement may take.
+create function ledger_first_transaction_since(p_at timestamptz) returns bigint
+language plpgsql stable as $$
+declare
+  v_low bigint;
+  v_high bigint;
+  v_middle bigint;
+  v_found record;
+begin
+  select min(t.transaction_id) - 1, max(t.transaction_id) + 1 into v_low, v_high from ledger_transactions t;
+  while v_low + 1 < v_high loop
+    v_middle := (v_low + v_high) / 2;
+    select t.transaction_id, t.created_at into v_found
+      from ledger_transactions t
+     where t.transaction_id >= v_middle and t.transaction_id < v_high
+     order by t.transaction_id
+     limit 1;
+    if v_found.created_at < p_at - interval '10 minutes' then
+      v_low := v_found.transaction_id;
+    else
+      v_high := v_middle;
+    end if;
+  end loop;
+  return coalesce(v_high, 0);
+end
+$$;
+
+-- The balance as it was written down at a time.
+create function ledger_balance_as_recorded(p_account_id bigint, p_at timestamptz) returns bigint
+language sql stable as $$
+  select coalesce((
+    select e.balance_after_minor
+      from ledger_entries e
+     where e.account_id = p_account_id
+       and e.account_version = ledger_version_before(p_account_id, p_at + interval '1 microsecond')
+  ), 0)
 $$;
 
 -- The balance by when things happened: the recorded one, less what was written by then but
@@ -58,6 +96,8 @@ revoke execute on all functions in schema public from public;
 grant execute on function
   is_client_id(text),
   ledger_post(text[], text[], ledger_account_kind[], text[], bigint[], text[], timestamptz[], text[], bigint[], int[], int[], bigint[]),
+  ledger_version_before(bigint, timestamptz),
+  ledger_first_transaction_since(timestamptz),
   ledger_balance_as_recorded(bigint, timestamptz),
   ledger_balance_as_effective(bigint, timestamptz)
 to pacioli_service;

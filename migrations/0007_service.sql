@@ -55,6 +55,8 @@ create table dead_letters (
 );
 create unique index dead_letters_one_waiting on dead_letters (queue, subject_id) where state = 'waiting';
 create index dead_letters_created_index on dead_letters (created_at, dead_letter_id);
+create index dead_letters_state_index on dead_letters (state, created_at, dead_letter_id);
+create index dead_letters_queue_index on dead_letters (queue, created_at, dead_letter_id);
 
 -- API keys: only the hash is kept; the last four characters help a person to tell them apart.
 create table api_keys (

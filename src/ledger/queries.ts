@@ -34,7 +34,7 @@ export type AccountRow = {
 };
 
 /** By owner or by code: an owner may be named like an account code, so one value is never compared with both. */
-type AccountName = { readonly owner_id?: string; readonly code?: string };
+export type AccountName = { readonly owner_id?: string; readonly code?: string };
 
 export type AccountFilter = AccountName & { readonly currency?: string; readonly before_account_id?: bigint; readonly limit: number };
 
@@ -69,42 +69,8 @@ export type EntryRow = {
   readonly effective_at: Timestamp;
 };
 
-const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
+export const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
   owner_id, source, description, created_at, effective_at`;
-
-export type EntryFilter = AccountName & {
-  readonly transaction_id?: bigint;
-  readonly source?: string;
-  readonly currency?: string;
-  readonly created_from?: Timestamp;
-  readonly created_until?: Timestamp;
-  readonly before?: { readonly transaction_id: bigint; readonly account_id: bigint; readonly account_version: bigint };
-  readonly limit: number;
-};
-
-/** Newest transaction first. */
-export function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
-  return db.query<EntryRow>(
-    `select ${entryColumns}
-       from ledger_entry_lines
-      where ($1::text is null or account_id in (select a.account_id from ledger_accounts a where a.owner_id = $1))
-        and ($2::text is null or account_id in (select a.account_id from ledger_accounts a where a.code = $2))
-        and ($3::bigint is null or transaction_id = $3)
-        and ($4::text is null or transaction_id = (select t.transaction_id from ledger_transactions t where t.source = $4))
-        and ($5::text is null or currency = $5)
-        and ($6::timestamptz is null or created_at >= $6)
-        and ($7::timestamptz is null or created_at < $7)
-        and ($8::bigint is null or (transaction_id, account_id, account_version) < ($8, $9::bigint, $10::bigint))
-      order by transaction_id desc, account_id desc, account_version desc
-      limit $11`,
-    [
-      filter.owner_id ?? null, filter.code ?? null, filter.transaction_id ?? null, filter.source ?? null, filter.currency ?? null,
-      filter.created_from ?? null, filter.created_until ?? null,
-      filter.before?.transaction_id ?? null, filter.before?.account_id ?? null, filter.before?.account_version ?? null,
-      filter.limit,
-    ],
-  );
-}
 
 export async function selectEntry(db: Queryable, accountId: bigint, accountVersion: bigint): Promise<EntryRow | undefined> {
   const [row] = await db.query<EntryRow>(

@@ -14,35 +14,44 @@ export type WalletBalanceRow = {
 export type WalletFilter = {
   readonly account_id?: string;
   readonly currency?: string;
-  readonly before?: { readonly created_at: Timestamp; readonly id: string };
+  /** The account_id of the last wallet shown. */
+  readonly before?: string;
   readonly limit: number;
 };
 
-/** A row for each currency of each wallet, from the accounts that the chart of the ledger has for sellers; newest wallet first, at most `limit` wallets. */
+/**
+ * A row for each currency of each wallet, from the accounts that the chart of the ledger has for sellers; newest wallet
+ * first, at most `limit` wallets. A wallet's place is that of its first account (in the currency asked for), which never
+ * changes: the index of accounts is walked from there. Grouping all accounts by owner read every one of them for a page.
+ */
 export function selectWallets(db: Queryable, filter: WalletFilter): Promise<WalletBalanceRow[]> {
   return db.query<WalletBalanceRow>(
-    `with wallets as (
-       select w.account_id, w.wallet_created_at, w.wallet_updated_at
-         from (
-           select owner_id as account_id, min(created_at) as wallet_created_at, max(updated_at) as wallet_updated_at
-             from ledger_accounts
-            where owner_id is not null and ($1::text is null or owner_id = $1)
-            group by owner_id
-           having $2::text is null or bool_or(currency = $2)
-         ) w
-        where $3::timestamptz is null or (w.wallet_created_at, w.account_id) < ($3, $4::text)
-        order by w.wallet_created_at desc, w.account_id desc
-        limit $5
+    `with wallets as materialized (
+       select a.owner_id, a.account_id as place
+         from ledger_accounts a
+        where a.owner_id is not null
+          and ($1::text is null or a.owner_id = $1)
+          and ($2::text is null or a.currency = $2)
+          and a.account_id = (
+            select min(b.account_id) from ledger_accounts b
+             where b.owner_id = a.owner_id and ($2::text is null or b.currency = $2))
+          and ($3::text is null or a.account_id < (
+            select min(c.account_id) from ledger_accounts c
+             where c.owner_id = $3 and ($2::text is null or c.currency = $2)))
+        order by a.account_id desc
+        limit $4
      )
-     select w.account_id, w.wallet_created_at, w.wallet_updated_at, a.currency::text,
+     select w.owner_id as account_id, min(min(a.created_at)) over wallet as wallet_created_at,
+            max(max(a.updated_at)) over wallet as wallet_updated_at, a.currency::text,
             coalesce(-sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':pending'), 0)::bigint as pending_minor,
             coalesce(-sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':available'), 0)::bigint as available_minor,
             coalesce(-sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':reserved'), 0)::bigint as reserved_minor,
             coalesce(sum(a.balance_minor) filter (where a.code = 'seller:' || a.owner_id || ':debt'), 0)::bigint as debt_minor
        from wallets w
-       join ledger_accounts a on a.owner_id = w.account_id
-      group by w.account_id, w.wallet_created_at, w.wallet_updated_at, a.currency
-      order by w.wallet_created_at desc, w.account_id desc, a.currency`,
-    [filter.account_id ?? null, filter.currency ?? null, filter.before?.created_at ?? null, filter.before?.id ?? null, filter.limit],
+       join ledger_accounts a on a.owner_id = w.owner_id
+      group by w.owner_id, w.place, a.currency
+     window wallet as (partition by w.owner_id)
+      order by w.place desc, a.currency`,
+    [filter.account_id ?? null, filter.currency ?? null, filter.before ?? null, filter.limit],
   );
 }

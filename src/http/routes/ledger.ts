@@ -5,6 +5,7 @@ import {
 } from "../../ledger/ledger.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
+import { assertNarrowed } from "../narrowed-filter.ts";
 import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
 import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
@@ -39,27 +40,31 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
     schema: {
       operationId: "listLedgerEntries",
       summary: "Ledger entries, newest first",
+      description: "`currency` needs an account, a transaction or `created_at[gte]` beside it.",
       querystring: Type.Object({ ...pageQuery, ...accountQuery, ...transactionQuery, currency, "created_at[gte]": time, "created_at[lt]": time }, closed),
       response: { 200: listOf(LedgerEntry), ...problemResponses },
     },
   }, async (request) => {
     const query = request.query;
     const limit = query.limit ?? 25;
-    const [transaction_id, account_id, account_version] = positionOf(query.cursor, keyOf("ledger"));
-    const rows = await selectEntries(reads, {
+    assertNarrowed(query, ["account_id", "account", "transaction_id", "source", "created_at[gte]"]);
+    const [created_at, transaction_id, account_id, account_version] = positionOf(query.cursor, keyOf("ledger"));
+    const rows = await reads.snapshot((snapshot) => selectEntries(snapshot, {
       ...accountFilter(query),
       ...(query.transaction_id === undefined ? {} : transactionFilter(query.transaction_id)),
       ...(query.source === undefined ? {} : { source: query.source }),
       ...(query.currency === undefined ? {} : { currency: query.currency }),
       ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
       ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),
-      ...(transaction_id === undefined || account_id === undefined || account_version === undefined ? {} : {
-        before: { transaction_id: BigInt(transaction_id), account_id: BigInt(account_id), account_version: BigInt(account_version) },
+      ...(created_at === undefined || transaction_id === undefined || account_id === undefined || account_version === undefined ? {} : {
+        before: {
+          created_at, transaction_id: BigInt(transaction_id), account_id: BigInt(account_id), account_version: BigInt(account_version),
+        },
       }),
       limit: limit + 1,
-    });
+    }));
     return pageOf(rows, limit, keyOf("ledger"), entryView,
-      (row) => [String(row.transaction_id), String(row.account_id), String(row.account_version)]);
+      (row) => [row.created_at, String(row.transaction_id), String(row.account_id), String(row.account_version)]);
   });
 
   app.get("/ledger/accounts", {

@@ -7,6 +7,7 @@ import {
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
+import { assertNarrowed } from "../narrowed-filter.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
 import { PaymentOrder, PaymentOrderDetail, clientId, idempotencyHeaders, listOf, pageQuery, problemResponses } from "../schemas.ts";
 
@@ -23,6 +24,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     schema: {
       operationId: "listPayments",
       summary: "Payment orders, newest first",
+      description: "`currency` needs a seller, a buyer, a checkout or `created_at[gte]` beside it.",
       querystring: Type.Object({
         ...pageQuery,
         status: Type.Optional(Type.String({ enum: statuses })),
@@ -36,6 +38,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       response: { 200: listOf(PaymentOrder), ...problemResponses },
     },
   }, async (request) => {
+    assertNarrowed(request.query, ["seller_account", "buyer_account", "checkout_id", "created_at[gte]"]);
     const { limit = 25, cursor, "created_at[gte]": created_from, "created_at[lt]": created_until, ...filters } = request.query;
     const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const rows = await selectOrders(reads, {

@@ -16,14 +16,14 @@ export function registerWalletRoutes(app: App, { reads, settings }: HttpContext)
     },
   }, async (request) => {
     const { limit = 25, cursor, currency } = request.query;
-    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
+    const [before] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
     const wallets = await listWallets(reads, {
       ...(currency === undefined ? {} : { currency }),
-      ...(cursor === undefined ? {} : { before: { created_at, id } }),
+      ...(before === undefined ? {} : { before }),
       limit: limit + 1,
     });
     return pageOf(wallets, limit, signingKey, (wallet) => ({ ...wallet, balances: [...wallet.balances] }),
-      (wallet: WalletView) => [wallet.created_at, wallet.account_id]);
+      (wallet: WalletView) => [wallet.account_id]);
   });
 
   app.get("/wallets/:account_id", {

@@ -1,0 +1,114 @@
+import { numberArray, type Queryable, type Timestamp } from "../db/db.ts";
+import { entryColumns, type AccountName, type EntryRow } from "./queries.ts";
+
+export type EntryFilter = AccountName & {
+  readonly transaction_id?: bigint;
+  readonly source?: string;
+  readonly currency?: string;
+  readonly created_from?: Timestamp;
+  readonly created_until?: Timestamp;
+  /** The last entry shown. */
+  readonly before?: Pick<EntryRow, "created_at" | "transaction_id" | "account_id" | "account_version">;
+  readonly limit: number;
+};
+
+/** Newest first: by transaction, or for an account or owner alone by the time of writing. */
+export async function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
+  const ids = await transactionIds(db, filter);
+  if (ids !== null) return ids.length === 0 ? [] : selectEntriesOf(db, ids, filter);
+  return filter.owner_id === undefined && filter.code === undefined ? selectNewestEntries(db, filter) : selectEntriesOfAccounts(db, filter);
+}
+
+/** The look-up first: a filter that fits nothing read all entries, half a second for a million. Null: no such filter. */
+async function transactionIds(db: Queryable, { transaction_id, source }: EntryFilter): Promise<bigint[] | null> {
+  if (source === undefined) return transaction_id === undefined ? null : [transaction_id];
+  const rows = await db.query<{ transaction_id: bigint }>(
+    "select transaction_id from ledger_transactions where source = $1 and ($2::bigint is null or transaction_id = $2)",
+    [source, transaction_id ?? null],
+  );
+  return rows.map((row) => row.transaction_id);
+}
+
+function selectEntriesOf(db: Queryable, transactionIds: readonly bigint[], filter: EntryFilter): Promise<EntryRow[]> {
+  return db.query<EntryRow>(
+    `select ${entryColumns}
+       from ledger_entry_lines
+      where transaction_id = any ($1::bigint[])
+        and ($2::text is null or currency = $2)
+        and ($3::timestamptz is null or created_at >= $3)
+        and ($4::timestamptz is null or created_at < $4)
+        and ($5::bigint is null or (transaction_id, account_id, account_version) < ($5, $6::bigint, $7::bigint))
+        and ($8::text is null or owner_id = $8)
+        and ($9::text is null or code = $9)
+      order by transaction_id desc, account_id desc, account_version desc
+      limit $10`,
+    [numberArray(transactionIds), ...narrowing(filter), filter.owner_id ?? null, filter.code ?? null, filter.limit],
+  );
+}
+
+/** Walks the index of transactions from the end of the time asked for; there is no index on times. */
+function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
+  return db.query<EntryRow>(
+    `select ${entryColumns}
+       from ledger_entry_lines
+      where ($1::text is null or currency = $1)
+        and ($2::timestamptz is null
+             or (created_at >= $2 and transaction_id >= (select ledger_first_transaction_since($2))))
+        and ($3::timestamptz is null
+             or (created_at < $3 and transaction_id < (select ledger_first_transaction_since($3 + interval '20 minutes'))))
+        and ($4::bigint is null or (transaction_id, account_id, account_version) < ($4, $5::bigint, $6::bigint))
+        -- Said once more without the rest of the row, so that the index of transactions begins there.
+        and ($4::bigint is null or transaction_id <= $4)
+      order by transaction_id desc, account_id desc, account_version desc
+      limit $7`,
+    [...narrowing(filter), filter.limit],
+  );
+}
+
+function narrowing({ currency, created_from, created_until, before }: EntryFilter): unknown[] {
+  return [
+    currency ?? null, created_from ?? null, created_until ?? null,
+    before?.transaction_id ?? null, before?.account_id ?? null, before?.account_version ?? null,
+  ];
+}
+
+/**
+ * Some entries of each account by its own key, and the newest of these. The times bound the account's versions, which are
+ * found by halving.
+ */
+function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
+  return db.query<EntryRow>(
+    `with accounts as materialized (
+       select a.account_id,
+              case when $4::timestamptz is null then 1 else ledger_version_before(a.account_id, $4) + 1 end as first_version,
+              least(
+                case when $5::timestamptz is null then a.version else ledger_version_before(a.account_id, $5) end,
+                case when $6::timestamptz is null then a.version
+                     when a.account_id = $7::bigint then $8::bigint - 1
+                     -- Of entries of one time those of the higher account come first.
+                     when a.account_id < $7::bigint then ledger_version_before(a.account_id, $6 + interval '1 microsecond')
+                     else ledger_version_before(a.account_id, $6) end
+              ) as last_version
+         from ledger_accounts a
+        where ($1::text is null or a.owner_id = $1)
+          and ($2::text is null or a.code = $2)
+          and ($3::text is null or a.currency = $3)
+     )
+     select ${entryColumns.split(", ").map((column) => `l.${column.trim()}`).join(", ")}
+       from accounts a
+       cross join lateral (
+         select e.* from ledger_entry_lines e
+          where e.account_id = a.account_id and e.account_version between a.first_version and a.last_version
+          order by e.account_version desc
+          limit $9
+       ) l
+      order by l.created_at desc, l.account_id desc, l.account_version desc
+      limit $9`,
+    [
+      filter.owner_id ?? null, filter.code ?? null, filter.currency ?? null,
+      filter.created_from ?? null, filter.created_until ?? null,
+      filter.before?.created_at ?? null, filter.before?.account_id ?? null, filter.before?.account_version ?? null,
+      filter.limit,
+    ],
+  );
+}
