@@ -42,6 +42,36 @@ create table ledger_accounts (
 create index ledger_accounts_owner_index on ledger_accounts (owner_id, account_id) where owner_id is not null;
 create index ledger_accounts_currency_index on ledger_accounts (currency, account_id);
 
+-- The owners of accounts in the order in which they came: once for all, and once for each currency (empty: any). Lists of
+-- wallets walk it; to group the accounts by owner reads all of them for one page.
+create table ledger_owners (
+  place bigint generated always as identity,
+  owner_id text collate "C" not null,
+  currency text collate "C" not null,
+  primary key (owner_id, currency)
+);
+
+create unique index ledger_owners_place_index on ledger_owners (currency, place);
+
+create function ledger_add_owners() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+  insert into ledger_owners (owner_id, currency)
+  select n.owner_id, c.currency
+    from new_accounts n
+    cross join lateral (values (''), (n.currency::text)) as c (currency)
+   where n.owner_id is not null
+   group by n.owner_id, c.currency
+   order by min(n.account_id), n.owner_id, c.currency
+      on conflict do nothing;
+  return null;
+end
+$$;
+
+create trigger ledger_accounts_owners after insert on ledger_accounts
+  referencing new table as new_accounts
+  for each statement execute function ledger_add_owners();
+
 create table ledger_transactions (
   transaction_id bigint generated always as identity primary key with (fillfactor = 100),
   created_at timestamptz not null,

@@ -37,11 +37,11 @@ begin
 end
 $$;
 
--- An id below which no transaction was written at this time or later; found by halving too. Ids are drawn before the
--- accounts are locked and created_at after that, so both are in the same order but for the wait between: ten minutes
--- are far more than a statement may take.
+-- An id below which no transaction was written at this time or later, by halving too; null: no time. Ids are drawn before
+-- the accounts are locked and created_at after that, so both are in the same order but for the wait between: 40 seconds
+-- are more than a statement of the service may take.
 create function ledger_first_transaction_since(p_at timestamptz) returns bigint
-language plpgsql stable as $$
+language plpgsql stable strict as $$
 declare
   v_low bigint;
   v_high bigint;
@@ -56,7 +56,7 @@ begin
      where t.transaction_id >= v_middle and t.transaction_id < v_high
      order by t.transaction_id
      limit 1;
-    if v_found.created_at < p_at - interval '10 minutes' then
+    if v_found.created_at < p_at - interval '40 seconds' then
       v_low := v_found.transaction_id;
     else
       v_high := v_middle;
@@ -91,7 +91,7 @@ language sql stable as $$
   ), 0)
 $$;
 
-grant select on ledger_accounts, ledger_transactions, ledger_entries, ledger_entry_lines to pacioli_service;
+grant select on ledger_accounts, ledger_owners, ledger_transactions, ledger_entries, ledger_entry_lines to pacioli_service;
 revoke execute on all functions in schema public from public;
 grant execute on function
   is_client_id(text),

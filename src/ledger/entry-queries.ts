@@ -46,22 +46,26 @@ function selectEntriesOf(db: Queryable, transactionIds: readonly bigint[], filte
   );
 }
 
-/** Walks the index of transactions from the end of the time asked for; there is no index on times. */
-function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
+/** Walks the index of transactions from the end of the time asked for; there is no index on times, ids are looked up for them. */
+async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
+  const [ids] = filter.created_from === undefined && filter.created_until === undefined ? [] : await db.query<{ first: bigint | null; last: bigint | null }>(
+    `select ledger_first_transaction_since($1) as first, ledger_first_transaction_since($2::timestamptz + interval '80 seconds') as last`,
+    [filter.created_from ?? null, filter.created_until ?? null],
+  );
   return db.query<EntryRow>(
     `select ${entryColumns}
        from ledger_entry_lines
       where ($1::text is null or currency = $1)
-        and ($2::timestamptz is null
-             or (created_at >= $2 and transaction_id >= (select ledger_first_transaction_since($2))))
-        and ($3::timestamptz is null
-             or (created_at < $3 and transaction_id < (select ledger_first_transaction_since($3 + interval '20 minutes'))))
+        and ($2::timestamptz is null or created_at >= $2)
+        and ($3::timestamptz is null or created_at < $3)
+        and ($8::bigint is null or transaction_id >= $8)
+        and ($9::bigint is null or transaction_id < $9)
         and ($4::bigint is null or (transaction_id, account_id, account_version) < ($4, $5::bigint, $6::bigint))
         -- Said once more without the rest of the row, so that the index of transactions begins there.
         and ($4::bigint is null or transaction_id <= $4)
       order by transaction_id desc, account_id desc, account_version desc
       limit $7`,
-    [...narrowing(filter), filter.limit],
+    [...narrowing(filter), filter.limit, ids?.first ?? null, ids?.last ?? null],
   );
 }
 

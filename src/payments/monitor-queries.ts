@@ -112,8 +112,13 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
             a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
             coalesce(m.failure_message, o.error_message) as error_message, o.error_code, o.next_retry_at, o.created_at,
             a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id
-       from waiting
-       join payment_orders o on o.payment_order_id = waiting.payment_order_id
+       -- Sorted first, so that the rest is read for as many as the page takes, and not for all that an outage left.
+       from (
+         select o.* from waiting join payment_orders o on o.payment_order_id = waiting.payment_order_id
+          where $3::timestamptz is null or (o.created_at, o.payment_order_id) > ($3, $4::text)
+          order by o.created_at, o.payment_order_id
+         offset 0
+       ) o
        cross join lateral (
          select occurred_at from payment_order_transitions t
           where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
@@ -140,7 +145,6 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        ) d on true
        cross join lateral (select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since) w
       where w.since <= now() - $1 * interval '1 second'
-        and ($3::timestamptz is null or (o.created_at, o.payment_order_id) > ($3, $4::text))
       order by o.created_at, o.payment_order_id
       limit $2`,
     [filter.seconds_min, filter.limit, filter.after?.created_at ?? null, filter.after?.payment_order_id ?? null],

@@ -21,24 +21,19 @@ export type WalletFilter = {
 
 /**
  * A row for each currency of each wallet, from the accounts that the chart of the ledger has for sellers; newest wallet
- * first, at most `limit` wallets. A wallet's place is that of its first account (in the currency asked for), which never
- * changes: the index of accounts is walked from there. Grouping all accounts by owner read every one of them for a page.
+ * first (of a currency: the one that has had it for the shortest time), at most `limit` wallets.
  */
 export function selectWallets(db: Queryable, filter: WalletFilter): Promise<WalletBalanceRow[]> {
   return db.query<WalletBalanceRow>(
     `with wallets as materialized (
-       select a.owner_id, a.account_id as place
-         from ledger_accounts a
-        where a.owner_id is not null
-          and ($1::text is null or a.owner_id = $1)
-          and ($2::text is null or a.currency = $2)
-          and a.account_id = (
-            select min(b.account_id) from ledger_accounts b
-             where b.owner_id = a.owner_id and ($2::text is null or b.currency = $2))
-          and ($3::text is null or a.account_id < (
-            select min(c.account_id) from ledger_accounts c
-             where c.owner_id = $3 and ($2::text is null or c.currency = $2)))
-        order by a.account_id desc
+       select o.owner_id, o.place
+         from ledger_owners o
+        where o.currency = coalesce($2::text, '')
+          and ($1::text is null or o.owner_id = $1)
+          and ($3::text is null or o.place < (
+            select b.place from ledger_owners b
+             where b.owner_id = $3 and b.currency = coalesce($2::text, '')))
+        order by o.place desc
         limit $4
      )
      select w.owner_id as account_id, min(min(a.created_at)) over wallet as wallet_created_at,
