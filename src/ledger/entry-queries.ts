@@ -14,13 +14,13 @@ export type EntryFilter = AccountName & {
 
 /** Newest first: by transaction, or for an account or owner alone by the time of writing. */
 export async function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
-  const ids = await transactionIds(db, filter);
+  const ids = await findTransactionIds(db, filter);
   if (ids !== null) return ids.length === 0 ? [] : selectEntriesOf(db, ids, filter);
   return filter.owner_id === undefined && filter.code === undefined ? selectNewestEntries(db, filter) : selectEntriesOfAccounts(db, filter);
 }
 
 /** The look-up first: a filter that fits nothing read all entries, half a second for a million. Null: no such filter. */
-async function transactionIds(db: Queryable, { transaction_id, source }: EntryFilter): Promise<bigint[] | null> {
+async function findTransactionIds(db: Queryable, { transaction_id, source }: EntryFilter): Promise<bigint[] | null> {
   if (source === undefined) return transaction_id === undefined ? null : [transaction_id];
   const rows = await db.query<{ transaction_id: bigint }>(
     "select transaction_id from ledger_transactions where source = $1 and ($2::bigint is null or transaction_id = $2)",

@@ -98,7 +98,7 @@ function faultsOf(plans: readonly Node[]): string[] {
 type Filters = Readonly<Record<string, unknown>>;
 type List = {
   readonly route: string;
-  read(db: Queryable, filter: Filters): Promise<readonly object[]>;
+  readonly read: (db: Queryable, filter: Filters) => Promise<readonly object[]>;
   /** Each parameter of the route but `limit` and `cursor`, and what it is named below the door. */
   readonly params: Readonly<Record<string, string>>;
   readonly filters: readonly Filters[];
@@ -173,7 +173,7 @@ const lists: readonly List[] = [
 ];
 
 describe.for(lists)(`of ${rows} rows, $route reads no more than a page needs`, ({ read, filters }) => {
-  test.for(filters.map((filter) => [text(filter), filter] as const))("with %s", async ([, filter]) => {
+  test.for(filters.map((filter) => [nameOf(filter), filter] as const))("with %s", async ([, filter]) => {
     const { database, plans } = observed();
     await read(database, filter);
     expect(plans.length).toBeGreaterThan(0);
@@ -193,6 +193,6 @@ test("every list and every filter of openapi.json is among them", async () => {
   }
 });
 
-function text(filter: Filters): string {
+function nameOf(filter: Filters): string {
   return JSON.stringify(filter, (_name, value: unknown) => (typeof value === "bigint" ? String(value) : value));
 }
