@@ -405,6 +405,7 @@ create table risk_block_list (
   kind text not null check (kind in ('buyer_account', 'buyer_email', 'seller_account')),
   value text not null check (length(value) between 1 and 255),
   reason text not null check (length(reason) between 1 and 500),
+  created_by text not null check (length(created_by) between 1 and 255),
   created_at timestamptz not null default now(),
   primary key (kind, value)
 );

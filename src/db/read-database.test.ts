@@ -28,7 +28,7 @@ test("a snapshot shows one moment, whatever is committed between its statements"
   const count = "select count(*)::int as count from risk_block_list";
   const seen = await reads.snapshot(async (snapshot) => {
     const before = await snapshot.query(count);
-    await db.asService("insert into risk_block_list (kind, value, reason) values ('buyer_account', 'meanwhile', 'test')");
+    await db.asService("insert into risk_block_list (kind, value, reason, created_by) values ('buyer_account', 'meanwhile', 'test', 'test')");
     return [...before, ...await snapshot.query(count)];
   });
   expect(seen).toEqual([{ count: 0 }, { count: 0 }]);
@@ -37,7 +37,7 @@ test("a snapshot shows one moment, whatever is committed between its statements"
 
 test("a read cannot write, neither as one statement nor in a snapshot", async () => {
   const reads = openReads();
-  const insert = "insert into risk_block_list (kind, value, reason) values ('buyer_account', 'x', 'test')";
+  const insert = "insert into risk_block_list (kind, value, reason, created_by) values ('buyer_account', 'x', 'test', 'test')";
   const state = (error: unknown): string | undefined => sqlStateOf(error);
   expect(await reads.query(insert).catch(state)).toBe("25006");
   expect(await reads.snapshot((snapshot) => snapshot.query(insert)).catch(state)).toBe("25006");

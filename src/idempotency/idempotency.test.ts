@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { answerOnce, fingerprintOf, type Answer } from "./idempotency.ts";
-import { deleteExpiredAnswers } from "./queries.ts";
+import { deleteExpiredAnswers, selectAnswers, textOfKey } from "./queries.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -92,6 +92,22 @@ test("an answer that has expired is forgotten: the key works anew, also for anot
   await db.asOwner("update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'old'");
   expect(await ask("old", { a: 2 })).toMatchObject({ is_replay: false });
   expect(await ask("old", { a: 2 })).toMatchObject({ is_replay: true });
+});
+
+test("answers are found along the primary key, however many there are", async () => {
+  await db.asOwner(
+    `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body, expires_at)
+     select 'key_1', 'many-' || n, decode(repeat('00', 32), 'hex'), 200, '{}', now() + interval '1 day' from generate_series(1, 20000) n`);
+  await db.asOwner("analyze idempotency_keys");
+  const found = await selectAnswers(db.database, [{ key_id: "key_1", idempotency_key: "many-7" }, { key_id: "key_2", idempotency_key: "many-8" }]);
+  expect(found.get(textOfKey({ key_id: "key_1", idempotency_key: "many-7" }))).toMatchObject({ response_body: "{}" });
+  expect(found.get(textOfKey({ key_id: "key_2", idempotency_key: "many-8" }))).toBeUndefined();
+  const names = `{${Array.from({ length: 200 }, (_, index) => `many-${index}`).join(",")}}`;
+  const plan = JSON.stringify(await db.asOwner(
+    `explain select 1 from idempotency_keys
+      where idempotency_key = any ('${names}'::text[]) and key_id = any ('{key_1,key_2}'::text[]) and expires_at > now()`));
+  expect(plan).toMatch(/Index (Only )?Scan/);
+  expect(plan).not.toContain("Seq Scan");
 });
 
 test("cleaning removes what has expired and nothing else", async () => {

@@ -6,7 +6,7 @@ import { deleteBlock, insertBlock, type BlockKind, type NewBlock } from "./queri
 export async function addBlock(tx: Transaction, block: NewBlock, by: Author): Promise<void> {
   const { kind, reason } = block;
   const value = storedValue(kind, block.value);
-  if (!(await insertBlock(tx, { kind, value, reason }))) return;
+  if (!(await insertBlock(tx, { kind, value, reason, created_by: by.actor }))) return;
   await recordAudit(tx, { ...by, action: "risk_block.add", ...subjectOf(kind, value), before: null, after: { kind, value }, reason });
 }
 
@@ -14,9 +14,9 @@ export async function addBlock(tx: Transaction, block: NewBlock, by: Author): Pr
 export async function removeBlock(tx: Transaction, block: { readonly kind: BlockKind; readonly value: string }, by: Author): Promise<boolean> {
   const removed = await deleteBlock(tx, block.kind, storedValue(block.kind, block.value));
   if (removed === undefined) return false;
-  const { kind, value, reason, created_at } = removed;
+  const { kind, value } = removed;
   await recordAudit(tx, {
-    ...by, action: "risk_block.remove", ...subjectOf(kind, value), before: { kind, value, reason, created_at }, after: null, reason: null,
+    ...by, action: "risk_block.remove", ...subjectOf(kind, value), before: removed, after: null, reason: null,
   });
   return true;
 }

@@ -1,7 +1,7 @@
 import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db.ts";
 
 export type BlockKind = "buyer_account" | "buyer_email" | "seller_account";
-export type BlockRow = { readonly kind: BlockKind; readonly value: string; readonly reason: string; readonly created_at: Timestamp };
+export type BlockRow = { readonly kind: BlockKind; readonly value: string; readonly reason: string; readonly created_by: string; readonly created_at: Timestamp };
 export type NewBlock = Pick<BlockRow, "kind" | "value" | "reason">;
 
 type Facts = { readonly buyer_account: string; readonly buyer_email: string; readonly orders: readonly { readonly seller_account: string }[] };
@@ -64,10 +64,12 @@ export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[]):
 }
 
 /** Whether the block is new; one that exists keeps its reason. */
-export async function insertBlock(tx: Queryable, block: NewBlock): Promise<boolean> {
+export async function insertBlock(tx: Queryable, block: NewBlock & { readonly created_by: string }): Promise<boolean> {
   const rows = await tx.query(
-    "insert into risk_block_list (kind, value, reason) values ($1, $2, $3) on conflict (kind, value) do nothing returning kind",
-    [block.kind, block.value, block.reason],
+    `insert into risk_block_list (kind, value, reason, created_by) values ($1, $2, $3, $4)
+     on conflict (kind, value) do nothing
+     returning kind`,
+    [block.kind, block.value, block.reason, block.created_by],
   );
   return rows.length > 0;
 }
@@ -75,12 +77,12 @@ export async function insertBlock(tx: Queryable, block: NewBlock): Promise<boole
 /** The block that was taken off, if there was one. */
 export async function deleteBlock(tx: Queryable, kind: BlockKind, value: string): Promise<BlockRow | undefined> {
   const [row] = await tx.query<BlockRow>(
-    "delete from risk_block_list where kind = $1 and value = $2 returning kind, value, reason, created_at",
+    "delete from risk_block_list where kind = $1 and value = $2 returning kind, value, reason, created_by, created_at",
     [kind, value],
   );
   return row;
 }
 
 export function selectBlockList(db: Queryable): Promise<BlockRow[]> {
-  return db.query<BlockRow>("select kind, value, reason, created_at from risk_block_list order by created_at desc, kind, value");
+  return db.query<BlockRow>("select kind, value, reason, created_by, created_at from risk_block_list order by created_at desc, kind, value");
 }

@@ -83,10 +83,12 @@ describe("every change that a key makes to what exists is audited in its own tra
   test("a block and its removal, with who and why; a repeated block changes nothing and is not audited", async () => {
     const block = { kind: "buyer_email", value: "Fraud@Example.com" };
     for (const reason of ["chargebacks", "again"]) expect((await post("/risk_blocks", { ...block, reason })).status).toBe(200);
+    const { json: blocks } = await stack.call("GET", "/risk_blocks");
+    expect(blocks["data"]).toMatchObject([{ value: "fraud@example.com", reason: "chargebacks", created_by: operator.actor }]);
     expect((await post("/risk_blocks/remove", block)).status).toBe(200);
     const value = "fraud@example.com";
     expect(await auditOf({ subject_type: "risk_block", subject_id: `buyer_email:${value}` })).toMatchObject([
-      { actor: operator.actor, action: "risk_block.remove", before: { value, reason: "chargebacks" }, after: null, reason: null },
+      { actor: operator.actor, action: "risk_block.remove", before: { value, reason: "chargebacks", created_by: operator.actor }, after: null, reason: null },
       { actor: operator.actor, action: "risk_block.add", before: null, after: { kind: "buyer_email", value }, reason: "chargebacks" },
     ]);
   });

@@ -16,7 +16,14 @@ export function registerRiskRoutes(app: App, context: HttpContext): void {
     schema: {
       operationId: "listRiskBlocks",
       summary: "Who is blocked",
-      response: { 200: Type.Object({ object: Type.Literal("list"), data: Type.Array(Type.Object({ ...block, reason: Type.String(), created_at: Type.String() })), has_more: Type.Boolean(), next_cursor: Type.Null() }), ...problemResponses },
+      response: {
+        200: Type.Object({
+          object: Type.Literal("list"),
+          data: Type.Array(Type.Object({ ...block, reason: Type.String(), created_by: Type.String(), created_at: Type.String() })),
+          has_more: Type.Boolean(), next_cursor: Type.Null(),
+        }),
+        ...problemResponses,
+      },
     },
   }, async () => ({ object: "list" as const, data: await selectBlockList(context.reads), has_more: false, next_cursor: null }));
 
