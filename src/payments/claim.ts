@@ -45,7 +45,7 @@ export async function openTasks(tx: Transaction, parts: Parts, claimed: readonly
   const openIds = [...new Set(orders.flatMap((order) => order.open_attempt_id ?? []))];
   const open = openIds.length === 0 ? [] : await takeUpAttempts(tx, openIds, router.keySeconds(), parts.unknown_quiet_seconds);
 
-  const taskOf = (attempt: TakenAttempt | NewAttempt, hold: Pick<Task, "turn" | "epoch" | "sent_between">): Task[] => {
+  const taskOf = (attempt: TakenAttempt | NewAttempt, hold: Hold): Task[] => {
     const { payment_order_id, checkout_id } = attempt;
     const order = orders.find((one) => (payment_order_id === null ? one.checkout_id === checkout_id : one.payment_order_id === payment_order_id));
     const job: Job<"payment_execute"> | undefined = order === undefined ? undefined : jobOf.get(order.payment_order_id);
@@ -96,13 +96,17 @@ async function endIdle(
   await jobs.complete(tx, "payment_execute", jobsOf((id) => known.has(id) && !obstacles.has(id)));
 }
 
+/** What this process may do about an attempt that it has taken up, and in which epoch. */
+type Hold = Pick<Task, "turn" | "epoch" | "sent_between">;
+
 /** Of an attempt that this process has just opened. */
 export const first_hold = { turn: "first_send", epoch: 1 } as const;
 
 /** Of an attempt that was taken up again: its last request was sent within a lease. */
-function holdOf({ turn, epoch, created_at, sent_at }: TakenAttempt, lease_seconds: number): Pick<Task, "turn" | "epoch" | "sent_between"> {
+function holdOf({ turn, epoch, created_at, sent_at }: TakenAttempt, lease_seconds: number): Hold {
   if (turn !== "ask_for_proof") return { turn, epoch };
-  return { turn, epoch, sent_between: { first: new Date(created_at), last: new Date(new Date(sent_at).getTime() + lease_seconds * 1_000) } };
+  const last = new Date(new Date(sent_at).getTime() + lease_seconds * 1_000);
+  return { turn, epoch, sent_between: { first: new Date(created_at), last } };
 }
 
 /** What the routing rules look at. */

@@ -83,7 +83,8 @@ export class ModificationWorker {
     const later = ready.filter((task) => !due.includes(task));
     const delays = later.map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
     const terms = { lease_seconds, key_seconds: router.keySeconds(), quiet_seconds: unknown_quiet_seconds };
-    const started = new Map((await startModifications(tx, due.map(({ row }) => row.modification_id), terms)).map((one) => [one.modification_id, one]));
+    const holds = await startModifications(tx, due.map(({ row }) => row.modification_id), terms);
+    const started = new Map(holds.map((hold) => [hold.modification_id, hold]));
     const tasks = due.flatMap(({ row, job }): Task[] => {
       const hold = started.get(row.modification_id);
       return hold === undefined ? [] : [{ row, job, turn: hold.turn, epoch: hold.epoch }];

@@ -66,10 +66,13 @@ async function charge(router: PspRouter, task: Task, card: CardPayment): Promise
   const { attempt } = task;
   if (task.turn !== "first_send") {
     const { sent_between } = task;
-    const found = await router.inquire(attempt.psp, { ...inquiryOf(attempt), ...(sent_between === undefined ? {} : { sent_between }) });
+    const inquiry = { ...inquiryOf(attempt), ...(sent_between === undefined ? {} : { sent_between }) };
+    const found = await router.inquire(attempt.psp, inquiry);
     if (found.kind === "absent") return neverMade;
     if (found.kind !== "not_found") return found;
-    if (task.turn !== "ask_then_send") return { kind: "unknown", reason: "The PSP does not show it, and may still carry it out.", is_unasked: true };
+    if (task.turn !== "ask_then_send") {
+      return { kind: "unknown", reason: "The PSP does not show it, and may still carry it out.", is_unasked: true };
+    }
   }
   return router.charge(attempt.psp, chargeRequest(task, card));
 }

@@ -30,7 +30,8 @@ export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Pr
  */
 export function quietSecondsMax({ payments, psp }: Config, history_seconds: number): number {
   const { retry_attempts_max, retry_backoff_base, lease_seconds, unknown_quiet_seconds } = payments;
-  const waits = Array.from({ length: retry_attempts_max }, (_, attempt) => 1.2 * retry_backoff_base ** attempt + 2 * psp.timeout_seconds + 3 * unknown_quiet_seconds + 2);
+  const waits = Array.from({ length: retry_attempts_max }, (_, attempt) =>
+    1.2 * retry_backoff_base ** attempt + 2 * psp.timeout_seconds + 3 * unknown_quiet_seconds + 2);
   return 30 + history_seconds + 2 * lease_seconds + 2 * psp.breaker_open_seconds + waits.reduce((sum, wait) => sum + wait, 0);
 }
 

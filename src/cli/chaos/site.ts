@@ -96,7 +96,8 @@ export class Site {
    * The service stands still after a claim, and beyond its lease another one does its work; when it goes on it
    * cannot connect to the PSP. `passings`: the claim, counted from its restart.
    */
-  async freezeService({ passings, late_ms, down_ms }: { passings: number; late_ms: number; down_ms: number }): Promise<void> {
+  async freezeService(freeze: { passings: number; late_ms: number; down_ms: number }): Promise<void> {
+    const { passings, late_ms, down_ms } = freeze;
     await this.service.kill({ environment: { FREEZE_POINT: `after_claim:${passings}` } });
     const standIn = this.stack.anotherService();
     try {

@@ -131,7 +131,8 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
     const found = await stripe.paymentIntents.search({ query: `metadata['attempt_id']:'${inquiry.attempt_id}'`, limit: 1 });
     const [intent] = found.data;
     if (intent !== undefined) return outcomeOfIntent(intent);
-    return inquiry.sent_between === undefined ? { kind: "not_found" } : await findByTime(stripe, inquiry.attempt_id, inquiry.sent_between);
+    if (inquiry.sent_between === undefined) return { kind: "not_found" };
+    return await findByTime(stripe, inquiry.attempt_id, inquiry.sent_between);
   } catch (error) {
     const outcome = outcomeOfError(error);
     // That the question did not get through says nothing about the charge.
@@ -147,7 +148,9 @@ async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: S
   for await (const intent of stripe.paymentIntents.list({ created: { gte, lte }, limit: 100 })) {
     if (intent.metadata["attempt_id"] === attempt_id) return outcomeOfIntent(intent);
     seen += 1;
-    if (seen === intents_searched_max) return { kind: "unknown", reason: `Not among the ${seen} newest payments of that time at the PSP.` };
+    if (seen === intents_searched_max) {
+      return { kind: "unknown", reason: `Not among the ${seen} newest payments of that time at the PSP.`, is_unasked: true };
+    }
   }
   return { kind: "absent" };
 }
