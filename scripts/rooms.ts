@@ -27,7 +27,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files of `src/` itself that every room may use. */
-const rootFiles = "{clock,errors,ids,log,metrics,sealing}.ts";
+const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
 
 /** The files that settings are read and judged in. */
 const configFiles = "{config,database-address,external-account,loopback,safety-rules,secret-strength,settings-reader}.ts";

@@ -1,4 +1,5 @@
 import { pino, type Logger as PinoLogger } from "pino";
+import { loggedError, summaryOf } from "./logged-error.ts";
 
 export type Logger = PinoLogger;
 
@@ -10,6 +11,29 @@ const secretPaths = [
 ];
 
 /** JSON logs on standard error, so that standard output stays free for what a command prints. */
-export function createLogger(level: string): Logger {
-  return pino({ level, redact: { paths: secretPaths, censor: "[redacted]" }, base: null }, pino.destination({ fd: 2, sync: false }));
+export function createLogger(level: string, destination: pino.DestinationStream = pino.destination({ fd: 2, sync: false })): Logger {
+  return pino({
+    level, redact: { paths: secretPaths, censor: "[redacted]" }, base: null,
+    formatters: { log: withLoggedErrors },
+    // Pino's own would take what we made of an error for an error, and join the messages of its causes.
+    serializers: { err: (made: unknown) => made },
+    hooks: { logMethod: logWithSummary },
+  }, destination);
+}
+
+/** Wherever an error stands in what is logged. */
+function withLoggedErrors(entry: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, value instanceof Error ? loggedError(value) : value]));
+}
+
+/** Where a line has no words of its own pino takes the error's message, rows and all. */
+function logWithSummary(this: PinoLogger, args: Parameters<pino.LogFn>, method: pino.LogFn): void {
+  const [entry, ...words]: unknown[] = args;
+  const error = entry instanceof Error ? entry : errorIn(entry);
+  if (error === undefined || words.length > 0) method.apply(this, args);
+  else method.apply(this, [entry instanceof Error ? { err: error } : entry, summaryOf(error)]);
+}
+
+function errorIn(entry: unknown): Error | undefined {
+  return typeof entry === "object" && entry !== null && "err" in entry && entry.err instanceof Error ? entry.err : undefined;
 }

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyRequest } from "fastify";
 import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
+import { summaryOf } from "../logged-error.ts";
 import { httpRequestSeconds } from "../metrics.ts";
 import { isClientId } from "./client-id.ts";
 import type { App, HttpContext } from "./context.ts";
@@ -100,7 +101,7 @@ function answerWithProblems(app: App): void {
       if (outcome.status >= 500) request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
       return sendProblem(request, reply, outcome);
     }
-    request.log.error({ err: error, request_id: request.id }, `a bug: ${messageOf(error)}`);
+    request.log.error({ err: error, request_id: request.id }, `a bug: ${summaryOf(error)}`);
     return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Tell us the instance."));
   });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));

@@ -1,5 +1,5 @@
 import type { Logger } from "../log.ts";
-import { messageOf } from "../errors.ts";
+import { summaryOf } from "../logged-error.ts";
 
 export type WorkLoopOptions = {
   readonly name: string;
@@ -50,7 +50,7 @@ export class WorkLoop {
     try {
       return (await this.#options.run()) > 0 ? 0 : this.#options.idle_poll_ms;
     } catch (error) {
-      this.#options.log.error({ err: error, work: this.#options.name }, `work failed, trying again: ${messageOf(error)}`);
+      this.#options.log.error({ err: error, work: this.#options.name }, `work failed, trying again: ${summaryOf(error)}`);
       return 1_000;
     }
   }
