@@ -23,7 +23,10 @@ export function faultsOf(request: HostileRequest, answer: HostileAnswer): string
   if (status >= 500 && !(status === 503 && headers["retry-after"] !== undefined)) faults.push(`status ${status}`);
   if (request.method === "HEAD" || status === 204) return faults;
   if (status >= 300) return [...faults, ...faultsOfProblem(answer)];
-  const schema = request.method === request.operation.method ? request.operation.answers.get(status) : undefined;
+  // An empty id leaves the path of the list, with the trailing slash that every path may have.
+  const isListInstead = request.target.split("?")[0]?.endsWith("/") === true && request.operation.path.endsWith("}");
+  const isAsked = request.method === request.operation.method && !isListInstead;
+  const schema = isAsked ? request.operation.answers.get(status) : undefined;
   if (schema === undefined) return faults;
   const validator = validators.get(schema) ?? Compile(schema);
   validators.set(schema, validator);

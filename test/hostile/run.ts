@@ -25,7 +25,8 @@ export async function runHostile(
 ): Promise<HostileReport> {
   const operations = await readOperations();
   const [first, ...others] = operations;
-  if (first === undefined) throw new Error("openapi.json has no operations");
+  const create = operations.find(({ method, path }) => method === "POST" && path === "/api/v1/payments");
+  if (first === undefined || create === undefined) throw new Error("openapi.json has no operation that creates a payment");
   const known: Known = { order_ids: [], checkout_ids: [] };
   const findings: Finding[] = [];
   const statuses = new Map<number, number>();
@@ -37,7 +38,7 @@ export async function runHostile(
     while (sent < options.requests && findings.length < findings_max) {
       sent += 1;
       if (sent % 1_000 === 0) options.on_progress?.(`${sent} of ${options.requests} requests, ${findings.length} findings`);
-      const request = hostileRequest(random, random.pick([first, ...others]), known);
+      const request = hostileRequest(random, random.chance(0.15) ? create : random.pick([first, ...others]), known);
       const answer = await send(stack.service_url, agent, request);
       const faults = typeof answer === "string" ? [answer] : faultsOf(request, answer);
       if (typeof answer !== "string") {
