@@ -4,7 +4,7 @@ import { loadConfig } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import { describeRun, findBroken } from "./chaos/report.ts";
 import { runChaos, type ChaosReport } from "./chaos/run.ts";
-import { findFreePort } from "./demo/free-port.ts";
+import { findFreePort } from "./free-port.ts";
 import { Paper } from "./demo/paper.ts";
 
 export type ChaosSettings = { readonly seed: string; readonly payments: string; readonly keep?: true; readonly verbose?: true };

@@ -23,4 +23,4 @@ test("a short history of chaos breaks no promise", async () => {
   } finally {
     await rm(data_dir, { recursive: true, force: true });
   }
-}, 90_000);
+}, 150_000);

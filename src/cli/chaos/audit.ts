@@ -33,7 +33,7 @@ export async function audit(context: AuditContext): Promise<Check[]> {
   const effects = await findEffects(wire, plan.map((checkout) => checkout.checkout_id));
   return [
     ...compareSides({ plan, journal, outcomes, effects }), ...repeated,
-    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes), await capturesAreDecided(context), ...poisonedAreSeen(journal),
+    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes), await capturesAreDecided(context), ...poisonedAreSeen(journal), ...heldUpAreSeen(journal),
     ...(await verifyBooks(database)).map((check) => ({ ...check, statement: `books: ${check.statement}` })),
   ];
 }
@@ -113,6 +113,13 @@ function poisonedAreSeen({ poisoned }: Journal): Check[] {
   const unseen = [...poisoned].filter(([, reason]) => reason === null || !reason.includes("is poisoned"));
   const faults = unseen.map(([id, reason]) => ({ subject: `order ${id}`, problem: reason === null ? "no dead letter told of it" : `was told of as: ${reason}` }));
   return [{ statement: "every poisoned order was shown to a person, with the reason", checked_count: BigInt(poisoned.size), faults }];
+}
+
+/** What a missing account held up, and no other order: that all went on is a claim of its own. */
+function heldUpAreSeen({ held_up }: Journal): Check[] {
+  if (held_up.size === 0) return [];
+  const unseen = [...held_up].filter(([, isSeen]) => !isSeen).map(([id]) => ({ subject: `order ${id}`, problem: "no dead letter told of it" }));
+  return [{ statement: "every order that a missing PSP account held up was shown to a person", checked_count: BigInt(held_up.size), faults: unseen }];
 }
 
 const SentCapture = Type.Object({ capture_id: Type.String() });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { removeAccount } from "./missing-account.ts";
 import { choosePoisoned, mend, poison } from "./poison.ts";
 import type { Random } from "./random.ts";
 import { describeFault, type Fault, type Forgery, type ScheduledFault, type StatusForgery } from "./schedule.ts";
@@ -29,6 +30,8 @@ export class Conductor {
   #asideCount = 0;
   /** Orders that are poisoned now. */
   readonly #poisoned = new Set<string>();
+  /** Ends when what was poisoned is seen and mended. */
+  readonly #mending: Promise<void>[] = [];
 
   constructor(options: ConductorOptions) {
     this.#options = options;
@@ -51,7 +54,7 @@ export class Conductor {
   /** Resolves when all that was begun is done, and what was poisoned is seen and mended. */
   async end(): Promise<void> {
     await this.#last;
-    await Promise.all(this.#aside);
+    await Promise.all([...this.#aside, ...this.#mending]);
   }
 
   async #begin(scheduled: ScheduledFault): Promise<void> {
@@ -99,6 +102,12 @@ export class Conductor {
         return this.#poison(step);
       case "forged_status":
         return this.#beside((number) => this.#forgeStatus(fault.forgery, number));
+      case "remove_account":
+        // A genuine webhook finds no address meanwhile, so none may be on its way.
+        await Promise.all(this.#aside);
+        await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
+        await sleep(usual_latency_ms * 10);
+        return removeAccount(this.#options, fault.for_ms);
     }
   }
 
@@ -109,7 +118,9 @@ export class Conductor {
     this.#poisoned.add(id);
     const context = { ...this.#options, owner_url: site.stack.owner_url };
     await poison(context, id);
-    this.#beside(() => mend(context, id));
+    const mending = mend(context, id);
+    mending.catch(() => undefined);
+    this.#mending.push(mending);
   }
 
   #beside(work: (number: number) => Promise<unknown>): void {

@@ -37,6 +37,8 @@ export class Journal {
   readonly acted = new Map<string, string>();
   /** Orders that nothing could be done with, and what the dead letter about each said. Null: nobody was told. */
   readonly poisoned = new Map<string, string | null>();
+  /** Orders that a missing account held up, and whether a dead letter told of each. */
+  readonly held_up = new Map<string, boolean>();
   readonly wrong_answers: Violation[] = [];
   readonly wrong_repetitions: Violation[] = [];
   #answerCount = 0;

@@ -58,7 +58,7 @@ test("faults come in the order of their steps, none outside the history", () => 
 
 test("a long history meets every kind of fault and every crash point", () => {
   const schedule = scheduleFaults(new Random(7), 500, crashPointNames).map(({ fault }) => fault);
-  expect(new Set(schedule.map((fault) => fault.kind)).size).toBe(15);
+  expect(new Set(schedule.map((fault) => fault.kind)).size).toBe(16);
   expect(new Set(schedule.flatMap((fault) => (fault.kind === "kill_service_at" ? fault.crash_point : []))).size).toBe(crashPointNames.length);
 });
 

@@ -32,7 +32,9 @@ export type Fault =
   | { readonly kind: "forged_webhook"; readonly forgery: Forgery }
   /** An order to come that nothing can be done with, until a person has seen it. */
   | { readonly kind: "poison_order" }
-  | { readonly kind: "forged_status"; readonly forgery: StatusForgery };
+  | { readonly kind: "forged_status"; readonly forgery: StatusForgery }
+  /** With charges under way, the account that makes them is configured no more, and then again. */
+  | { readonly kind: "remove_account"; readonly held_answers: number; readonly for_ms: number };
 
 /** A fault and the checkout (from 1) at whose posting it happens. */
 export type ScheduledFault = { readonly step: number; readonly fault: Fault };
@@ -45,9 +47,10 @@ const checkouts_per_fault = 5;
 export function scheduleFaults(random: Random, checkouts: number, crashPoints: readonly CrashPointName[]): ScheduledFault[] {
   const lies = scheduleLies(random.fork("lies"), checkouts);
   const count = faults_min + Math.floor(checkouts / checkouts_per_fault);
-  // First in every run, so that its order is still to come.
-  const faults: Fault[] = [{ kind: "poison_order" }];
-  while (faults.length < count) faults.push(...random.shuffle(deal(random, crashPoints)));
+  const rest: Fault[] = [{ kind: "remove_account", held_answers: random.integer(3, 8), for_ms: random.integer(6_000, 8_000) }];
+  while (rest.length < count - 1) rest.push(...random.shuffle(deal(random, crashPoints)));
+  // Both are in every run, and the poison comes first, so that its order is still to come.
+  const faults: Fault[] = [{ kind: "poison_order" }, ...random.shuffle(rest.slice(0, count - 1))];
   const steps = Array.from({ length: count }, () => random.integer(1, checkouts)).toSorted((a, b) => a - b);
   const scheduled = steps.flatMap((step, index) => {
     const fault = faults[index];

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inheritedEnvironment, loadConfig, type Config } from "../../config.ts";
 import { Database } from "../../db/db.ts";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../../db/embedded/embedded-postgres.ts";
+import { card_account, spare_account } from "./accounts.ts";
+import { findFreePort } from "../free-port.ts";
 import { startStack, type Stack } from "../stack.ts";
 import { external_account } from "./plan.ts";
 import { dropChaosDatabases } from "./queries.ts";
@@ -13,6 +15,7 @@ export const api_key = "sk_chaos";
 export const psp_key = "sk_test_simulator";
 
 const status_secret_name = "CHAOS_STATUS_SECRET";
+const psp_key_name = "CHAOS_PSP_KEY";
 
 /** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
 const quick: Readonly<Record<string, string>> = {
@@ -28,7 +31,7 @@ const quick: Readonly<Record<string, string>> = {
 const ours = [
   "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "FREEZE_POINT", "HOST", "PORT",
   "OPERATIONS_HOST", "OPERATIONS_PORT",
-  "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING", status_secret_name,
+  "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING", status_secret_name, psp_key_name,
 ];
 
 export type SiteOptions = {
@@ -71,9 +74,10 @@ export class Site {
       await emptyServer(postgres.superuser_url);
       const newSecret = (): string => `whsec_${randomBytes(24).toString("base64")}`;
       const secrets = { webhook_secret: newSecret(), status_secret: newSecret() };
-      const environment = settings(secrets);
+      const simulator_port = await findFreePort();
+      const environment = settings({ ...secrets, simulator_port });
       const stack = await startStack({
-        data_dir, database_url: postgres.superuser_url, database: "pacioli", port: options.port, simulator_port: 0,
+        data_dir, database_url: postgres.superuser_url, database: "pacioli", port: options.port, simulator_port,
         has_webhooks: true, environment, on_progress: options.on_progress,
       });
       return new Site({ config: loadConfig("development", { ...inheritedEnvironment(), ...environment }), stack, postgres, ...secrets, data_dir });
@@ -90,6 +94,11 @@ export class Site {
     await sleep(down_ms);
     this.#postgres = await startEmbeddedPostgres({ data_dir: this.#dataDir, port });
     if (this.#postgres.port !== port) throw new Error(`PostgreSQL came back on port ${this.#postgres.port}, not on ${port}: somebody took it`);
+  }
+
+  /** The settings of a start at which the account that charges cards is not configured. */
+  withoutAccount(): Readonly<Record<string, string>> {
+    return { PSP_ACCOUNTS: accountsAt(Number(new URL(this.stack.simulator_url).port), [spare_account]) };
   }
 
   /**
@@ -122,14 +131,27 @@ export class Site {
   }
 }
 
-function settings({ webhook_secret, status_secret }: Pick<Site, "webhook_secret" | "status_secret">): Record<string, string> {
+/** The first one charges the cards of new orders. */
+function accountsAt(simulator_port: number, names: readonly string[]): string {
+  const shared = {
+    kind: "stripe", secret_key_env: psp_key_name, webhook_secrets_env: "PSP_STRIPE_WEBHOOK_SECRET", api_base: `http://127.0.0.1:${simulator_port}`,
+  };
+  return JSON.stringify([
+    ...names.map((name) => ({ name, ...shared })),
+    { name: external_account, kind: "external", webhook_secrets_env: status_secret_name },
+  ]);
+}
+
+type Secrets = Pick<Site, "webhook_secret" | "status_secret">;
+
+function settings({ webhook_secret, status_secret, simulator_port }: Secrets & { simulator_port: number }): Record<string, string> {
   const inherited = inheritedEnvironment();
   const isSet = (name: string): boolean => (inherited[name] ?? "") !== "" || (inherited[`${name}_FILE`] ?? "") !== "";
   return {
     ...Object.fromEntries(Object.entries(quick).filter(([name]) => !isSet(name))),
     ...Object.fromEntries(ours.map((name) => [`${name}_FILE`, ""])),
     MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", FREEZE_POINT: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
-    PSP_ACCOUNTS: JSON.stringify([{ name: external_account, kind: "external", webhook_secrets_env: status_secret_name }]), [status_secret_name]: status_secret,
+    PSP_ACCOUNTS: accountsAt(simulator_port, [card_account, spare_account]), [psp_key_name]: psp_key, [status_secret_name]: status_secret,
     // The links of status pages are signed with it: a restart must not change them.
     PACIOLI_API_KEY: api_key, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
   };

@@ -2,7 +2,7 @@ import type { Config } from "../../config.ts";
 import { Database } from "../../db/db.ts";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../../db/embedded/embedded-postgres.ts";
 import { startStack, type Stack } from "../stack.ts";
-import { findFreePort } from "./free-port.ts";
+import { findFreePort } from "../free-port.ts";
 import { dropDatabase } from "./queries.ts";
 
 export const api_key = "sk_demo";
