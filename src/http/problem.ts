@@ -61,7 +61,8 @@ function detailOf(code: ErrorCode, message: string): string {
 type SchemaFault = NonNullable<FastifyError["validation"]>[number];
 
 function validationError(faults: readonly SchemaFault[], context: string): AppError {
-  const errors = faults.slice(0, errors_shown_max).map((fault): FieldError => ({ param: paramOf(fault, context), code: "invalid_request", message: messageOf(fault) }));
+  const errors = faults.map((fault): FieldError => (
+    { param: paramOf(fault, context), code: "invalid_request", message: messageOf(fault) }));
   const [first] = errors;
   return new AppError("invalid_request", `${first?.param ?? context} ${first?.message ?? "is not valid."}`, {
     errors, ...(first === undefined ? {} : { param: first.param }),
