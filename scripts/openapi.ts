@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openDatabase } from "../src/cli/compose.ts";
 import { loadConfig } from "../src/config.ts";
 import { ReadDatabase } from "../src/db/db.ts";
-import { buildApp } from "../src/http/http.ts";
+import { buildApp, type App } from "../src/http/http.ts";
 import { Jobs } from "../src/jobs/jobs.ts";
 import { createLogger } from "../src/log.ts";
 import { createNextActionSealing, createPayments } from "../src/payments/payments.ts";
@@ -15,7 +15,12 @@ import { openInbox } from "../src/webhooks/webhooks.ts";
 export const openApiFile = join(import.meta.dirname, "../openapi.json");
 
 /** The text of openapi.json as the routes of this version make it. */
-export async function printOpenApi(): Promise<string> {
+export function printOpenApi(): Promise<string> {
+  return withApp((app) => `${JSON.stringify(app.swagger(), undefined, 2)}\n`);
+}
+
+/** The API with all its routes and nothing behind them, for as long as `use` takes. */
+export async function withApp<T>(use: (app: App) => T): Promise<T> {
   const config = loadConfig("development", {});
   const log = createLogger("silent");
   const url = "postgres://127.0.0.1/nowhere";
@@ -37,7 +42,7 @@ export async function printOpenApi(): Promise<string> {
     isDraining: () => false,
   });
   try {
-    return `${JSON.stringify(app.swagger(), undefined, 2)}\n`;
+    return use(app);
   } finally {
     await app.close();
     await database.close();

@@ -1,10 +1,10 @@
 import fastifySwagger from "@fastify/swagger";
 import { AppError } from "../errors.ts";
-import { createAuthenticator } from "./auth.ts";
+import { createAuthenticator, requireStatedScopes } from "./auth.ts";
 import { limitCallsAtOnce } from "./calls-at-once.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectHeaders } from "./inspection/headers.ts";
-import { openApiInfo } from "./openapi.ts";
+import { openApiInfo, withStatedScope } from "./openapi.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createReadTurns } from "./read-turns.ts";
 import { registerApprovalRoutes } from "./routes/approvals.ts";
@@ -27,7 +27,7 @@ import { createServer } from "./server.ts";
 /** The API. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
 export async function buildApp(context: HttpContext, options: { has_api: boolean } = { has_api: true }): Promise<App> {
   const app = createServer(context);
-  await app.register(fastifySwagger, { openapi: openApiInfo });
+  await app.register(fastifySwagger, { openapi: openApiInfo, transform: withStatedScope });
   app.addHook("onRequest", async ({ headers }) => assertAllowedHost(headers.host, context.settings.allowed_hosts));
   await app.register(async (scope: App) => {
     registerLivenessRoute(scope);
@@ -63,6 +63,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
     database, rate_limit_per_second: settings.rate_limit_per_second, development_key: settings.development_key,
   });
   const beginRead = createReadTurns(reads_begun_per_turn_max);
+  requireStatedScopes(app);
   app.addHook("onRequest", (request, _reply, done) => {
     if (request.method === "GET" || request.method === "HEAD") beginRead(done);
     else done();
@@ -88,7 +89,9 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   registerRiskRoutes(app, context);
   registerUnresolvedOrderRoutes(app, context);
   registerAuditLogRoutes(app, context);
-  app.get("/", { schema: { operationId: "listResources", summary: "The resources of this API", hide: false } }, async () => ({
+  app.get("/", {
+    config: { scope: "read" }, schema: { operationId: "listResources", summary: "The resources of this API", hide: false },
+  }, async () => ({
     object: "index",
     resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "approvals", "unresolved_orders", "risk_blocks", "audit_log", "webhooks"].map((name) => `/api/v1/${name}`),
   }));

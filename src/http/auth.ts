@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Author } from "../audit/audit.ts";
@@ -5,6 +6,7 @@ import type { Database } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { hasApiKeyForm } from "./api-key-form.ts";
 import { findApiKey } from "./api-key-queries.ts";
+import type { App } from "./context.ts";
 import { KeyLookup } from "./key-lookup.ts";
 import { addressGroup, createRateLimit } from "./rate-limit.ts";
 
@@ -17,7 +19,7 @@ declare module "fastify" {
     caller: Caller;
   }
   interface FastifyContextConfig {
-    /** The right a route needs; a read for GET and a write for the rest, where it does not say. */
+    /** The right that a route asks of a key; each route of the API states it (`requireStatedScopes`). */
     scope?: Scope;
     /** Answered also when the process is about to stop. */
     answers_while_draining?: true;
@@ -60,10 +62,18 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
     // Known from here on, also to the log of a refusal.
     request.caller = caller;
-    const scope = request.routeOptions.config.scope ?? (request.method === "GET" || request.method === "HEAD" ? "read" : "write");
+    const { scope } = request.routeOptions.config;
+    assert(scope !== undefined, `${request.method} ${request.routeOptions.url ?? "none"} states no scope`);
     if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `The API key has no ${scope} right.`);
     return caller;
   };
+}
+
+/** A route without a stated right would get one by guess, and nobody would see that it is too low: no start with one. */
+export function requireStatedScopes(app: App): void {
+  app.addHook("onRoute", ({ method, url, config }) => {
+    if (config?.scope === undefined) throw new Error(`${String(method)} ${url} states no scope: add config: { scope: … }.`);
+  });
 }
 
 /** Whose change it is, for the audit log. */
@@ -81,9 +91,22 @@ export function hashApiKey(token: string): Buffer {
 
 /** From `Authorization: Bearer`, or the user of HTTP basic with an empty password; undefined without either. */
 function tokenOf(request: FastifyRequest): string | undefined {
+  assertOneAuthorization(request.raw.rawHeaders);
   const header = request.headers.authorization ?? "";
   const [, scheme = "", value = ""] = /^(\w+) +(\S+)$/.exec(header) ?? [];
   if (scheme.toLowerCase() === "bearer") return value;
   if (scheme.toLowerCase() !== "basic") return undefined;
   return /^([^:]+):?$/.exec(Buffer.from(value, "base64").toString("utf8"))?.[1];
 }
+
+/** Node keeps the first of two and other servers keep the last: a proxy before us may have checked the other one. */
+function assertOneAuthorization(rawHeaders: readonly string[]): void {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    if (name.length === authorization.length && name.toLowerCase() === authorization) count += 1;
+  }
+  if (count > 1) throw new AppError("unauthenticated", "Send one Authorization header.");
+}
+
+const authorization = "authorization";

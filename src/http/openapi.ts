@@ -1,5 +1,11 @@
 import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 
+/** Documents the right that a route states: for a scheme other than OAuth it stands in the security requirement. */
+export const withStatedScope: NonNullable<FastifyDynamicSwaggerOptions["transform"]> = ({ schema, url, route }) => {
+  const scope = route.config?.scope;
+  return { url, schema: scope === undefined ? schema : { ...schema, security: [{ apiKey: [scope] }, { apiKeyAsUser: [scope] }] } };
+};
+
 /** What stands at the head of openapi.json; the rest comes from the routes. */
 export const openApiInfo: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",

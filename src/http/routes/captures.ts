@@ -12,6 +12,7 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs } = context;
 
   app.post("/payments/:payment_order_id/capture", {
+    config: { scope: "write" },
     schema: {
       operationId: "capturePayment",
       summary: "Take all or a part of an authorised order: 202 means stored and queued",

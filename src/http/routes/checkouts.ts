@@ -14,6 +14,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
   const { reads, actions, jobs, settings } = context;
 
   app.get("/checkouts/:checkout_id", {
+    config: { scope: "read" },
     schema: { operationId: "getCheckout", summary: "A checkout with its orders", params, response: { 200: Checkout, ...problemResponses } },
   }, async (request) => {
     const { checkout_id } = request.params;
@@ -25,6 +26,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
   });
 
   app.post("/checkouts/:checkout_id/cancel", {
+    config: { scope: "write" },
     schema: {
       operationId: "cancelCheckout",
       summary: "End every order that can be ended, and close its page: 200 at once, 202 when the PSP must first give something up",
@@ -42,6 +44,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
   });
 
   app.post("/checkouts/:checkout_id/revoke_status_link", {
+    config: { scope: "write" },
     schema: {
       operationId: "revokeStatusLink",
       summary: "Close the links to the buyer's status page for good",

@@ -17,6 +17,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "dead_letters");
 
   app.get("/dead_letters", {
+    config: { scope: "read" },
     schema: {
       operationId: "listDeadLetters",
       summary: "Work that was given up, newest first",
@@ -35,6 +36,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
   });
 
   app.get("/dead_letters/:dead_letter_id", {
+    config: { scope: "read" },
     schema: { operationId: "getDeadLetter", summary: "One dead letter, with the whole history of what it is about", params, response: { 200: DeadLetterDetail, ...problemResponses } },
   }, async (request) => {
     const { dead_letter_id } = request.params;

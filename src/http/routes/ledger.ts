@@ -37,6 +37,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
   const positionOf = (cursor: string | undefined, key: string): readonly string[] => (cursor === undefined ? [] : decodeCursor(cursor, key));
 
   app.get("/ledger", {
+    config: { scope: "read" },
     schema: {
       operationId: "listLedgerEntries",
       summary: "Ledger entries, newest first",
@@ -68,6 +69,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
   });
 
   app.get("/ledger/accounts", {
+    config: { scope: "read" },
     schema: {
       operationId: "listLedgerAccounts",
       summary: "Ledger accounts, newest first",
@@ -87,6 +89,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
   });
 
   app.get("/ledger/trial-balance", {
+    config: { scope: "read" },
     schema: {
       operationId: "getTrialBalance",
       summary: "Proof that debits equal credits in every currency",
@@ -95,6 +98,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
   }, async () => trialBalanceView(await selectTrialBalance(reads)));
 
   app.get("/ledger/accounts/:account/balance", {
+    config: { scope: "read" },
     schema: {
       operationId: "getLedgerBalance",
       summary: "An account's balance, now or as of a time",
@@ -115,6 +119,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
   });
 
   app.get("/ledger/accounts/:account/statement", {
+    config: { scope: "read" },
     schema: {
       operationId: "getLedgerStatement",
       summary: "An account's entries in order, each with the balance after it",
@@ -132,6 +137,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
   });
 
   app.get("/ledger/:entry_id", {
+    config: { scope: "read" },
     schema: {
       operationId: "getLedgerEntry",
       summary: "One ledger entry",

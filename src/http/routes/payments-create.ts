@@ -19,6 +19,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
   const sealing = createNextActionSealing(context.settings.secret_key);
   const waits = new PreferredWaits();
   app.post("/payments", {
+    config: { scope: "write" },
     schema: {
       operationId: "createPayment",
       summary: "Take a checkout: 202 means stored and queued",

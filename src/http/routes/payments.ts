@@ -21,6 +21,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   const sealing = createNextActionSealing(settings.secret_key);
 
   app.get("/payments", {
+    config: { scope: "read" },
     schema: {
       operationId: "listPayments",
       summary: "Payment orders, newest first",
@@ -52,6 +53,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   });
 
   app.get("/payments/:payment_order_id", {
+    config: { scope: "read" },
     schema: {
       operationId: "getPayment",
       summary: "One payment order with its attempts and its history",
@@ -73,6 +75,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   });
 
   app.post("/payments/:payment_order_id/retry", {
+    config: { scope: "write" },
     // Another card may be given or not, and with it the whole body.
     preValidation: async (request) => {
       request.body ??= {};
@@ -95,6 +98,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   });
 
   app.post("/payments/:payment_order_id/cancel", {
+    config: { scope: "write" },
     schema: {
       operationId: "cancelPayment",
       summary: "End an order: 200 at once, 202 when the PSP must first give up an authorisation or a payment that waits for its buyer",

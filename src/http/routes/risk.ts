@@ -13,6 +13,7 @@ const kindOf = (text: string): BlockKind => (text === "buyer_email" || text === 
 
 export function registerRiskRoutes(app: App, context: HttpContext): void {
   app.get("/risk_blocks", {
+    config: { scope: "read" },
     schema: {
       operationId: "listRiskBlocks",
       summary: "Who is blocked",

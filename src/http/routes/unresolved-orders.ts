@@ -32,6 +32,7 @@ export function registerUnresolvedOrderRoutes(app: App, { reads, router, setting
   const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
 
   app.get("/unresolved_orders", {
+    config: { scope: "read" },
     schema: {
       operationId: "listUnresolvedOrders",
       summary: "Orders that are not final, or a capture or void of which is not, oldest order first",

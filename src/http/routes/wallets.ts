@@ -8,6 +8,7 @@ import { Wallet, clientId, listOf, pageQuery, problemResponses } from "../schema
 export function registerWalletRoutes(app: App, { reads, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "wallets");
   app.get("/wallets", {
+    config: { scope: "read" },
     schema: {
       operationId: "listWallets",
       summary: "Sellers' wallets, newest first",
@@ -27,6 +28,7 @@ export function registerWalletRoutes(app: App, { reads, settings }: HttpContext)
   });
 
   app.get("/wallets/:account_id", {
+    config: { scope: "read" },
     schema: {
       operationId: "getWallet",
       summary: "One seller's money, per currency",
