@@ -81,7 +81,7 @@ describe("POST /payments and what can be read of it", () => {
     expect(json).toEqual({
       object: "checkout", checkout_id: paid.checkout_id, payment_event_status: "COMPLETE", is_payment_done: true,
       buyer_info: { user_id: "buyer_alice", email: "alice@example.com" }, seller_info: { name: "Bob's", country: "DE" },
-      credit_card_info: { last4: "4242" }, hosted_page: null, return_url: null,
+      credit_card_info: { last4: "4242" }, hosted_page: null, external: null, return_url: null,
       status_url: expect.stringMatching(/^\/pay\/.+\?token=\d{10}\.[\w-]{32}$/) as string, risk_decision: "pass", risk_reasons: [], created_at: timestamp, updated_at: timestamp,
       payment_orders: [expect.objectContaining({ payment_order_id: paid.order_ids[0] }), expect.objectContaining({ payment_order_id: paid.order_ids[1] })],
     });
