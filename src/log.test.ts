@@ -104,3 +104,14 @@ describe("other errors", () => {
     expect(JSON.stringify(line)).not.toContain(planted);
   });
 });
+
+test("an outage that fails a thousand calls in the same way is written twenty times, and other errors beside it", () => {
+  const lines = logged((log) => {
+    for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED"), call }, "execution failed");
+    log.error({ err: new Error("connect ECONNREFUSED") }, "a job could not be given back");
+    for (let call = 0; call < 100; call++) log.info("a payment");
+  });
+  expect(lines.filter(({ msg }) => msg === "execution failed")).toHaveLength(20);
+  expect(lines.filter(({ msg }) => msg === "a job could not be given back")).toHaveLength(1);
+  expect(lines.filter(({ msg }) => msg === "a payment")).toHaveLength(100);
+});

@@ -1,4 +1,6 @@
 import { pino, type Logger as PinoLogger } from "pino";
+import { monotonicMilliseconds } from "./clock.ts";
+import { RepeatFilter } from "./log-repeats.ts";
 import { loggedError, summaryOf } from "./logged-error.ts";
 
 export type Logger = PinoLogger;
@@ -10,15 +12,38 @@ const secretPaths = [
   "password", "*.password", "psp_token", "*.psp_token",
 ];
 
+const repeat_window_ms = 10_000;
+const error_level = 50;
+
 /** JSON logs on standard error, so that standard output stays free for what a command prints. */
 export function createLogger(level: string, destination: pino.DestinationStream = pino.destination({ fd: 2, sync: false })): Logger {
-  return pino({
+  const repeats = new RepeatFilter({ lines_max: 20, window_ms: repeat_window_ms, kinds_max: 1_000 });
+  const logger = pino({
     level, redact: { paths: secretPaths, censor: "[redacted]" }, base: null,
     formatters: { log: withLoggedErrors },
     // Pino's own would take what we made of an error for an error, and join the messages of its causes.
     serializers: { err: (made: unknown) => made },
-    hooks: { logMethod: logWithSummary },
+    hooks: {
+      logMethod(args, method, levelNumber) {
+        const isRepeat = levelNumber >= error_level && !repeats.admit(kindOf(args), monotonicMilliseconds());
+        if (!isRepeat) logWithSummary.call(this, args, method);
+      },
+    },
   }, destination);
+  setInterval(() => {
+    for (const { kind, left_out } of repeats.takeLeftOut(monotonicMilliseconds())) {
+      logger.info({ kind, left_out }, `${left_out} more lines like this were left out: ${kind}`);
+    }
+  }, repeat_window_ms).unref();
+  return logger;
+}
+
+/** Lines are of one kind when they say the same about the same code of error. */
+function kindOf(args: Parameters<pino.LogFn>): string {
+  const [entry, ...words]: unknown[] = args;
+  const error = entry instanceof Error ? entry : errorIn(entry);
+  const said = [entry, ...words].find((word) => typeof word === "string") ?? "";
+  return `${said} ${error === undefined ? "" : summaryOf(error)}`.trim().slice(0, 200);
 }
 
 /** Wherever an error stands in what is logged. */

@@ -13,6 +13,8 @@ import { outcomeOf, sendProblem } from "./problem.ts";
 import { ProtocolFaults, continueIfExpected, serverOptions } from "./protocol-faults.ts";
 import { createRefusalLog } from "./refused-access.ts";
 
+const formats = { "client-id": isClientId };
+
 /** A server without routes: how requests are read, how failures are answered, what is refused everywhere. */
 export function createServer(context: HttpContext): App {
   const loggerInstance: FastifyBaseLogger = context.log;
@@ -36,7 +38,9 @@ export function createServer(context: HttpContext): App {
       sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
     },
     genReqId: () => newId("req"),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats: { "client-id": isClientId } } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats } },
+    // Answers are only printed by their schemas, but a format that is not known there is warned about at each start.
+    serializerOpts: { ajv: { formats } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   faults.listen(app.server);
