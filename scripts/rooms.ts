@@ -57,7 +57,7 @@ const specialPlaces: readonly Place[] = [
     files: "src/cli/compose.ts", name: "cli/compose.ts",
     paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],
   },
-  { files: "src/*.ts", name: "a root file", paths: [`./${rootFiles}`], packages: ["pino", "prom-client"] },
+  { files: "src/*.ts", name: "a root file", paths: [`./${rootFiles}`, "./log-repeats.ts"], packages: ["pino", "prom-client"] },
   {
     files: `src/${configFiles}`, name: "config.ts",
     paths: [`./${rootFiles}`, `./${configFiles}`, "./money/money.ts", "./payments/payments.ts"], packages: [],
