@@ -69,7 +69,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   };
 }
 
-/** A route without a stated right would get one by guess, and nobody would see that it is too low: no start with one. */
+/** Without a stated right a route would get a guessed one, which may be too low unseen: the process does not start. */
 export function requireStatedScopes(app: App): void {
   app.addHook("onRoute", ({ method, url, config }) => {
     if (config?.scope === undefined) throw new Error(`${String(method)} ${url} states no scope: add config: { scope: … }.`);
@@ -99,7 +99,7 @@ function tokenOf(request: FastifyRequest): string | undefined {
   return /^([^:]+):?$/.exec(Buffer.from(value, "base64").toString("utf8"))?.[1];
 }
 
-/** Node keeps the first of two and other servers keep the last: a proxy before us may have checked the other one. */
+/** Node keeps the first of two, other servers the last: a proxy before us may have checked the other one. */
 function assertOneAuthorization(rawHeaders: readonly string[]): void {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

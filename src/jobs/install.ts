@@ -20,12 +20,34 @@ export async function installJobs(url: string): Promise<void> {
   await grantToService(url);
 }
 
+/** Jobs and figures about them. */
+const writtenTables = ["job", "job_common", "job_dependency", "queue_stats", "warning"];
+/** When which round was made, and how many jobs it found. */
+const writtenColumns = {
+  version: ["cron_on", "bam_on", "flow_on", "reindex_on", "monitor_backoff_on"],
+  queue: [
+    "deferred_count", "queued_count", "ready_count", "active_count", "failed_count", "total_count",
+    "created_delta", "completed_delta", "failed_delta", "delta_on", "delta_seconds", "ready_history",
+    "singletons_active", "monitor_claim_on", "monitor_on", "maintain_on",
+  ],
+};
+
+/**
+ * pg-boss keeps statements and names of tables in its own tables, and runs them with the owner's login at each
+ * `pacioli migrate`. With every right on them the service's login planted a command there and became the owner.
+ */
 async function grantToService(url: string): Promise<void> {
   await withClient(url, async (client) => {
     const { service } = await findRoles(client);
+    const columns = Object.entries(writtenColumns).map(([table, names]) =>
+      `grant update (${names.join(", ")}) on ${schema}.${table} to ${service};`);
+    const tables = writtenTables.map((table) => `${schema}.${table}`).join(", ");
     await client.query(`
+      revoke all on all tables in schema ${schema} from ${service};
       grant usage on schema ${schema} to ${service};
-      grant select, insert, update, delete on all tables in schema ${schema} to ${service};
+      grant select on all tables in schema ${schema} to ${service};
+      grant insert, update, delete on ${tables} to ${service};
+      ${columns.join("\n")}
       grant usage, select on all sequences in schema ${schema} to ${service};
       grant execute on all functions in schema ${schema} to ${service};`);
   });
