@@ -26,7 +26,7 @@ function outcomeOf(status: Status, { money, reference: psp_reference }: Pick<Ext
     case "success":
       return { kind: "succeeded", psp_reference, charged: money };
     case "failed": {
-      const code = error === null ? "not_collected" : error.slice(0, failure_code_length_max);
+      const code = error === null ? "not_collected" : error.slice(0, failure_code_length_max).toWellFormed();
       return { kind: "declined", psp_reference, failure: { class: "hard_decline", code, message: "The money was not collected." } };
     }
     case "pending":
