@@ -2,6 +2,7 @@ import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
+import { capture_failed } from "./capture-failure.ts";
 import type { ModificationRow, Resolution } from "./model.ts";
 import { lockForModification, selectModifications, selectModificationsById, storeResolution, type PursuableRow } from "./modification-queries.ts";
 import { lockOrder } from "./queries.ts";
@@ -34,6 +35,11 @@ export async function resolveModification(
 /** A failure that was none: the payment must still be open, with nothing else under way that would be mixed up with it. */
 async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }: Resolution): Promise<void> {
   if (outcome === "failed") throw conflict("It has failed already.");
+  const { failure_code } = await find(tx, row.modification_id);
+  // The ledger has one transaction for each capture, and that one is reversed.
+  if (failure_code === capture_failed) {
+    throw conflict("It was booked, and failed after that: what was taken since is another capture.");
+  }
   if (row.attempt_status !== "authorized" || row.payment_order_id === null) throw conflict(`It has failed, and the payment is ${row.attempt_status}.`);
   const others = (await selectModifications(tx, row.payment_order_id)).filter(({ modification_id, status }) =>
     modification_id !== row.modification_id && status !== "succeeded" && status !== "failed");
