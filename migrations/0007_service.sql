@@ -43,6 +43,9 @@ create table dead_letters (
   dead_letter_id text primary key check (length(dead_letter_id) between 1 and 64),
   queue text not null check (length(queue) between 1 and 64),
   subject_id text not null check (length(subject_id) between 1 and 255),
+  -- `work` was given up. `reversal`: money that was booked does not come. `discrepancy`: a PSP tells of money
+  -- otherwise than it is booked here.
+  kind text not null default 'work' check (kind in ('work', 'reversal', 'discrepancy')),
   payload jsonb not null,
   reason text not null check (length(reason) between 1 and 1000),
   attempt_count integer not null check (attempt_count >= 0),
@@ -53,7 +56,10 @@ create table dead_letters (
   decided_at timestamptz,
   constraint dead_letters_decided_check check ((state = 'waiting') = (decided_at is null))
 );
-create unique index dead_letters_one_waiting on dead_letters (queue, subject_id) where state = 'waiting';
+-- Work that waits is told of once. What is no work has a letter for each reason, so that none hides another.
+create unique index dead_letters_one_waiting
+  on dead_letters (queue, subject_id, (case kind when 'work' then '' else md5(reason) end))
+  where state = 'waiting';
 create index dead_letters_created_index on dead_letters (created_at, dead_letter_id);
 create index dead_letters_state_index on dead_letters (state, created_at, dead_letter_id);
 create index dead_letters_queue_index on dead_letters (queue, created_at, dead_letter_id);

@@ -3,7 +3,9 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { deadLetters } from "../metrics.ts";
 import type { Queryable, Transaction } from "../db/db.ts";
-import { decideDeadLetter, insertDeadLetters, selectDeadLetter, type DeadLetterRow } from "./queries.ts";
+import {
+  decideDeadLetter, insertDeadLetters, selectDeadLetter, type DeadLetterRow, type LetterKind,
+} from "./queries.ts";
 import { subjectOf, type QueueName } from "./queues.ts";
 
 export type DeadLetterDraft = {
@@ -11,14 +13,21 @@ export type DeadLetterDraft = {
   readonly subject_id: string;
   readonly payload: Record<string, unknown>;
   readonly reason: string;
+  /** Left out: `work`. */
+  readonly kind?: LetterKind;
   readonly attempt_count: number;
 };
 
-/** Puts work that was given up where a person finds it; one that waits already for the same subject is kept. */
+/**
+ * Puts work that was given up where a person finds it; one that waits already for the same subject is kept.
+ * What is no work has a letter of its own for each reason, so that no older letter hides it.
+ */
 export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[]): Promise<void> {
   if (drafts.length === 0) return;
   for (const draft of drafts) deadLetters.inc({ queue: draft.queue });
-  await insertDeadLetters(tx, drafts.map((draft) => ({ ...draft, reason: storable(draft.reason), dead_letter_id: newId("dead") })));
+  await insertDeadLetters(tx, drafts.map((draft) => (
+    { kind: "work", ...draft, reason: storable(draft.reason), dead_letter_id: newId("dead") }
+  )));
 }
 
 /** A reason may quote an error or a PSP: PostgreSQL stores no NUL and no half surrogate, and refusing it here would lose the letter. */

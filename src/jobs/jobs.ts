@@ -13,7 +13,9 @@ export { claimAndDecide } from "./claim-and-decide.ts";
 export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
-export { decideWaiting, selectDeadLetter, selectDeadLetters, type DeadLetterRow } from "./queries.ts";
+export {
+  decideWaiting, hasDiscrepancy, selectDeadLetter, selectDeadLetters, type DeadLetterRow, type LetterKind,
+} from "./queries.ts";
 export { isLastTry, isPayloadOf, type JobPayloads, type QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
 export { createDeadLetterDrain } from "./dead-letter-drain.ts";

@@ -1,9 +1,16 @@
-import type { Queryable, Timestamp } from "../db/db.ts";
+import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
+
+/**
+ * `work` was given up. `reversal`: money that was booked does not come. `discrepancy`: a PSP tells of money
+ * otherwise than it is booked here, and until a person has dealt with that its order is not charged again.
+ */
+export type LetterKind = "work" | "reversal" | "discrepancy";
 
 export type DeadLetterRow = {
   readonly dead_letter_id: string;
   readonly queue: string;
   readonly subject_id: string;
+  readonly kind: LetterKind;
   readonly payload: Record<string, unknown>;
   readonly reason: string;
   readonly attempt_count: number;
@@ -14,18 +21,22 @@ export type DeadLetterRow = {
   readonly decided_at: Timestamp | null;
 };
 
-const columns = `dead_letter_id, queue, subject_id, payload, reason, attempt_count, state, decided_by, decision_note,
-  created_at, decided_at`;
+const columns = `dead_letter_id, queue, subject_id, kind, payload, reason, attempt_count, state, decided_by,
+  decision_note, created_at, decided_at`;
 
-type NewDeadLetter = Pick<DeadLetterRow, "dead_letter_id" | "queue" | "subject_id" | "payload" | "reason" | "attempt_count">;
+type NewDeadLetter = Pick<
+  DeadLetterRow, "dead_letter_id" | "queue" | "subject_id" | "kind" | "payload" | "reason" | "attempt_count"
+>;
 
 export async function insertDeadLetters(tx: Queryable, rows: readonly NewDeadLetter[]): Promise<void> {
   await tx.query(
-    `insert into dead_letters (dead_letter_id, queue, subject_id, payload, reason, attempt_count)
-     select dead_letter_id, queue, subject_id, payload, reason, attempt_count
+    `insert into dead_letters (dead_letter_id, queue, subject_id, kind, payload, reason, attempt_count)
+     select dead_letter_id, queue, subject_id, kind, payload, reason, attempt_count
        from json_to_recordset($1::json)
-            as d (dead_letter_id text, queue text, subject_id text, payload jsonb, reason text, attempt_count integer)
-     on conflict (queue, subject_id) where state = 'waiting' do nothing`,
+            as d (dead_letter_id text, queue text, subject_id text, kind text, payload jsonb, reason text,
+                  attempt_count integer)
+     on conflict (queue, subject_id, (case kind when 'work' then '' else md5(reason) end))
+       where state = 'waiting' do nothing`,
     [JSON.stringify(rows)],
   );
 }
@@ -51,15 +62,28 @@ export function selectDeadLetters(
   );
 }
 
-/** The waiting dead letter of a subject is decided by what a person does elsewhere. */
+/** A subject's waiting dead letters, but no discrepancies, are decided by what a person does elsewhere. */
 export async function decideWaiting(
   tx: Queryable, subject: { queue: string; subject_id: string }, decision: { state: "redriven" | "discarded"; actor: string; note: string },
 ): Promise<void> {
   await tx.query(
     `update dead_letters set state = $3, decided_by = $4, decision_note = $5, decided_at = now()
-      where queue = $1 and subject_id = $2 and state = 'waiting'`,
+      where queue = $1 and subject_id = $2 and state = 'waiting' and kind <> 'discrepancy'`,
     [subject.queue, subject.subject_id, decision.state, decision.actor, decision.note],
   );
+}
+
+/** Whether a discrepancy of one of these subjects waits for a person. */
+export async function hasDiscrepancy(
+  db: Queryable, queue: string, subjectIds: readonly string[],
+): Promise<boolean> {
+  const rows = await db.query(
+    `select 1 from dead_letters
+      where queue = $1 and subject_id = any ($2::text[]) and state = 'waiting' and kind = 'discrepancy'
+      limit 1`,
+    [queue, textArray(subjectIds)],
+  );
+  return rows.length > 0;
 }
 
 /** Gives no row when it does not wait any more. */

@@ -92,7 +92,9 @@ describe("a capture that was asked for, booked, and fails", () => {
     const open = { attempt: { ...manual, status: "authorized" }, order: { status: "AUTHORIZED", captured_minor: 0n } } as const;
     const known = booked(30n, { status: "failed", failure_code: "capture_failed" });
     expect(decideOn({ kind: "done", psp_reference: "cap_1" }, { ...open, modification: known })).toBeNull();
-    expect(decideOn({ kind: "done", psp_reference: "cap_2" }, { ...open, modification: known })).toMatchObject({ captures_minor: 30n, alarm: expect.any(String) as string });
+    // The ledger has a transaction of this capture already, so another one of the PSP's is for a person.
+    expect(decideOn({ kind: "done", psp_reference: "cap_2" }, { ...open, modification: known }))
+      .toMatchObject({ captures_minor: 0n, is_unchanged: true, alarm_kind: "discrepancy", alarm: expect.any(String) as string });
   });
 
   test("never takes more back than was captured, and what is over holds nothing", () => {

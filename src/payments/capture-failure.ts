@@ -17,11 +17,12 @@ export function decideCaptureFailed(
   const isWhole = money.amount_minor === attempt.amount_minor && money.currency === order.currency;
   if (attempt.status === "authorized" || attempt.capture_method === "manual" || !isWhole) {
     const seen = `a capture (${capture_reference}) of ${money.amount_minor} minor units of ${money.currency}`;
-    return unchanged(input, { alarm: `The PSP reports that ${seen} failed; none of this amount is known here.` });
+    const alarm = `The PSP reports that ${seen} failed; none of this amount is known here.`;
+    return unchanged(input, { alarm, alarm_kind: "discrepancy" });
   }
   return become("FAILED", "declined", "capture_failed", {
     ...failed(failure), undoes_minor: order.captured_minor,
-    alarm: alarmOf(capture_reference, failure, order.captured_minor),
+    alarm: alarmOf(capture_reference, failure, order.captured_minor), alarm_kind: "reversal",
   });
 }
 
@@ -35,11 +36,12 @@ export function undoCapture(
   const { order, attempt } = input;
   if (modification.psp_reference !== null && modification.psp_reference !== capture_reference) {
     const made = `the capture ${modification.psp_reference} was made`;
-    return unchanged(input, { alarm: `The PSP reports that the capture ${capture_reference} failed, but here ${made}.` });
+    const alarm = `The PSP reports that the capture ${capture_reference} failed, but here ${made}.`;
+    return unchanged(input, { alarm, alarm_kind: "discrepancy" });
   }
   const undoes_minor = modification.amount_minor ?? 0n;
   const undone = {
-    undoes_minor, alarm: alarmOf(capture_reference, failure, undoes_minor),
+    undoes_minor, alarm: alarmOf(capture_reference, failure, undoes_minor), alarm_kind: "reversal" as const,
     modification: modified("failed", { failure, psp_reference: capture_reference }),
   };
   // While the authorisation is open it holds the amount again, for another capture.

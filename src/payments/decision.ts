@@ -1,4 +1,4 @@
-import { nextDelaySeconds } from "../jobs/jobs.ts";
+import { nextDelaySeconds, type LetterKind } from "../jobs/jobs.ts";
 import type { CaptureMethod, Failure, FailureClass, ModificationAnswer, PageOutcome, PspOutcome } from "../psp/psp.ts";
 import type { AttemptStatus, Cause, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
 import { inquiries_before_alarm, type RetryPolicies } from "./retry-policies.ts";
@@ -87,6 +87,7 @@ export type Decision = {
   readonly retry_delay_seconds: number | null;
   /** Why a person must look at it. */
   readonly alarm: string | null;
+  readonly alarm_kind: LetterKind;
   /** Order and attempt stay as they are. */
   readonly is_unchanged: boolean;
   readonly modification: ModificationDecision | null;
@@ -100,7 +101,8 @@ export type Decision = {
 export function become(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause, changes: Partial<Decision> = {}): Decision {
   return {
     order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n, undoes_minor: 0n,
-    retry_delay_seconds: null, alarm: null, is_unchanged: false, modification: null, void_cause: null, authorization_ended_as: null, ...changes,
+    retry_delay_seconds: null, alarm: null, alarm_kind: "work", is_unchanged: false, modification: null,
+    void_cause: null, authorization_ended_as: null, ...changes,
   };
 }
 

@@ -89,7 +89,7 @@ const isOvertaken = ({ sent_key_number }: DecisionInput, { key_number }: Decidab
 /** An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our change: a person looks. */
 function decideUnclear(input: DecisionInput, modification: DecidableModification, seen: Extract<Seen, { kind: "unknown" }>): Decision | null {
   if (input.is_answer_to_modification) return unchanged(input, { modification: stillOpen(input, modification, seen) });
-  return input.is_webhook ? unchanged(input, { alarm: seen.reason }) : null;
+  return input.is_webhook ? unchanged(input, { alarm: seen.reason, alarm_kind: "discrepancy" }) : null;
 }
 
 /** Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP. */
@@ -102,13 +102,16 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
     case "authorized": {
       const total_minor = outcome.kind === "succeeded" ? outcome.charged.amount_minor : outcome.captured.amount_minor;
       if (total_minor > order.captured_minor) {
-        return unchanged(input, { alarm: `The PSP has taken ${total_minor} minor units (${outcome.psp_reference}), of which nobody here asked for ${total_minor - order.captured_minor}.` });
+        const unasked_minor = total_minor - order.captured_minor;
+        const alarm = `The PSP has taken ${total_minor} minor units (${outcome.psp_reference}), of which `
+          + `nobody here asked for ${unasked_minor}.`;
+        return unchanged(input, { alarm, alarm_kind: "discrepancy" });
       }
       // An old state says less than what is known.
       return outcome.kind === "succeeded" && total_minor === order.captured_minor ? end(input, "canceled") : null;
     }
     case "unknown":
-      return input.is_webhook ? unchanged(input, { alarm: outcome.reason }) : null;
+      return input.is_webhook ? unchanged(input, { alarm: outcome.reason, alarm_kind: "discrepancy" }) : null;
     // What is authorised cannot be declined: whoever says so speaks of something else.
     case "declined":
     case "pending":
@@ -204,7 +207,8 @@ function decideTooLate(input: DecisionInput, modification: DecidableModification
   const code = isMade ? "captured_too_late" : authorization_ended;
   const failure: Failure = seen.kind === "failed" ? seen.failure : { class: "hard_decline", code, message: "The payment had ended." };
   const alarm = isMade ? `The PSP reports a capture of ${modification.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.` : null;
-  return unchanged(input, { alarm, modification: modified("failed", { failure }) });
+  const decided = modified("failed", { failure });
+  return unchanged(input, { alarm, alarm_kind: "discrepancy", modification: decided });
 }
 
 /** News about a decided modification: a repetition, or the opposite of what we hold. */
@@ -224,10 +228,16 @@ function contradiction(input: DecisionInput, modification: DecidableModification
   const isNamed = input.is_answer_to_modification || outcome.kind === "done" || outcome.kind === "failed";
   if (isOpposite && isNamed) {
     const alarm = `The PSP reports a ${kind} as ${seen.kind} that ${status} here.`;
+    // A capture is booked once: one that was reversed cannot be booked again under its name.
     const isBookable = seen.kind === "done" && kind === "capture" && attempt.status === "authorized"
+      && modification.failure_code !== capture_failed
       && order.captured_minor + order.capturing_minor + (modification.amount_minor ?? 0n) <= order.amount_minor;
-    return isBookable ? { ...afterCapture(input, modification, seen.psp_reference), alarm } : unchanged(input, { alarm });
+    const told = { alarm, alarm_kind: "discrepancy" } as const;
+    if (!isBookable) return unchanged(input, told);
+    return { ...afterCapture(input, modification, seen.psp_reference), ...told };
   }
   if (taken_minor <= order.captured_minor + order.capturing_minor) return null;
-  return unchanged(input, { alarm: `The PSP has taken ${taken_minor} minor units, more than the ${order.captured_minor} captured here and the ${order.capturing_minor} under way.` });
+  const alarm = `The PSP has taken ${taken_minor} minor units, more than the ${order.captured_minor} `
+    + `captured here and the ${order.capturing_minor} under way.`;
+  return unchanged(input, { alarm, alarm_kind: "discrepancy" });
 }

@@ -16,7 +16,8 @@ export function contradictedResolution(
     + `${attempt.resolution_reference === null ? "" : ` (${attempt.resolution_reference})`}.`;
   // Said before the resolution took effect: the PSP's word that money moved is booked.
   const isBookable = attempt.resolved_as === "failed" && openAttemptStatuses.includes(attempt.status);
-  return isBookable ? { ...decideCharge(input) ?? unchanged(input), alarm } : unchanged(input, { alarm });
+  const alarmed = { alarm, alarm_kind: "discrepancy" } as const;
+  return isBookable ? { ...decideCharge(input) ?? unchanged(input), ...alarmed } : unchanged(input, alarmed);
 }
 
 function contradictionIn({ attempt, order, outcome }: DecisionInput): string | null {

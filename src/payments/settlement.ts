@@ -136,6 +136,7 @@ export class Settlement {
         subject_id: row.payment_order_id,
         payload: { payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
         reason: decision.alarm,
+        kind: decision.alarm_kind,
         attempt_count: row.attempt_number,
       }]));
   }

@@ -97,10 +97,26 @@ function afterFailure(input: DecisionInput, failure: Failure, attempt_status: "d
 function contradiction(input: DecisionInput): Decision | null {
   const { attempt, outcome } = input;
   // A capture or whatever else a person made there.
-  if (outcome.kind === "unknown" && input.is_webhook) return unchanged(input, { alarm: outcome.reason });
-  if (attempt.status === "succeeded") return null;
+  if (outcome.kind === "unknown" && input.is_webhook) return discrepancy(input, outcome.reason);
+  if (attempt.status === "succeeded") return bounced(input);
   // Older than the failure of its capture, unless it is a capture of its own.
   if (attempt.failure?.code === capture_failed && outcome.kind === "succeeded" && outcome.capture_reference === undefined) return null;
   const isMoney = outcome.kind === "succeeded" || (outcome.kind === "authorized" && outcome.captured.amount_minor > 0n);
-  return isMoney ? unchanged(input, { alarm: `The PSP reports a success (${outcome.psp_reference}) for an attempt that was closed as ${attempt.status}.` }) : null;
+  if (!isMoney) return null;
+  const told = `The PSP reports a success (${outcome.psp_reference})`;
+  return discrepancy(input, `${told} for an attempt that was closed as ${attempt.status}.`);
+}
+
+const discrepancy = (input: DecisionInput, alarm: string): Decision =>
+  unchanged(input, { alarm, alarm_kind: "discrepancy" });
+
+/**
+ * A PSP's decline of a paid attempt is older news. A collector ends each attempt once: its money may have
+ * bounced.
+ */
+function bounced(input: DecisionInput): Decision | null {
+  const { outcome, can_be_asked } = input;
+  if (can_be_asked || outcome.kind !== "declined") return null;
+  const told = `The account reports ${outcome.psp_reference} as not collected (${outcome.failure.code})`;
+  return discrepancy(input, `${told}, after it had reported it as collected.`);
 }

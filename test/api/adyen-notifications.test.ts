@@ -229,6 +229,29 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
     expect(await faultsInBooks()).toEqual([]);
   });
 
+  test("is the end of that capture: nobody can say that it was made after all", async () => {
+    const { id, modification_id, reference, seller } = await captured(false);
+    const about = { merchantReference: modification_id, success: true };
+    await notify({ ...about, eventCode: "CAPTURE_FAILED", pspReference: reference });
+    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed" }]);
+    const said = { outcome: "succeeded", note: "Adyen shows it." };
+    const resolved = await stack.call("POST", `/modifications/${modification_id}/resolve`, said);
+    expect(resolved, resolved.text).toMatchObject({ status: 409, json: { code: "state_conflict" } });
+    // Somebody repeated it at Adyen under our reference.
+    await notify({ ...about, eventCode: "CAPTURE", pspReference: "REPEATED" });
+    await expect.poll(() => inboxOf("REPEATED"), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
+    expect(await modificationsOf(id)).toMatchObject([{ status: "failed" }]);
+    const reason = expect.stringContaining("reports a capture as done") as string;
+    expect(await lettersAbout(id)).toContainEqual(expect.objectContaining({ kind: "discrepancy", reason }));
+    const second = { capture_id: "two", amount: "70.00" };
+    const another = await stack.call("POST", `/payments/${id}/capture`, second);
+    expect(another.status).toBe(202);
+    const states = [{ status: "failed" }, { status: "pending" }];
+    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject(states);
+    expect(await pendingOf(seller)).toBe("0.00");
+    expect(await faultsInBooks()).toEqual([]);
+  });
+
   test("of another reference than the capture has is a case for a person and changes nothing", async () => {
     const { id, modification_id, seller } = await captured(false);
     await notify({ eventCode: "CAPTURE_FAILED", merchantReference: modification_id, success: true });

@@ -67,6 +67,7 @@ describe("an order whose retries are exhausted", () => {
     const { json } = await stack.call("GET", `/dead_letters/${letter.dead_letter_id}`);
     expect(json).toEqual({
       object: "dead_letter", dead_letter_id: expect.stringMatching(/^dead_/) as string, queue: "payment_execute", subject_id: givenUp.order_ids[0],
+      kind: "work",
       payload: { payment_order_id: givenUp.order_ids[0], attempt_id: expect.stringMatching(/^att_/) as string },
       reason: expect.stringContaining("Given up after 2 attempts") as string, attempt_count: 2, state: "waiting",
       decided_by: null, decision_note: null, created_at: expect.any(String) as string, decided_at: null,

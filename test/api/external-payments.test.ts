@@ -104,10 +104,15 @@ describe("the signed status of an external account (R144, R145, R254)", () => {
     await orderIn(stack, second.payment_order_id, "SUCCESS");
   });
 
-  test.each([["not_at_home"], [undefined], [null], [""], ["x".repeat(300)]] as const)("failed with the error %j ends in FAILED, and a retry waits for the collector again", async (error) => {
+  const cut_in_a_character = `${"x".repeat(63)}\u{1f6aa}`;
+  test.each([
+    ["not_at_home"], [undefined], [null], [""], ["x".repeat(300)], [cut_in_a_character],
+  ] as const)("failed with the error %j ends in FAILED, and a retry waits for the collector", async (error) => {
     const { payment_order_id } = await awaited();
     await report({ payment_order_id, status: "failed", ...(error === undefined ? {} : { error }) });
-    expect(await orderIn(stack, payment_order_id, "FAILED")).toMatchObject({ status_cause: "psp_declined", error_code: (error ?? "") === "" ? "not_collected" : error?.slice(0, 64) });
+    const error_code = (error ?? "") === "" ? "not_collected" : error?.slice(0, 64).toWellFormed();
+    const order = await orderIn(stack, payment_order_id, "FAILED");
+    expect(order).toMatchObject({ status_cause: "psp_declined", error_code });
     if (error !== "not_at_home") return;
     expectProblem(await stack.call("POST", `/payments/${payment_order_id}/retry`, { card_token: "tok_visa_4242" }), 409, "state_conflict", "card_token");
     await stack.call("POST", `/payments/${payment_order_id}/retry`);
@@ -128,10 +133,12 @@ describe("the signed status of an external account (R144, R145, R254)", () => {
     await orderIn(stack, payment_order_id, "PENDING");
     await report({ payment_order_id, reference: "transfer-7" });
     await orderIn(stack, payment_order_id, "SUCCESS");
-    // An old message that arrives last moves nothing back.
+    // An old message that arrives last moves nothing back. It may be of money that bounced: somebody looks.
     const late = await report({ payment_order_id, status: "failed", reference: "transfer-7" });
     await inState(late.id, "applied");
     await orderIn(stack, payment_order_id, "SUCCESS");
+    const about = (await letters()).filter(({ subject_id }) => subject_id === payment_order_id);
+    expect(about).toMatchObject([{ reason: expect.stringContaining("transfer-7") as string }]);
   });
 
   test("that arrives before its order is applied later", async () => {
