@@ -62,6 +62,17 @@ describe("an attempt that a person resolved as failed", () => {
       .toMatchObject({ order_status: "SUCCESS", captures_minor: 100n, alarm: expect.stringContaining("a person resolved") as string });
   });
 
+  test("and that the PSP shows as waiting for the buyer raises an alarm while it is open", () => {
+    const waiting: PspOutcome = { kind: "pending", psp_reference: "pi_late", next_action: null };
+    expect(decideOn(waiting, { resolved_as: "failed", status: "unknown" })).toMatchObject({
+      order_status: "PENDING", alarm_kind: "discrepancy",
+      alarm: expect.stringContaining("may still be made") as string,
+    });
+    const unnamed: PspOutcome = { ...waiting, psp_reference: null };
+    expect(decideOn(unnamed, { resolved_as: "failed", status: "unknown" })).toMatchObject({ alarm: null });
+    expect(decideOn(waiting, { resolved_as: "failed", status: "declined" })).toBeNull();
+  });
+
   test("ends in FAILED without a retry of its own", () => {
     const outcome: PspOutcome = { kind: "declined", psp_reference: null, failure: { class: "hard_decline", code: "resolved_by_person", message: "Seen." } };
     expect(decideOn(outcome, { resolved_as: "failed", status: "unknown" }, true)).toMatchObject({ order_status: "FAILED", retry_delay_seconds: null, alarm: null });

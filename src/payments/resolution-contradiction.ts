@@ -43,6 +43,12 @@ function contradictionIn({ attempt, order, outcome }: DecisionInput): string | n
     case "canceled":
       // An authorisation may well end later.
       return resolved_as === "succeeded" ? `The PSP reports that the payment was ${outcome.reason}` : null;
+    case "pending": {
+      // The buyer could go on to pay it, while another attempt may begin.
+      const isShown = outcome.psp_reference !== null && openAttemptStatuses.includes(attempt.status);
+      return resolved_as === "failed" && isShown
+        ? `The PSP shows the payment (${outcome.psp_reference}), which may still be made` : null;
+    }
     default:
       return null;
   }

@@ -165,6 +165,15 @@ export function findForgedOutcomes(db: Queryable): Promise<Fault[]> {
      union all
      select 'attempt ' || a.attempt_id, 'succeeded at ' || a.psp || ' without a reference of the charge there'
        from payment_attempts a where a.status = 'succeeded' and a.psp_reference is null
+     union all
+     -- A collector's reference may be that of one transfer for several orders.
+     select 'attempt ' || r.attempt_id,
+            'was resolved with ' || r.resolution_reference || ', the charge of ' || a.attempt_id
+       from payment_attempts r
+       join payment_attempts a on a.psp = r.psp and a.psp_reference = r.resolution_reference
+        and a.attempt_id <> r.attempt_id and a.status in ('succeeded', 'authorized')
+       join payment_events e on e.checkout_id = r.checkout_id and e.external is null
+      where r.resolved_as in ('succeeded', 'authorized') and r.status in ('succeeded', 'authorized')
       limit ${faults_shown_max}`,
   );
 }

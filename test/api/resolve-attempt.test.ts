@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verifyPayments } from "../../src/payments/payments.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, until } from "./requests.ts";
 
@@ -103,6 +104,19 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
     const said = seen();
     const replies = await Promise.all(attempts.map(({ attempt_id }) => resolve(attempt_id, said)));
     expect(replies.map(({ status }) => status).toSorted()).toEqual([202, 409]);
+  });
+
+  test("with another attempt's charge is a dead letter and a fault in the books when the PSP says so", async () => {
+    const [one, other] = [await undecided(), await undecided()];
+    await resolve(one.attempt_id, seen({ psp_reference: "pi_of_other" }));
+    await orderIn(stack, one.id, "SUCCESS");
+    expect(await lettersAbout(one.id)).toEqual([]);
+    await stripeTells(other.attempt_id, "pi_of_other");
+    await orderIn(stack, other.id, "SUCCESS");
+    const reason = expect.stringContaining(`resolved ${one.attempt_id} with it`) as string;
+    expect(await lettersAbout(other.id)).toMatchObject([{ kind: "discrepancy", reason }]);
+    const faults = (await verifyPayments(stack.db.database)).flatMap((check) => check.faults);
+    expect(faults).toMatchObject([{ subject: `attempt ${one.attempt_id}` }]);
   });
 
   test("becomes AUTHORIZED when it was only to be authorised", async () => {

@@ -73,7 +73,9 @@ test("of a page it stops new charges of every order of the checkout", async () =
   expect((await stack.call("POST", `/attempts/${attempt_id}/resolve`, said)).status).toBe(202);
   for (const id of order_ids) await stack.waitForOrder(id, ["FAILED"], 30);
   await tellsOfSuccess(order_ids[0], attempt_id, "pi_page");
-  await lettersOnceThere(order_ids[0], 1);
+  const isTold = async (): Promise<boolean> =>
+    (await lettersAbout(order_ids[0])).some(({ reason }) => reason.includes("pi_page"));
+  await until("the success is told", isTold);
   for (const id of order_ids) {
     expectProblem(await stack.call("POST", `/payments/${id}/retry`, {}), 409, "state_conflict");
   }
