@@ -2,7 +2,7 @@
 
 type Direction = "higher is better" | "lower is better";
 
-/** Every figure that is compared, by its name in the JSON; other numbers there describe the run. */
+/** The figures to compare, by their names in the JSON; other numbers there describe the run. */
 const directions: Readonly<Record<string, Direction>> = {
   accepted_per_second: "higher is better",
   finished_per_second: "higher is better",
@@ -26,7 +26,7 @@ export type Comparison = {
   readonly ratio: number;
   /** By how much `after` is better (above 0) or worse (below 0), as a share of `before`. */
   readonly gain: number;
-  /** How far the rounds of `before` lie apart, as a share of their median: smaller differences say nothing. */
+  /** The spread of the rounds of `before`, as a share of their median: smaller differences mean nothing. */
   readonly spread: number;
 };
 
@@ -41,7 +41,7 @@ export function figuresOf(result: unknown, prefix = ""): readonly Figure[] {
   });
 }
 
-/** One row for each figure that both have. Throws when there are none: then nothing was measured. */
+/** One row for each figure that both have. Throws if there are none. */
 export function compareRounds(before: readonly unknown[], after: readonly unknown[]): readonly Comparison[] {
   const [old, current] = [valuesByName(before), valuesByName(after)];
   const compared = [...old.values()].flatMap((figure): Comparison[] => {

@@ -29,7 +29,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** Files of `src/` itself that every room may use. */
 const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
 
-/** The files that settings are read and judged in. */
+/** The files that read and check settings. */
 const configFiles = "{config,database-address,external-account,loopback,safety-rules,secret-strength,settings-reader}.ts";
 
 /** Node's modules that would go around the rules about time and environment. */

@@ -15,11 +15,11 @@ export type Config = {
   readonly mode: Mode;
   readonly host: string;
   readonly port: number;
-  /** Where health and metrics are told, without a key. */
+  /** Where health and metrics are served, without a key. */
   readonly operations: { readonly host: string; readonly port: number };
   readonly allowed_hosts: readonly string[];
   readonly trusted_proxies: readonly string[];
-  /** Where hosted pages may send buyers back to. Production has to name them, or `*`. */
+  /** Where buyers may be sent back to. Production has to list the origins, or set `*`. */
   readonly return_url_origins: readonly string[] | "any";
   readonly status_link_seconds: number;
   readonly log_level: string;
@@ -31,14 +31,14 @@ export type Config = {
   readonly migration_database_url: string | undefined;
   readonly data_dir: string;
   readonly database_connections_max: number;
-  /** Reads have a pool of their own, and a queue with a bound in front of it. */
+  /** Reads have a pool of their own behind a bounded queue. */
   readonly reads: { readonly connections_max: number; readonly waiting_max: number };
-  /** A key with every right, in development only; in production keys are made with `pacioli keys create`. */
+  /** A key with every scope, in development only; in production keys are made with `pacioli keys create`. */
   readonly api_key: string | undefined;
   readonly rate_limit_per_second: number;
-  /** Calls of one API key that are worked on at a time. */
+  /** Requests of one API key in progress at once. */
   readonly calls_at_once_max: number;
-  /** By when a whole request must have arrived. */
+  /** How long a whole request may take to arrive. */
   readonly request_timeout_seconds: number;
   readonly payments: PaymentSettings;
   readonly psp: {
@@ -57,7 +57,7 @@ export type Config = {
 
 /** A PSP as it is called: two accounts at one PSP are two. */
 export type PspAccount = {
-  /** Stands in attempts, ledger accounts and webhook URLs, so it stays what it is. */
+  /** Part of attempts, ledger accounts and webhook URLs, so it must not change. */
   readonly name: string;
   readonly secret_key: string;
   readonly webhook_secrets: readonly string[];
@@ -169,7 +169,7 @@ const accountFields = [
   "name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", "overdue_seconds", ...adyenFields,
 ];
 
-/** The accounts of PSP_ACCOUNTS. The one of Stripe's variables stands in where none of them takes cards. */
+/** The accounts of PSP_ACCOUNTS. If none of them takes cards, the account of PSP_STRIPE_… is added. */
 function pspAccounts(read: SettingsReader, psp_concurrency: number): Pick<Config["psp"], "accounts" | "external_accounts"> {
   const timeout_seconds = read.number("PSP_TIMEOUT_SECONDS", 10, timeoutBounds);
   // Room for the worker's calls and for the pages that requests register beside them.
@@ -264,7 +264,7 @@ function check(read: SettingsReader, config: Config): void {
   }
 }
 
-/** `CRASH_POINT=after_psp_call:3` kills the process there, FREEZE_POINT stops it, for tests; refused in production. */
+/** For tests: `CRASH_POINT=after_psp_call:3` kills the process there, FREEZE_POINT stops it. Refused in production. */
 function armFromEnvironment(read: SettingsReader, mode: Mode): void {
   arm(read, mode, { setting: "CRASH_POINT", text: read.text("CRASH_POINT"), signal: "SIGKILL" });
   arm(read, mode, { setting: "FREEZE_POINT", text: read.text("FREEZE_POINT"), signal: "SIGSTOP" });

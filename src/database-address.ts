@@ -1,10 +1,10 @@
-/** How the database is reached: encrypted, unless it is on this machine or the operator says otherwise by name. */
+/** The addresses of the database. Connections are encrypted unless it is on this machine or DATABASE_TLS=off. */
 import { isLoopback } from "./loopback.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
 type DatabaseAddresses = { readonly database_url: string | undefined; readonly migration_database_url: string | undefined };
 
-/** DATABASE_URL (or its parts) and MIGRATION_DATABASE_URL, with TLS and the server's certificate verified where the way leads through a network. */
+/** DATABASE_URL (or its parts) and MIGRATION_DATABASE_URL, with TLS and a verified certificate over a network. */
 export function readDatabaseAddresses(read: SettingsReader): DatabaseAddresses {
   const tls = read.text("DATABASE_TLS", "verify");
   if (tls !== "verify" && tls !== "off") read.faults.push(`DATABASE_TLS: "${tls}" is neither verify nor off`);
@@ -28,14 +28,14 @@ function databaseUrlOfParts(read: SettingsReader): string | undefined {
 /** A Unix socket (a path, or none that a URL can name) or a loopback address. */
 function isOnThisMachine(text: string): boolean {
   if (/^(socket:|\/)/.test(text)) return true;
-  // With a socket in `?host=` the place of the host is empty, which a URL may not be behind a user.
+  // With a socket in `?host=` the host part may be empty, which URL does not allow after a user.
   const url = parseUrl(text.replace("@/", "@localhost/"));
   if (url === undefined) return false;
   const host = url.searchParams.get("host") ?? decodeURIComponent(url.hostname);
   return host === "" || host.startsWith("/") || isLoopback(host);
 }
 
-/** The driver takes `require` and `verify-ca` for `verify-full` today, and has announced that it will not always. */
+/** The driver treats `require` and `verify-ca` as `verify-full` today, and has announced that this will change. */
 const encrypted = new Set(["require", "verify-ca", "verify-full"]);
 
 function withTls(read: SettingsReader, name: string, text: string): string {

@@ -12,7 +12,7 @@ export const errorRegistry = {
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key is not valid", is_retryable: false },
   invalid_cursor: { status: 400, title: "The cursor is not valid", is_retryable: false },
   unauthenticated: { status: 401, title: "No valid API key", is_retryable: false },
-  forbidden: { status: 403, title: "The API key lacks the right for this", is_retryable: false },
+  forbidden: { status: 403, title: "The API key lacks the scope for this", is_retryable: false },
   approval_needs_another_key: { status: 403, title: "Another API key must approve this", is_retryable: false },
   signature_invalid: { status: 403, title: "The webhook's signature is not valid", is_retryable: false },
   not_found: { status: 404, title: "There is no such object", is_retryable: false },

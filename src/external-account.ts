@@ -2,7 +2,7 @@
 import { textsOf, type Fields } from "./settings-reader.ts";
 
 export type ExternalAccount = {
-  /** Stands in attempts, ledger accounts and webhook URLs, so it stays what it is. */
+  /** Part of attempts, ledger accounts and webhook URLs, so it must not change. */
   readonly name: string;
   readonly kind: "external";
   /** At least one; several while one replaces another. */
@@ -29,7 +29,7 @@ export function externalAccountOf(fields: Fields, name: string, fieldsOfKinds: r
   };
 }
 
-/** Whether two accounts could not be told apart: a signature's secret says who speaks. */
+/** Whether two accounts share a secret: the secret of a signature identifies the sender. */
 export const shareSecret = (one: ExternalAccount, other: ExternalAccount): boolean =>
   one.webhook_secrets.some((secret) => other.webhook_secrets.some((theirs) => base64Of(secret) === base64Of(theirs)));
 

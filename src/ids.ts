@@ -63,7 +63,7 @@ export function newId<Name extends Prefix>(prefix: Name): Branded<Name> {
   return `${prefix}_${toBase32(uuidV7())}` as Branded<Name>;
 }
 
-/** Whether a text from outside can be an id of ours: by its prefix, so that what others wrote is told apart without a look-up. */
+/** Whether a text from outside can be an id of ours, judged by its prefix, without a look-up. */
 export const hasPrefix = (prefix: Prefix, text: string): boolean => text.startsWith(`${prefix}_`);
 
 /** Takes a text from outside as an id of the given kind, after the schema has checked its form. */

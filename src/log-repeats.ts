@@ -1,6 +1,6 @@
 /**
- * Lets the first lines of a kind through and counts the others of the same time window. An outage of the database of
- * 37 s wrote 160 MB of the same few stack traces.
+ * Lets the first lines of a kind through and counts the others in the same time window. A database outage of 37 s wrote
+ * 160 MB of the same few stack traces.
  */
 export class RepeatFilter {
   readonly #options: { readonly lines_max: number; readonly window_ms: number; readonly kinds_max: number };
@@ -27,7 +27,7 @@ export class RepeatFilter {
     return false;
   }
 
-  /** The kinds of which lines were left out in windows that are over; each begins a new window. */
+  /** The kinds with lines left out in windows that are over; each begins a new window. */
   takeLeftOut(now_ms: number): readonly { readonly kind: string; readonly left_out: number }[] {
     const over = [...this.#kinds].filter(([, { started_ms }]) => now_ms - started_ms >= this.#options.window_ms);
     for (const [kind] of over) this.#kinds.delete(kind);

@@ -32,7 +32,7 @@ const keys = program.command("keys").description("API keys");
 keys.command("create").argument("<name>").option("--scopes <list>", "of read, write, admin", "read,write").option(...as_option).description("make a key and show it once")
   .action(async (name: string, options: { scopes: string; as?: string }) => (await import("./cli/keys.ts")).createKey(name, options));
 keys.command("list").description("all keys, without their secrets").action(async () => (await import("./cli/keys.ts")).listKeys());
-keys.command("revoke").argument("<key_id>").option(...as_option).description("let a key in no more")
+keys.command("revoke").argument("<key_id>").option(...as_option).description("stop a key from working")
   .action(async (keyId: string, options: { as?: string }) => (await import("./cli/keys.ts")).revokeKey(keyId, options));
 
 const letters = program.command("dead-letters").description("work that was given up");
@@ -41,10 +41,10 @@ letters.command("list").option("--state <state>", "waiting, redriven or discarde
 letters.command("show").argument("<id>").action(async (id: string) => (await import("./cli/dead-letters.ts")).showDeadLetter(id));
 letters.command("redrive").argument("<id>").option("--note <text>").option(...as_option).description("take the work up again")
   .action(async (id: string, options: { note?: string; as?: string }) => (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options));
-letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").option(...as_option).description("decide that nothing more will be done")
+letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").option(...as_option).description("close it without doing anything more")
   .action(async (id: string, options: { note: string; as?: string }) => (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options));
 
-program.command("resolve-attempt").argument("<attempt_id>").description("propose what became of an undecided attempt, as seen at the PSP; an API key approves it")
+program.command("resolve-attempt").argument("<attempt_id>").description("propose the outcome of an undecided attempt that you saw at the PSP; an API key approves it")
   .requiredOption("--outcome <outcome>", "succeeded, authorized or failed").requiredOption("--note <text>", "how you know it")
   .option("--reference <id>", "the PSP's reference of the charge").option("--amount <decimal>", "what the PSP shows").option("--currency <code>", "of the amount").option(...as_option)
   .action(async (id: string, options: ResolveOptions) => (await import("./cli/resolve-attempt.ts")).resolveAttempt(id, options));

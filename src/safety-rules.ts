@@ -1,9 +1,9 @@
-/** What settings may not say in production, and hardly in development: each would let somebody in or listen. */
+/** Unsafe settings, most of which only production refuses: each would let somebody in or eavesdrop. */
 import { isLoopback } from "./loopback.ts";
 import { weaknessOf } from "./secret-strength.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
-/** Stands in for the key of Stripe that development need not have. */
+/** The placeholder for Stripe's key, which development does not need. */
 export const key_not_configured = "sk_test_not_configured";
 const development_psp_keys = [key_not_configured, "sk_test_simulator"];
 const how_to_make_secrets = "make one with `openssl rand -base64 32`";
@@ -26,7 +26,7 @@ export function checkSafety(read: SettingsReader, settings: SafetySettings): voi
   checkPspAddresses(read, settings);
 }
 
-/** What development may do without and production must not. */
+/** Settings that production requires and development does not. */
 function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   const { secret_key, psp, payments } = settings;
   const weakness = weaknessOf(secret_key);

@@ -28,7 +28,7 @@ export function createSealing(secretKey: string, purpose: string): Sealing {
       try {
         return Buffer.concat([decipher.update(bytes.subarray(iv_bytes + tag_bytes)), decipher.final()]).toString("utf8");
       } catch {
-        // The tag does not fit: that is the answer, not a failure.
+        // The tag does not match: a normal result, not a failure.
         return undefined;
       }
     },

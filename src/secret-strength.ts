@@ -1,12 +1,12 @@
-/** Which secrets we take where we, or the operator, choose them. */
+/** Judges the strength of secrets that we or the operator choose. */
 
 const length_min = 32;
-/** 32 random hexadecimal digits have fewer different ones once in 27 million times. */
+/** 32 random hexadecimal digits have fewer different ones once in 27 million cases. */
 const distinct_min = 8;
-/** Words that stand in examples and in what people type while they only want it to start. */
+/** Words from examples, and placeholders that people type to get a process started. */
 const placeholders = /change.?me|password|example|placeholder|replace.?(this|me)|your.?(secret|key)|secret.?key|development/i;
 
-/** What makes a secret easy to guess, to be read behind its name; undefined: nothing that can be seen. It never repeats the secret. */
+/** Why a secret is easy to guess, as a text to follow its name; undefined if it is not. Never repeats the secret. */
 export function weaknessOf(secret: string): string | undefined {
   if (secret.length < length_min) return `is shorter than ${length_min} characters`;
   if (new Set(secret).size < distinct_min) return `has fewer than ${distinct_min} different characters`;

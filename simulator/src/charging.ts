@@ -27,7 +27,7 @@ export interface Confirmation {
   expand: readonly string[];
   /** Events the same request caused before the confirmation. */
   earlier: readonly EventType[];
-  /** How long a fault lets the charge wait that is answered with a 500 and made all the same. */
+  /** The delay of a charge that is answered with a 500 and made all the same. */
   roll_forward_seconds: number;
 }
 
@@ -36,7 +36,7 @@ export function crashedPlan(writes: Writes): Plan {
   return { status: 500, answer: { kind: "body", body: serverError().body() }, writes, transport: "normal" };
 }
 
-/** The plan of a request that breaks down and is carried out later: for now nothing of it is to be seen. */
+/** The plan of a request that fails with a 500 and is carried out later; until then it is invisible. */
 export function rolledForwardPlan(writes: Writes, seconds: number, { now_ms }: RequestFacts): Plan {
   return crashedPlan({ rolled_forward: { id: newStem(now_ms), due_at: now_ms / 1_000 + seconds, writes } });
 }

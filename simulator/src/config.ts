@@ -14,7 +14,7 @@ export interface SimulatorConfig {
   session_seconds_min: number;
   /** How long an authorisation may be captured; whole seconds. */
   authorization_seconds: number;
-  /** How long after its 500 a request that the fault `500_rolled_forward` struck is carried out. */
+  /** How long after its 500 a request with the fault `500_rolled_forward` is carried out. */
   roll_forward_seconds: number;
   adyen?: AdyenSettings;
 }

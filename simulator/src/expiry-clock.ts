@@ -28,7 +28,7 @@ export class ExpiryClock {
     this.#wakeIn(0);
   }
 
-  /** Resolves when everything whose time has come was ended. */
+  /** Resolves when everything that is due has ended. */
   async catchUp(): Promise<void> {
     await this.#endDue();
   }

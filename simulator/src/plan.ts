@@ -6,7 +6,7 @@ export interface RequestFacts {
   request_id: string;
   idempotency_key: string | null;
   now_ms: number;
-  /** Where the client reached the simulator; absent when no request of the API asked. */
+  /** The address that the client used for the simulator; absent if no API request was involved. */
   origin?: string;
 }
 

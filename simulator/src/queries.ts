@@ -170,7 +170,7 @@ export async function nextAuthorizationsToEnd(
   return rows;
 }
 
-/** The requests that are rolled forward first; `expires_at` in Unix seconds. */
+/** The requests that are due to be rolled forward first; `expires_at` in Unix seconds. */
 export async function nextRolledForward(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
   const { rows } = await pool.query<{ id: string; expires_at: number }>(
     "select id, due_at as expires_at from simulator.rolled_forward order by due_at limit $1", [limit],
@@ -178,7 +178,7 @@ export async function nextRolledForward(pool: pg.Pool, limit: number): Promise<{
   return rows;
 }
 
-/** What such a request will write; null: it has done so. */
+/** What such a request will write; null if it was carried out already. */
 export async function findRolledForward(pool: pg.Pool, id: string): Promise<Writes | null> {
   const { rows } = await pool.query<{ writes: Writes }>("select writes from simulator.rolled_forward where id = $1", [id]);
   return rows[0]?.writes ?? null;

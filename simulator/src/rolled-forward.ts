@@ -5,7 +5,7 @@ import { findIntent, findRolledForward, nextRolledForward } from "./queries.ts";
 import type { Writes } from "./records.ts";
 import type { Store } from "./store.ts";
 
-/** The writes as they were planned; nothing, if the intent has moved on since. */
+/** The planned writes; nothing if the intent has changed since. */
 async function laterWrites(store: Store, writes: Writes): Promise<Writes> {
   if (writes.intent === undefined) return writes;
   const current = await findIntent(store.reads, writes.intent.id);

@@ -68,7 +68,7 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
     await adyen.start();
     await endpoints.load();
     await endpoints.registerFromEnvironment(config.webhook, Date.now());
-    // What came due while no simulator ran is carried out before anybody can ask about it.
+    // Requests that came due while no simulator ran are carried out before it answers the first one.
     await clocks.rolled_forward.catchUp();
     const url = await listen(server, config.port, config.host);
     sender.start();

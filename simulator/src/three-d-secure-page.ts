@@ -28,7 +28,7 @@ function unknown(): Reply {
   return show(404, messageView({ title: "There is no such payment", text: "Return to the shop.", mark: "closed" }));
 }
 
-/** As Stripe comes back: the parameters are for the shop's page, and prove nothing. */
+/** The parameters that Stripe adds to the return URL; they are for the shop's page and prove nothing. */
 function backToShop(intent: IntentRecord): Reply {
   const url = new URL(intent.return_url ?? "about:blank");
   url.searchParams.set("payment_intent", intent.id);

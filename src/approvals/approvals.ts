@@ -1,4 +1,4 @@
-/** The door of the approvals room: what one key proposes and another one decides. */
+/** The door of the approvals room: changes that one key proposes and another one approves or rejects. */
 import { hash } from "node:crypto";
 import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Database, Transaction } from "../db/db.ts";
@@ -14,13 +14,13 @@ import {
 export { selectApproval, selectApprovals } from "./queries.ts";
 export type { ApprovalFilter, ApprovalKind, ApprovalRow, ApprovalState } from "./queries.ts";
 
-/** Who asks for a change, and by which request. Only the command line has no key. */
+/** The requester of a change, and the request. Only the command line has no key. */
 export type Requester = Author & { readonly key_id: string | null };
 
 export type Proposal = {
   readonly kind: ApprovalKind;
   readonly subject_id: string;
-  /** What is to be executed; the same fields in the same order give the same text and hash. */
+  /** The change to execute; the same fields in the same order give the same text and hash. */
   readonly content: Readonly<Record<string, string | null>>;
   readonly reason: string;
 };
@@ -49,15 +49,15 @@ export async function proposeApproval(
   const open = await selectOpenApproval(tx, kind, subject_id);
   if (open === undefined) throw new Error(`neither a new nor an open approval of ${kind} ${subject_id}`);
   if (open.content_hash.equals(content_hash)) return { approval: open, is_new: false };
-  const message = `Another proposal, ${open.approval_id}, is open for it: approve or reject that first.`;
+  const message = `Another proposal for the same object is open (${open.approval_id}): approve or reject that one first.`;
   throw new AppError("state_conflict", message);
 }
 
 type Verdict = { readonly note: string | null; readonly by: Requester };
 
 /**
- * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash` is what
- * the approver has seen. Errors: `not_found`, `state_conflict`, `approval_needs_another_key`, and those of `execute`.
+ * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash` proves what
+ * the approver has read. Errors: `not_found`, `state_conflict`, `approval_needs_another_key`, and those of `execute`.
  */
 export async function approve(
   tx: Transaction, approvalId: string, { note, by, content_hash }: Verdict & { readonly content_hash: string },
@@ -65,16 +65,16 @@ export async function approve(
 ): Promise<ApprovalRow> {
   const approval = await lockOpen(tx, approvalId);
   if (by.key_id === null || by.key_id === approval.proposer_key_id) {
-    const message = "Another API key than the one that proposed it must approve it.";
+    const message = "The key that proposed a change cannot approve it: use another API key.";
     throw new AppError("approval_needs_another_key", message);
   }
-  if (approval.is_expired) throw new AppError("state_conflict", "Its time to be approved is over: propose it again.");
+  if (approval.is_expired) throw new AppError("state_conflict", "The approval has expired: propose the change again.");
   const executed_hash = hash("sha256", approval.content, "buffer");
   if (!executed_hash.equals(approval.content_hash)) {
     throw new Error(`the content of ${approvalId} is not what was proposed`);
   }
   if (executed_hash.toString("hex") !== content_hash) {
-    const message = "content_hash is not that of this approval: read it again.";
+    const message = "content_hash is not the hash of this approval's content: read the approval again.";
     throw new AppError("state_conflict", message, { param: "content_hash" });
   }
   const decided = await decideOpenApproval(tx, approvalId, {
@@ -85,7 +85,7 @@ export async function approve(
   return decided;
 }
 
-/** Ends a proposal without any effect; the proposer may do so too. Errors: `not_found`, `state_conflict`. */
+/** Ends a proposal without any effect; the proposer may do this too. Errors: `not_found`, `state_conflict`. */
 export async function reject(tx: Transaction, approvalId: string, verdict: Verdict): Promise<ApprovalRow> {
   await lockOpen(tx, approvalId);
   const decided = await decideOpenApproval(tx, approvalId, {
@@ -100,7 +100,7 @@ async function lockOpen(tx: Transaction, approvalId: string): Promise<ApprovalRo
   if (approval === undefined) {
     throw new AppError("not_found", `There is no approval ${approvalId}.`, { param: "approval_id" });
   }
-  if (approval.state !== "open") throw new AppError("state_conflict", `The approval was ${approval.state} before.`);
+  if (approval.state !== "open") throw new AppError("state_conflict", `The approval is already ${approval.state}.`);
   return approval;
 }
 
@@ -114,7 +114,7 @@ async function recordDecision(
   });
 }
 
-/** What is carried out, out of the text that is approved. */
+/** The change that an approval stores as text. */
 export function contentOf({ approval_id, content }: Pick<ApprovalRow, "approval_id" | "content">): Proposal["content"] {
   const parsed: unknown = JSON.parse(content);
   if (!isContent(parsed)) throw new Error(`the approval ${approval_id} is of no object with texts`);

@@ -1,7 +1,7 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
 import type { ApprovalId } from "../ids.ts";
 
-/** What can be approved; the database holds the same list. */
+/** The kinds of changes that can be approved; the database has the same list. */
 export type ApprovalKind = "attempt_resolution";
 export type ApprovalState = "open" | "approved" | "rejected" | "expired";
 
@@ -32,7 +32,7 @@ type NewApproval = Pick<
   ApprovalRow, "approval_id" | "kind" | "subject_id" | "content" | "content_hash" | "proposed_by" | "proposer_key_id"
 >;
 
-/** Gives no row when another one is open for the same subject. */
+/** Gives no row if another approval is open for the same subject. */
 export async function insertApproval(
   tx: Queryable, draft: NewApproval, expiryHours: number,
 ): Promise<ApprovalRow | undefined> {
@@ -88,7 +88,7 @@ export async function decideOpenApproval(tx: Queryable, approvalId: string, deci
   return row;
 }
 
-/** Closes open approvals whose time is over: those of one subject, or all. Gives how many. */
+/** Closes open approvals that have expired, of one subject or of all. Gives how many. */
 export async function expireApprovals(
   tx: Queryable, subject: { kind: ApprovalKind; subject_id: string } | null,
 ): Promise<number> {

@@ -1,11 +1,11 @@
-/** The door of the audit room: who changed what, before and after, and why; kept for ever. */
+/** The door of the audit room: who changed what, before and after, and why; never deleted. */
 import type { Transaction } from "../db/db.ts";
 import { insertAudits, type NewAudit } from "./queries.ts";
 
 export { selectAudits } from "./queries.ts";
 export type { AuditFilter, AuditRow, NewAudit } from "./queries.ts";
 
-/** Who makes a change, and in which request. */
+/** The actor of a change, and the request. */
 export type Author = {
   /** `key:<key_id>` for an API key, `cli:<user>` for the command line. */
   readonly actor: string;

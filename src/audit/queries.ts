@@ -13,7 +13,7 @@ export type NewAudit = {
   /** The fields that the change concerns, never secrets or card data; null where there was nothing. */
   readonly before: Fields | null;
   readonly after: Fields | null;
-  /** What the person said; null where nobody was asked. */
+  /** The reason that the person gave; null if none was asked for. */
   readonly reason: string | null;
   /** Null for the command line. */
   readonly request_id: string | null;

@@ -2,13 +2,13 @@ import { userInfo } from "node:os";
 import type { Author } from "../audit/audit.ts";
 import { messageOf } from "../errors.ts";
 
-/** The option that names the person where several share an operating system's user. */
+/** Names the person if several share a user of the operating system. */
 export const as_option = ["--as <name>", "who does it, for the audit log (default: your operating system user)"] as const;
 
-/** Who runs a command: `--as`, or the user of the operating system. */
+/** The person who runs a command: `--as`, or the user of the operating system. */
 export function cliAuthor(as: string | undefined): Author {
   const name = as ?? operatingSystemUser();
-  if (!/^[\w.@-]{1,100}$/.test(name)) throw new Error(`"${name}" is not a name: use up to 100 letters, digits and . _ @ -.`);
+  if (!/^[\w.@-]{1,100}$/.test(name)) throw new Error(`--as must be up to 100 letters, digits and . _ @ -, but is "${name}".`);
   return { actor: `cli:${name}`, request_id: null };
 }
 

@@ -39,7 +39,7 @@ export class ChildProcess {
     return this.#child?.pid;
   }
 
-  /** A text of the JSON line by which it said that it is ready; empty without one. */
+  /** A field of the JSON line that reported it ready; empty without one. */
   readyText(name: string): string {
     const value = this.#readyLine[name];
     return typeof value === "string" ? value : "";
@@ -89,7 +89,7 @@ export class ChildProcess {
     await this.#end("SIGKILL");
   }
 
-  /** Lets a process go on that was stopped by SIGSTOP; to one that runs it does nothing. */
+  /** Continues a process that was stopped by SIGSTOP; does nothing to a running one. */
   thaw(): void {
     if (this.is_running) this.#child?.kill("SIGCONT");
   }

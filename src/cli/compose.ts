@@ -30,7 +30,7 @@ export async function composeService(config: Config, databaseUrl: string, option
   const log = createLogger(config.log_level);
   const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
   const reads = openReads(databaseUrl, config.reads);
-  // Of its own, so that health is told while every other connection is busy.
+  // A connection of its own, so that health checks work while every other connection is busy.
   const healthDatabase = openDatabase(databaseUrl, 1, "pacioli-health", { statement_timeout_ms: 1_000 });
   const jobs = new Jobs({ url: databaseUrl, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
   await jobs.start();
@@ -72,7 +72,7 @@ export async function composeService(config: Config, databaseUrl: string, option
       await workers.stop();
       await jobs.stop();
       await reads.close();
-      // Until the end it says that the process is not ready.
+      // Closed last: until then it reports that the process is not ready.
       await operations.close();
       await healthDatabase.close();
       await database.close();

@@ -61,7 +61,7 @@ export async function withActions(work: (tools: Tools) => Promise<void>): Promis
       const actions = createActions(jobs, {
         retries_max: config.payments.retry_attempts_max, lease_seconds: config.payments.lease_seconds,
         approval_hours: config.payments.approval_hours,
-        // The limits are settings, and on the command line those are whatever its user sets.
+        // The limits are settings, and the user of the command line could change them.
         approval_amounts: null,
       });
       await work({ database, inTransaction: (run) => database.transaction((tx) => run(tx, actions)) });

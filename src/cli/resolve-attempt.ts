@@ -7,8 +7,8 @@ export type ResolveOptions = {
 };
 
 /**
- * Proposes what became of an undecided attempt. Whatever its amount, an API key must approve it: whoever is at the
- * command line could set the limits as they like.
+ * Proposes a resolution of an undecided attempt. Whatever its amount, an API key must approve it, because the user of
+ * the command line could change the limits.
  */
 export function resolveAttempt(attemptId: string, options: ResolveOptions): Promise<void> {
   const { outcome, note, reference, amount, currency, as } = options;
@@ -21,10 +21,10 @@ export function resolveAttempt(attemptId: string, options: ResolveOptions): Prom
   return withActions(async ({ inTransaction }) => {
     const resolved = await inTransaction((tx, actions) => actions.resolveAttempt(tx, attemptId, resolution, by));
     if (resolved.kind === "resolved") {
-      process.stdout.write(`${attemptId} was resolved as ${resolved.attempt.resolved_as} before.\n`);
+      process.stdout.write(`${attemptId} is already resolved as ${resolved.attempt.resolved_as}.\n`);
       return;
     }
     const { approval_id, expires_at } = resolved.approval;
-    process.stdout.write(`${approval_id}: waits for the approval of an API key with the scope admin, until ${expires_at}.\n`);
+    process.stdout.write(`${approval_id} waits until ${expires_at} for the approval of an API key with the scope admin.\n`);
   });
 }

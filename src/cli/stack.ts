@@ -16,7 +16,7 @@ export type StackOptions = {
   readonly database: string;
   readonly port: number;
   readonly simulator_port: number;
-  /** Of the service's health and metrics; any free one when left out. */
+  /** The port of the service's health and metrics; any free one by default. */
   readonly operations_port?: number;
   /** More settings for the service and the simulator, as environment variables. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export type Stack = {
   readonly service: ChildProcess;
   readonly simulator: ChildProcess;
   readonly service_url: string;
-  /** Where the service tells its health and metrics: another port after each start, if none is set. */
+  /** The address of the service's health and metrics: another port after each start, if none is set. */
   operationsUrl(): string;
   readonly simulator_url: string;
   /** Starts the service again after its death, on the same port, perhaps with other settings. */

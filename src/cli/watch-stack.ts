@@ -5,7 +5,7 @@ import type { ChildProcess } from "./child-process.ts";
 import type { Stack } from "./stack.ts";
 
 const database_poll_ms = 1_000;
-/** A process that dies this soon after its start, this often in a row, will not get better by another start. */
+/** If a process dies this soon after its start, this often in a row, another start will not help. */
 const short_life_ms = 10_000;
 const short_lives_max = 3;
 
@@ -16,7 +16,7 @@ export type StackWatch = {
   stop(): void;
 };
 
-/** Starts a service or simulator that died again, and says each time what happened in one line. */
+/** Restarts a service or simulator that died, and reports each restart in one line. */
 export function watchStack(stack: Stack, onLine: (line: string) => void): StackWatch {
   let isStopped = false;
   const { promise: failed, resolve: fail } = Promise.withResolvers<string>();

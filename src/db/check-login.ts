@@ -4,7 +4,7 @@ import { findRoles } from "./roles.ts";
 
 type Rights = {
   readonly login: string;
-  /** Attributes and predefined roles that reach past grants, its own or those of roles that it may take on. */
+  /** Attributes and predefined roles that override grants, of the login itself or of roles that it may take on. */
   readonly powers: readonly string[];
   readonly is_owner: boolean;
   readonly can_make_temporary_tables: boolean;
@@ -12,8 +12,8 @@ type Rights = {
 };
 
 /**
- * Errors when the service's login could undo what the database holds it to: then a bug or a stolen password reaches the
- * books. Errors too when it lacks the service's role.
+ * Throws if the service's login could bypass the database's rules, because a bug or a stolen password would then reach
+ * the books. Throws too if it lacks the service's role.
  */
 export async function checkLogin(url: string): Promise<void> {
   await withClient(url, async (client) => {
@@ -21,7 +21,7 @@ export async function checkLogin(url: string): Promise<void> {
     const faults = faultsOf(rights);
     if (faults.length > 0) {
       const { service } = await findRoles(client).catch(() => ({ service: "<service_role()>" }));
-      throw new Error(`The login "${rights.login}" may not run the service, for it ${faults.join(", ")}. `
+      throw new Error(`The login "${rights.login}" may not run the service, because it ${faults.join(", ")}. `
         + `Make a login of its own (create role <name> login password '…' in role ${service};) and name it in `
         + "DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.");
     }
@@ -63,7 +63,7 @@ async function readRights(client: pg.Client): Promise<Rights> {
 }
 
 function faultsOf(rights: Rights): string[] {
-  // A superuser may do all the rest, which would only be noise.
+  // A superuser has all the other rights too; listing them would be noise.
   if (rights.powers.includes("SUPERUSER")) return ["is a superuser"];
   return [
     ...rights.powers.map((power) => `has ${power}`),
@@ -87,7 +87,7 @@ async function checkMembership(client: pg.Client, login: string): Promise<void> 
   const { rows: [admin] } = await client.query<{ is_admin: boolean }>(
     "select pg_has_role(session_user, public.admin_role(), 'member') as is_admin");
   if (admin?.is_admin === true) {
-    throw new Error(`The login "${login}" may make API keys, which is for people. As the owner: `
+    throw new Error(`The login "${login}" may make API keys, which the service must not. As the owner: `
       + `select admin_role(); and then: revoke <that role> from "${login}";`);
   }
 }

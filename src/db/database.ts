@@ -39,12 +39,12 @@ const types: pg.CustomTypesConfig = {
 };
 
 /**
- * RFC 3339 with all six digits of the microseconds. PostgreSQL leaves zeros off at the end: one time in ten came out
- * a digit shorter, so texts of times could not be compared.
+ * RFC 3339 with all six digits of the microseconds. PostgreSQL drops trailing zeros: one time in ten came out a digit
+ * shorter, so times could not be compared as text.
  */
 function readTimestamp(text: string): Timestamp {
   const [, date, time, fraction = ""] = /^(\d+-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(text) ?? [];
-  if (date === undefined || time === undefined) throw new Error(`the database gave a time that RFC 3339 has no form for: ${text}`);
+  if (date === undefined || time === undefined) throw new Error(`RFC 3339 cannot write the database's time ${text}`);
   return `${date}T${time}.${fraction.padEnd(6, "0")}Z`;
 }
 
@@ -152,7 +152,7 @@ export class Database implements Queryable {
       const unawaited = await statements.close();
       if (unawaited > 0) throw new AssertionError({ message: `${unawaited} statements of a transaction were not awaited by its work` });
       const { command } = await client.query("commit");
-      // So PostgreSQL answers to the commit of a transaction in which a statement failed.
+      // PostgreSQL answers COMMIT with ROLLBACK if a statement of the transaction failed.
       if (command !== "COMMIT") throw new AssertionError({ message: "a transaction was rolled back: its work ignored a failed statement" });
       isBroken = false;
       return result;
@@ -168,8 +168,8 @@ export class Database implements Queryable {
 }
 
 /**
- * The statements of one transaction. A branch of its work that goes on after another one failed would
- * send its next statement behind the rollback, where it would be committed on its own.
+ * The statements of one transaction. If one branch of its work failed, another one that goes on would send its next
+ * statement after the rollback, where it would be committed on its own.
  */
 class Statements {
   readonly #client: pg.PoolClient;
@@ -191,7 +191,7 @@ class Statements {
     }
   }
 
-  /** Refuses statements from now on, and waits for those under way. Gives how many there were. */
+  /** Refuses statements from now on, and waits for those in flight. Gives how many there were. */
   async close(): Promise<number> {
     this.#isClosed = true;
     const count = this.#underWay.size;

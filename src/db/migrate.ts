@@ -10,7 +10,7 @@ type MigrationUnit = Awaited<ReturnType<MigrationLoader>>[number];
 
 const migrationsFolder = join(import.meta.dirname, "../../migrations");
 const migrationsTable = "schema_migrations";
-/** Any fixed number: those who set the rights of one database wait for each other. */
+/** Any fixed number: processes that set the rights of one database wait for each other. */
 const rights_lock = "7220301515";
 
 /**
@@ -45,8 +45,8 @@ async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): P
 }
 
 /**
- * Lets the database's own roles connect and nobody else, and nobody make temporary tables. Rights of a database are no
- * part of its dump or of a copy of it, so each `pacioli migrate` sets them. `url` is the owner's.
+ * Lets only the database's own roles connect, and nobody make temporary tables. Neither a dump nor a copy of a database
+ * has these rights, so each `pacioli migrate` sets them. `url` is the owner's.
  */
 export async function setRights(url: string): Promise<void> {
   await withClient(url, async (client) => {

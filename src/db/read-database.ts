@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { sqlStateOf, type Database, type Queryable } from "./database.ts";
 
 export type ReadLimits = {
-  /** Reads at a time: as many as the pool has connections, so that none waits inside the pool, where nothing bounds it. */
+  /** Reads at a time: as many as the pool has connections, so that none waits in the pool's own unbounded queue. */
   readonly at_once_max: number;
   readonly waiting_max: number;
   /** A read that has waited for longer is refused when its turn comes: its caller has given up or will. */
@@ -16,8 +16,8 @@ const query_canceled = "57014";
 type Waiting = { readonly since_ms: number; readonly admit: () => void; readonly refuse: (error: AppError) => void };
 
 /**
- * What GET routes read from: a pool of its own behind a queue with a bound, so that a storm of reads takes no connection
- * from payments and is told to come back instead of waiting without end.
+ * The database for GET routes: a pool of its own behind a bounded queue, so that a burst of reads takes no connection
+ * from payments, and is refused instead of waiting without end.
  */
 export class ReadDatabase implements Queryable {
   readonly #database: Database;
@@ -50,7 +50,7 @@ export class ReadDatabase implements Queryable {
       return await read();
     } catch (error) {
       if (sqlStateOf(error) !== query_canceled) throw error;
-      throw new AppError("read_timeout", "The read took too long and was stopped; narrow its filters, such as the time.", { cause: error });
+      throw new AppError("read_timeout", "The read took too long and was stopped; narrow its filters, such as created_at[gte].", { cause: error });
     } finally {
       this.#running -= 1;
       this.#admitNext();
@@ -81,5 +81,5 @@ export class ReadDatabase implements Queryable {
 }
 
 function tooMany(): AppError {
-  return new AppError("concurrency_limited", "Too many reads are waiting in this process.", { retry_after_seconds: 1 });
+  return new AppError("concurrency_limited", "Too many reads are waiting; send the request again.", { retry_after_seconds: 1 });
 }

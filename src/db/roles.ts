@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type pg from "pg";
 
-/** The roles of one database. Roles belong to the whole cluster, so their names tell whose they are. */
+/** The roles of one database. Roles belong to the whole cluster, so their names contain the database's. */
 export type DatabaseRoles = {
   /** What the service may do; its login is a member. */
   readonly service: string;
@@ -12,7 +12,7 @@ export type DatabaseRoles = {
 /** Leaves room for the longest suffix in PostgreSQL's 63 bytes, and needs no quotes. */
 const plainName = /^[a-z_][a-z0-9_]{0,49}$/;
 
-/** The roles that a database gets from its first migration. Two databases never get the same ones. */
+/** The roles that a database gets from its first migration; never the same for two databases. */
 export function rolesOfDatabase(database: string): DatabaseRoles {
   return rolesOfService(`${plainName.test(database) ? database : plainNameOf(database)}_service`);
 }

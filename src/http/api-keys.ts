@@ -7,8 +7,8 @@ import { insertApiKey, selectDevelopmentKeys } from "./api-key-queries.ts";
 export { revokeApiKey, selectApiKeys } from "./api-key-queries.ts";
 
 /**
- * A new secret key, shown once; only its hash is stored. `admin` is who makes it (`cli:alice`), and stands in the audit
- * log; `db` has the rights of the owner or of an admin.
+ * A new secret key, shown once; only its hash is stored. `admin` is the actor in the audit log (`cli:alice`); `db` has
+ * the rights of the owner or of an admin.
  */
 export async function createApiKey(
   db: Queryable, key: { readonly name: string; readonly scopes: readonly Scope[]; readonly admin: string },
@@ -20,16 +20,16 @@ export async function createApiKey(
   return { key_id, token };
 }
 
-/** Keys that stand in this repository: whoever reads it has them. */
+/** Keys that this repository publishes. */
 const known_keys = ["sk_dev", "sk_demo", "sk_chaos", "sk_test"];
 
 /**
- * Errors when a development key is in force. Earlier versions stored PACIOLI_API_KEY, of whatever length, under the name
- * "environment", and so a database that development had used let everyone in.
+ * Throws if a development key is in force. Earlier versions stored PACIOLI_API_KEY, of any length, under the name
+ * "environment", so a database that development had used let everyone in.
  */
 export async function checkNoDevelopmentKeys(db: Queryable): Promise<void> {
   const ids = await selectDevelopmentKeys(db, known_keys.map(hashApiKey));
   if (ids.length === 0) return;
-  throw new Error(`Keys of development are in force in this database: ${ids.join(", ")}. `
+  throw new Error(`Development keys are in force in this database: ${ids.join(", ")}. `
     + "Revoke them (`pacioli keys revoke <key_id>`) before production starts.");
 }

@@ -42,7 +42,7 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
   return app;
 }
 
-/** What machines of the operator ask, on a port of its own: whoever reaches it needs no key. */
+/** Health and metrics, on a port of their own, because they need no key. */
 export async function buildOperationsApp(context: HttpContext): Promise<App> {
   const app = createServer(context);
   await app.register(async (scope: App) => {
@@ -53,7 +53,7 @@ export async function buildOperationsApp(context: HttpContext): Promise<App> {
   return app;
 }
 
-/** A read takes some tenth of a millisecond of the event loop: so a turn is over after a few. */
+/** A read takes about a tenth of a millisecond of the event loop, so a turn ends after a few milliseconds. */
 const reads_begun_per_turn_max = 32;
 
 async function registerApi(app: App, context: HttpContext): Promise<void> {
@@ -103,7 +103,7 @@ function readQueryNumbers(query: unknown): void {
   if (typeof query.limit === "string" && /^\d{1,9}$/.test(query.limit)) query.limit = Number(query.limit);
 }
 
-/** The header itself: a proxy may pass on an X-Forwarded-Host that its client made up. */
+/** Reads the header Host itself: a proxy may pass on an X-Forwarded-Host that its client made up. */
 function assertAllowedHost(host: string | undefined, allowed: readonly string[]): void {
   const [, hostname = ""] = /^(\[[^\]]*\]|[^:]*)/.exec(host ?? "") ?? [];
   if (allowed.length === 0 || allowed.includes(hostname)) return;

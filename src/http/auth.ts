@@ -21,27 +21,27 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The right that a route asks of a key; each route of the API states it (`requireStatedScopes`). */
     scope?: Scope;
-    /** Answered also when the process is about to stop. */
+    /** Answered even while the process is stopping. */
     answers_while_draining?: true;
   }
 }
 
-/** An address may fail this share of what a key may call: 100 times a second by default. */
+/** Failures allowed per address, as a fraction of a key's rate limit: 100 a second by default. */
 const failures_share = 20;
 const failures_min = 5;
 
 type AuthenticatorOptions = {
   readonly database: Database;
   readonly rate_limit_per_second: number;
-  /** Let in without the database, in development only. It need not have the form of ours. */
+  /** Accepted without asking the database, in development only. It need not have the form of an API key. */
   readonly development_key: string | undefined;
 };
 
 type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller>;
 
 /**
- * Gives the caller of a request, before its body is read. What cannot be a key is refused without asking the
- * database, and whoever sends such keys is slowed down by address before the next look-up.
+ * Gives the caller of a request, before its body is read. A text that cannot be a key is refused without asking the
+ * database, and addresses that send wrong keys are limited before the next look-up.
  * Errors: `unauthenticated`, `forbidden`, `rate_limited`.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
@@ -54,17 +54,17 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const isDevelopment = token !== undefined && token === options.development_key;
     if (token === undefined || (!isDevelopment && !hasApiKeyForm(token))) {
       countFailure();
-      const detail = token === undefined ? "Send Authorization: Bearer <API key>." : "This is not an API key.";
+      const detail = token === undefined ? "Send Authorization: Bearer <API key>." : "This does not have the form of an API key: check that you sent the whole key.";
       throw new AppError("unauthenticated", detail);
     }
     const row = isDevelopment ? developmentRow : await lookup.find(hashApiKey(token), countFailure);
     if (row === undefined) throw new AppError("unauthenticated", "The API key is unknown or revoked.");
     const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
-    // Known from here on, also to the log of a refusal.
+    // From here on a logged refusal names the key.
     request.caller = caller;
     const { scope } = request.routeOptions.config;
     assert(scope !== undefined, `${request.method} ${request.routeOptions.url ?? "none"} states no scope`);
-    if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `The API key has no ${scope} right.`);
+    if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `This route needs the scope ${scope}, which the API key does not have.`);
     return caller;
   };
 }
@@ -76,12 +76,12 @@ export function requireStatedScopes(app: App): void {
   });
 }
 
-/** Whose change it is, for the audit log. */
+/** The actor of a change, for the audit log. */
 export function authorOf(request: FastifyRequest): Author {
   return { actor: request.caller.actor, request_id: request.id };
 }
 
-/** The key of development lives in memory only: stored, it would go on to open production. */
+/** The development key lives in memory only: if it were stored, production on the same database would accept it. */
 const developmentRow = { key_id: "key_development", scopes: ["read", "write", "admin"] };
 
 /** Keys are long random texts, so one round of SHA-256 keeps them as safe as a slow hash would. */

@@ -34,7 +34,7 @@ test("a key that has as many calls under way as it may is refused, another key i
   await expect.poll(held).toBe(2);
   const refused = await app.inject({ url: "/wait", headers: { key: "one" } });
   expect(refused.statusCode).toBe(429);
-  expect(refused.json()).toMatchObject({ code: "concurrency_limited", message: expect.stringContaining("2 calls under way") as string });
+  expect(refused.json()).toMatchObject({ code: "concurrency_limited", message: expect.stringContaining("2 requests in progress") as string });
   const other = get(app, "/wait", "two");
   await expect.poll(held).toBe(3);
   letGo();

@@ -13,10 +13,10 @@ export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, Fasti
 
 /** What the routes work with; made by the composition root. */
 export type HttpContext = {
-  /** For what changes something; GET routes read from `reads`. */
+  /** For writes; GET routes read from `reads`. */
   readonly database: Database;
   readonly reads: ReadDatabase;
-  /** Errors when the database does not answer. */
+  /** Throws if the database does not answer. */
   readonly checkDatabase: () => Promise<void>;
   readonly jobs: Jobs;
   readonly log: Logger;
@@ -27,16 +27,16 @@ export type HttpContext = {
   readonly settings: {
     readonly secret_key: string;
     readonly allowed_hosts: readonly string[];
-    /** Proxies whose X-Forwarded-For says where a request comes from. */
+    /** Proxies whose X-Forwarded-For is trusted as the client's address. */
     readonly trusted_proxies: readonly string[];
-    /** Where hosted pages may send buyers back to; `any`: every web site. */
+    /** Where buyers may be sent back to; `any`: every web site. */
     readonly return_url_origins: readonly string[] | "any";
     readonly status_link_seconds: number;
     readonly rate_limit_per_second: number;
     readonly calls_at_once_max: number;
     readonly request_timeout_seconds: number;
     readonly idempotency_hours: number;
-    /** A key with every right, in development only. */
+    /** A key with every scope, in development only. */
     readonly development_key: string | undefined;
   };
   /** Turns true when the process is about to stop, so that load balancers look elsewhere. */

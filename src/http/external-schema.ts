@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 
-/** The way to pay by money that is collected outside a PSP's API. */
+/** Payment through an external account: the money is collected outside a PSP's API. */
 export const ExternalAccount = Type.Object({
   psp: Type.String({ minLength: 1, maxLength: 32, description: "The name of an external account." }),
 }, {

@@ -1,12 +1,12 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Queryable } from "../db/db.ts";
 
-/** For how long an answer of the database counts, so that no rush of health checks becomes one of statements. */
+/** How long a result is reused, so that a burst of health checks does not become a burst of statements. */
 const fresh_ms = 500;
 
 /**
- * Gives a check that fails when the database does not answer. Give it a connection of its own: from the pool of the
- * payments it waited behind 10,000 reads for six seconds, and load balancers took a well process out.
+ * Gives a check that fails if the database does not answer. Give it a connection of its own: on the payments' pool it
+ * waited behind 10,000 reads for six seconds, and load balancers took a healthy process out.
  */
 export function createDatabaseCheck(db: Queryable): () => Promise<void> {
   let last: { readonly answer: Promise<void>; asked_ms: number; isOpen: boolean } | undefined;

@@ -8,9 +8,9 @@ import type { HttpContext } from "./context.ts";
 export function idempotencyKeyOf(request: FastifyRequest): AnswerKey | null {
   const header = request.headers["idempotency-key"];
   if (header === undefined) return null;
-  // Node joins headers of the same name with a comma, which is a character that a key may have.
+  // Node joins headers of the same name with a comma, which may also be part of a key.
   if ((request.raw.headersDistinct["idempotency-key"]?.length ?? 0) > 1) {
-    throw new AppError("idempotency_key_invalid", "Send one Idempotency-Key.", { param: "Idempotency-Key" });
+    throw new AppError("idempotency_key_invalid", "Idempotency-Key was sent twice: send it once.", { param: "Idempotency-Key" });
   }
   const text = typeof header === "string" ? header.trim() : "";
   const key = text.startsWith('"') && text.endsWith('"') && text.length >= 2 ? text.slice(1, -1) : text;

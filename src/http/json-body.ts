@@ -2,21 +2,21 @@ import { AppError, messageOf } from "../errors.ts";
 import { inspect } from "./inspection/inspect.ts";
 
 /**
- * Reads a JSON text of which nothing may get lost: names that stand twice and numbers that JavaScript would
- * change are refused, with the field's name. Looks through the values as `inspect` does.
+ * Parses a JSON text without loss: duplicate names and numbers that JavaScript would change are refused, with the
+ * field's name. Checks the values as `inspect` does.
  * Errors: `invalid_json`, and those of `inspect`.
  */
 export function readJson(text: string): unknown {
   const value = parse(text);
   const members = inspect(value);
-  // Of a name that stands twice the parser keeps the last value: then there are fewer members than colons.
+  // The parser keeps only the last of two equal names: then there are fewer members than colons.
   const survey = surveyJson(text);
   if (survey.colons === members && survey.are_numbers_exact) return value;
   const { param, message } = findFault(text);
   throw new AppError("invalid_json", `${param} ${message}`, { param });
 }
 
-/** The parser's own message may repeat a piece of the body. */
+/** Replaces the parser's own message, which may repeat a piece of the body. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -62,14 +62,14 @@ function endOfNumber(text: string, start: number): number {
   return end;
 }
 
-/** Whether JavaScript's number is the very number that was written; -0 is not, as JSON would print it as 0. */
+/** Whether JavaScript keeps the number exactly as written; -0 is not kept, because JSON prints it as 0. */
 export function isExactNumber(source: string): boolean {
   if (source.length <= 15 && /^\d+$/.test(source)) return true;
   const value = Number(source);
   return Number.isFinite(value) && !Object.is(value, -0) && decimal(source) === decimal(String(value));
 }
 
-/** A number's digits and exponent without zeros at the ends: 1.50, 15e-1 and 1.5 are the same. */
+/** A number's digits and exponent without leading and trailing zeros: 1.50, 15e-1 and 1.5 are the same. */
 function decimal(source: string): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
   const digits = (whole + fraction).replace(/^0+/, "");
@@ -80,7 +80,7 @@ function decimal(source: string): string {
 
 type Container = { readonly names: Set<string> | undefined; index: number; name: string };
 
-/** The first name that stands twice, or number that cannot be kept, and where; slower, for refusals only. */
+/** The first duplicate name or inexact number, and its position; slower, for refusals only. */
 function findFault(text: string): { param: string; message: string } {
   const path: Container[] = [];
   let isName = false;
@@ -95,7 +95,7 @@ function findFault(text: string): { param: string; message: string } {
       const end = endOfString(text, at);
       if (isName && top?.names !== undefined) {
         top.name = String(JSON.parse(text.slice(at, end)));
-        if (top.names.has(top.name)) return { param: paramOf(path), message: "stands twice." };
+        if (top.names.has(top.name)) return { param: paramOf(path), message: "occurs twice." };
         top.names.add(top.name);
       }
       at = end - 1;

@@ -17,7 +17,7 @@ export class KeyLookup {
   readonly #ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>;
   readonly #inForce = new LruMap<string, Found>(entries_max);
   readonly #refused = new LruMap<string, number>(entries_max);
-  /** Questions under way: hundreds of requests at the end of a key's time ask once. */
+  /** Look-ups in flight: when an entry expires, hundreds of requests share one query. */
   readonly #asked = new Map<string, Promise<ApiKeyRow | undefined>>();
 
   constructor(ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>) {
@@ -28,7 +28,7 @@ export class KeyLookup {
     return this.#inForce.size + this.#refused.size + this.#asked.size;
   }
 
-  /** The row of a key in force. `onUnknown` runs first where the key was not in force lately. */
+  /** The row of a key in force. `onUnknown` runs first if the key is not remembered as in force. */
   async find(hash: Buffer, onUnknown: () => void): Promise<ApiKeyRow | undefined> {
     const key = hash.toString("base64");
     const known = this.#inForce.get(key);

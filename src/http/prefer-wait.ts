@@ -5,7 +5,7 @@ import { monotonicMilliseconds } from "../clock.ts";
 const wait_seconds_max = 10;
 const poll_ms_first = 20;
 const poll_ms_max = 200;
-/** Each waiting request reads a few times a second; more of them are answered at once. */
+/** Requests that may wait at a time, since each reads a few times a second; more are answered at once. */
 const waiting_max = 200;
 
 /** The seconds of `Prefer: wait=5` (RFC 7240), at most 10; 0 without it. A preference that cannot be read is ignored. */
@@ -19,11 +19,11 @@ export function waitSecondsOf(request: FastifyRequest): number {
   return 0;
 }
 
-/** Waits in requests that asked for it. */
+/** Lets requests wait for an outcome if they sent `Prefer: wait`. */
 export class PreferredWaits {
   #waiting = 0;
 
-  /** Looks again and again until there is something to tell, or the time is over; undefined: no room to wait. */
+  /** Polls until there is an outcome or the time is over; undefined if too many requests are waiting. */
   async until<Result>(
     seconds: number, look: () => Promise<{ readonly is_done: boolean; readonly result: Result }>,
   ): Promise<Result | undefined> {

@@ -9,7 +9,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   return reply.code(error.status).type("application/problem+json").send(problemOf(error, request.id));
 }
 
-/** A request of 600 kB was answered with 1.2 MB: what a client sent is repeated in part only. */
+/** Limits how much of a request is repeated: one of 600 kB was answered with 1.2 MB. */
 const text_shown_max = 200;
 const detail_shown_max = 500;
 const errors_shown_max = 20;

@@ -7,23 +7,23 @@ import { problemOf } from "./problem.ts";
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse };
 
-/** How long a client may take to read the last answer on a connection that is given up. */
+/** How long a client may take to read the last answer before its connection is destroyed. */
 const last_words_ms = 2_000;
 
-/** What createServer of node:http is given: a request that is not complete after this time is cut off with 408. */
+/** Options for createServer of node:http: a request that is not complete after this time is cut off with 408. */
 export function serverOptions(request_timeout_seconds: number) {
   const requestTimeout = request_timeout_seconds * 1_000;
   return {
     requestTimeout,
     headersTimeout: requestTimeout,
-    // Looked at every half minute by default: with that, 30 s became 82 s.
+    // By default Node checks every 30 s, which turned a limit of 30 s into 82 s.
     connectionsCheckingInterval: Math.min(1_000, requestTimeout / 4),
     // Node's own refusal has no body; a missing Host is refused with the other headers.
     requireHostHeader: false,
   };
 }
 
-/** Answers what never becomes a request of the framework's as every other failure: with problem details. */
+/** Answers requests that never reach the framework with problem details, like every other failure. */
 export class ProtocolFaults {
   readonly #exchanges = new WeakMap<Duplex, Exchange[]>();
 
@@ -31,12 +31,12 @@ export class ProtocolFaults {
   listen(server: Server): void {
     server.on("request", (request, response) => this.#remember(request, response));
     server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
-      const { status, headers, body } = answerOf(new AppError("expectation_failed", "Only 100-continue can be expected here."));
+      const { status, headers, body } = answerOf(new AppError("expectation_failed", "The header Expect must be 100-continue, or left out."));
       response.writeHead(status, headers).end(body);
     });
-    // The routes decide first: `continueIfExpected` asks for the body of those that are let in.
+    // The routes decide first: `continueIfExpected` asks for the body once a request is accepted.
     server.on("checkContinue", (request, response) => server.emit("request", request, response));
-    server.on("connect", (_request: IncomingMessage, socket: Duplex) => writeAnswer(socket, new AppError("not_found", "This is no proxy.")));
+    server.on("connect", (_request: IncomingMessage, socket: Duplex) => writeAnswer(socket, new AppError("not_found", "CONNECT is not served: Pacioli is not a proxy.")));
   }
 
   /** A request that could not be read to its end. Other requests on the connection are answered before. */
@@ -45,9 +45,9 @@ export class ProtocolFaults {
     const exchanges = this.#exchanges.get(socket) ?? [];
     const open = exchanges.filter(({ response }) => !response.writableFinished);
     const last = exchanges.at(-1);
-    // Its answer was given before its end came: nobody waits for another one.
+    // It was answered before it was complete: nobody waits for another answer.
     if (last !== undefined && !last.request.complete && last.response.headersSent) return void socket.destroy();
-    // A payment that was taken must not look refused because of the bytes that followed it.
+    // An accepted payment must not look refused because of the bytes that followed it.
     const before = open.findLast(({ request }) => request.complete);
     if (before === undefined) return writeAnswer(socket, faultOf(error));
     before.response.once("finish", () => writeAnswer(socket, faultOf(error)));
@@ -62,7 +62,7 @@ export class ProtocolFaults {
   }
 }
 
-/** Only now that the request was let in is its body asked for. */
+/** Asks for the body of a request that was accepted. */
 export function continueIfExpected(app: App): void {
   app.addHook("preParsing", (request, reply, _payload, done) => {
     if (request.headers.expect !== undefined && !reply.raw.headersSent) reply.raw.writeContinue();
@@ -79,7 +79,7 @@ function faultOf(error: NodeJS.ErrnoException): AppError {
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
       return new AppError("payload_too_large", "The extensions of a chunk are too large.", { param: "body" });
     default:
-      return new AppError("invalid_request", "This is not a valid request of HTTP/1.1.");
+      return new AppError("invalid_request", "This is not a valid HTTP/1.1 request.");
   }
 }
 

@@ -3,7 +3,7 @@ import type { FastifyReply } from "fastify";
 import { monotonicMilliseconds } from "../clock.ts";
 import { AppError } from "../errors.ts";
 
-/** Past this many keys within one second the others are counted as one: about 10 MB. */
+/** Beyond this many keys in one second, about 10 MB, the others are counted as one. */
 const keys_max = 100_000;
 const others = "others";
 const window_ms = 1_000;
@@ -22,7 +22,7 @@ export class RateWindows {
     return this.#counts.size;
   }
 
-  /** Adds a request and gives how many there are in the key's window. */
+  /** Adds a request and gives the count in the key's window. */
   add(key: string): number {
     const now = this.#now();
     if (now - this.#startedMs >= window_ms) {
@@ -52,7 +52,7 @@ export function createRateLimit(requestsPerSecond: number): (keyId: string, repl
   };
 }
 
-/** What limits by address count together: an IPv6 network of 64 bits usually belongs to one client. */
+/** The group in which an address is counted: an IPv6 /64 network usually belongs to one client. */
 export function addressGroup(address: string): string {
   if (!isIPv6(address)) return address;
   if (address.includes(".")) return address.slice(address.lastIndexOf(":") + 1);

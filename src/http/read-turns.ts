@@ -1,7 +1,7 @@
 /**
- * Lets so many reads begin in one turn of the event loop; the rest begin in the next ones. The requests that a socket
- * brings at once are otherwise all worked on before anything else: with 100 connections of 100 pipelined reads each,
- * a health check or a payment that came a moment later waited behind 10,000 answers, four seconds.
+ * Limits how many reads begin in one turn of the event loop; the rest begin in the next ones. Otherwise Node handles all
+ * requests that a socket delivers at once before anything else: with 100 connections of 100 pipelined reads each, a
+ * health check or a payment that came a moment later waited four seconds behind 10,000 answers.
  */
 export function createReadTurns(begun_per_turn_max: number): (begin: () => void) => void {
   const waiting: (() => void)[] = [];

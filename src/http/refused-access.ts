@@ -8,12 +8,12 @@ const kinds: Partial<Record<ErrorCode, "authentication" | "scope" | "signature">
   unauthenticated: "authentication", forbidden: "scope", signature_invalid: "signature",
 };
 
-/** Whoever guesses keys does not fill the disk: past this many lines a second refusals are only counted. */
+/** Beyond this many lines a second refusals are only counted, so that guessing keys cannot fill the disk. */
 const lines_per_second_max = 20;
 
 /**
- * Counts and logs failures of authentication, scope and webhook signature. Neither the key that was sent nor anything else
- * of the request's headers or body is logged.
+ * Counts and logs failures of authentication, scope and webhook signature. Nothing of the request's headers or body is
+ * logged, above all not the key.
  */
 export function createRefusalLog(): (request: FastifyRequest, error: AppError) => void {
   let second = 0;

@@ -34,7 +34,7 @@ export const NewCheckout = Type.Object({
   checkout_id: clientId("Yours, unique for ever; the idempotency key of the checkout."),
   buyer_info: Type.Object(buyerInfo, closed),
   seller_info: Type.Optional(nullable(Type.Object(sellerInfo, {
-    ...closed, description: "Kept with the checkout and shown again; nothing is paid by it.",
+    ...closed, description: "Stored with the checkout and shown again; it does not decide who is paid.",
   }))),
   credit_card_info: Type.Optional(Type.Object({
     token: Type.String({ minLength: 1, maxLength: 255, description: "The PSP's token for the card, never a card number." }),
@@ -51,7 +51,7 @@ export const NewCheckout = Type.Object({
   }, { ...closed, description: "In place of credit_card_info: the buyer pays on the PSP's page." })),
   external: Type.Optional(ExternalAccount),
   capture_method: Type.Optional(Type.String({
-    enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and each order is taken by captures. Only with credit_card_info.",
+    enum: ["automatic", "manual"], default: "automatic", description: "manual: the card is only authorised, and captures take the money of each order. Only with credit_card_info.",
   })),
   payment_orders: Type.Array(Type.Object({
     payment_order_id: clientId("Yours, unique for ever."),
@@ -68,7 +68,7 @@ const orderStatus = Type.String({
 const eventStatus = Type.String({ description: "PROCESSING, or COMPLETE once every order succeeded." });
 
 export const NextAction = nullable(Type.Object({
-  type: Type.String({ description: "redirect_to_url, hosted_page, use_stripe_sdk or what else the PSP calls it." }),
+  type: Type.String({ description: "redirect_to_url, hosted_page, use_stripe_sdk or another word of the PSP." }),
   redirect_url: nullable(Type.String({ description: "Send the buyer here." })),
   client_secret: nullable(Type.String({
     description: "Give this to the PSP's library in the buyer's browser. Do not log or store it.",
@@ -87,7 +87,7 @@ export const AcceptedCheckout = Type.Object({
   next_action: Type.Optional(NextAction),
   created_at: timestamp,
   hosted_page_url: Type.Optional(nullable(Type.String({ description: "Send the buyer here; null while the checkout waits for a review." }))),
-  status_url: Type.Optional(Type.String({ description: "A page for the buyer that shows what became of the payment; relative to this host. It expires after STATUS_LINK_SECONDS." })),
+  status_url: Type.Optional(Type.String({ description: "A page for the buyer that shows the outcome of the payment; relative to this host. It expires after STATUS_LINK_SECONDS." })),
 }, { $id: "AcceptedCheckout" });
 
 export const PaymentOrder = Type.Object({
@@ -133,7 +133,7 @@ export const PaymentAttempt = Type.Object({
   resolution: nullable(Type.Object({
     outcome: Type.String({ description: "succeeded, authorized or failed." }), psp_reference: nullable(Type.String()),
     note: nullable(Type.String()), actor: nullable(Type.String()), due_at: nullable(timestamp),
-  }, { description: "What a person saw at the PSP; it takes effect from due_at on, when no call to the PSP can be under way." })),
+  }, { description: "The outcome that a person saw at the PSP. It takes effect from due_at on, when no call to the PSP can be in flight." })),
   created_at: timestamp,
   updated_at: timestamp,
 }, { $id: "PaymentAttempt" });
@@ -191,7 +191,7 @@ export const Checkout = Type.Object({
   external: nullable(Type.Object({ psp: Type.String() })),
   return_url: nullable(Type.String({ description: "Where the buyer comes back to." })),
   status_url: nullable(Type.String({
-    description: "A page for the buyer that shows what became of the payment; relative to this host. null once it was revoked.",
+    description: "A page for the buyer that shows the outcome of the payment; relative to this host. null once it was revoked.",
   })),
   risk_decision: Type.String(),
   risk_reasons: Type.Array(Type.String()),
@@ -272,9 +272,9 @@ export const DeadLetter = Type.Object({
 export const Approval = Type.Object({
   object: Type.Literal("approval"),
   approval_id: Type.String(),
-  kind: Type.String({ description: "What is to be approved: attempt_resolution; more may come." }),
-  subject_id: Type.String({ description: "What it is about: of an attempt_resolution the attempt." }),
-  content: Type.Record(Type.String(), Type.Unknown(), { description: "What is carried out when it is approved." }),
+  kind: Type.String({ description: "The kind of change: attempt_resolution; more may come." }),
+  subject_id: Type.String({ description: "The id of the object to change: for an attempt_resolution the attempt." }),
+  content: Type.Record(Type.String(), Type.Unknown(), { description: "The change that an approval carries out." }),
   content_hash: Type.String({ description: "SHA-256 of the stored content, in hexadecimal; sent with the approval." }),
   state: Type.String({ description: "open, approved, rejected or expired." }),
   proposed_by: Type.String(),
@@ -312,7 +312,7 @@ export const AuditLogEntry = Type.Object({
   subject_id: Type.String(),
   before: changedFields,
   after: changedFields,
-  reason: nullable(Type.String({ description: "What the person said." })),
+  reason: nullable(Type.String({ description: "The reason that the person gave." })),
   request_id: nullable(Type.String({ description: "null for the command line." })),
 }, { $id: "AuditLogEntry" });
 

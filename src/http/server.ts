@@ -15,13 +15,13 @@ import { createRefusalLog } from "./refused-access.ts";
 
 const formats = { "client-id": isClientId };
 
-/** A server without routes: how requests are read, how failures are answered, what is refused everywhere. */
+/** A server without routes: parses requests, answers failures, and refuses what no route accepts. */
 export function createServer(context: HttpContext): App {
   const loggerInstance: FastifyBaseLogger = context.log;
   const faults = new ProtocolFaults();
   const app = Fastify({
     loggerInstance,
-    // A logger of its own for each request took 9 µs; what is logged of a request names its id.
+    // A child logger for each request took 9 µs; log lines name the request's id instead.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: context.settings.trusted_proxies.length > 0 && [...context.settings.trusted_proxies],
@@ -31,9 +31,9 @@ export function createServer(context: HttpContext): App {
     clientErrorHandler: faults.answer,
     // Its 503 is not problem details: `refuseWhileDraining` answers instead.
     return503OnClosing: false,
-    // Longer than any id, so that a schema names the fault and not the router.
+    // Longer than any id, so that the schema reports a too long one and not the router.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
-    // What fails before a route is found: half a percent sign in the path, say.
+    // For failures before a route is found, such as a broken percent encoding in the path.
     frameworkErrors: (error, request, reply) => {
       sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
     },
@@ -61,12 +61,12 @@ export function createServer(context: HttpContext): App {
   return app;
 }
 
-/** JSON in UTF-8 and nothing else: bytes that are not UTF-8 would be stored as another text than was sent. */
+/** Accepts only JSON in UTF-8: other bytes would be stored as another text than was sent. */
 function takeOnlyJson(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-    // Clients that always say JSON also do so for an action that takes no body, or may do without.
+    // Many clients declare JSON even for an action without a body.
     if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
     if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
     try {
@@ -87,12 +87,12 @@ function assertHostHeader({ headers, raw }: FastifyRequest): void {
   throw new AppError("invalid_request", "The header Host is missing.", { param: "Host" });
 }
 
-/** On connections that are still open when the process is about to stop; new ones are not accepted. */
+/** Refuses requests on connections that are still open while the process stops; new ones are not accepted. */
 function refuseWhileDraining(app: App, isDraining: () => boolean): void {
   app.addHook("onRequest", async (request, reply) => {
     if (!isDraining() || request.routeOptions.config.answers_while_draining === true) return;
     reply.header("connection", "close");
-    throw new AppError("unavailable", "The process is about to stop; another one answers.", { retry_after_seconds: 1 });
+    throw new AppError("unavailable", "This process is stopping; send the request again.", { retry_after_seconds: 1 });
   });
 }
 
@@ -106,12 +106,12 @@ function answerWithProblems(app: App): void {
       return sendProblem(request, reply, outcome);
     }
     request.log.error({ err: error, request_id: request.id }, `a bug: ${summaryOf(error)}`);
-    return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Tell us the instance."));
+    return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Report the value of instance."));
   });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));
 }
 
-/** Says nothing of the path: it may be as long as the client likes, and hold anything. */
+/** Does not repeat the path, which may have any length and content. */
 function nothingServed(): AppError {
   return new AppError("not_found", "Nothing is served at this path with this method.");
 }

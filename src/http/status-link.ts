@@ -6,21 +6,21 @@ type LinkedCheckout = { readonly checkout_id: string; readonly created_at: strin
 type LinkSettings = { readonly secret_key: string; readonly status_link_seconds: number };
 
 /**
- * The address of a buyer's status page, relative to the host. Its end is counted from the checkout's creation, so that a
- * repeated POST gets the same link again.
+ * The address of a buyer's status page, relative to the host. Its expiry is counted from the checkout's creation, so that
+ * a repeated POST gets the same link.
  */
 export function statusUrl({ secret_key, status_link_seconds }: LinkSettings, { checkout_id, created_at }: LinkedCheckout): string {
   const expires = String(Math.floor(Date.parse(created_at) / 1_000) + status_link_seconds);
   return `/pay/${encodeURIComponent(checkout_id)}?token=${expires}.${macOf(secret_key, checkout_id, expires)}`;
 }
 
-/** Errors unless we signed the link for this checkout (`not_found`) and its time is not over (`link_expired`). */
+/** Errors: `not_found` unless we signed the link for this checkout; `link_expired`. */
 export function assertStatusLink(secretKey: string, checkoutId: string, token: string): void {
   const [, expires = "", mac = ""] = /^(\d{1,12})\.([\w-]{32})$/.exec(token) ?? [];
   const expected = Buffer.from(macOf(secretKey, checkoutId, expires));
   const given = Buffer.from(mac);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw noSuchLink();
-  if (Number(expires) * 1_000 <= now().getTime()) throw new AppError("link_expired", "The link has expired. Ask the shop for the state of your payment.");
+  if (Number(expires) * 1_000 <= now().getTime()) throw new AppError("link_expired", "The link has expired. Ask the shop about your payment.");
 }
 
 export const noSuchLink = (): AppError => new AppError("not_found", "There is no such payment, or the link is incomplete.");

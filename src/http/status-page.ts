@@ -69,7 +69,7 @@ ${status.is_final ? "" : `<script nonce="${nonce}">${script}</script>`}`,
   });
 }
 
-/** What a buyer sees who comes with a link that opens nothing. */
+/** The page for a wrong, expired or revoked link. */
 export function closedLinkPage(error: { readonly code: string; readonly message: string }, nonce: string): string {
   const title = error.code === "link_expired" ? "This link is closed" : "This link does not work";
   return htmlPage({ title, nonce, head: "", body: `<main data-state="closed">\n<h1>${title}</h1>\n<p>${escaped(error.message)}</p>\n</main>` });

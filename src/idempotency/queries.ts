@@ -15,12 +15,12 @@ export async function lockKey(tx: Queryable, key: AnswerKey): Promise<void> {
   await tx.query("select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtextextended($1, 42))", [textOfKey(key)]);
 }
 
-/** Neither part has a line break. */
+/** The two parts joined by a line break, which neither can have. */
 export const textOfKey = ({ key_id, idempotency_key }: AnswerKey): string => `${key_id}\n${idempotency_key}`;
 
 /**
- * The answers that have not expired, by `textOfKey`. Two conditions of a list each are found along the primary key
- * whatever the statistics say; the few pairs too many that they find are asked for by nobody.
+ * The answers that have not expired, by `textOfKey`. Two separate list conditions use the primary key whatever the
+ * statistics say; the extra pairs that they find are never looked up.
  */
 export async function selectAnswers(tx: Queryable, keys: readonly AnswerKey[]): Promise<ReadonlyMap<string, AnswerRow>> {
   const rows = await tx.query<AnswerRow>(

@@ -5,7 +5,7 @@ import { subjectOf, type JobPayloads, type QueueName } from "./queues.ts";
 
 type Claimed<Name extends QueueName> = { readonly id: string; readonly retry_count: number; readonly data: JobPayloads[Name] };
 
-/** What of the queues this needs. */
+/** The part of the queues that this needs. */
 type Claims = {
   claim<Name extends QueueName>(tx: Transaction, queue: Name, count: number): Promise<readonly Claimed<Name>[]>;
   giveBack<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Claimed<Name>[], reason: string): Promise<void>;
@@ -14,9 +14,9 @@ type Claims = {
 type Parts = { readonly database: Database; readonly jobs: Claims; readonly log: Logger };
 
 /**
- * Claims jobs and has them decided, all in one transaction. Should that fail, the jobs about each subject are decided
- * in a transaction of their own, and those that fail again are given back with the reason: a row that cannot be worked
- * on then costs its neighbours a moment, and never their turn.
+ * Claims jobs and has them decided, all in one transaction. If that fails, the jobs about each subject are decided in
+ * a transaction of their own, and those that fail again are given back with the error: a bad row delays its
+ * neighbours for a moment, and never blocks them.
  */
 export async function claimAndDecide<Name extends QueueName, Result>(
   { database, jobs, log }: Parts, queue: Name, count: number, decide: (tx: Transaction, claimed: readonly Claimed<Name>[]) => Promise<readonly Result[]>,
@@ -29,18 +29,18 @@ export async function claimAndDecide<Name extends QueueName, Result>(
     return await database.transaction(decideAll);
   } catch (error) {
     if (error instanceof AppError && error.code === "unavailable") throw error;
-    log.warn({ err: error, queue }, "a batch of jobs failed: they are taken one by one");
+    log.warn({ err: error, queue }, "a batch of jobs failed; deciding each job alone");
   }
-  // Committed before anything is decided: a job that ends its worker is then counted, too.
+  // Committed before anything is decided, so that a job that kills its worker is counted too.
   const claimed = await database.transaction((tx) => jobs.claim(tx, queue, count));
   const results: Result[] = [];
   for (const [subject_id, alike] of Map.groupBy(claimed, (job) => subjectOf(queue, job))) {
     try {
       results.push(...await database.transaction((tx) => decide(tx, alike)));
     } catch (error) {
-      log.error({ err: error, queue, subject_id }, "a job failed and is given back");
+      log.error({ err: error, queue, subject_id }, "a job failed and was given back");
       await database.transaction((tx) => jobs.giveBack(tx, queue, alike, messageOf(error))).catch((failure: unknown) => {
-        // The lease ends by the database's clock, so the job comes back even when this could not be said.
+        // The lease ends by the database's clock, so the job comes back even if it could not be given back.
         log.error({ err: failure, queue, subject_id }, "a job could not be given back");
       });
     }

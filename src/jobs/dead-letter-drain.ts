@@ -4,7 +4,7 @@ import { buryAll, letterOf } from "./dead-letters.ts";
 import { queueNames, type QueueName } from "./queues.ts";
 import { WorkLoop } from "./work-loop.ts";
 
-/** A job that pg-boss gave up, with the queue in which it lay and what it said last. */
+/** A job that pg-boss gave up, with its original queue and its last error. */
 export type DeadJob = {
   readonly id: string;
   readonly retry_count: number;
@@ -12,7 +12,7 @@ export type DeadJob = {
   readonly source: { readonly queue: string | null; readonly retry_count: number; readonly output: unknown };
 };
 
-/** What of the queues this needs. */
+/** The part of the queues that this needs. */
 type DeadLetterQueue = {
   claimDead(tx: Transaction, count: number): Promise<readonly DeadJob[]>;
   complete(tx: Transaction, queue: "dead_letter", jobs: readonly DeadJob[]): Promise<void>;
@@ -33,7 +33,7 @@ export function createDeadLetterDrain({ database, jobs, log, idle_poll_ms }: Dra
   return new WorkLoop({ name: "dead_letter", log, idle_poll_ms, run: () => drain(batch_jobs_max) });
 }
 
-/** A job that was put there by hand came from no other queue. */
+/** A job that a person put there has no original queue. */
 const queueOf = ({ source }: DeadJob): QueueName => queueNames.find((name) => name === source.queue) ?? "dead_letter";
 
 function reasonOf({ source: { output } }: DeadJob): string {

@@ -28,7 +28,7 @@ export type Job<Name extends QueueName> = {
   readonly data: JobPayloads[Name];
 };
 
-/** A claimed job, whatever it carries. */
+/** A claimed job with any data. */
 type Claimed = { readonly id: string; readonly retry_count: number; readonly data: unknown };
 
 /** With the queues' delays about ten seconds. */
@@ -128,7 +128,7 @@ export class Jobs {
     await this.#boss.fail(queue, jobs.map(claimOf), { reason }, { db: inTransaction(tx) });
   }
 
-  /** As `fail`, after an error. It goes on being tried; after a few times in a row a dead letter tells a person why. */
+  /** As `fail`, after an error. The job is still retried; after a few errors in a row a dead letter opens. */
   async giveBack(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
     await this.fail(tx, queue, jobs, reason);
     const repeated = jobs.filter((job) => job.retry_count + 1 === failures_before_letter);

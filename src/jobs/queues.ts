@@ -36,12 +36,12 @@ const payloadChecks: { readonly [Name in QueueName]: (data: unknown) => data is 
   dead_letter: isRecord,
 };
 
-/** Whether data that was found in a queue is what its jobs carry. */
+/** Whether the data of a job fits its queue. */
 export function isPayloadOf<Name extends QueueName>(queue: Name, data: unknown): data is JobPayloads[Name] {
   return payloadChecks[queue](data);
 }
 
-/** What a job is about: the order, the modification, or the job itself where its data name neither. */
+/** The subject of a job: the order, the modification, or the job itself if its data name neither. */
 export function subjectOf(queue: QueueName, { id, data }: { readonly id: string; readonly data: unknown }): string {
   if (queue === "payment_execute" && isPayloadOf(queue, data)) return data.payment_order_id;
   return queue === "payment_modify" && isPayloadOf(queue, data) ? data.modification_id : id;

@@ -33,7 +33,7 @@ export type AccountRow = {
   readonly updated_at: Timestamp;
 };
 
-/** By owner or by code: an owner may be named like an account code, so one value is never compared with both. */
+/** By owner or by code, never one value with both, because an owner may be named like an account code. */
 export type AccountName = { readonly owner_id?: string; readonly code?: string };
 
 export type AccountFilter = AccountName & { readonly currency?: string; readonly before_account_id?: bigint; readonly limit: number };

@@ -13,7 +13,7 @@ import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 import { revokeStatusLink } from "./status-links.ts";
 
-/** What a person may do with an order. Each runs in the caller's transaction, with the order locked, and is audited in it. */
+/** What a person may do with an order. Each action locks the order and is audited, in the caller's transaction. */
 export type Actions = {
   /** `card_token`: another card than the checkout's. */
   retry(tx: Transaction, paymentOrderId: string, by: Author, card_token?: string): Promise<OrderRow>;
@@ -21,9 +21,9 @@ export type Actions = {
   capture(tx: Transaction, paymentOrderId: string, request: CaptureRequest, by: Author): Promise<{ modification: ModificationRow; is_new: boolean }>;
   /** Takes down what a person saw at the PSP of a capture or void. */
   resolveModification(tx: Transaction, modificationId: string, resolution: Resolution, by: Author): Promise<{ modification: ModificationRow; is_new: boolean }>;
-  /** Takes down what a person saw at the PSP of an attempt that is undecided, or proposes it where another key must approve. */
+  /** Stores the resolution of an undecided attempt, or proposes it if another key must approve. */
   resolveAttempt(tx: Transaction, attemptId: string, resolution: AttemptResolution, by: Requester): Promise<Resolved>;
-  /** Approves a proposal and carries it out. `content_hash`: what the approver has seen. */
+  /** Approves a proposal and carries it out. `content_hash` proves what the approver has read. */
   approve(tx: Transaction, approvalId: string, verdict: { content_hash: string; note: string | null; by: Requester }): Promise<ApprovalRow>;
   reject(tx: Transaction, approvalId: string, verdict: { note: string; by: Requester }): Promise<ApprovalRow>;
   /** `is_under_way`: the PSP must give something up first. */
@@ -33,7 +33,7 @@ export type Actions = {
   review(tx: Transaction, checkoutId: string, decision: "approve" | "reject", by: Author): Promise<readonly OrderRow[]>;
   redrive(tx: Transaction, deadLetterId: string, by: Author, note: string | null): Promise<DeadLetterRow>;
   discard(tx: Transaction, deadLetterId: string, by: Author, note: string): Promise<DeadLetterRow>;
-  /** Gives when they were revoked. */
+  /** Gives the time of the revocation. */
   revokeStatusLink(tx: Transaction, checkoutId: string, by: Author): Promise<Timestamp>;
 };
 
@@ -187,7 +187,7 @@ async function lockKnownOrder(tx: Transaction, paymentOrderId: string): Promise<
 
 const cannotCancel = ({ status }: OrderRow): AppError => new AppError("state_conflict", `An order that is ${status} cannot be canceled.`);
 
-/** A page charges the orders of its checkout together, now or when their review is over. */
+/** A page charges the orders of its checkout together, now or after their review. */
 async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: OrderRow): Promise<boolean> {
   if ((await selectEvent(tx, checkout_id))?.hosted_page === null) return false;
   const others = (await selectOrdersOfCheckouts(tx, [checkout_id])).filter((other) => other.payment_order_id !== payment_order_id);
@@ -218,7 +218,7 @@ const mayBeVoided = ({ status }: OrderRow): boolean => status === "AUTHORIZED" |
 const orderSubject = (payment_order_id: string) => ({ subject_type: "payment_order", subject_id: payment_order_id });
 const checkoutSubject = (checkout_id: string) => ({ subject_type: "checkout", subject_id: checkout_id });
 
-/** How many orders are in which state: a checkout of a hundred orders with long ids would not fit into the audit log. */
+/** Counts orders by state: a list of a hundred orders with long ids would not fit into the audit log. */
 function countStatuses(orders: readonly OrderRow[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status } of orders) counts[status] = (counts[status] ?? 0) + 1;

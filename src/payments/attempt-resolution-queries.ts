@@ -5,8 +5,8 @@ import { attemptColumns } from "./queries.ts";
 type Stored = Pick<AttemptRow, "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by">;
 
 /**
- * What a person saw at the PSP, settled so many seconds after the last request at the earliest. The orders are
- * locked by the caller.
+ * Stores a resolution, to be settled at the earliest this many seconds after the last request. The caller has locked
+ * the orders.
  */
 export async function storeAttemptResolution(
   tx: Queryable, resolved: Stored, requestSeconds: number,
@@ -26,7 +26,7 @@ export async function storeAttemptResolution(
   return row;
 }
 
-/** Another attempt at the PSP that has this reference, or was resolved with it. */
+/** Another attempt at the same PSP that has this reference, or was resolved with it. */
 export async function selectAttemptWithReference(
   tx: Queryable, { attempt_id, psp }: Pick<AttemptRow, "attempt_id" | "psp">, psp_reference: string,
 ): Promise<string | undefined> {
@@ -54,7 +54,7 @@ export function selectDueResolutions(db: Queryable, limit: number): Promise<Atte
   );
 }
 
-/** Resolutions that could not be settled are taken up again later. */
+/** Postpones resolutions that could not be settled. */
 export async function postponeResolutions(
   db: Queryable, attemptIds: readonly string[], seconds: number,
 ): Promise<void> {

@@ -15,7 +15,7 @@ export type ResolutionOptions = {
   /** Above these amounts, in minor units by currency, another key must approve; null: always. */
   readonly approval_amounts: ReadonlyMap<string, bigint> | null;
   readonly approval_hours: number;
-  /** For how long claimed work belongs to its worker; a call to a PSP is shorter than half of it. */
+  /** How long claimed work belongs to its worker; a call to a PSP takes less than half of it. */
   readonly lease_seconds: number;
 };
 
@@ -23,12 +23,12 @@ export type Resolved =
   | { readonly kind: "resolved"; readonly attempt: AttemptRow; readonly is_new: boolean }
   | { readonly kind: "proposed"; readonly approval: ApprovalRow; readonly is_new: boolean };
 
-/** Currencies without a limit of their own: so many of their major units. */
+/** The limit in major units for currencies without their own. */
 const approval_major_units = 1_000n;
 
 /**
- * Stores what a person saw at the PSP of an attempt that is undecided here; a worker then settles it. A large one
- * waits for another key's approval. Said again it changes nothing.
+ * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then settles it. A large one waits
+ * for another key's approval. The same resolution again changes nothing.
  * Errors: `not_found`, `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
  */
 export async function resolveAttempt(
@@ -61,13 +61,13 @@ export async function approveResolution(
   verdict: { readonly content_hash: string; readonly note: string | null; readonly by: Requester },
 ): Promise<ApprovalRow> {
   const known = await selectApproval(tx, approvalId);
-  // The orders first, as a proposal locks them: else the two could wait for each other.
+  // Locks the orders first, as a proposal does; otherwise the two could deadlock.
   const locked = known === undefined ? null : await lockAttempt(tx, known.subject_id);
   return approve(tx, approvalId, verdict, async (approval) => {
     if (locked === null) throw new Error(`the approval ${approvalId} appeared while it was approved`);
     const resolution = resolutionIn(approval);
     const { resolved_as } = locked.attempt;
-    if (resolved_as !== null) throw conflict(`The attempt was resolved as ${resolved_as} meanwhile.`);
+    if (resolved_as !== null) throw conflict(`The attempt is already resolved as ${resolved_as}.`);
     await assertResolvable(tx, locked.attempt, resolution);
     await store(tx, options, locked, resolution, verdict.by, approval);
   });
@@ -89,10 +89,10 @@ async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> 
 }
 
 function repeated(attempt: AttemptRow, { outcome, psp_reference }: AttemptResolution): AttemptRow {
-  // Only the attempt's own amount can be resolved with, so it needs no comparison.
+  // A resolution always has the attempt's own amount, so there is nothing to compare.
   if (attempt.resolved_as === outcome && attempt.resolution_reference === psp_reference) return attempt;
   const reference = attempt.resolution_reference ?? "none";
-  throw conflict(`The attempt was resolved as ${attempt.resolved_as} with the reference ${reference} before.`);
+  throw conflict(`The attempt is already resolved as ${attempt.resolved_as} with the reference ${reference}.`);
 }
 
 async function assertResolvable(
@@ -112,8 +112,8 @@ async function assertResolvable(
   }
   if (money.amount_minor !== attempt.amount_minor || money.currency !== attempt.currency) {
     const due = formatAmount({ amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) });
-    const message = `The attempt is for ${due} ${attempt.currency}, and only that can be booked. `
-      + "Refund what the PSP took, then resolve the attempt as failed.";
+    const message = `The attempt is for ${due} ${attempt.currency}, and only that amount can be booked. `
+      + "If the PSP charged another amount, refund it there and resolve the attempt as failed.";
     throw new AppError("resolution_amount_mismatch", message, { param: "amount" });
   }
   const other = await selectAttemptWithReference(tx, attempt, psp_reference);
@@ -132,15 +132,15 @@ async function store(
 ): Promise<AttemptRow> {
   const { outcome, psp_reference, note } = resolution;
   const resolved_by = approval?.proposed_by ?? by.actor;
-  // A worker that has claimed the attempt may still charge: what failed frees the order only when none can. It
-  // starts within half a lease, and may ask twice before it charges, each call shorter than half a lease. None
-  // is started any more.
+  // A worker that has claimed the attempt may still charge, so `failed` frees the order only when that is no longer
+  // possible: the worker starts within half a lease, and may ask twice before it charges, each call taking less than
+  // half a lease. No new call starts from now on.
   const request_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
   const stored = await storeAttemptResolution(tx, {
     attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference,
     resolution_note: note, resolved_by,
   }, request_seconds).catch((error: unknown) => {
-    // Two attempts resolved with one reference at the same moment.
+    // Another attempt was resolved with this reference at the same moment.
     throw sqlStateOf(error) === "23505" ? referenceTaken(psp_reference, "another attempt") : error;
   });
   const decided = `resolved as ${outcome}: ${note}`.slice(0, 500);
@@ -161,7 +161,7 @@ async function store(
   return stored;
 }
 
-/** What was proposed, out of the text that was approved. */
+/** The resolution in the text of its approval. */
 function resolutionIn(approval: ApprovalRow): AttemptResolution {
   const { outcome, psp_reference, amount_minor, currency, note } = contentOf(approval);
   if ((outcome !== "succeeded" && outcome !== "authorized" && outcome !== "failed") || typeof note !== "string") {

@@ -17,8 +17,7 @@ const batch_attempts_max = 100;
 const postponed_seconds = 60;
 
 /**
- * Settles what persons saw at the PSP. It makes no call, so neither a breaker nor a PSP that is no longer
- * configured holds it up.
+ * Settles resolutions. It calls no PSP, so neither a breaker nor a PSP account that is no longer configured delays it.
  */
 export function createAttemptResolver({ database, settlement, log, idle_poll_ms }: Parts): WorkLoop {
   return new WorkLoop({
@@ -49,7 +48,7 @@ function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {
   });
 }
 
-/** A resolution as the PSP would have told it. */
+/** A resolution in the form of a PSP's report. */
 function outcomeOf(attempt: AttemptRow): PspOutcome {
   const { resolved_as, resolution_reference, resolution_note, amount_minor, currency } = attempt;
   const money = { amount_minor, currency: toCurrencyCode(currency) };

@@ -20,7 +20,7 @@ export function createAuthorizationExpiry({ database, jobs, log }: { database: D
   });
   // It stays in the list of unresolved orders.
   const tellOf = async (attempt_id: string, error: unknown): Promise<void> =>
-    log.error({ err: error, attempt_id }, "an authorisation whose time is over could not be given up");
+    log.error({ err: error, attempt_id }, "an expired authorisation could not be voided");
   return new WorkLoop({
     name: "authorization_expiry", log, idle_poll_ms: 1_000,
     run: async () => {

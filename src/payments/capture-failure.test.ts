@@ -10,7 +10,7 @@ const currency = toCurrencyCode("USD");
 const failure: Failure = { class: "hard_decline", code: "capture_failed", message: "The scheme refused it." };
 const captureFailed = (amount_minor = 100n): PspOutcome => ({ kind: "capture_failed", capture_reference: "cap_1", money: { amount_minor, currency }, failure });
 const succeeded: PspOutcome = { kind: "succeeded", psp_reference: "psp_1", charged: { amount_minor: 100n, currency } };
-const alarm = expect.stringContaining("its money does not come") as string;
+const alarm = expect.stringContaining("its money will not come") as string;
 
 type Facts = { order?: Partial<DecisionInput["order"]>; attempt?: Partial<DecisionInput["attempt"]>; modification?: DecidableModification };
 

@@ -4,10 +4,10 @@ import {
 } from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
-/** The code of a capture that the PSP reported as made, or was to make by itself, and whose money does not come. */
+/** The code of a capture that the PSP reported as made, or was to make automatically, and whose money never comes. */
 export const capture_failed = "capture_failed";
 
-/** Of an attempt that is captured at once. Null: it was known, or nothing was booked. */
+/** The failure of an attempt that is captured at once. Null: it was known, or nothing was booked. */
 export function decideCaptureFailed(
   input: DecisionInput, { capture_reference, money, failure }: Extract<PspOutcome, { kind: "capture_failed" }>,
 ): Decision | null {
@@ -27,8 +27,8 @@ export function decideCaptureFailed(
 }
 
 /**
- * Of a capture that was asked for and booked: its credit is reversed, and the order ends or stays with what else was
- * captured.
+ * The failure of a capture that was requested and booked: its credit is reversed, and the order keeps its other captures
+ * or ends.
  */
 export function undoCapture(
   input: DecisionInput, modification: DecidableModification, capture_reference: string, failure: Failure,
@@ -56,6 +56,6 @@ const failed = ({ code, message, class: failure_class }: Failure): Pick<Decision
 
 function alarmOf(capture_reference: string, { message }: Failure, undone_minor: bigint): string {
   const booked = undone_minor === 0n ? "Nothing was booked." : `The credit of ${undone_minor} minor units was reversed.`;
-  return `The capture ${capture_reference} failed at the PSP (${message}), so its money does not come. ${booked} `
+  return `The capture ${capture_reference} failed at the PSP (${message}), so its money will not come. ${booked} `
     + "Charge the buyer again, or talk to them; do not capture it at the PSP as well.";
 }

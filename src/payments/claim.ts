@@ -18,7 +18,7 @@ type Parts = {
   readonly lease_seconds: number; readonly unknown_quiet_seconds: number;
 };
 
-/** What becomes of an order whose turn has come: a new attempt, or the reason why none can begin for these orders. */
+/** The next step for an order: a new attempt, or the reason why none can begin for these orders. */
 type Start = { readonly order: ExecutableRow }
   & ({ readonly attempt: NewAttempt } | { readonly orders: readonly OrderRow[]; readonly obstacle: string });
 
@@ -63,7 +63,7 @@ export async function openTasks(tx: Transaction, parts: Parts, claimed: readonly
   return tasks;
 }
 
-/** The page of a checkout charges its orders that have not ended. The routing may have changed since it was taken in. */
+/** The page of a checkout charges its orders that have not ended. The routing may have changed since the checkout was accepted. */
 function startPage({ router, page_seconds }: Parts, order: ExecutableRow, orders: readonly OrderRow[]): Start {
   const { checkout_id, currency, capture_method } = order;
   const left = orders.filter(hasNotEnded);
@@ -114,7 +114,7 @@ function factsOf({ payment_order_id, amount_minor, currency, card_country }: Pic
   return { payment_order_id, money: { amount_minor, currency: toCurrencyCode(currency) }, card_country };
 }
 
-/** All orders, locked by now, of the checkouts that are paid on a page. */
+/** All orders, already locked, of the checkouts that are paid on a page. */
 async function selectHosted(tx: Transaction, orders: readonly ExecutableRow[]): Promise<ReadonlyMap<string, readonly OrderRow[]>> {
   const ids = [...new Set(orders.filter((order) => order.hosted_page !== null).map((order) => order.checkout_id))];
   return ids.length === 0 ? new Map() : Map.groupBy(await selectOrdersOfCheckouts(tx, ids), (order) => order.checkout_id);

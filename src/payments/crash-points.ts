@@ -15,7 +15,7 @@ export function armCrashPoint(name: CrashPointName, passings: number, signal: Si
   armed = { name, signal, remaining: passings };
 }
 
-/** Dies, or stands still until SIGCONT, if this is the armed point and its time has come. */
+/** Dies, or freezes until SIGCONT, if this is the armed point and its passing is due. */
 export function crashPoint(name: CrashPointName): void {
   if (armed?.name !== name) return;
   armed.remaining -= 1;

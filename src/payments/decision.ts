@@ -34,7 +34,7 @@ export type DecisionInput = {
     readonly is_known_at_psp: boolean;
     /** The PSP has said so while a capture was under way. */
     readonly authorization_ended_as: "canceled" | "expired" | null;
-    /** What a person saw at the PSP, and under which reference there. */
+    /** The outcome that a person saw at the PSP, and its reference there. */
     readonly resolved_as: "succeeded" | "authorized" | "failed" | null;
     readonly resolution_reference: string | null;
   };
@@ -81,7 +81,7 @@ export type Decision = {
   readonly authorizes_minor: bigint;
   readonly captures_minor: bigint;
   readonly releases_minor: bigint;
-  /** What was booked as captured and did not come. */
+  /** The amount that was booked as captured and never came. */
   readonly undoes_minor: bigint;
   /** When to look at the order again. */
   readonly retry_delay_seconds: number | null;

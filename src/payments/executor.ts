@@ -20,7 +20,7 @@ export type ExecutorOptions = {
   readonly idle_poll_ms: number;
   readonly lease_seconds: number;
   readonly page_seconds: number;
-  /** For how long nothing may have been sent until what the PSP does not show counts as never made. */
+  /** How long nothing may have been sent before a charge that the PSP does not show counts as never made. */
   readonly unknown_quiet_seconds: number;
 };
 

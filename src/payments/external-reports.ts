@@ -10,16 +10,16 @@ import { selectAttemptsById } from "./settlement-queries.ts";
 export type MatchedReport = { readonly attempt: AttemptRow } | { readonly state: "unmatched" | "rejected"; readonly note: string };
 
 /**
- * Finds the attempt of an external account's report and holds all that it says against it: an account speaks for its
- * own attempts only, with their exact amount, and with one reference for each. `signer`: the account whose secret
- * signed it.
+ * Finds the attempt of an external account's report and compares the report with it: an account can report its own
+ * attempts only, with their exact amount, and with one reference for each. `signer`: the account whose secret signed
+ * it.
  */
 export async function matchReport(db: Queryable, report: ExternalReport, signer: string): Promise<MatchedReport> {
   if (report.account !== signer) return rejected(`it is signed by ${signer} and speaks for ${report.account}`);
   const attempt = await findAttempt(db, report);
   if (attempt === undefined) {
     if (report.attempt_id !== null && !hasPrefix("att", report.attempt_id)) return rejected(`${report.attempt_id} is no attempt of ours`);
-    return { state: "unmatched", note: "what it speaks of is not known here" };
+    return { state: "unmatched", note: "the order or attempt that it names is not known" };
   }
   const contradiction = findContradiction(report, attempt, signer);
   return contradiction === null ? { attempt } : rejected(contradiction);
@@ -28,7 +28,7 @@ export async function matchReport(db: Queryable, report: ExternalReport, signer:
 async function findAttempt(db: Queryable, { attempt_id, payment_order_id, reference }: ExternalReport): Promise<AttemptRow | undefined> {
   if (attempt_id !== null) return (await selectAttemptsById(db, [attempt_id]))[0];
   const attempts = payment_order_id === null ? [] : await selectAttempts(db, payment_order_id);
-  // A late word about an earlier attempt must not settle the one that came after it.
+  // A late report about an earlier attempt must not settle the one that came after it.
   return attempts.find((attempt) => attempt.psp_reference === reference) ?? attempts.at(-1);
 }
 

@@ -120,7 +120,7 @@ export type AttemptRow = {
   readonly updated_at: Timestamp;
 };
 
-/** What a person saw at the PSP of an attempt, and how they know it. Only one that failed may have no reference or amount. */
+/** The outcome of an attempt that a person saw at the PSP, and how they know. Only `failed` may lack reference and amount. */
 export type AttemptResolution = {
   readonly outcome: "succeeded" | "authorized" | "failed";
   readonly psp_reference: string | null;

@@ -134,8 +134,8 @@ export function lockForModification(tx: Queryable, modificationIds: readonly str
 export type StartedModification = { readonly modification_id: ModificationId; readonly epoch: number; readonly turn: Turn };
 
 /**
- * Their turn has come: each gets a new epoch, and nobody else calls the PSP about it until the lease ends.
- * `keySeconds`: how long each PSP surely knows a key.
+ * Takes modifications up: each gets a new epoch, and nobody else calls the PSP about it until the lease ends.
+ * `keySeconds`: how long each PSP is certain to remember a key.
  */
 export async function startModifications(
   tx: Queryable, modificationIds: readonly string[],
@@ -228,7 +228,7 @@ export async function writeModifications(tx: Queryable, rows: readonly SettledMo
   await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
 }
 
-/** Attempts whose authorisation, or whose buyer's time to confirm, is over and that nobody gives up yet. One that the PSP refused to give up waits for a person. */
+/** Attempts whose authorisation, or whose buyer's time to confirm, has expired and that have no void yet. A void that the PSP refused waits for a person. */
 export async function selectExpiredAuthorizations(tx: Queryable, limit: number): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(
     `select a.attempt_id
@@ -263,7 +263,7 @@ export async function selectStaleModifications(db: Queryable, staleSeconds: numb
   return rows.map((row) => row.modification_id);
 }
 
-/** Takes those that are still untouched on for as long again. */
+/** Extends the lease of those that are still untouched. */
 export async function renewStaleModifications(
   tx: Queryable, modificationIds: readonly string[], staleSeconds: number,
 ): Promise<ModificationId[]> {

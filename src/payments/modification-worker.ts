@@ -23,7 +23,7 @@ export type ModificationWorkerOptions = {
   readonly concurrency: number;
   /** How long nobody else calls a PSP about what this worker has claimed; that of jobs. */
   readonly lease_seconds: number;
-  /** For how long nothing may have been sent until what the PSP does not show counts as never done. */
+  /** How long nothing may have been sent before a change that the PSP does not show counts as never made. */
   readonly unknown_quiet_seconds: number;
   readonly idle_poll_ms: number;
 };
@@ -31,7 +31,7 @@ export type ModificationWorkerOptions = {
 /** How soon a person's word is looked at again that came during a call. */
 const word_wait_seconds = 1;
 
-/** How soon a modification is looked at again whose PSP account is not configured: the account may come back with any restart. */
+/** How soon a modification is checked again if its PSP account is not configured: any restart may bring the account back. */
 const unconfigured_wait_seconds = 15;
 
 type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly turn: Turn; readonly epoch: number };
@@ -164,7 +164,7 @@ function isWorkFor(row: PursuableRow): boolean {
 /** The PSP was asked, and a person has said what came of it. */
 const isByPerson = ({ status, resolved_as }: PursuableRow): boolean => resolved_as !== null && status !== "queued";
 
-/** What a person hears of a modification that nobody here can ask for. */
+/** The dead letter of a modification whose PSP account is not configured. */
 function unconfigured({ modification_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow, { data }: Job<"payment_modify">): DeadLetterDraft {
   return {
     queue: "payment_modify", subject_id: modification_id, payload: { ...data, payment_order_id, attempt_id }, attempt_count: key_number,

@@ -31,7 +31,7 @@ export function createMonitor({ database, jobs, router, log, overdue_seconds, in
   });
   // It stays in the list of unresolved orders.
   const tellOf = async (modification_id: string, error: unknown): Promise<void> =>
-    log.error({ err: error, modification_id }, "a modification that nobody touched could not be taken up");
+    log.error({ err: error, modification_id }, "a stale modification could not be taken up");
   return new WorkLoop({
     name: "monitor", log, idle_poll_ms: interval_seconds * 1_000,
     run: async () => {

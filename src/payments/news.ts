@@ -12,7 +12,7 @@ export type News = {
   readonly outcome: AttemptOutcome;
   readonly actor: string;
   readonly is_first_send: boolean;
-  /** A person said so, who has looked at the PSP. */
+  /** From a person who has looked at the PSP. */
   readonly is_resolution?: boolean;
   /** The epoch in which the sender took up the attempt, or the modification where that is named; null: a webhook. */
   readonly epoch: number | null;

@@ -7,7 +7,7 @@ import { selectOpenAttempts } from "./queries.ts";
 /** What the buyer must do now, as the API shows it. */
 export type NextActionView = NextAction & { readonly expires_at: Timestamp };
 
-/** What a buyer must do is kept encrypted: it lets its reader act for the buyer. */
+/** Next actions are stored encrypted, because whoever reads one can act for the buyer. */
 export const createNextActionSealing = (secretKey: string): Sealing => createSealing(secretKey, "next action");
 
 /** The step that one of these attempts waits for; null: none does. */
@@ -32,10 +32,10 @@ export async function selectNextAction(db: Queryable, checkoutId: string, sealin
 
 function opened(sealed: string, sealing: Sealing): NextAction {
   const text = sealing.open(sealed);
-  // SECRET_KEY has changed since: the next inquiry at the PSP stores the action anew.
+  // SECRET_KEY has changed since: the next inquiry at the PSP stores the action again.
   if (text === undefined) return { type: "unreadable", redirect_url: null, client_secret: null };
   const action: unknown = JSON.parse(text);
-  if (!isNextAction(action)) throw new Error("what was sealed as a next action is none");
+  if (!isNextAction(action)) throw new Error("a sealed next action has another form");
   return action;
 }
 

@@ -47,17 +47,17 @@ export type PaymentSettings = {
   readonly idle_poll_ms: number;
   /** After how long an attempt or a claimed job counts as abandoned; longer than any PSP call. */
   readonly lease_seconds: number;
-  /** For how long nothing may have been sent until what the PSP does not show counts as never made. */
+  /** How long nothing may have been sent before a charge that the PSP does not show counts as never made. */
   readonly unknown_quiet_seconds: number;
   /** For how long a hosted page takes a card. */
   readonly page_seconds: number;
   /** After how long an authorisation that was not captured is given up, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
-  /** Above these amounts, in minor units by currency, a resolution by hand needs another key's approval. */
+  /** Above these amounts, in minor units by currency, a resolution needs another key's approval. */
   readonly resolution_approval_amounts: ReadonlyMap<string, bigint>;
   /** For how long a proposal can be approved. */
   readonly approval_hours: number;
-  /** How long a buyer may take to confirm a payment at the bank before it is given up. */
+  /** How long a buyer may take to confirm a payment at the bank before it is voided. */
   readonly buyer_action_seconds: number;
   /** After how long in one state an order that should move is overdue, and how often that is looked for. */
   readonly overdue_seconds: number;
@@ -69,7 +69,7 @@ type Parts = {
   readonly jobs: Jobs;
   readonly log: Logger;
   readonly router: PspRouter;
-  /** For what only the buyer may see. */
+  /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
   /** Where a buyer sees what became of a checkout. */
   readonly statusUrlOf: (checkout: { readonly checkout_id: string; readonly created_at: Timestamp }) => string;

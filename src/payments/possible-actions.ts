@@ -1,7 +1,7 @@
 import { openAttemptStatuses, type OrderStatus } from "./model.ts";
 import type { UnresolvedRow } from "./monitor-queries.ts";
 
-/** What can be done about an order that is not decided, and why. */
+/** The possible actions for an order that is not final, with reasons. */
 export type PossibleAction = {
   readonly action: "wait" | "review" | "cancel" | "redrive" | "resolve_attempt" | "resolve_modification" | "approve";
   /** What to POST to, below `/api/v1`; null: nothing is to be done. */
@@ -56,11 +56,11 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
 function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
   const { modification_id, modification_status, attempt_id, attempt_status, approval_id } = row;
   if (approval_id !== null) {
-    const reason = "A resolution is proposed: another key approves or rejects it.";
+    const reason = "A resolution is proposed: approve or reject it with another key.";
     return [post("approve", "approvals", approval_id, "approve", reason)];
   }
   if (modification_id !== null && modification_status !== "queued") {
-    const reason = "Look at the PSP and say what became of it.";
+    const reason = "Look it up at the PSP and resolve it with what you see.";
     return [post("resolve_modification", "modifications", modification_id, "resolve", reason)];
   }
   const isOpen = attempt_status !== null && openAttemptStatuses.includes(attempt_status);

@@ -11,7 +11,7 @@ type BookedOrder = {
   readonly captured_minor: bigint;
   /** Null: it was captured at once, as a whole. */
   readonly modification_id: string | null;
-  /** How often it was paid and then turned out not to be; numbers the sources of what follows. */
+  /** How often its payment failed after it was booked; numbers the sources of later transactions. */
   readonly failed_capture_count: number;
 };
 
@@ -69,7 +69,7 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
 export const captureSource = (order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">): string =>
   `order:${order.payment_order_id}:captured${order.modification_id === null ? again(order) : `:${order.modification_id}`}`;
 
-/** The captures that a decision undoes. */
+/** The captures that a decision reverses. */
 export function undoneSources(
   order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">,
   { undoes_minor, modification }: { readonly undoes_minor: bigint; readonly modification: unknown },
@@ -78,6 +78,6 @@ export function undoneSources(
   return [captureSource({ ...order, modification_id: modification === null ? null : order.modification_id })];
 }
 
-/** A source names one transaction for ever: what an order does after its captures failed is numbered. */
+/** A source names one transaction for ever, so transactions after a failed capture are numbered. */
 const again = ({ failed_capture_count }: Pick<BookedOrder, "failed_capture_count">): string =>
   (failed_capture_count === 0 ? "" : `:${failed_capture_count + 1}`);

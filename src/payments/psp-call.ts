@@ -29,13 +29,13 @@ export type Task = {
   readonly job: Job<"payment_execute"> | null;
 };
 
-/** Why nobody can be asked, and what to do. */
+/** Why no PSP can be asked, and what to do. */
 export const missingAccount = (psp: string): string =>
   `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, and this goes on by itself; or look at the PSP and resolve it.`;
 
 /**
- * Calls the PSP and tells how long it took. An attempt whose account is not configured any more is unknown: it was
- * opened while there was one, so it may have been charged.
+ * Calls the PSP and measures the time. An attempt whose account is no longer configured is unknown: it was opened while
+ * the account was configured, so it may have been charged.
  */
 export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
   const start = monotonicMilliseconds();
@@ -52,15 +52,15 @@ async function bringForward(router: PspRouter, task: Task, way_to_pay: WayToPay)
   return "card_token" in way_to_pay ? charge(router, task, way_to_pay) : bringPageForward(router, task, way_to_pay);
 }
 
-/** Nothing is sent: the adapter says that the attempt waits for its collector's report. */
+/** Sends nothing: the adapter reports that the attempt waits for its collector. */
 async function waitForReport(router: PspRouter, { attempt }: Task): Promise<PspOutcome> {
   const waiting = await router.inquire(attempt.psp, inquiryOf(attempt));
   return waiting.kind === "not_found" || waiting.kind === "absent" ? { kind: "pending", psp_reference: attempt.psp_reference, next_action: null } : waiting;
 }
 
 /**
- * A first send charges. Anything else asks first: by then the charge may have happened. What the PSP knows nothing of
- * is sent again under the same key while the PSP remembers that, so that it cannot double.
+ * A first send charges. Every other turn asks first, because the charge may have happened. If the PSP knows nothing of it,
+ * the request is sent again under the same key as long as the PSP remembers that key, so that it cannot double.
  */
 async function charge(router: PspRouter, task: Task, card: CardPayment): Promise<PspOutcome> {
   const { attempt } = task;
@@ -71,21 +71,21 @@ async function charge(router: PspRouter, task: Task, card: CardPayment): Promise
     if (found.kind === "absent") return neverMade;
     if (found.kind !== "not_found") return found;
     if (task.turn !== "ask_then_send") {
-      return { kind: "unknown", reason: "The PSP does not show it, and may still carry it out.", is_unasked: true };
+      return { kind: "unknown", reason: "The PSP does not show it and may still carry it out.", is_unasked: true };
     }
   }
   return router.charge(attempt.psp, chargeRequest(task, card));
 }
 
-/** The PSP answered with a server error and made nothing of the request in all the time since. */
+/** The PSP answered with a server error and has not carried the request out since. */
 const neverMade: PspOutcome = {
   kind: "declined", psp_reference: null,
-  failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed, and charged nothing." },
+  failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed and charged nothing." },
 };
 
 /**
- * A page is registered until its token is known, always under the same key; after that it is asked about. A registration
- * charges nothing, and a page's time is over before the PSP forgets the key.
+ * A page is registered until its token is known, always under the same key; after that the PSP is asked about it. A
+ * registration charges nothing, and a page expires before the PSP forgets the key.
  */
 async function bringPageForward(
   router: PspRouter, { attempt }: Task, page: PagePayment,

@@ -153,7 +153,7 @@ export async function moveOrder(
   return row;
 }
 
-/** Ends locked orders that no PSP can take: FAILED, with the reason. Money did not move. */
+/** Ends locked orders that no PSP can take: FAILED, with the reason. No money moved. */
 export async function failOrders(
   tx: Queryable, paymentOrderIds: readonly string[], failure: { readonly cause: Cause; readonly actor: string; readonly message: string },
 ): Promise<void> {
@@ -166,7 +166,7 @@ export async function failOrders(
   );
 }
 
-/** When the links were revoked; undefined: there is no such checkout, or they were revoked before. */
+/** When the links were revoked; undefined if there is no such checkout, or they were revoked before. */
 export async function revokeStatusLinks(tx: Queryable, checkoutId: string): Promise<Timestamp | undefined> {
   const [row] = await tx.query<{ status_link_revoked_at: Timestamp }>(
     `update payment_events set status_link_revoked_at = now()

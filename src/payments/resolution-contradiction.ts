@@ -2,8 +2,8 @@ import { unchanged, type Decision, type DecisionInput } from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
 /**
- * A PSP's news against what a person saw there: somebody must look, and nothing is charged or booked twice.
- * Null: the news do not contradict.
+ * A PSP's report that contradicts a resolution: a person must look, and nothing is charged or booked twice. Null: it does
+ * not contradict.
  */
 export function contradictedResolution(
   input: DecisionInput, decideCharge: (input: DecisionInput) => Decision | null,
@@ -14,7 +14,7 @@ export function contradictedResolution(
   if (told === null) return null;
   const alarm = `${told}, but a person resolved the attempt as ${attempt.resolved_as}`
     + `${attempt.resolution_reference === null ? "" : ` (${attempt.resolution_reference})`}.`;
-  // Said before the resolution took effect: the PSP's word that money moved is booked.
+  // The resolution has not taken effect yet: the PSP's report that money moved is booked.
   const isBookable = attempt.resolved_as === "failed" && openAttemptStatuses.includes(attempt.status);
   const alarmed = { alarm, alarm_kind: "discrepancy" } as const;
   return isBookable ? { ...decideCharge(input) ?? unchanged(input), ...alarmed } : unchanged(input, alarmed);

@@ -46,7 +46,7 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
   };
 }
 
-/** It holds what lets its reader act for the buyer, so it is kept encrypted, and only while it is needed. */
+/** Whoever reads it can act for the buyer, so it is stored encrypted, and only while it is needed. */
 function nextActionOf(
   outcome: AttemptOutcome, { attempt_status }: Decision, { sealing, buyer_action_seconds }: RowLimits,
 ): Pick<SettledOrder, "next_action" | "next_action_expires_at"> {

@@ -14,7 +14,7 @@ export type OpenRow = {
   readonly status_cause: Cause;
   readonly captured_minor: bigint;
   readonly capturing_minor: bigint;
-  /** How often it was paid and then turned out not to be. */
+  /** How often its payment failed after it was booked. */
   readonly failed_capture_count: number;
   readonly attempt_id: AttemptId;
   readonly attempt_amount_minor: bigint;
@@ -86,8 +86,9 @@ export type TakenAttempt = AttemptRow & {
 };
 
 /**
- * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that nobody believes a
- * failure to send that an earlier holder reports late. What a person has resolved is settled without another call. `keySeconds`: how long each PSP surely knows a key.
+ * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that a failure to send that
+ * an earlier holder reports late proves nothing. Resolved attempts are settled without another call. `keySeconds`: how
+ * long each PSP is certain to remember a key.
  */
 export function takeUpAttempts(
   tx: Queryable, attemptIds: readonly string[], keySeconds: Readonly<Record<string, number>>, quietSeconds: number,
@@ -175,7 +176,7 @@ export function selectStaleAttempts(db: Queryable, leaseSeconds: number, limit: 
   );
 }
 
-/** Takes those of the attempts that are still stale on for another lease, and gives their ids. */
+/** Takes the attempts that are still stale for another lease, and gives their ids. */
 export async function renewStaleAttempts(tx: Queryable, attemptIds: readonly string[], leaseSeconds: number): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(
     `update payment_attempts a set updated_at = now(), epoch = a.epoch + 1
@@ -205,7 +206,7 @@ export type SettledOrder = {
   readonly failure_class: string | null;
   readonly error_code: string | null;
   readonly error_message: string | null;
-  /** 1: it became SUCCESS by this; -1: it is SUCCESS no more. */
+  /** 1: it became SUCCESS; -1: it is no longer SUCCESS. */
   readonly paid_change: number;
   readonly is_inquired: boolean;
   readonly psp_call_ms: number | null;

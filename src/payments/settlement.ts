@@ -27,9 +27,9 @@ export type SettlementOptions = {
   readonly commission_basis_points: bigint;
   /** After how long an authorisation is given up, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
-  /** How long a buyer may take to confirm a payment at the bank before it is given up. */
+  /** How long a buyer may take to confirm a payment at the bank before it is voided. */
   readonly buyer_action_seconds: number;
-  /** For what only the buyer may see. */
+  /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
   readonly random: () => number;
 };
@@ -122,7 +122,7 @@ export class Settlement {
       return postingsOf({ ...row, modification_id }, decision, this.#options.commission_basis_points);
     });
     const undone = settled.flatMap(({ row, decision }) => undoneSources(row, decision));
-    // With the postings in one call: two calls could lock accounts in another order than others do.
+    // In one call with the postings: two calls could lock accounts in another order than other transactions.
     drafts.push(...await reversalsOf(tx, undone, "the capture failed at the PSP"));
     const postings = await postAll(tx, drafts);
     postings.forEach((posting, index) => {
@@ -210,7 +210,7 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
   };
 }
 
-/** "Not sent" proves something only while nobody else has taken the work up: from a first send in the current epoch. */
+/** "Not sent" proves something only for a first send in the current epoch, while nobody else has taken the work up. */
 function factsOfNews(
   { outcome, is_first_send, epoch, is_resolution = false, is_answer_to_modification, sent_key_number = null, message_id, modification_id }: OrderNews,
   row: OpenRow,

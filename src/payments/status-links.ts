@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { revokeStatusLinks, selectEvent } from "./queries.ts";
 
 /**
- * Ends every link to a checkout's status page, those that were sent to the buyer included. Done again it changes nothing.
+ * Revokes every link to a checkout's status page, including those the buyer has. Revoking again changes nothing.
  * Errors: `not_found`.
  */
 export async function revokeStatusLink(tx: Transaction, checkoutId: string, by: Author): Promise<Timestamp> {

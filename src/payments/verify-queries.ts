@@ -5,9 +5,9 @@ type Fault = { readonly subject: string; readonly problem: string };
 /** Faults shown for one check. */
 const faults_shown_max = 20;
 
-/** What follows the source of an order whose captures failed before. */
+/** The suffix of sources of an order whose captures failed before. */
 const againOf = "case when o.failed_capture_count > 0 then ':' || o.failed_capture_count + 1 else '' end";
-/** Captures that turned out not to come are reversed. */
+/** Captures that failed after they were booked are reversed. */
 const isNotReversed = "not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)";
 
 /** The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures. */
@@ -147,8 +147,8 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<Fault[]> {
 }
 
 /**
- * What a webhook changed and the account that sent it against the account of the attempt, and paid attempts for which
- * no PSP has named a charge: a forged status once made orders SUCCESS that nobody had charged.
+ * Finds webhooks that changed an attempt of another account than the sender's, and paid attempts for which no PSP has
+ * named a charge: a forged status once made orders SUCCESS that nobody had charged.
  */
 export function findForgedOutcomes(db: Queryable): Promise<Fault[]> {
   return db.query<Fault>(

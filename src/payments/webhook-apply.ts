@@ -26,13 +26,13 @@ type Report = { readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order
 /** Or why there is nothing to settle. */
 type Reading = Report | Pick<MessageDecision, "state" | "note">;
 
-const unmatched: Reading = { state: "unmatched", note: "what it speaks of is not known here" };
+const unmatched: Reading = { state: "unmatched", note: "the order or attempt that it names is not known" };
 
 const jobs_at_once = 8;
 
 /**
  * Applies stored webhooks through the same settlement as our own calls. A message about an attempt of ours that is
- * not known yet may be early: it is kept and tried again, and in the end a person sees it.
+ * not known yet may be early: it is kept and tried again, and becomes a dead letter in the end.
  */
 export class WebhookApplier {
   readonly #options: WebhookApplierOptions;
@@ -70,7 +70,7 @@ export class WebhookApplier {
     }
   }
 
-  /** Settles what the messages report. Each is decided alone: one that cannot be read or applied does not hold up the others of its job. */
+  /** Settles what the messages report. Each is decided alone: one that cannot be read or applied does not block the others of its job. */
   async #decideMessages(messages: readonly MessageRow[]): Promise<readonly MessageDecision[]> {
     const attempts = new Map((await selectAttemptsById(this.#options.database, messages.flatMap((message) => message.attempt_id ?? [])))
       .map((attempt) => [attempt.attempt_id as string, attempt]));
@@ -112,7 +112,7 @@ export class WebhookApplier {
       reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`, attempt_count: job.retry_count + 1,
     })));
     if (first === undefined || isGivenUp) return jobs.complete(tx, "webhook_apply", [job]);
-    return jobs.fail(tx, "webhook_apply", [job], `${open.length} webhooks are not applied, the first, ${first.message_id}: ${first.note}`);
+    return jobs.fail(tx, "webhook_apply", [job], `${open.length} webhooks could not be applied; the first is ${first.message_id}: ${first.note}`);
   }
 
   async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
@@ -147,7 +147,7 @@ export class WebhookApplier {
   }
 }
 
-/** An attempt of ours that is not known yet may be early, and waits. What others charge on a shared account never becomes known. */
+/** A message about an attempt of ours that is not known yet may be early, and waits. Other systems' charges on a shared account never become known. */
 function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
   const { attempt_id, outcome } = news;
   if (attempt_id === null || !hasPrefix("att", attempt_id)) return { state: "ignored", note: "reports a payment that is not ours" };

@@ -9,10 +9,10 @@ import type { AttemptId, ModificationId } from "../ids.ts";
 export type CaptureMethod = "automatic" | "manual";
 
 /**
- * What a call may do. `first_send`: nothing was sent before. Everything else asks first. `ask_then_send`: what the PSP
- * does not show is sent again under the same key. `ask_only`: sending again could charge anew (the PSP may have
- * forgotten the key) or tells nothing (it keeps a server error under it). `ask_for_proof`: nothing was sent for so
- * long that what the PSP does not show never happened.
+ * What a call may do. `first_send`: nothing was sent before. Every other turn asks first. `ask_then_send`: if the PSP
+ * does not show the charge, the request is sent again under the same key. `ask_only`: sending again could charge again
+ * (the PSP may have forgotten the key) or tells nothing (it stores a server error under it). `ask_for_proof`: nothing was
+ * sent for so long that a charge that the PSP does not show never happened.
  */
 export type Turn = "first_send" | "ask_then_send" | "ask_only" | "ask_for_proof";
 
@@ -70,7 +70,7 @@ export type Failure = {
   readonly retry_after_seconds?: number;
 };
 
-/** What the buyer must do before a pending charge can go on. For the buyer's browser, and for nobody else. */
+/** What the buyer must do before a pending charge can go on. Only the buyer's browser may have it. */
 export type NextAction = {
   /** In the PSP's own word, such as `redirect_to_url`. */
   readonly type: string;
@@ -82,9 +82,9 @@ export type NextAction = {
 
 /** What came of a charge. A value, never an exception. `is_unasked`: no call was made, so it says nothing about the PSP's health. */
 export type PspOutcome =
-  /** `capture_reference`: the PSP told of the capture itself, not of the payment. */
+  /** `capture_reference`: the PSP reported the capture itself, not the payment. */
   | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money; readonly capture_reference?: string }
-  /** The capture that follows by itself failed for good, maybe days after the payment was reported as made: its money does not come. */
+  /** The PSP's automatic capture failed for good, maybe days after the payment was reported as made: its money never comes. */
   | { readonly kind: "capture_failed"; readonly capture_reference: string; readonly money: Money; readonly failure: Failure }
   /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
   | { readonly kind: "authorized"; readonly psp_reference: string; readonly authorized: Money; readonly captured: Money; readonly expires_at: Date | null }
@@ -100,9 +100,9 @@ export type PspOutcome =
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**
-   * It may or may not have happened; only asking, a webhook or a settlement line can tell. `is_stored`: the PSP keeps
-   * this answer under the key, so the same request tells nothing more. `needs_person`: nobody can be asked before
-   * somebody acts.
+   * It may or may not have happened; only an inquiry, a webhook or a settlement line can tell. `is_stored`: the PSP stores
+   * this answer under the key, so the same request tells nothing more. `needs_person`: no inquiry is possible until a
+   * person acts.
    */
   | {
     readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true;
@@ -142,7 +142,7 @@ export type ModificationOutcome =
   | { readonly kind: "done"; readonly psp_reference: string | null }
   /** Accepted; a webhook tells how it ends. */
   | { readonly kind: "accepted"; readonly psp_reference: string }
-  /** Surely not done. `capture_reference`: it had been accepted, and may have been reported as done, under this reference. */
+  /** Certainly not done. `capture_reference`: it had been accepted, and may have been reported as done, under this reference. */
   | { readonly kind: "failed"; readonly failure: Failure; readonly is_unasked?: true; readonly capture_reference?: string }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
@@ -168,8 +168,8 @@ export type WebhookHeaders = Readonly<Record<string, string | string[] | undefin
 export type AttemptNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome };
 
 /**
- * What an external account reports about an attempt of its own. Nothing of it is known from a call of ours, so all of
- * it is compared with the attempt before it counts.
+ * What an external account reports about an attempt of its own. No call of ours confirms it, so all of it is compared with
+ * the attempt before it counts.
  */
 export type ExternalReport = {
   /** The account that the message speaks for. */
@@ -178,14 +178,14 @@ export type ExternalReport = {
   readonly attempt_id: string | null;
   readonly payment_order_id: string | null;
   readonly money: Money;
-  /** The collector's own name of the payment: the same in each report about an attempt. */
+  /** The collector's own id of the payment: the same in each report about an attempt. */
   readonly reference: string;
   readonly outcome: Extract<PspOutcome, { kind: "succeeded" | "declined" | "pending" }>;
 };
 
 /**
  * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of ours.
- * `unsupported`: something that does, or may, and that this version does not apply yet (refunds, disputes, payouts).
+ * `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
  */
 export type WebhookNews =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
@@ -194,13 +194,13 @@ export type WebhookNews =
 
 export type Psp = {
   readonly name: string;
-  /** For how long after its first use the PSP surely knows an idempotency key; later the same request acts anew. */
+  /** How long after its first use the PSP is certain to remember an idempotency key; later the same request acts again. */
   readonly key_seconds: number;
   /** Why this PSP cannot take an amount exactly; null: it can. */
   readonly refusalOfAmount: (money: Money) => string | null;
   /** Charges once per `psp_key`, whatever is repeated. */
   charge(request: ChargeRequest): Promise<PspOutcome>;
-  /** Only of an external account: nobody can be asked, it reports by itself, and is overdue after so long without a word. */
+  /** Only for an external account: it cannot be asked, and its orders are overdue after this time without a report. */
   readonly reports_within_seconds?: number;
   /** Null: this PSP has no hosted page, or the adapter does not use it. */
   readonly pages: PspPages | null;

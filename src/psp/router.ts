@@ -67,8 +67,8 @@ export class PspRouter {
   }
 
   /**
-   * Why none of the PSPs that the rules allow can take these amounts exactly, in each one's own words; null: one can.
-   * `facts`: of the whole charge; `amounts`: the lines that a page would show, or the charge alone.
+   * Why none of the PSPs that the rules allow can take exactly these amounts, with each one's reason; null: one can.
+   * `facts`: of the whole charge; `amounts`: the lines that a page would show, or only the charge.
    */
   refusalOfAmounts(facts: RoutingFacts, amounts: readonly Money[], options: { needs_page: boolean }): string | null {
     const allowed = options.needs_page ? this.#withPages(facts) : this.#allowed(facts);
@@ -134,12 +134,12 @@ export class PspRouter {
     return new Map([...this.#routes.values()].flatMap(({ psp }) => (psp.reports_within_seconds === undefined ? [] : [[psp.name, psp.reports_within_seconds]])));
   }
 
-  /** Errors when it is not configured: ask `has` first about what was stored. */
+  /** Throws if it is not configured: check names from the database with `has` first. */
   get(name: string): Psp {
     return this.#route(name).psp;
   }
 
-  /** For how long each PSP surely knows a key, by its name. */
+  /** How long each PSP is certain to remember a key, by its name. */
   keySeconds(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#routes].map(([name, { psp }]) => [name, psp.key_seconds]));
   }

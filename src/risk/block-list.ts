@@ -10,7 +10,7 @@ export async function addBlock(tx: Transaction, block: NewBlock, by: Author): Pr
   await recordAudit(tx, { ...by, action: "risk_block.add", ...subjectOf(kind, value), before: null, after: { kind, value }, reason });
 }
 
-/** Takes a block off. Gives whether there was one. */
+/** Removes a block. Gives whether there was one. */
 export async function removeBlock(tx: Transaction, block: { readonly kind: BlockKind; readonly value: string }, by: Author): Promise<boolean> {
   const removed = await deleteBlock(tx, block.kind, storedValue(block.kind, block.value));
   if (removed === undefined) return false;
@@ -21,7 +21,7 @@ export async function removeBlock(tx: Transaction, block: { readonly kind: Block
   return true;
 }
 
-/** E-mail addresses are blocked however they are written. */
+/** E-mail addresses are blocked in any capitalisation. */
 const storedValue = (kind: BlockKind, value: string): string => (kind === "buyer_email" ? value.toLowerCase() : value);
 
 const subjectOf = (kind: BlockKind, value: string) => ({ subject_type: "risk_block", subject_id: `${kind}:${value}` });

@@ -74,7 +74,7 @@ export async function insertBlock(tx: Queryable, block: NewBlock & { readonly cr
   return rows.length > 0;
 }
 
-/** The block that was taken off, if there was one. */
+/** The removed block, if there was one. */
 export async function deleteBlock(tx: Queryable, kind: BlockKind, value: string): Promise<BlockRow | undefined> {
   const [row] = await tx.query<BlockRow>(
     "delete from risk_block_list where kind = $1 and value = $2 returning kind, value, reason, created_by, created_at",

@@ -20,8 +20,8 @@ export type WalletFilter = {
 };
 
 /**
- * A row for each currency of each wallet, from the accounts that the chart of the ledger has for sellers; newest wallet
- * first (of a currency: the one that has had it for the shortest time), at most `limit` wallets.
+ * A row for each currency of each wallet, from the ledger accounts that the chart has for sellers; newest wallet first
+ * (with a currency filter: the wallet that got the currency last), at most `limit` wallets.
  */
 export function selectWallets(db: Queryable, filter: WalletFilter): Promise<WalletBalanceRow[]> {
   return db.query<WalletBalanceRow>(

@@ -50,7 +50,7 @@ function balanceOf(row: WalletBalanceRow): WalletBalance {
     pending: format(row.pending_minor),
     available: format(row.available_minor),
     reserved: format(row.reserved_minor),
-    // Money on its way to a seller is in no account of the seller's: there are no payouts yet.
+    // There are no payouts yet, so no money is on its way to a seller.
     in_payout: format(0n),
     debt: format(row.debt_minor),
     total: format(row.pending_minor + row.available_minor + row.reserved_minor - row.debt_minor),

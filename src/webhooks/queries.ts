@@ -74,7 +74,7 @@ export async function decideMessages(tx: Queryable, decisions: readonly MessageD
   );
 }
 
-/** Opens messages again that failed or were rejected, unless the same event has come again meanwhile. */
+/** Reopens messages that failed or were rejected, unless the same event has come again meanwhile. */
 export async function reopenMessages(tx: Queryable, messageIds: readonly string[]): Promise<void> {
   await tx.query(
     `update webhook_inbox m set state = 'received', processed_at = null

@@ -114,7 +114,7 @@ describe("CAPTURE_FAILED of a payment that is captured at once", () => {
     expect(order.transitions.at(-1)).toMatchObject({ from_status: "SUCCESS", to_status: "FAILED", cause: "capture_failed", actor: "webhook:adyen" });
     expect(await pendingOf(seller)).toBe("0.00");
     expect(await sourcesOf(id)).toEqual([`order:${id}:captured`, `reversal:order:${id}:captured`]);
-    expect(await lettersAbout(id)).toMatchObject([{ reason: expect.stringContaining("its money does not come") as string }]);
+    expect(await lettersAbout(id)).toMatchObject([{ reason: expect.stringContaining("its money will not come") as string }]);
     expect(await checkoutOf(id)).toMatchObject({ is_payment_done: false, events: ["checkout.created", "checkout.completed", "checkout.reopened"] });
     expect(await faultsInBooks()).toEqual([]);
   });

@@ -140,7 +140,7 @@ describe("the command line is audited too", () => {
   });
 
   test("a name that is none is refused before anything happens", async () => {
-    expect(await cli("dead-letters", "discard", "dead_x", "--note", "x", "--as", "key:key_1")).toContain('"key:key_1" is not a name');
+    expect(await cli("dead-letters", "discard", "dead_x", "--note", "x", "--as", "key:key_1")).toContain('--as must be up to 100 letters, digits and . _ @ -, but is "key:key_1"');
   });
 });
 

@@ -137,7 +137,7 @@ describe("the status page", () => {
     expect(second).toMatchObject({ status: 200, text: first.text });
     const { status, text, state } = await look(String(mine.reply.json["status_url"]));
     expect(status).toBe(410);
-    expect(text).toContain("The shop has closed this link.");
+    expect(text).toContain("The shop has revoked this link.");
     expectProblem(state, 410, "link_expired");
     expect(await look(String(other.reply.json["status_url"]))).toMatchObject({ status: 200 });
     for (const [{ checkout_id, reply }, isOpen] of [[mine, false], [other, true]] as const) {

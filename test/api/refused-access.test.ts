@@ -85,7 +85,7 @@ describe("a refused access is logged and counted, without what was sent", () => 
     const sent = await send(alone, "/api/v1/risk_blocks/remove", { authorization: `Bearer ${reader.token}`, "content-type": "application/json" }, "POST");
     expect(sent.status).toBe(403);
     const line = await refusalOf(alone, sent);
-    expect(line).toMatchObject({ kind: "scope", key_id: reader.key_id, route: "/api/v1/risk_blocks/remove", reason: "The API key has no admin right." });
+    expect(line).toMatchObject({ kind: "scope", key_id: reader.key_id, route: "/api/v1/risk_blocks/remove", reason: "This route needs the scope admin, which the API key does not have." });
     expect(JSON.stringify(line)).not.toContain(reader.token);
     expect(await refusals(alone, "scope")).toBe(1);
   });

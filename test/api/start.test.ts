@@ -78,7 +78,7 @@ describe("the development key", () => {
     ["sk_dev", "by hand"], ["sk_demo", "by hand"], ["sk_chaos", "by hand"], ["x", "environment"], [randomBytes(24).toString("hex"), "environment"],
   ] as const)("stored by an earlier version keeps production from starting until it is revoked: %s named %s", async ([token, name]) => {
     await store(token, name);
-    await expect(serve()).rejects.toThrow(/Keys of development are in force in this database: key_early\. Revoke them/);
+    await expect(serve()).rejects.toThrow(/Development keys are in force in this database: key_early\. Revoke them/);
     expect(await db.revokeKey("key_early")).toBe(true);
     expect(await statusWith(await serve(), token)).toBe(401);
     await db.asOwner("delete from api_keys where key_id = 'key_early'");

@@ -163,7 +163,7 @@ describe("the service's login", () => {
       DATABASE_URL: db.url, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: "sk_live_none", PORT: "0",
     });
     expect(ended).toMatchObject({ code: 1, stdout: "" });
-    expect(ended.stderr).toMatch(/^The login "postgres" may not run the service, for it is a superuser\. Make a login of its own \(create role/);
+    expect(ended.stderr).toMatch(/^The login "postgres" may not run the service, because it is a superuser\. Make a login of its own \(create role/);
   });
 });
 

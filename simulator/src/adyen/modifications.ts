@@ -71,7 +71,7 @@ function operationOf(payment: VersionedPayment, outcome: ModificationOutcome, fa
 
 function struck(operation: Operation, fault: FaultName | undefined): Plan {
   if (fault !== undefined && strikesFirst(fault)) throw new FaultStrike(fault);
-  // Nothing is rolled forward here: the request is lost.
+  // Adyen's side rolls nothing forward: the request is lost.
   if (fault === "500_before" || fault === "500_rolled_forward") return { operation: crashedEarly(operation.key), transport: "normal" };
   if (fault === "500_after_charge") return { operation: crashed(operation), transport: "normal" };
   return { operation, transport: transportOf(fault) };

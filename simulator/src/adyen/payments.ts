@@ -110,7 +110,7 @@ export function crashedEarly(key: string | null): Operation {
 export function planPayment(params: PaymentParams, decision: ChargeDecision, facts: RequestFacts): Plan {
   const { outcome } = decision;
   const once = decision.once_fault === undefined ? {} : { once_fault: decision.once_fault };
-  // Nothing is rolled forward here: the request is lost.
+  // Adyen's side rolls nothing forward: the request is lost.
   if (outcome.kind === "crashed" || decision.fault === "500_rolled_forward") {
     return { operation: { ...crashedEarly(facts.key), ...once }, transport: "normal" };
   }

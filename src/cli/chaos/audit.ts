@@ -107,18 +107,18 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
   return { statement: "each wallet holds what its seller's paid orders come to", checked_count: BigInt(count), faults };
 }
 
-/** What nothing could be done with did not vanish, and let the others pass: that they all came to rest is a claim of its own. */
+/** Every poisoned order was shown to a person. That all orders came to rest in the end is a claim of its own. */
 function poisonedAreSeen({ poisoned }: Journal): Check[] {
   if (poisoned.size === 0) return [];
   const unseen = [...poisoned].filter(([, reason]) => reason === null || !reason.includes("is poisoned"));
-  const faults = unseen.map(([id, reason]) => ({ subject: `order ${id}`, problem: reason === null ? "no dead letter told of it" : `was told of as: ${reason}` }));
+  const faults = unseen.map(([id, reason]) => ({ subject: `order ${id}`, problem: reason === null ? "no dead letter was opened for it" : `its dead letter says: ${reason}` }));
   return [{ statement: "every poisoned order was shown to a person, with the reason", checked_count: BigInt(poisoned.size), faults }];
 }
 
 /** What a missing account held up, and no other order: that all went on is a claim of its own. */
 function heldUpAreSeen({ held_up }: Journal): Check[] {
   if (held_up.size === 0) return [];
-  const unseen = [...held_up].filter(([, isSeen]) => !isSeen).map(([id]) => ({ subject: `order ${id}`, problem: "no dead letter told of it" }));
+  const unseen = [...held_up].filter(([, isSeen]) => !isSeen).map(([id]) => ({ subject: `order ${id}`, problem: "no dead letter was opened for it" }));
   return [{ statement: "every order that a missing PSP account held up was shown to a person", checked_count: BigInt(held_up.size), faults: unseen }];
 }
 

@@ -51,7 +51,7 @@ export class Conductor {
     }
   }
 
-  /** Resolves when all that was begun is done, and what was poisoned is seen and mended. */
+  /** Resolves when all faults that were begun are over, and every poisoned order was seen and repaired. */
   async end(): Promise<void> {
     await this.#last;
     await Promise.all([...this.#aside, ...this.#mending]);

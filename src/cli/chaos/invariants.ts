@@ -94,7 +94,7 @@ function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Check {
 const externalsOf = (plan: Evidence["plan"]): ReadonlyMap<string, PlannedCheckout> =>
   new Map(plan.filter(({ habits }) => habits.external !== null).map((checkout) => [checkout.checkout_id, checkout]));
 
-/** The collector's word, and nobody else's, is what such an order is paid by. */
+/** Such an order is paid only by a status of its collector. */
 function externalOrdersAreReported({ plan, outcomes, effects }: Evidence): Check {
   const externals = externalsOf(plan);
   const charged = new Set(effects.map(({ metadata }) => metadata.payment_order_id));

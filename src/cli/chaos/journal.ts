@@ -35,7 +35,7 @@ export class Journal {
   readonly captures = new Map<string, string>();
   /** Orders whose buyer acted at the PSP, and on which payment there (or page, once it said that it was paid). */
   readonly acted = new Map<string, string>();
-  /** Orders that nothing could be done with, and what the dead letter about each said. Null: nobody was told. */
+  /** Poisoned orders, with the reason in the dead letter about each; null if none was opened. */
   readonly poisoned = new Map<string, string | null>();
   /** Orders that a missing account held up, and whether a dead letter told of each. */
   readonly held_up = new Map<string, boolean>();

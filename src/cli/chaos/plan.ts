@@ -108,7 +108,7 @@ function chooseDeck(share: number): readonly Card[] {
   return share < 0.92 ? transientCards : waitingCards;
 }
 
-/** From a stream of its own, so that the other decisions of a seed stay what they were. */
+/** From a random stream of its own, so that the other decisions of a seed stay the same. */
 function chooseCollector(random: Random): Habits["external"] {
   return random.chance(0.2) ? random.pick(["success", "success", "failed", "none"]) : null;
 }

@@ -10,14 +10,14 @@ import { read } from "./wire.ts";
 
 type PoisonContext = ClientContext & { readonly owner_url: string };
 
-/** The order's checkout may be far, and four failures with their delays follow it. */
+/** The order's checkout may come late in the plan, and four failures with their delays follow it. */
 const letter_seconds_max = 120;
 const database_seconds_max = 60;
 const poll_ms = 500;
 
 /**
- * The order of a later checkout that is to be poisoned: its client does nothing but post it and take the card's
- * money, so that nobody but the workers meets it.
+ * The order of a later checkout that is to be poisoned: its client only posts it and charges a card, so that only
+ * the workers meet it.
  */
 export function choosePoisoned(plan: readonly PlannedCheckout[], step: number): string | undefined {
   const chosen = plan.find(({ step: other, card, habits }) =>
@@ -25,12 +25,12 @@ export function choosePoisoned(plan: readonly PlannedCheckout[], step: number): 
   return chosen?.orders[0].payment_order_id;
 }
 
-/** From now on the database refuses every change of the order and its attempts, as it would a forbidden one. */
+/** From now on the database refuses every change of the order and its attempts, as if a check forbade it. */
 export function poison({ owner_url }: PoisonContext, payment_order_id: string): Promise<void> {
   return asOwner(owner_url, (database) => poisonOrder(database, payment_order_id));
 }
 
-/** Waits until a person sees the order and why it does not go on; mends it and takes it up again, as that person would. */
+/** Waits for the dead letter that shows the order and the reason; then repairs and redrives it, as a person would. */
 export async function mend(context: PoisonContext, payment_order_id: string): Promise<void> {
   const letter = await findLetter(context, payment_order_id);
   context.journal.poisoned.set(payment_order_id, letter?.reason ?? null);
@@ -38,7 +38,7 @@ export async function mend(context: PoisonContext, payment_order_id: string): Pr
   if (letter === undefined) return;
   const path = `/dead_letters/${letter.dead_letter_id}`;
   const redriven = await context.wire.api("POST", `${path}/redrive`, { body: "{}" });
-  // It was healed and ended by itself before.
+  // It recovered and ended by itself.
   if (redriven.status === 409) await context.wire.api("POST", `${path}/discard`, { body: JSON.stringify({ note: "The order went on." }) });
 }
 
@@ -63,7 +63,7 @@ async function asOwner(url: string, work: (database: Database) => Promise<void>)
     try {
       return await work(database);
     } catch (error) {
-      // Another fault has killed it just now.
+      // Another fault has just killed it.
       if (!(error instanceof AppError && error.code === "unavailable") || monotonicMilliseconds() > deadline) throw error;
     } finally {
       await database.close();

@@ -30,7 +30,7 @@ export type Fault =
   | { readonly kind: "webhooks_fail"; readonly drop_rate: number; readonly duplicate_rate: number; readonly delay_ms: number; readonly reorder: boolean }
   | { readonly kind: "webhooks_again"; readonly copies: number }
   | { readonly kind: "forged_webhook"; readonly forgery: Forgery }
-  /** An order to come that nothing can be done with, until a person has seen it. */
+  /** A later order that no statement may change until a person has seen it. */
   | { readonly kind: "poison_order" }
   | { readonly kind: "forged_status"; readonly forgery: StatusForgery }
   /** With charges under way, the account that makes them is configured no more, and then again. */
@@ -61,7 +61,7 @@ export function scheduleFaults(random: Random, checkouts: number, crashPoints: r
 
 const checkouts_per_lie = 100;
 
-/** Every forged status in every history, from a stream of its own: nothing breaks by them, so they need not take turns with the others. */
+/** Every forged status in every history, from a stream of its own: they break nothing, so they need not take turns. */
 function scheduleLies(random: Random, checkouts: number): ScheduledFault[] {
   const lies = Array.from({ length: Math.ceil(checkouts / checkouts_per_lie) }, () => statusForgeries).flat();
   return lies.map((forgery) => ({ step: random.integer(1, checkouts), fault: { kind: "forged_status", forgery } }));

@@ -11,10 +11,10 @@ export type StatusContext = ClientContext & { readonly status_secret: string };
 
 type Status = { readonly payment_order_id: string; readonly attempt_id?: string; readonly status: "success" | "failed"; readonly amount: string; readonly currency: string; readonly reference: string };
 
-/** What the collector calls the payment of an order. */
+/** The collector's reference for the payment of an order. */
 export const referenceOf = (order: { readonly payment_order_id: string }): string => `receipt-${order.payment_order_id}`;
 
-/** The collector of a checkout's money: reports each order as the plan says. Sent again after no answer, a status has the same id. */
+/** The collector of a checkout's money: reports each order as the plan says. A status that is resent has the same id. */
 export async function collectMoney(context: StatusContext, checkout: PlannedCheckout): Promise<void> {
   const { external } = checkout.habits;
   if (external === null || external === "none") return;
@@ -26,7 +26,7 @@ export async function collectMoney(context: StatusContext, checkout: PlannedChec
   }));
 }
 
-/** Says what an account may not say, or what is not so. Whoever has the account's own secret is heard, and rejected. */
+/** Sends statuses that are false or not the account's to send. Those signed with the right secret are stored as rejected. */
 export async function sendStatusForgery(context: StatusContext, forgery: StatusForgery, target: Target, number: number): Promise<void> {
   const id = `${forged_status_prefix}${forgery}_${number}`;
   const { payment_order_id, attempt_id, amount_minor, currency } = target;

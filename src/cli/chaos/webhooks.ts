@@ -14,7 +14,7 @@ export type WebhookContext = ClientContext & { readonly webhook_secret: string }
 
 /** Every forged message has an id that begins like this. */
 export const forged_event_prefix = "evt_forged_";
-/** And every forged status with one like this. */
+/** Every forged status has a reference like this. */
 export const forged_status_prefix = "msg_forged_";
 
 const page_events = 50;
@@ -58,8 +58,8 @@ const Order = Type.Object({ amount: Type.String(), currency: Type.String(), atte
 const targets_looked_at = 10;
 
 /**
- * An order of the account that is not paid, best one that waits: a lie about it would pay off. Undefined while there is
- * none to be seen. Without `has_page`: one that has an attempt of its own.
+ * An unpaid order of the account, preferably one that waits, because a lie about it would pay off; undefined if there is
+ * none. Without `has_page`: one that has an attempt of its own.
  */
 export async function findTarget(wire: Wire, { psp = "stripe", has_page = true } = {}): Promise<Target | undefined> {
   for (const status of ["PENDING", "AUTHORIZED", "UNKNOWN", "EXECUTING", "FAILED"]) {

@@ -1,10 +1,10 @@
 import { card_digits_max, card_digits_min, isCardNumber } from "./card-issuers.ts";
 
-/** How cards are printed when other digits stand beside them: in fours, or as American Express and Diners do. */
+/** How card numbers are printed next to other digits: in fours, or as American Express and Diners do. */
 const printed = new Set(["4,4,4,4", "4,6,5", "4,6,4"].map(shapeCode));
 const printedAtStart = new Set([...printed, ...["4,4,4,4,1", "4,4,4,4,2", "4,4,4,4,3", "4,4,4,1"].map(shapeCode)]);
 
-/** Up to this many signs hold two groups of digits together. */
+/** Groups of digits with up to this many signs between them belong together. */
 const separator_length_max = 3;
 
 /**

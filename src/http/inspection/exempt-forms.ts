@@ -1,4 +1,4 @@
-/** Numbers with a form and a check of their own, which are no card numbers though some of their digits might be. */
+/** Numbers with a form and a check of their own: they are not card numbers, even if some of their digits look like one. */
 
 /** RFC 9562, with a version and a variant that exist. */
 const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/gi;
@@ -8,7 +8,7 @@ const hex = /\b(?:[0-9a-f]{12}[1-8][0-9a-f]{3}[89ab][0-9a-f]{15}|(?=(?:\d*[a-f])
 const ups = /\b1Z[0-9A-Z]{16}\b/g;
 const time = String.raw`([T ]|, ?)\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?( ?(Z|[+-]\d{2}:?\d{2}))?`;
 const timestamp = new RegExp(String.raw`\b(\d{4}-(0\d|1[0-2])-[0-3]\d|[0-3]?\d([./-])[0-3]?\d\3(19|20)\d{2})${time}\b`, "g");
-/** E.164 with its plus sign; of 15 digits or more none is in use, but cards are. */
+/** E.164 with its plus sign. No phone number in use has 15 digits or more, but cards do. */
 const phone = /\+\d(?:[ ().-]{0,2}\d){6,13}(?![ ().-]{0,3}\d)/g;
 const iban = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 

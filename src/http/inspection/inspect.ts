@@ -3,13 +3,13 @@ import { cardDataIn, isVerificationCodeName, surveyText } from "./card-data.ts";
 
 const depth_max = 32;
 const values_max = 10_000;
-/** No field of any route may be as long. */
+/** Longer than any field of any route may be. */
 const text_length_max = 20_000;
 
 /**
- * Looks through a parsed body, or the parameters of a path or query, before its schema does. Refuses what no
- * field may hold, with the field's name: too deep nesting, control characters, lone surrogates, card data.
- * Gives the number of object members seen.
+ * Checks a parsed body, or the parameters of a path or query, before its schema does. Refuses what no field may
+ * hold, with the field's name: too deep nesting, control characters, lone surrogates, card data. Gives the number
+ * of object members seen.
  */
 export function inspect(value: unknown): number {
   const inspection = new Inspection();
@@ -22,7 +22,7 @@ class Inspection {
   members = 0;
   #values = 0;
   readonly #path: (string | number)[] = [];
-  /** Values in a row that are digits and signs only: a number may be cut into several fields. */
+  /** Consecutive values of only digits and signs: a card number may be split over several fields. */
   #pieces: string[] = [];
   #placeOfPieces: readonly (string | number)[] = [];
   #areItems = true;
@@ -57,7 +57,7 @@ class Inspection {
     }
   }
 
-  /** Not a piece of a number with its neighbours: ids and amounts may be digits only, and often are. */
+  /** Never joined with their neighbours: ids and amounts are often digits only. */
   #alone(name: string, value: unknown, depth: number): void {
     this.endDigits();
     if (name === "amount" && typeof value === "string" && /^\d{1,15}\.\d{1,4}$/.test(value)) return;
@@ -114,17 +114,17 @@ function isOfOwnForm(name: string): boolean {
   return name === "amount" || name.endsWith("_id") || name.endsWith("_account");
 }
 
-/** Digits and signs alone, as much as a piece of a card number may be. */
+/** Only digits and signs, no longer than a piece of a card number. */
 function isPiece(text: string): boolean {
   const code = text.charCodeAt(0) | 0x20;
   return text.length <= 100 && !(code >= 97 && code <= 122) && /^[\d\p{P}\p{Zs}\p{Nd}]+$/u.test(text);
 }
 
-/** Names that were found harmless: those of the schemas come with every request. */
+/** Names that were found harmless, because those of the schemas come with every request. */
 const knownNames = new Set<string>();
 const known_names_max = 2_000;
 
-/** Where a text stands; put together only for a refusal. */
+/** The position of a text; built only for a refusal. */
 type Place = string | { param(): string };
 const paramOf = (place: Place): string => (typeof place === "string" ? place : place.param());
 

@@ -1,4 +1,4 @@
-/** What a text says to a reader, in ASCII as far as digits go: `４２４２`, `٤٢` and `4<soft hyphen>2` are digits too. */
+/** A text as a reader sees it, with its digits in ASCII: `４２４２`, `٤٢` and `4<soft hyphen>2` are digits too. */
 export function plainText(text: string): string {
   let plain = "";
   let copied = 0;
@@ -24,7 +24,7 @@ function plainOf(codePoint: number): string {
   return plain;
 }
 
-/** A digit as it is, nothing for what cannot be seen, `x` for any letter, a blank for any sign. */
+/** Digits stay, invisible characters vanish, letters become `x`, and signs become blanks. */
 function plainCharacter(character: string): string {
   if ((character.codePointAt(0) ?? 0) < 0x80) return character;
   if (/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/u.test(character)) return "";

@@ -68,7 +68,7 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
       params,
       body: Type.Object({
         content_hash: Type.String({
-          pattern: "^[0-9a-f]{64}$", description: "That of the approval as you have read it.",
+          pattern: "^[0-9a-f]{64}$", description: "The content_hash of the approval that you read.",
         }),
         note: Type.Optional(note),
       }, { additionalProperties: false }),

@@ -11,7 +11,7 @@ import { approvalView, requesterOf } from "./approvals.ts";
 const seen = Type.Object({
   outcome: Type.String({
     enum: ["succeeded", "authorized", "failed"],
-    description: "succeeded: the PSP took the money. authorized: it holds it, of an order with capture_method manual. "
+    description: "succeeded: the PSP took the money. authorized: the PSP holds it, for an order with capture_method manual. "
       + "failed: neither, for good.",
   }),
   psp_reference: Type.Optional(Type.String({

@@ -13,7 +13,7 @@ const time = Type.Optional(Type.String({ format: "date-time" }));
 const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));
 const closed = { additionalProperties: false } as const;
 
-/** An owner may be named like an account code, and an order like a transaction: each filter compares with one thing. */
+/** Each filter compares with one thing, because an owner may be named like an account code, or an order like a transaction. */
 const name = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }));
 const accountQuery = {
   account_id: name("An account's owner, such as a seller."),
@@ -41,7 +41,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
     schema: {
       operationId: "listLedgerEntries",
       summary: "Ledger entries, newest first",
-      description: "`currency` needs an account, a transaction or `created_at[gte]` beside it.",
+      description: "`currency` also needs an account, a transaction or `created_at[gte]`.",
       querystring: Type.Object({ ...pageQuery, ...accountQuery, ...transactionQuery, currency, "created_at[gte]": time, "created_at[lt]": time }, closed),
       response: { 200: listOf(LedgerEntry), ...problemResponses },
     },

@@ -6,7 +6,7 @@ import { problemResponses } from "../schemas.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
 
-/** Whether the process answers; tells nothing else, so it is on both listeners. */
+/** Whether the process answers. It reveals nothing else, so it is on both listeners. */
 export function registerLivenessRoute(app: App): void {
   app.get("/livez", {
     config: { answers_while_draining: true },
@@ -14,14 +14,14 @@ export function registerLivenessRoute(app: App): void {
   }, async () => ({ status: "ok" as const }));
 }
 
-/** May the process get traffic, and how is it doing: for the operator's machines, without a key. */
+/** Readiness and metrics for the operator's machines, without a key. */
 export function registerOperationsRoutes(app: App, { checkDatabase, isDraining }: HttpContext): void {
   app.get("/readyz", {
     config: { answers_while_draining: true }, schema: { response: { 200: ok, ...problemResponses } },
   }, async () => {
     if (isDraining()) throw new AppError("unavailable", "The process is about to stop.", { retry_after_seconds: 1 });
     await checkDatabase().catch((error: unknown) => {
-      // The driver's message names hosts, logins and databases: it is for the log.
+      // The driver's message names hosts, logins and databases, so it goes to the log only.
       throw new AppError("unavailable", "The database does not answer.", { retry_after_seconds: 1, cause: error });
     });
     return { status: "ok" as const };

@@ -47,7 +47,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
     const wait_seconds = "card" in checkout.way_to_pay ? waitSecondsOf(request) : 0;
     const outcome = await waits.until(wait_seconds, () => outcomeOf(context, checkout.checkout_id, sealing))
       .catch((error: unknown) => {
-        // The checkout is stored: where reads have no room now, the first answer is still true.
+        // The checkout is stored: if reads are refused just now, the first answer is still true.
         if (error instanceof AppError) return undefined;
         throw error;
       });
@@ -78,14 +78,14 @@ async function outcomeOf(
   };
 }
 
-/** Errors name every order whose amount or currency cannot be used, and ids that stand twice. */
+/** Errors name every order whose amount or currency cannot be used, and duplicate ids. */
 function draftOf(body: NewCheckout): CheckoutDraft {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   const orders = body.payment_orders.flatMap((order, index) => {
     const param = `payment_orders[${index}]`;
     if (seen.has(order.payment_order_id)) {
-      errors.push({ param: `${param}[payment_order_id]`, code: "invalid_request", message: "stands twice in this checkout." });
+      errors.push({ param: `${param}[payment_order_id]`, code: "invalid_request", message: "occurs twice in this checkout." });
     }
     seen.add(order.payment_order_id);
     const money = moneyOf(order.amount, order.currency ?? "USD", param, errors);
@@ -113,7 +113,7 @@ function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutD
   if (hosted_page === undefined) throw notOneWay("credit_card_info");
   const other = orders.findIndex((order) => order.money.currency !== orders[0]?.money.currency);
   if (other >= 0) {
-    throw new AppError("invalid_request", "The orders of a hosted page have one currency.", { param: `payment_orders[${other}][currency]` });
+    throw new AppError("invalid_request", "All orders of a hosted page must have the same currency.", { param: `payment_orders[${other}][currency]` });
   }
   return { hosted_page };
 }
@@ -123,7 +123,7 @@ const notOneWay = (param: string): AppError =>
 
 function captureMethod({ capture_method = "automatic", credit_card_info }: NewCheckout): CheckoutDraft["capture_method"] {
   if (capture_method === "automatic") return "automatic";
-  if (credit_card_info === undefined) throw new AppError("invalid_request", "Only a payment by card token can be captured later.", { param: "capture_method" });
+  if (credit_card_info === undefined) throw new AppError("invalid_request", "capture_method manual needs credit_card_info: only a payment by card token can be captured later.", { param: "capture_method" });
   return "manual";
 }
 
@@ -132,7 +132,7 @@ function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [fi
   if ("card" in way_to_pay || first === undefined) return;
   if ("external" in way_to_pay) {
     if (router.isExternal(way_to_pay.external.psp)) return;
-    throw new AppError("invalid_request", "No external account of this name is configured.", { param: "external[psp]" });
+    throw new AppError("invalid_request", "external.psp must name an external account that is configured.", { param: "external[psp]" });
   }
   const amount_minor = others.reduce((sum, order) => sum + order.money.amount_minor, first.money.amount_minor);
   const facts = { payment_order_id: first.payment_order_id, money: { amount_minor, currency: first.money.currency }, card_country: null };
@@ -140,7 +140,7 @@ function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [fi
   throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", { param: "hosted_page" });
 }
 
-/** An amount that no PSP can take exactly is refused here, not accepted and failed a moment later. */
+/** Refuses an amount that no PSP can take exactly, which would otherwise be accepted and fail a moment later. */
 function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: CheckoutDraft): void {
   if ("external" in way_to_pay) return;
   const needs_page = "hosted_page" in way_to_pay;
@@ -161,7 +161,7 @@ function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: Che
   if (needs_page) refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
 }
 
-/** A page that sends buyers anywhere would lend the PSP's name to whoever has an API key. */
+/** Return URLs are limited: otherwise anybody with an API key could send buyers anywhere under the PSP's name. */
 function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraft): void {
   if ("external" in way_to_pay) return;
   const [field, text] = "card" in way_to_pay
@@ -176,7 +176,7 @@ function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraf
   if (!isRight) return refuse("must be an https URL without a user or password.");
   const allowed = settings.return_url_origins;
   if (allowed !== "any" && !allowed.includes(url.origin)) {
-    refuse("leads to a site that is not allowed here: the setting RETURN_URL_ORIGINS lists those that are.");
+    refuse("has an origin that is not allowed: the setting RETURN_URL_ORIGINS lists the allowed ones.");
   }
 }
 

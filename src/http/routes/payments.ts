@@ -25,7 +25,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     schema: {
       operationId: "listPayments",
       summary: "Payment orders, newest first",
-      description: "`currency` needs a seller, a buyer, a checkout or `created_at[gte]` beside it.",
+      description: "`currency` also needs a seller, a buyer, a checkout or `created_at[gte]`.",
       querystring: Type.Object({
         ...pageQuery,
         status: Type.Optional(Type.String({ enum: statuses })),
@@ -62,7 +62,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     },
   }, async (request) => {
     const { payment_order_id } = request.params;
-    // In one snapshot: read one by one, an order was EXECUTING with a history that ended in SUCCESS.
+    // One snapshot: with separate reads an order was EXECUTING with a history that ended in SUCCESS.
     const [order, attempts, modifications, transitions] = await reads.snapshot((snapshot) => Promise.all([
       selectOrder(snapshot, payment_order_id), selectAttempts(snapshot, payment_order_id),
       selectModifications(snapshot, payment_order_id), selectTransitions(snapshot, payment_order_id),

@@ -26,7 +26,7 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
       selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]), selectNextAction(snapshot, checkoutId, sealing),
     ]));
     if (event === undefined) throw noSuchLink();
-    if (event.status_link_revoked_at !== null) throw new AppError("link_expired", "The shop has closed this link. Ask it for the state of your payment.");
+    if (event.status_link_revoked_at !== null) throw new AppError("link_expired", "The shop has revoked this link. Ask the shop about your payment.");
     return { checkout: checkoutView(event, orders), next };
   };
 
@@ -55,7 +55,7 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
   });
 }
 
-/** Only scripts and styles of our own run, and the link leaks to nobody. */
+/** Only our own scripts and styles run, and no referrer leaks the link. */
 function sendPage(reply: FastifyReply, page: (nonce: string) => string): FastifyReply {
   const nonce = randomBytes(16).toString("base64");
   return reply
@@ -67,7 +67,7 @@ function sendPage(reply: FastifyReply, page: (nonce: string) => string): Fastify
     .send(page(nonce));
 }
 
-/** A buyer reads words, not problem details, where the link is what is wrong. */
+/** A buyer with a wrong or expired link gets a page with words, not problem details. */
 function answerWithPage(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   const problem = error.validation === undefined ? error : noSuchLink();
   if (!(problem instanceof AppError) || (problem.code !== "not_found" && problem.code !== "link_expired")) throw error;

@@ -16,10 +16,10 @@ const UnresolvedOrder = Type.Object({
   error_message: nullable(Type.String()),
   error_code: nullable(Type.String()), next_retry_at: nullable(Type.String()),
   attempt_status: nullable(Type.String()),
-  resolved_as: nullable(Type.String({ description: "What a person said of the attempt; takes effect from resolution_due_at on." })),
+  resolved_as: nullable(Type.String({ description: "The resolution of the attempt; takes effect from resolution_due_at on." })),
   resolution_due_at: nullable(Type.String()),
-  approval_id: nullable(Type.String({ description: "A resolution of the attempt that waits for another key." })),
-  dead_letter_id: nullable(Type.String({ description: "The one that waits about it." })),
+  approval_id: nullable(Type.String({ description: "A resolution of the attempt that waits for another key's approval." })),
+  dead_letter_id: nullable(Type.String({ description: "The open dead letter about it." })),
   possible_actions: Type.Array(Type.Object({
     action: Type.String({ description: "wait, review, cancel, redrive, resolve_attempt, resolve_modification or approve; more may come." }),
     path: nullable(Type.String({ description: "What to POST to, below /api/v1." })), reason: Type.String(),

@@ -23,7 +23,7 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
     },
   }, async (request) => {
     const body = bytesOf(request.body);
-    // Whoever signed it is the sender, whatever the body says: nothing in it is read before.
+    // The signature alone identifies the sender; nothing in the body is parsed before.
     for (const psp of router.externalAccounts().keys()) {
       const webhook = router.get(psp).verifyWebhook(body, request.headers);
       if (webhook === undefined) continue;
@@ -67,5 +67,5 @@ const bytesOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffe
 
 function refuse(psp: string): never {
   webhooksReceived.inc({ psp, result: "refused" });
-  throw new AppError("signature_invalid", "The signature does not fit, or the message is more than five minutes old or ahead.");
+  throw new AppError("signature_invalid", "The signature does not match, or the message's time is more than five minutes off.");
 }

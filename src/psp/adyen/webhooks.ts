@@ -55,7 +55,7 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
 
 const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({ attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome });
 
-/** A change is ours by our reference or by Adyen's of it. Else a person made it at Adyen, or it is the capture that follows by itself. */
+/** A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's automatic capture. */
 function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookNews {
   const { eventCode, pspReference, success, reason } = item;
   const { CaptureFailed, Cancellation } = NotificationRequestItem.EventCodeEnum;
@@ -68,22 +68,22 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
   const own = eventCode !== Cancellation && capture_method === "automatic" ? outcomeOfOwnCapture(item, isDone, failure) : null;
   const byPerson: PspOutcome = eventCode === Cancellation
     ? { kind: "canceled", psp_reference: null, reason: "canceled" }
-    : { kind: "unknown", reason: `Adyen tells of a capture (${pspReference}) that nobody here asked for${isLateFailure ? ", and that it failed" : ""}.` };
+    : { kind: "unknown", reason: `Adyen reports a capture (${pspReference}) that we did not request${isLateFailure ? ", and that it failed" : ""}.` };
   const unasked = (isDone || isLateFailure) && capture_method === "manual" ? byPerson : own;
   const otherwise = unasked === null ? null : aboutAttempt(item, unasked);
   return { modification_id: referenceOf(item, "mod"), modification_reference: pspReference, outcome, otherwise };
 }
 
 /**
- * Adyen captures by itself what is captured at once, and tells only when that fails: maybe days after the payment was
- * reported. A capture that succeeds is most likely one that a person repeated there.
+ * Adyen captures automatically what is captured at once, and reports only a failure, maybe days after it reported the
+ * payment. A capture that succeeds is most likely one that a person repeated there.
  */
 function outcomeOfOwnCapture(
   { eventCode, pspReference, originalReference, amount }: NotificationRequestItem, isDone: boolean, failure: Failure,
 ): PspOutcome {
   const { value, currency } = amount;
   const money = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
-  if (money === undefined) return { kind: "unknown", reason: `Adyen tells of a capture of ${value} ${currency}, which is no amount of ours.` };
+  if (money === undefined) return { kind: "unknown", reason: `Adyen reports a capture of ${value} ${currency}, which cannot be read as an amount.` };
   if (eventCode === NotificationRequestItem.EventCodeEnum.CaptureFailed) return { kind: "capture_failed", capture_reference: pspReference, money, failure };
   if (!isDone) return { kind: "unknown", reason: `Adyen refused a capture (${pspReference}): ${failure.message}` };
   return { kind: "succeeded", psp_reference: originalReference ?? pspReference, charged: money, capture_reference: pspReference };

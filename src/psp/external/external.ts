@@ -1,6 +1,6 @@
 /**
  * The adapter for money that is collected outside a PSP's API: cash on delivery, bank transfers, a local wallet. There
- * is nobody to call. An attempt waits until the collector reports by a signed message how it ended.
+ * is nobody to call. An attempt waits until the collector reports its outcome in a signed message.
  */
 import type { Failure, Psp } from "../port.ts";
 import { createVerifier } from "./signature.ts";
@@ -28,7 +28,7 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
     pages: null,
     inquire: async ({ psp_reference }) => ({ kind: "pending", psp_reference, next_action: null }),
     releases_rest: true,
-    // Nothing is held anywhere. What is collected all the same is reported, and a person sees it.
+    // Nothing is held anywhere. If the money is collected all the same, the report becomes a dead letter.
     modify: async ({ kind }) => (kind === "void" ? { kind: "done", psp_reference: null } : { kind: "failed", failure: refusal, is_unasked: true }),
     verifyWebhook(body, headers) {
       const psp_event_id = verify(body, headers);

@@ -16,7 +16,7 @@ export function createVerifier(secrets: readonly string[]): Verifier {
     const time = headers["webhook-timestamp"];
     const signature = headers["webhook-signature"];
     if (typeof id !== "string" || typeof time !== "string" || typeof signature !== "string") return undefined;
-    // The library reads a time up to its first other character, and decodes the body: bytes that are no text would fit another one.
+    // The library parses only the leading digits of a time, and decodes the body, so different bytes could have the same signature.
     if (!/^\d{1,12}$/.test(time) || !isUtf8(body)) return undefined;
     const signed = { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature };
     if (!webhooks.some((webhook) => isGenuine(webhook, body, signed))) return undefined;

@@ -20,7 +20,7 @@ const stripe_amount_max = 99_999_999n;
 
 /** The integer Stripe expects, or why the amount cannot be sent exactly. */
 export function toStripeAmount(money: Money): { ok: true; amount: number } | { ok: false; reason: string } {
-  if (!charged.has(money.currency)) return { ok: false, reason: `Stripe takes no ${money.currency}.` };
+  if (!charged.has(money.currency)) return { ok: false, reason: `Stripe does not charge in ${money.currency}.` };
   const divisor = divisors.get(money.currency) ?? 1n;
   if (money.amount_minor % divisor !== 0n) return { ok: false, reason: `Stripe takes no fractions of ${money.currency}.` };
   if (multiplesOfTen.has(money.currency) && money.amount_minor % 10n !== 0n) {

@@ -38,7 +38,7 @@ async function send(stripe: Stripe, psp_reference: string, request: Modification
 class AmountError extends Error {}
 
 const nothingDone: ModificationAnswer = {
-  kind: "failed", failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed, and changed nothing." },
+  kind: "failed", failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed and changed nothing." },
 };
 
 async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcome> {
@@ -57,7 +57,7 @@ async function afterError(stripe: Stripe, psp_reference: string, request: Modifi
   if (isStored || isStateConflict(error)) {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged") return state;
-    // A void may be repeated under any key. A capture may still be carried out, and another one would take as much again.
+    // A void may be repeated under any key. A capture may still be carried out, and a second one would take the amount again.
     if (isStored) return request.kind === "void" ? nothingDone : storedFailure;
     return { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
   }

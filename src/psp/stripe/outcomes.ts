@@ -25,7 +25,7 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
     case "requires_confirmation":
       return { kind: "pending", psp_reference: intent.id, next_action: nextActionOf(intent) };
     case "requires_payment_method":
-      // Without an error no card was tried yet: nobody has declined anything.
+      // Without an error no card was tried yet, so nothing was declined.
       if (intent.last_payment_error === null) return { kind: "pending", psp_reference: intent.id, next_action: null };
       // Whoever has its client secret can still pay it.
       return { kind: "declined", psp_reference: intent.id, failure: failureOfDecline(intent.last_payment_error), is_open: true };
@@ -98,16 +98,16 @@ export function outcomeOfError(error: unknown): PspOutcome {
   throw error;
 }
 
-/** A 5xx that Stripe keeps under the key: the same request is answered like this from now on. */
+/** A 5xx that Stripe stores under the key: from now on the same request gets the same answer. */
 export const isStoredFailure = (error: unknown): boolean =>
   error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
 
 /**
  * Stripe calls a 5xx indeterminate and may carry the request out minutes later (https://docs.stripe.com/error-low-level),
- * so that nothing is to be seen now proves nothing.
+ * so a charge that is not visible now may still follow.
  */
 export const storedFailure: Extract<PspOutcome, { kind: "unknown" }> = {
-  kind: "unknown", reason: "The PSP failed, and may still carry the request out.", is_stored: true,
+  kind: "unknown", reason: "The PSP failed and may still carry the request out.", is_stored: true,
 };
 
 type DeclineDetails = { readonly code?: string | undefined; readonly decline_code?: string | undefined; readonly message?: string | undefined };

@@ -97,7 +97,7 @@ function withoutStackTrace<Result>(call: () => Promise<Result>): Promise<Result>
   }
 }
 
-/** With a return URL a card that must be confirmed gives an address at the bank, else a step for Stripe's own library. */
+/** For a card that must be confirmed: with a return URL Stripe gives an address at the bank, otherwise a step for its library. */
 function redirectParams({ return_url }: ChargeRequest): Partial<Stripe.PaymentIntentCreateParams> {
   if (return_url === null) return { automatic_payment_methods: { enabled: true, allow_redirects: "never" } };
   return { allowed_payment_method_types: ["card"], return_url };
@@ -140,7 +140,7 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
   }
 }
 
-/** Reads every intent made while requests of the attempt were sent. Unlike the search, the list lags behind nothing. */
+/** Reads every intent made while requests of the attempt were sent. Unlike the search, the list is always up to date. */
 async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: SentBetween): Promise<InquiryOutcome> {
   const gte = Math.floor(first.getTime() / 1_000) - clock_difference_seconds;
   const lte = Math.ceil(last.getTime() / 1_000) + clock_difference_seconds;
@@ -149,7 +149,7 @@ async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: S
     if (intent.metadata["attempt_id"] === attempt_id) return outcomeOfIntent(intent);
     seen += 1;
     if (seen === intents_searched_max) {
-      return { kind: "unknown", reason: `Not among the ${seen} newest payments of that time at the PSP.`, is_unasked: true };
+      return { kind: "unknown", reason: `It is not among the ${seen} newest payments of that time at the PSP.`, is_unasked: true };
     }
   }
   return { kind: "absent" };

@@ -11,7 +11,7 @@ import { outcomeOfSession, page_mark } from "./pages.ts";
 const tolerance_seconds = 300;
 
 /**
- * Verifies Stripe's signature over the bytes as they came (https://docs.stripe.com/webhooks, "Verify manually").
+ * Verifies Stripe's signature over the raw bytes (https://docs.stripe.com/webhooks, "Verify manually").
  * The SDK decodes them first, which drops a byte-order mark: bytes that nobody signed passed as genuine.
  * Errors: `invalid_request` for a genuine body that is not an event.
  */
@@ -30,7 +30,7 @@ export function verifyWebhook(secrets: readonly string[], body: Buffer, headers:
 
 type Signature = { readonly time: string; readonly v1: readonly Buffer[] };
 
-/** Reads `t=…,v1=…`. Exactly one time of digits: of two, one could be checked for its age and the other be signed. */
+/** Parses `t=…,v1=…` with exactly one time: of two, one could be checked for its age and the other be signed. */
 function readSignature(header: string | string[] | undefined): Signature | undefined {
   if (typeof header !== "string") return undefined;
   const valuesOf = (name: string): string[] =>
@@ -47,7 +47,7 @@ function isSignedWith(secret: string, { time, v1 }: Signature, body: Buffer): bo
   return v1.some((given) => timingSafeEqual(given, expected));
 }
 
-/** Kinds that a later version will apply: money that goes back, is disputed, or moves between us and Stripe. */
+/** Kinds that a later version will apply: refunds, disputes, and transfers between us and Stripe. */
 const unsupportedKinds = [
   "charge.refund", "refund.", "charge.dispute.", "payout.", "transfer.", "topup.", "radar.early_fraud_warning.", "review.",
   "checkout.session.async_payment_",
@@ -82,7 +82,7 @@ export function readWebhook(body: string): WebhookNews {
 
 const isSettled = (type: string): boolean => type === "payment_intent.succeeded" || type === "payment_intent.amount_capturable_updated";
 
-/** Null for a charge without our metadata: an account may be shared, and what others charge there is not read. */
+/** Null for a charge without our metadata: other systems may charge on the same account. */
 function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookNews {
   const attempt_id = storableText(metadata["attempt_id"], 64);
   if (attempt_id === undefined) return null;
