@@ -5,8 +5,8 @@
 
 create type ledger_account_kind as enum ('asset', 'liability', 'revenue', 'expense', 'equity');
 
--- The alphabet of ids that clients choose, the same as src/http/client-id.ts: 1 to 255 bytes, no control, invisible or
--- text-direction characters, no space but U+0020 and none at either end. Takes 0.2 µs.
+-- The alphabet of ids that clients choose, the same as in src/http/client-id.ts: 1 to 255 bytes, no control,
+-- invisible or text-direction characters, no space but U+0020 and none at either end. Takes 0.2 µs.
 create function is_client_id(p_id text) returns boolean
 language sql immutable parallel safe as $$
   select octet_length(p_id) between 1 and 255
@@ -38,12 +38,12 @@ create table ledger_accounts (
 -- Room for the new version of a hot row on its own page, so that no index is touched by a posting.
 ) with (fillfactor = 50);
 
--- For lists of an owner or of a currency. Postings change no column of these, so they cost them nothing.
+-- For lists of an owner or of a currency. Postings change none of these columns, so the indexes cost them nothing.
 create index ledger_accounts_owner_index on ledger_accounts (owner_id, account_id) where owner_id is not null;
 create index ledger_accounts_currency_index on ledger_accounts (currency, account_id);
 
--- The owners of accounts in the order in which they came: once for all, and once for each currency (empty: any). Lists of
--- wallets walk it; to group the accounts by owner reads all of them for one page.
+-- The owners of accounts in the order of their creation: one row for all currencies (empty), and one for each
+-- currency. Lists of wallets walk it; grouping the accounts by owner would read all of them for one page.
 create table ledger_owners (
   place bigint generated always as identity,
   owner_id text collate "C" not null,

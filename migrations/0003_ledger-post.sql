@@ -221,8 +221,8 @@ begin
 end
 $$;
 
--- The door. It runs as the owner, so `pg_temp` stands last in its search path: unnamed, it comes first, and a
--- caller's temporary table would take the ledger's place, with a trigger on it that runs as the owner too.
+-- The door. It runs as the owner, so `pg_temp` comes last in its search path: if unnamed, it would come first, and
+-- a caller's temporary table could replace the ledger's, with a trigger that runs as the owner too.
 -- Entries stand in the order of their transactions; every named account has an entry.
 -- Gives a row for each transaction, in order; only 'posted' ones were written.
 create function ledger_post(

@@ -10,7 +10,7 @@ create table payment_events (
   checkout_id text primary key check (is_client_id(checkout_id)),
   buyer_info jsonb not null,
   seller_info jsonb,
-  -- How it is paid: with a card token, by the buyer on the PSP's page, or by money that an external account collects.
+  -- How it is paid: with a card token, by the buyer on the PSP's page, or through an external account.
   credit_card_info jsonb,
   hosted_page jsonb,
   external jsonb,
@@ -21,7 +21,7 @@ create table payment_events (
   request_fingerprint bytea not null check (length(request_fingerprint) = 32),
   risk_decision risk_decision not null,
   risk_reasons text[] not null default '{}',
-  -- Links to the buyer's status page open nothing any more.
+  -- From then on, links to the buyer's status page no longer work.
   status_link_revoked_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -45,7 +45,7 @@ create table payment_orders (
   -- What was taken so far, and what captures that are under way ask for.
   captured_minor bigint not null default 0 check (captured_minor >= 0),
   capturing_minor bigint not null default 0 check (capturing_minor >= 0),
-  -- How often it was paid and then turned out not to be; numbers the ledger's sources of what follows.
+  -- How often its payment failed after it was booked; numbers the sources of later ledger transactions.
   failed_capture_count smallint not null default 0 check (failed_capture_count >= 0),
   status payment_order_status not null,
   -- Why it is in this state, who moved it there and with which attempt: copied into the history by the trigger below.
@@ -119,7 +119,7 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
   ('RETRY_SCHEDULED', 'CANCELED'),
   ('AUTHORIZED', 'SUCCESS'),
   ('AUTHORIZED', 'CANCELED'),
-  -- All that was captured turned out not to come.
+  -- Every capture failed after it was booked.
   ('SUCCESS', 'FAILED'),
   ('FAILED', 'EXECUTING');
 
@@ -249,11 +249,11 @@ create table payment_attempts (
   currency currency_code not null,
   status payment_attempt_status not null default 'executing',
   inquiry_count integer not null default 0 check (inquiry_count >= 0),
-  -- Raised whenever a process takes the attempt up: a failure to send that an earlier one reports late proves nothing.
+  -- Raised whenever a process takes the attempt up, because a late failure to send from an earlier one proves nothing.
   epoch integer not null default 1 check (epoch > 0),
-  -- When a process last took it up that may have sent a request under its key.
+  -- When it was last taken up by a process that may have sent a request under its key.
   sent_at timestamptz not null default now(),
-  -- The PSP keeps a server error under the key, so sending the request again tells nothing more.
+  -- The PSP stores a server error under the key, so sending the request again tells nothing more.
   has_stored_failure boolean not null default false,
   -- How long the last call to the PSP took; null before its first answer.
   psp_call_ms real check (psp_call_ms >= 0),
@@ -269,13 +269,13 @@ create table payment_attempts (
   authorization_expires_at timestamptz,
   -- The PSP has said so while a capture was under way, whose own end is awaited first.
   authorization_ended_as text check (authorization_ended_as in ('canceled', 'expired')),
-  -- What a person saw at the PSP, under which reference there, and from when on it is settled.
+  -- The outcome that a person saw at the PSP, its reference there, and when it is settled.
   resolved_as text check (resolved_as in ('succeeded', 'authorized', 'failed')),
   resolution_reference text check (length(resolution_reference) between 1 and 255),
   resolution_note text check (length(resolution_note) between 1 and 500),
   resolved_by text check (length(resolved_by) between 1 and 255),
   resolution_due_at timestamptz,
-  -- What the buyer must do before the PSP goes on, encrypted by the service, and until when it is waited for.
+  -- What the buyer must do before the payment goes on, encrypted by the service, and when it expires.
   next_action text check (length(next_action) between 1 and 8000),
   next_action_expires_at timestamptz,
   created_at timestamptz not null default now(),
@@ -306,7 +306,8 @@ create index payment_attempts_resolution_index on payment_attempts (resolution_d
 create index payment_attempts_next_action_index on payment_attempts (next_action_expires_at) where next_action_expires_at is not null;
 create index payment_attempts_authorized_index on payment_attempts (authorization_expires_at) where status = 'authorized';
 
--- The orders that an attempt charges. A page charges those of its checkout that were open when it began: only they moved with it.
+-- The orders that an attempt charges. A page charges the orders of its checkout that were open when it began: only
+-- these have a transition with its attempt.
 create view payment_attempt_orders as
 select a.attempt_id, o.payment_order_id
   from payment_attempts a

@@ -1,7 +1,7 @@
 -- Up Migration
 
 -- Answers to requests that carried an Idempotency-Key, written with the work they answer.
--- Each API key has its own: what one sends under an Idempotency-Key is no business of another.
+-- An Idempotency-Key belongs to the API key that sent it: another API key never sees its answer.
 create table idempotency_keys (
   key_id text not null check (length(key_id) between 1 and 64),
   idempotency_key text not null check (length(idempotency_key) between 1 and 255),
@@ -10,7 +10,7 @@ create table idempotency_keys (
   response_body text not null,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
-  -- The client's part leads: there may be a single API key, and its id alone finds nothing.
+  -- The client's key comes first, because a single API key may have sent all of them.
   primary key (idempotency_key, key_id)
 );
 create index idempotency_keys_expires_index on idempotency_keys (expires_at);
@@ -25,15 +25,15 @@ create table webhook_inbox (
   attempt_id text check (length(attempt_id) between 1 and 64),
   payment_order_id text check (length(payment_order_id) between 1 and 255),
   body text not null,
-  -- unmatched: waits for what it speaks of. unsupported: kept for a later version. rejected: does not fit what it
-  -- speaks of. failed: could not be applied; a person redrives it.
+  -- unmatched: names an attempt that is not known yet. unsupported: kept for a later version. rejected: contradicts
+  -- the attempt that it names. failed: could not be applied; a person redrives it.
   state text not null default 'received'
     check (state in ('received', 'applied', 'ignored', 'unmatched', 'unsupported', 'rejected', 'failed')),
   note text check (length(note) <= 500),
   received_at timestamptz not null default now(),
   processed_at timestamptz
 );
--- One message for each event; one that could not be applied never makes a duplicate of the next.
+-- One message for each event, except for failed ones: the same event may come again.
 create unique index webhook_inbox_event_key on webhook_inbox (psp, psp_event_id) where state <> 'failed';
 create index webhook_inbox_open_index on webhook_inbox (received_at) where state in ('received', 'unmatched');
 create index webhook_inbox_order_index on webhook_inbox (payment_order_id) where payment_order_id is not null;

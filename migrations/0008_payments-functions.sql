@@ -4,9 +4,9 @@
 -- key whatever the statistics of a growing table say: as plain statements, planned anew for each
 -- batch, they took 6 to 8 ms for a handful of orders. They run with the caller's rights.
 
--- What a call may do about something that was sent before. The key is used again while the PSP surely remembers it
--- and has no server error stored under it. After that the PSP is only asked; "nothing there" is believed once nothing
--- was sent for the quiet time, for a PSP may carry out later what it answered with a server error.
+-- The turn of a call about a request that was sent before. The key is used again while the PSP is certain to remember
+-- it and has no server error stored under it. After that the PSP is only asked; "nothing there" is believed once
+-- nothing was sent for the quiet time, because a PSP may carry a request out later that it answered with a server error.
 create function payments_turn(
   p_key_sent_at timestamptz, p_sent_at timestamptz, p_has_stored_failure boolean, p_key_seconds double precision, p_quiet_seconds double precision
 ) returns text language sql stable as $$
@@ -65,8 +65,8 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  -- A statement of its own: what the next one reads is then as it is under the locks. With an order that is paid
-  -- on a page the whole checkout is locked, in the same pass: locked later, two workers would wait for each other.
+  -- A statement of its own, so that the next one reads the rows as they are under the locks. An order of a page locks
+  -- its whole checkout in the same pass: with a second pass two workers could deadlock.
   perform from payment_orders o
     where o.payment_order_id = any (p_order_ids || array(
       select c.payment_order_id
@@ -119,7 +119,7 @@ begin
         from json_to_recordset(p_attempts) as a (attempt_id text, payment_order_id text)
        where a.payment_order_id is not null
       union all
-      -- An attempt without an order is a page: it takes every order of its checkout along that has not ended.
+      -- An attempt without an order is a page: it charges every order of its checkout that has not ended.
       select a.attempt_id, c.payment_order_id
         from json_to_recordset(p_attempts) as a (attempt_id text, payment_order_id text, checkout_id text)
         join payment_orders c on c.checkout_id = a.checkout_id
@@ -167,7 +167,7 @@ end
 $$;
 
 -- 5. Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left.
--- A checkout whose last order succeeded is done, and one whose capture failed later is not: events say so.
+-- A checkout whose last order succeeded is done; if a capture fails later, it no longer is. Both are events.
 create function payments_settle(p_settled json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan

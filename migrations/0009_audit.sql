@@ -1,8 +1,8 @@
 -- Up Migration
 
--- Who changed what: every change that a person or an API key makes to what exists already and to the
--- configuration, written in the transaction of the change. Payments themselves are not here: they have
--- a history of their own (`payment_order_transitions`, `checkout_events`).
+-- Who changed what: every change that a person or an API key makes to existing data or to the configuration, written
+-- in the transaction of the change. New payments are not here: they have a history of their own
+-- (`payment_order_transitions`, `checkout_events`).
 create table audit_log (
   audit_id bigint primary key generated always as identity,
   occurred_at timestamptz not null default clock_timestamp(),
@@ -20,7 +20,7 @@ create table audit_log (
   request_id text check (length(request_id) between 1 and 64)
 );
 
--- One for each filter of the list, all in its order.
+-- One index for each filter of the list, in the list's order.
 create index audit_log_time_index on audit_log (occurred_at, audit_id);
 create index audit_log_actor_index on audit_log (actor, occurred_at, audit_id);
 create index audit_log_action_index on audit_log (action, occurred_at, audit_id);
@@ -30,6 +30,6 @@ create index audit_log_subject_index on audit_log (subject_type, subject_id, occ
 create trigger audit_log_append_only before update or delete or truncate on audit_log
   for each statement execute function refuse_history_change();
 
--- The service adds rows, and can choose neither their number nor their time.
+-- The service adds rows, but can choose neither their number nor their time.
 grant select on audit_log to pacioli_service;
 grant insert (actor, action, subject_type, subject_id, before, after, reason, request_id) on audit_log to pacioli_service;

@@ -1,10 +1,10 @@
 -- Up Migration
 
--- What one key proposes and another one decides. What would be done is kept as the text that is executed, with
--- its hash: an approval is of this text and of no other.
+-- Changes that one key proposes and another one approves or rejects. The change is stored as the text that is
+-- executed, with its hash: an approval covers exactly this text.
 create table approvals (
   approval_id text primary key check (length(approval_id) between 1 and 64),
-  -- What is approved; each kind has its own way to execute it.
+  -- The kind of change; the code executes each kind in its own way.
   kind text collate "C" not null check (kind in ('attempt_resolution')),
   subject_id text collate "C" not null check (length(subject_id) between 1 and 255),
   content text not null check (octet_length(content) between 2 and 8192),
@@ -36,17 +36,17 @@ create index approvals_state_index on approvals (state, created_at, approval_id)
 create index approvals_kind_index on approvals (kind, created_at, approval_id);
 create index approvals_kind_state_index on approvals (kind, state, created_at, approval_id);
 
--- A decision is for ever, and what was proposed is never another.
+-- A decision is final, and a proposal never changes.
 create function approvals_before_update() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
   if old.state <> 'open' then
-    raise exception 'approval % was % before', old.approval_id, old.state using errcode = 'PL002';
+    raise exception 'approval % is already %', old.approval_id, old.state using errcode = 'PL002';
   end if;
   if (new.approval_id, new.kind, new.subject_id, new.content, new.proposed_by, new.proposer_key_id, new.created_at, new.expires_at)
      is distinct from
      (old.approval_id, old.kind, old.subject_id, old.content, old.proposed_by, old.proposer_key_id, old.created_at, old.expires_at) then
-    raise exception 'approval %: what was proposed cannot be changed', old.approval_id using errcode = 'PL002';
+    raise exception 'the proposal of approval % cannot be changed', old.approval_id using errcode = 'PL002';
   end if;
   return new;
 end

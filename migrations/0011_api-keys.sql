@@ -1,14 +1,14 @@
 -- Up Migration
 
--- API keys are made and revoked here and nowhere else, each with its line in the audit log. Who may run these two is
--- in the role `pacioli_admin`, or the owner: with the service's login nobody can give himself a key.
+-- API keys are made and revoked only by these functions, each with a row of the audit log. Only members of the role
+-- `pacioli_admin` and the owner may run them: nobody can make a key with the service's login.
 
 create function api_keys_require_admin(p_admin text) returns void
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
-  -- In the form of the audit log's actors: `cli:` and who it is.
+  -- In the form of the audit log's actors, such as `cli:alice`.
   if p_admin is null or p_admin !~ '^cli:[^[:space:][:cntrl:]][^[:cntrl:]]{0,199}$' then
-    raise exception 'name the admin who changes API keys, like cli:alice' using errcode = 'invalid_parameter_value';
+    raise exception 'p_admin must name the person who changes API keys, such as cli:alice' using errcode = 'invalid_parameter_value';
   end if;
 end
 $$;
@@ -50,5 +50,5 @@ from public;
 grant execute on function
   api_keys_create(text, bytea, text, text, text[], text), api_keys_revoke(text, text)
 to pacioli_admin;
--- For the list of them; a hash is of no use to a person.
+-- For the list of keys, without their hashes.
 grant select (key_id, name, last_four, scopes, created_at, revoked_at) on api_keys to pacioli_admin;
