@@ -17,8 +17,9 @@ const benchmarks = {
 type Side = { readonly name: string; readonly folder: string };
 
 /**
- * Runs the benchmarks of another commit and of this working tree in turn, so that both see the same changes in machine
- * speed, and prints the ratios of the medians. Each side runs its own benchmark code on a database of its own.
+ * Runs the benchmarks of another commit and of this working tree in turn, so that both see the same changes
+ * in machine speed, and prints the ratios of the medians. Each side runs its own benchmark code on a database
+ * of its own.
  */
 export async function benchCompare(revision: string, only: readonly string[]): Promise<void> {
   const chosen = Object.entries(benchmarks).filter(([, command]) => only.length === 0 || only.includes(command.join(" ")));

@@ -1,5 +1,6 @@
--- PostgreSQL's image runs this once, as the superuser, when compose.yaml makes the database. Nobody needs that login
--- again: the owner migrates without the right to make roles, and the service has a login of its own.
+-- PostgreSQL's image runs this once, as the superuser, when compose.yaml makes the database. Nobody needs
+-- that login again: the owner migrates without the right to make roles, and the service has a login of its
+-- own.
 \set owner_password `cat /run/secrets/owner_password`
 \set service_password `cat /run/secrets/service_password`
 

@@ -1,11 +1,11 @@
 -- Up Migration
 
--- Two roles of this database, neither of which can log in. Logins are made by an administrator and put into one:
--- the service's into `pacioli_service`, those of people who make API keys into `pacioli_admin`.
--- Roles belong to the whole cluster, so in every migration these two names stand for the roles of the current
--- database: `src/db/migrate.ts` replaces them with the real names, which begin with the database's.
--- They may exist already: left by a dropped database of this name, or made by an administrator so that the owner
--- needs no right to make roles.
+-- Two roles of this database, neither of which can log in. Logins are made by an administrator and put into
+-- one: the service's into `pacioli_service`, those of people who make API keys into `pacioli_admin`. Roles
+-- belong to the whole cluster, so in every migration these two names stand for the roles of the current
+-- database: `src/db/migrate.ts` replaces them with the real names, which begin with the database's. They may
+-- exist already: left by a dropped database of this name, or made by an administrator so that the owner needs
+-- no right to make roles.
 do $$
 begin
   if to_regrole('pacioli_service') is null then
@@ -17,7 +17,8 @@ begin
 end
 $$;
 
--- Remembered here because a copy of the database may have another name, while its grants still name these roles.
+-- Remembered here because a copy of the database may have another name, while its grants still name these
+-- roles.
 create function service_role() returns name
 language sql immutable as $$ select 'pacioli_service'::name $$;
 create function admin_role() returns name

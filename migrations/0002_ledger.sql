@@ -38,7 +38,8 @@ create table ledger_accounts (
 -- Room for the new version of a hot row on its own page, so that no index is touched by a posting.
 ) with (fillfactor = 50);
 
--- For lists of an owner or of a currency. Postings change none of these columns, so the indexes cost them nothing.
+-- For lists of an owner or of a currency. Postings change none of these columns, so the indexes cost them
+-- nothing.
 create index ledger_accounts_owner_index on ledger_accounts (owner_id, account_id) where owner_id is not null;
 create index ledger_accounts_currency_index on ledger_accounts (currency, account_id);
 

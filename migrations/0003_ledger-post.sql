@@ -221,10 +221,10 @@ begin
 end
 $$;
 
--- The door. It runs as the owner, so `pg_temp` comes last in its search path: if unnamed, it would come first, and
--- a caller's temporary table could replace the ledger's, with a trigger that runs as the owner too.
--- Entries stand in the order of their transactions; every named account has an entry.
--- Gives a row for each transaction, in order; only 'posted' ones were written.
+-- The door. It runs as the owner, so `pg_temp` comes last in its search path: if unnamed, it would come
+-- first, and a caller's temporary table could replace the ledger's, with a trigger that runs as the owner
+-- too. Entries stand in the order of their transactions; every named account has an entry. Gives a row for
+-- each transaction, in order; only 'posted' ones were written.
 create function ledger_post(
   p_account_codes text[], p_account_currencies text[], p_account_kinds ledger_account_kind[],
   p_account_owners text[], p_account_floors bigint[],

@@ -37,9 +37,9 @@ begin
 end
 $$;
 
--- An id below which no transaction was written at this time or later, found by halving too; null: no time. Ids are
--- drawn before the accounts are locked and created_at after that, so both have the same order except for the wait
--- in between: 40 seconds are more than a statement of the service may take.
+-- An id below which no transaction was written at this time or later, found by halving too; null: no time.
+-- Ids are drawn before the accounts are locked and created_at after that, so both have the same order except
+-- for the wait in between: 40 seconds are more than a statement of the service may take.
 create function ledger_first_transaction_since(p_at timestamptz) returns bigint
 language plpgsql stable strict as $$
 declare

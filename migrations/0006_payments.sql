@@ -249,7 +249,8 @@ create table payment_attempts (
   currency currency_code not null,
   status payment_attempt_status not null default 'executing',
   inquiry_count integer not null default 0 check (inquiry_count >= 0),
-  -- Raised whenever a process takes the attempt up, because a late failure to send from an earlier one proves nothing.
+  -- Raised whenever a process takes the attempt up, because a late failure to send from an earlier one proves
+  -- nothing.
   epoch integer not null default 1 check (epoch > 0),
   -- When it was last taken up by a process that may have sent a request under its key.
   sent_at timestamptz not null default now(),
@@ -306,8 +307,8 @@ create index payment_attempts_resolution_index on payment_attempts (resolution_d
 create index payment_attempts_next_action_index on payment_attempts (next_action_expires_at) where next_action_expires_at is not null;
 create index payment_attempts_authorized_index on payment_attempts (authorization_expires_at) where status = 'authorized';
 
--- The orders that an attempt charges. A page charges the orders of its checkout that were open when it began: only
--- these have a transition with its attempt.
+-- The orders that an attempt charges. A page charges the orders of its checkout that were open when it began:
+-- only these have a transition with its attempt.
 create view payment_attempt_orders as
 select a.attempt_id, o.payment_order_id
   from payment_attempts a

@@ -25,8 +25,8 @@ create table webhook_inbox (
   attempt_id text check (length(attempt_id) between 1 and 64),
   payment_order_id text check (length(payment_order_id) between 1 and 255),
   body text not null,
-  -- unmatched: names an attempt that is not known yet. unsupported: kept for a later version. rejected: contradicts
-  -- the attempt that it names. failed: could not be applied; a person redrives it.
+  -- unmatched: names an attempt that is not known yet. unsupported: kept for a later version. rejected:
+  -- contradicts the attempt that it names. failed: could not be applied; a person redrives it.
   state text not null default 'received'
     check (state in ('received', 'applied', 'ignored', 'unmatched', 'unsupported', 'rejected', 'failed')),
   note text check (length(note) <= 500),

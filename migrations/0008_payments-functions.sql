@@ -4,9 +4,10 @@
 -- key whatever the statistics of a growing table say: as plain statements, planned anew for each
 -- batch, they took 6 to 8 ms for a handful of orders. They run with the caller's rights.
 
--- The turn of a call about a request that was sent before. The key is used again while the PSP is certain to remember
--- it and has no server error stored under it. After that the PSP is only asked; "nothing there" is believed once
--- nothing was sent for the quiet time, because a PSP may carry a request out later that it answered with a server error.
+-- The turn of a call about a request that was sent before. The key is used again while the PSP is certain to
+-- remember it and has no server error stored under it. After that the PSP is only asked; "nothing there" is
+-- believed once nothing was sent for the quiet time, because a PSP may carry a request out later that it
+-- answered with a server error.
 create function payments_turn(
   p_key_sent_at timestamptz, p_sent_at timestamptz, p_has_stored_failure boolean, p_key_seconds double precision, p_quiet_seconds double precision
 ) returns text language sql stable as $$
@@ -65,8 +66,8 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  -- A statement of its own, so that the next one reads the rows as they are under the locks. An order of a page locks
-  -- its whole checkout in the same pass: with a second pass two workers could deadlock.
+  -- A statement of its own, so that the next one reads the rows as they are under the locks. An order of a
+  -- page locks its whole checkout in the same pass: with a second pass two workers could deadlock.
   perform from payment_orders o
     where o.payment_order_id = any (p_order_ids || array(
       select c.payment_order_id

@@ -1,7 +1,7 @@
 -- Up Migration
 
--- Who changed what: every change that a person or an API key makes to existing data or to the configuration, written
--- in the transaction of the change. New payments are not here: they have a history of their own
+-- Who changed what: every change that a person or an API key makes to existing data or to the configuration,
+-- written in the transaction of the change. New payments are not here: they have a history of their own
 -- (`payment_order_transitions`, `checkout_events`).
 create table audit_log (
   audit_id bigint primary key generated always as identity,

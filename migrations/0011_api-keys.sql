@@ -1,7 +1,7 @@
 -- Up Migration
 
--- API keys are made and revoked only by these functions, each with a row of the audit log. Only members of the role
--- `pacioli_admin` and the owner may run them: nobody can make a key with the service's login.
+-- API keys are made and revoked only by these functions, each with a row of the audit log. Only members of
+-- the role `pacioli_admin` and the owner may run them: nobody can make a key with the service's login.
 
 create function api_keys_require_admin(p_admin text) returns void
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$

@@ -1,4 +1,7 @@
-/** `npm run audit:signatures`: verifies the registry's signatures of the installed packages, and says so where there are none to verify. */
+/**
+ * `npm run audit:signatures`: verifies the registry's signatures of the installed packages, and says so where
+ * there are none to verify.
+ */
 import { spawnSync } from "node:child_process";
 
 const { status, stdout, stderr, error } = spawnSync("npm", ["audit", "signatures"], { encoding: "utf8", shell: process.platform === "win32" });

@@ -264,7 +264,10 @@ function check(read: SettingsReader, config: Config): void {
   }
 }
 
-/** For tests: `CRASH_POINT=after_psp_call:3` kills the process there, FREEZE_POINT stops it. Refused in production. */
+/**
+ * For tests: `CRASH_POINT=after_psp_call:3` kills the process there, FREEZE_POINT stops it. Refused in
+ * production.
+ */
 function armFromEnvironment(read: SettingsReader, mode: Mode): void {
   arm(read, mode, { setting: "CRASH_POINT", text: read.text("CRASH_POINT"), signal: "SIGKILL" });
   arm(read, mode, { setting: "FREEZE_POINT", text: read.text("FREEZE_POINT"), signal: "SIGSTOP" });

@@ -1,10 +1,14 @@
-/** The addresses of the database. Connections are encrypted unless it is on this machine or DATABASE_TLS=off. */
+/**
+ * The addresses of the database. Connections are encrypted unless it is on this machine or DATABASE_TLS=off.
+ */
 import { isLoopback } from "./loopback.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
 type DatabaseAddresses = { readonly database_url: string | undefined; readonly migration_database_url: string | undefined };
 
-/** DATABASE_URL (or its parts) and MIGRATION_DATABASE_URL, with TLS and a verified certificate over a network. */
+/**
+ * DATABASE_URL (or its parts) and MIGRATION_DATABASE_URL, with TLS and a verified certificate over a network.
+ */
 export function readDatabaseAddresses(read: SettingsReader): DatabaseAddresses {
   const tls = read.text("DATABASE_TLS", "verify");
   if (tls !== "verify" && tls !== "off") read.faults.push(`DATABASE_TLS: "${tls}" is neither verify nor off`);
@@ -35,7 +39,10 @@ function isOnThisMachine(text: string): boolean {
   return host === "" || host.startsWith("/") || isLoopback(host);
 }
 
-/** The driver treats `require` and `verify-ca` as `verify-full` today, and has announced that this will change. */
+/**
+ * The driver treats `require` and `verify-ca` as `verify-full` today, and has announced that this will
+ * change.
+ */
 const encrypted = new Set(["require", "verify-ca", "verify-full"]);
 
 function withTls(read: SettingsReader, name: string, text: string): string {

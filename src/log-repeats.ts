@@ -1,6 +1,6 @@
 /**
- * Lets the first lines of a kind through and counts the others in the same time window. A database outage of 37 s wrote
- * 160 MB of the same few stack traces.
+ * Lets the first lines of a kind through and counts the others in the same time window. A database outage of
+ * 37 s wrote 160 MB of the same few stack traces.
  */
 export class RepeatFilter {
   readonly #options: { readonly lines_max: number; readonly window_ms: number; readonly kinds_max: number };

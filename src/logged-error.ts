@@ -11,9 +11,9 @@ type LoggedError = {
 const causes_max = 5;
 
 /**
- * An error for the log. Of PostgreSQL's only what names code and schema: its message, detail, context and parameters
- * repeat rows ("Failing row contains (…)", "invalid input syntax for type uuid: …"). Of others the message and the stack;
- * other fields are left out, for libraries keep whole requests there.
+ * An error for the log. Of PostgreSQL's only what names code and schema: its message, detail, context and
+ * parameters repeat rows ("Failing row contains (…)", "invalid input syntax for type uuid: …"). Of others the
+ * message and the stack; other fields are left out, for libraries keep whole requests there.
  */
 export function loggedError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error };
@@ -31,7 +31,9 @@ export function loggedError(error: unknown, depth = 0): LoggedError {
   };
 }
 
-/** One line for a person, without what PostgreSQL says of rows, also where another error's message repeats it. */
+/**
+ * One line for a person, without what PostgreSQL says of rows, also where another error's message repeats it.
+ */
 export function summaryOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (isDatabaseError(error)) {
@@ -49,7 +51,10 @@ export function summaryOf(error: unknown): string {
 
 type DatabaseFields = { readonly code: string } & { readonly [Name in "constraint" | "table" | "schema" | "column" | "routine"]?: string };
 
-/** By its form, for the driver may be loaded twice: only PostgreSQL's errors have a severity beside a code of five characters. */
+/**
+ * By its form, for the driver may be loaded twice: only PostgreSQL's errors have a severity beside a code of
+ * five characters.
+ */
 function isDatabaseError(error: Error): error is Error & DatabaseFields {
   return "severity" in error && "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code);
 }
@@ -58,7 +63,9 @@ function codeOf(error: Error): string | number | undefined {
   return "code" in error && (typeof error.code === "string" || typeof error.code === "number") ? error.code : undefined;
 }
 
-/** Where it came from, without the message that a stack begins with; nothing where it cannot be told from it. */
+/**
+ * Where it came from, without the message that a stack begins with; nothing where it cannot be told from it.
+ */
 function framesOf(error: Error): string | undefined {
   const { stack, message } = error;
   if (stack === undefined) return undefined;

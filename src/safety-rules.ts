@@ -49,7 +49,10 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   }
 }
 
-/** A PSP's key and card tokens travel to its address. Only development may call one on this machine in the clear. */
+/**
+ * A PSP's key and card tokens travel to its address. Only development may call one on this machine in the
+ * clear.
+ */
 function checkPspAddresses(read: SettingsReader, { mode, psp }: SafetySettings): void {
   const hasAccounts = read.text("PSP_ACCOUNTS") !== undefined;
   const stripe_base = URL.parse(read.text("PSP_STRIPE_API_BASE", ""))?.href;

@@ -6,7 +6,10 @@ const distinct_min = 8;
 /** Words from examples, and placeholders that people type to get a process started. */
 const placeholders = /change.?me|password|example|placeholder|replace.?(this|me)|your.?(secret|key)|secret.?key|development/i;
 
-/** Why a secret is easy to guess, as a text to follow its name; undefined if it is not. Never repeats the secret. */
+/**
+ * Why a secret is easy to guess, as a text to follow its name; undefined if it is not. Never repeats the
+ * secret.
+ */
 export function weaknessOf(secret: string): string | undefined {
   if (secret.length < length_min) return `is shorter than ${length_min} characters`;
   if (new Set(secret).size < distinct_min) return `has fewer than ${distinct_min} different characters`;

@@ -52,7 +52,10 @@ export class SettingsReader {
     return URL.canParse(text) ? new URL(text) : undefined;
   }
 
-  /** IP addresses and networks, like 10.0.0.0/8; `loopback`, `linklocal` and `uniquelocal` name the usual ones. */
+  /**
+   * IP addresses and networks, like 10.0.0.0/8; `loopback`, `linklocal` and `uniquelocal` name the usual
+   * ones.
+   */
   addresses(name: string): string[] {
     return this.list(name).filter((part) => {
       const [address = "", bits = "0", ...rest] = part.split("/");

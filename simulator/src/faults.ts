@@ -71,7 +71,9 @@ export class Faults {
     this.current = mergeFaults(this.current, input);
   }
 
-  /** Takes the next planned fault, if there is one. The API and the page each leave the other's faults alone. */
+  /**
+   * Takes the next planned fault, if there is one. The API and the page each leave the other's faults alone.
+   */
   takeNext(where: "api" | "page"): FaultName | undefined {
     return take(this.current.next, ({ fault }) => !(where === "page" ? API_ONLY : PAGE_ONLY).has(fault));
   }

@@ -80,7 +80,8 @@ create table if not exists simulator.webhook_deliveries (
 );
 create index if not exists webhook_deliveries_due on simulator.webhook_deliveries (next_attempt_at);
 
--- Requests that were answered with a 500 and are carried out later (`due_at` in Unix seconds), with all they will write.
+-- Requests that were answered with a 500 and are carried out later (`due_at` in Unix seconds), with all they
+-- will write.
 create table if not exists simulator.rolled_forward (
   id text collate "C" primary key,
   due_at double precision not null,

@@ -38,7 +38,10 @@ function backToShop(intent: IntentRecord): Reply {
   return redirect(url.href);
 }
 
-/** Answers `/c/3d_secure_2/<intent>/<secret>`: where the buyer of a confirmed intent passes or fails 3-D Secure. */
+/**
+ * Answers `/c/3d_secure_2/<intent>/<secret>`: where the buyer of a confirmed intent passes or fails 3-D
+ * Secure.
+ */
 export function threeDSecurePage(parts: PageParts): (request: AuthenticationRequest) => Promise<Reply> {
   const { store, faults, idempotency, config } = parts;
 

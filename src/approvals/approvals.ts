@@ -56,8 +56,9 @@ export async function proposeApproval(
 type Verdict = { readonly note: string | null; readonly by: Requester };
 
 /**
- * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash` proves what
- * the approver has read. Errors: `not_found`, `state_conflict`, `approval_needs_another_key`, and those of `execute`.
+ * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash`
+ * proves what the approver has read. Errors: `not_found`, `state_conflict`, `approval_needs_another_key`, and
+ * those of `execute`.
  */
 export async function approve(
   tx: Transaction, approvalId: string, { note, by, content_hash }: Verdict & { readonly content_hash: string },
@@ -85,7 +86,9 @@ export async function approve(
   return decided;
 }
 
-/** Ends a proposal without any effect; the proposer may do this too. Errors: `not_found`, `state_conflict`. */
+/**
+ * Ends a proposal without any effect; the proposer may do this too. Errors: `not_found`, `state_conflict`.
+ */
 export async function reject(tx: Transaction, approvalId: string, verdict: Verdict): Promise<ApprovalRow> {
   await lockOpen(tx, approvalId);
   const decided = await decideOpenApproval(tx, approvalId, {

@@ -7,8 +7,8 @@ export type ResolveOptions = {
 };
 
 /**
- * Proposes a resolution of an undecided attempt. Whatever its amount, an API key must approve it, because the user of
- * the command line could change the limits.
+ * Proposes a resolution of an undecided attempt. Whatever its amount, an API key must approve it, because the
+ * user of the command line could change the limits.
  */
 export function resolveAttempt(attemptId: string, options: ResolveOptions): Promise<void> {
   const { outcome, note, reference, amount, currency, as } = options;

@@ -4,7 +4,10 @@ import { findRoles } from "./roles.ts";
 
 type Rights = {
   readonly login: string;
-  /** Attributes and predefined roles that override grants, of the login itself or of roles that it may take on. */
+  /**
+   * Attributes and predefined roles that override grants, of the login itself or of roles that it may take
+   * on.
+   */
   readonly powers: readonly string[];
   readonly is_owner: boolean;
   readonly can_make_temporary_tables: boolean;
@@ -12,8 +15,8 @@ type Rights = {
 };
 
 /**
- * Throws if the service's login could bypass the database's rules, because a bug or a stolen password would then reach
- * the books. Throws too if it lacks the service's role.
+ * Throws if the service's login could bypass the database's rules, because a bug or a stolen password would
+ * then reach the books. Throws too if it lacks the service's role.
  */
 export async function checkLogin(url: string): Promise<void> {
   await withClient(url, async (client) => {

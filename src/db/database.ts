@@ -39,8 +39,8 @@ const types: pg.CustomTypesConfig = {
 };
 
 /**
- * RFC 3339 with all six digits of the microseconds. PostgreSQL drops trailing zeros: one time in ten came out a digit
- * shorter, so times could not be compared as text.
+ * RFC 3339 with all six digits of the microseconds. PostgreSQL drops trailing zeros: one time in ten came out
+ * a digit shorter, so times could not be compared as text.
  */
 function readTimestamp(text: string): Timestamp {
   const [, date, time, fraction = ""] = /^(\d+-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(text) ?? [];
@@ -168,8 +168,8 @@ export class Database implements Queryable {
 }
 
 /**
- * The statements of one transaction. If one branch of its work failed, another one that goes on would send its next
- * statement after the rollback, where it would be committed on its own.
+ * The statements of one transaction. If one branch of its work failed, another one that goes on would send
+ * its next statement after the rollback, where it would be committed on its own.
  */
 class Statements {
   readonly #client: pg.PoolClient;

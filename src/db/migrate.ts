@@ -45,8 +45,8 @@ async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): P
 }
 
 /**
- * Lets only the database's own roles connect, and nobody make temporary tables. Neither a dump nor a copy of a database
- * has these rights, so each `pacioli migrate` sets them. `url` is the owner's.
+ * Lets only the database's own roles connect, and nobody make temporary tables. Neither a dump nor a copy of
+ * a database has these rights, so each `pacioli migrate` sets them. `url` is the owner's.
  */
 export async function setRights(url: string): Promise<void> {
   await withClient(url, async (client) => {

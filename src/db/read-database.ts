@@ -3,7 +3,10 @@ import { AppError } from "../errors.ts";
 import { sqlStateOf, type Database, type Queryable } from "./database.ts";
 
 export type ReadLimits = {
-  /** Reads at a time: as many as the pool has connections, so that none waits in the pool's own unbounded queue. */
+  /**
+   * Reads at a time: as many as the pool has connections, so that none waits in the pool's own unbounded
+   * queue.
+   */
   readonly at_once_max: number;
   readonly waiting_max: number;
   /** A read that has waited for longer is refused when its turn comes: its caller has given up or will. */
@@ -16,8 +19,8 @@ const query_canceled = "57014";
 type Waiting = { readonly since_ms: number; readonly admit: () => void; readonly refuse: (error: AppError) => void };
 
 /**
- * The database for GET routes: a pool of its own behind a bounded queue, so that a burst of reads takes no connection
- * from payments, and is refused instead of waiting without end.
+ * The database for GET routes: a pool of its own behind a bounded queue, so that a burst of reads takes no
+ * connection from payments, and is refused instead of waiting without end.
  */
 export class ReadDatabase implements Queryable {
   readonly #database: Database;

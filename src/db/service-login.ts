@@ -4,15 +4,15 @@ import { withClient } from "./client.ts";
 import { findRoles, loginOfService } from "./roles.ts";
 
 /**
- * The URL of the service's login to a migrated database; the login is made if it is missing. For development and tests:
- * in production an administrator makes it. `superuserUrl` has a login that may make roles.
+ * The URL of the service's login to a migrated database; the login is made if it is missing. For development
+ * and tests: in production an administrator makes it. `superuserUrl` has a login that may make roles.
  */
 export async function ensureServiceLogin(superuserUrl: string): Promise<string> {
   const { service } = await withClient(superuserUrl, findRoles);
   const login = loginOfService(service);
   const url = new URL(superuserUrl);
-  // Derived from the superuser's password: processes that share a server agree on it, and only those that know the
-  // superuser's password know it.
+  // Derived from the superuser's password: processes that share a server agree on it, and only those that
+  // know the superuser's password know it.
   const password = url.password === "" ? randomBytes(24).toString("base64url")
     : createHmac("sha256", decodeURIComponent(url.password)).update(login).digest("base64url");
   url.username = login;

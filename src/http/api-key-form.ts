@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 
 /**
- * An API key is `sk_`, 24 random bytes and a CRC-32 of both, each in base64url. The checksum lets a guess or a
- * mistyped key be refused without asking the database, and secret scanners tell real keys from look-alikes.
+ * An API key is `sk_`, 24 random bytes and a CRC-32 of both, each in base64url. The checksum lets a guess or
+ * a mistyped key be refused without asking the database, and secret scanners tell real keys from look-alikes.
  */
 const form = /^(sk_[\w-]{32})([\w-]{6})$/;
 

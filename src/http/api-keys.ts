@@ -7,8 +7,8 @@ import { insertApiKey, selectDevelopmentKeys } from "./api-key-queries.ts";
 export { revokeApiKey, selectApiKeys } from "./api-key-queries.ts";
 
 /**
- * A new secret key, shown once; only its hash is stored. `admin` is the actor in the audit log (`cli:alice`); `db` has
- * the rights of the owner or of an admin.
+ * A new secret key, shown once; only its hash is stored. `admin` is the actor in the audit log (`cli:alice`);
+ * `db` has the rights of the owner or of an admin.
  */
 export async function createApiKey(
   db: Queryable, key: { readonly name: string; readonly scopes: readonly Scope[]; readonly admin: string },
@@ -24,8 +24,8 @@ export async function createApiKey(
 const known_keys = ["sk_dev", "sk_demo", "sk_chaos", "sk_test"];
 
 /**
- * Throws if a development key is in force. Earlier versions stored PACIOLI_API_KEY, of any length, under the name
- * "environment", so a database that development had used let everyone in.
+ * Throws if a development key is in force. Earlier versions stored PACIOLI_API_KEY, of any length, under the
+ * name "environment", so a database that development had used let everyone in.
  */
 export async function checkNoDevelopmentKeys(db: Queryable): Promise<void> {
   const ids = await selectDevelopmentKeys(db, known_keys.map(hashApiKey));

@@ -24,7 +24,10 @@ import { registerWalletRoutes } from "./routes/wallets.ts";
 import { registerWebhookRoutes } from "./routes/webhooks.ts";
 import { createServer } from "./server.ts";
 
-/** The API. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a socket. */
+/**
+ * The API. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a
+ * socket.
+ */
 export async function buildApp(context: HttpContext, options: { has_api: boolean } = { has_api: true }): Promise<App> {
   const app = createServer(context);
   await app.register(fastifySwagger, { openapi: openApiInfo, transform: withStatedScope });

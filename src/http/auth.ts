@@ -40,9 +40,9 @@ type AuthenticatorOptions = {
 type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller>;
 
 /**
- * Gives the caller of a request, before its body is read. A text that cannot be a key is refused without asking the
- * database, and addresses that send wrong keys are limited before the next look-up.
- * Errors: `unauthenticated`, `forbidden`, `rate_limited`.
+ * Gives the caller of a request, before its body is read. A text that cannot be a key is refused without
+ * asking the database, and addresses that send wrong keys are limited before the next look-up. Errors:
+ * `unauthenticated`, `forbidden`, `rate_limited`.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const lookup = new KeyLookup((keyHash) => findApiKey(options.database, keyHash));
@@ -69,7 +69,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   };
 }
 
-/** Without a stated right a route would get a guessed one, which may be too low unseen: the process does not start. */
+/**
+ * Without a stated right a route would get a guessed one, which may be too low unseen: the process does not
+ * start.
+ */
 export function requireStatedScopes(app: App): void {
   app.addHook("onRoute", ({ method, url, config }) => {
     if (config?.scope === undefined) throw new Error(`${String(method)} ${url} states no scope: add config: { scope: … }.`);
@@ -81,7 +84,10 @@ export function authorOf(request: FastifyRequest): Author {
   return { actor: request.caller.actor, request_id: request.id };
 }
 
-/** The development key lives in memory only: if it were stored, production on the same database would accept it. */
+/**
+ * The development key lives in memory only: if it were stored, production on the same database would accept
+ * it.
+ */
 const developmentRow = { key_id: "key_development", scopes: ["read", "write", "admin"] };
 
 /** Keys are long random texts, so one round of SHA-256 keeps them as safe as a slow hash would. */
@@ -89,7 +95,9 @@ export function hashApiKey(token: string): Buffer {
   return hash("sha256", token, "buffer");
 }
 
-/** From `Authorization: Bearer`, or the user of HTTP basic with an empty password; undefined without either. */
+/**
+ * From `Authorization: Bearer`, or the user of HTTP basic with an empty password; undefined without either.
+ */
 function tokenOf(request: FastifyRequest): string | undefined {
   assertOneAuthorization(request.raw.rawHeaders);
   const header = request.headers.authorization ?? "";

@@ -3,8 +3,9 @@ import { AppError } from "../errors.ts";
 import type { App } from "./context.ts";
 
 /**
- * Limits the requests of one API key in progress in this process, so that one client cannot fill the queues that all
- * share. Counts from the handler on, so that a slow body takes no place. Errors: `concurrency_limited`.
+ * Limits the requests of one API key in progress in this process, so that one client cannot fill the queues
+ * that all share. Counts from the handler on, so that a slow body takes no place. Errors:
+ * `concurrency_limited`.
  */
 export function limitCallsAtOnce(app: App, calls_at_once_max: number): void {
   const running = new Map<string, number>();
@@ -20,7 +21,8 @@ export function limitCallsAtOnce(app: App, calls_at_once_max: number): void {
     counted.set(request, key_id);
   });
 
-  // Not onResponse: pipelined requests of a broken connection never get there, and their places would be lost.
+  // Not onResponse: pipelined requests of a broken connection never get there, and their places would be
+  // lost.
   app.addHook("onSend", async (request) => {
     const key_id = counted.get(request);
     if (key_id === undefined) return;

@@ -1,8 +1,8 @@
 /**
  * The one alphabet of ids that clients choose: checkout_id, payment_order_id, capture_id, seller and buyer
- * accounts. `is_client_id` in migrations/0002 has the same rule, and a test compares the two. Ids are compared
- * byte by byte and never normalised, so invisible characters are refused: two ids that look alike would be two
- * sellers.
+ * accounts. `is_client_id` in migrations/0002 has the same rule, and a test compares the two. Ids are
+ * compared byte by byte and never normalised, so invisible characters are refused: two ids that look alike
+ * would be two sellers.
  */
 export const client_id_bytes_max = 255;
 

@@ -8,8 +8,8 @@ export type Position = readonly string[];
 const mac_bytes = 12;
 
 /**
- * The longest cursor has a time and an id of 255 bytes, each of which JSON may write as two: 760 characters. A
- * longer one is a bug, because the rows after that page could not be reached.
+ * The longest cursor has a time and an id of 255 bytes, each of which JSON may write as two: 760 characters.
+ * A longer one is a bug, because the rows after that page could not be reached.
  */
 export const cursor_length_max = 1_000;
 
@@ -30,7 +30,8 @@ export function encodeCursor(position: Position, secretKey: string): string {
 export function decodeCursor(cursor: string, secretKey: string): Position {
   const bytes = Buffer.from(cursor, "base64url");
   const payload = bytes.subarray(mac_bytes);
-  // Node decodes base64 leniently: with "=", spaces and unused bits one cursor could be written in several ways.
+  // Node decodes base64 leniently: with "=", spaces and unused bits one cursor could be written in several
+  // ways.
   const isExact = bytes.toString("base64url") === cursor;
   if (!isExact || bytes.length <= mac_bytes || !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))) {
     throw new AppError("invalid_cursor", "The cursor is not one of ours; take next_cursor from the last page.", { param: "cursor" });

@@ -5,8 +5,8 @@ import type { Queryable } from "../db/db.ts";
 const fresh_ms = 500;
 
 /**
- * Gives a check that fails if the database does not answer. Give it a connection of its own: on the payments' pool it
- * waited behind 10,000 reads for six seconds, and load balancers took a healthy process out.
+ * Gives a check that fails if the database does not answer. Give it a connection of its own: on the payments'
+ * pool it waited behind 10,000 reads for six seconds, and load balancers took a healthy process out.
  */
 export function createDatabaseCheck(db: Queryable): () => Promise<void> {
   let last: { readonly answer: Promise<void>; asked_ms: number; isOpen: boolean } | undefined;

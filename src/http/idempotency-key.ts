@@ -4,7 +4,10 @@ import { AppError } from "../errors.ts";
 import { answerOnce, fingerprintOf, type Answer, type AnswerKey } from "../idempotency/idempotency.ts";
 import type { HttpContext } from "./context.ts";
 
-/** The Idempotency-Key of a request, of its API key, bare or quoted; null without one. Errors: `idempotency_key_invalid`. */
+/**
+ * The Idempotency-Key of a request, of its API key, bare or quoted; null without one. Errors:
+ * `idempotency_key_invalid`.
+ */
 export function idempotencyKeyOf(request: FastifyRequest): AnswerKey | null {
   const header = request.headers["idempotency-key"];
   if (header === undefined) return null;

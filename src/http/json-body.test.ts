@@ -61,7 +61,8 @@ function decimalDigits(text: string): string {
 }
 
 test("what is read is what was written: any JSON value without -0 comes through as it is", () => {
-  // 4 % of random numbers of 16 digits pass for a card number, and some characters are refused: those values are left out.
+  // 4 % of random numbers of 16 digits pass for a card number, and some characters are refused: those values
+  // are left out.
   fc.assert(fc.property(fc.jsonValue({ depthSize: "medium" }), (value) => {
     const text = JSON.stringify(value);
     const verdict = verdictOf(text);

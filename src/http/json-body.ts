@@ -2,9 +2,8 @@ import { AppError, messageOf } from "../errors.ts";
 import { inspect } from "./inspection/inspect.ts";
 
 /**
- * Parses a JSON text without loss: duplicate names and numbers that JavaScript would change are refused, with the
- * field's name. Checks the values as `inspect` does.
- * Errors: `invalid_json`, and those of `inspect`.
+ * Parses a JSON text without loss: duplicate names and numbers that JavaScript would change are refused, with
+ * the field's name. Checks the values as `inspect` does. Errors: `invalid_json`, and those of `inspect`.
  */
 export function readJson(text: string): unknown {
   const value = parse(text);
@@ -30,7 +29,10 @@ function parse(text: string): unknown {
 const quote = 0x22;
 const isNumberStart = (code: number): boolean => (code >= 48 && code <= 57) || code === 0x2d;
 
-/** Of a text that is known to be JSON. Strings are skipped whole, so this takes a microsecond for a usual body. */
+/**
+ * Of a text that is known to be JSON. Strings are skipped whole, so this takes a microsecond for a usual
+ * body.
+ */
 function surveyJson(text: string): { colons: number; are_numbers_exact: boolean } {
   let colons = 0;
   let areExact = true;

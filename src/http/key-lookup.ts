@@ -10,8 +10,8 @@ const entries_max = 10_000;
 type Found = { readonly row: ApiKeyRow; readonly until: number };
 
 /**
- * Remembers API keys by their hash. Keys in force and refused ones are kept apart, so that guesses cannot push
- * out the keys that are in use.
+ * Remembers API keys by their hash. Keys in force and refused ones are kept apart, so that guesses cannot
+ * push out the keys that are in use.
  */
 export class KeyLookup {
   readonly #ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>;

@@ -1,6 +1,9 @@
 import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 
-/** Documents the right that a route states: for a scheme other than OAuth it stands in the security requirement. */
+/**
+ * Documents the right that a route states: for a scheme other than OAuth it stands in the security
+ * requirement.
+ */
 export const withStatedScope: NonNullable<FastifyDynamicSwaggerOptions["transform"]> = ({ schema, url, route }) => {
   const scope = route.config?.scope;
   return { url, schema: scope === undefined ? schema : { ...schema, security: [{ apiKey: [scope] }, { apiKeyAsUser: [scope] }] } };

@@ -8,7 +8,10 @@ const poll_ms_max = 200;
 /** Requests that may wait at a time, since each reads a few times a second; more are answered at once. */
 const waiting_max = 200;
 
-/** The seconds of `Prefer: wait=5` (RFC 7240), at most 10; 0 without it. A preference that cannot be read is ignored. */
+/**
+ * The seconds of `Prefer: wait=5` (RFC 7240), at most 10; 0 without it. A preference that cannot be read is
+ * ignored.
+ */
 export function waitSecondsOf(request: FastifyRequest): number {
   const { prefer } = request.headers;
   const texts = typeof prefer === "string" ? prefer.split(",") : [];

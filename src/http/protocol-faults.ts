@@ -10,7 +10,9 @@ type Exchange = { readonly request: IncomingMessage; readonly response: ServerRe
 /** How long a client may take to read the last answer before its connection is destroyed. */
 const last_words_ms = 2_000;
 
-/** Options for createServer of node:http: a request that is not complete after this time is cut off with 408. */
+/**
+ * Options for createServer of node:http: a request that is not complete after this time is cut off with 408.
+ */
 export function serverOptions(request_timeout_seconds: number) {
   const requestTimeout = request_timeout_seconds * 1_000;
   return {

@@ -12,8 +12,8 @@ const kinds: Partial<Record<ErrorCode, "authentication" | "scope" | "signature">
 const lines_per_second_max = 20;
 
 /**
- * Counts and logs failures of authentication, scope and webhook signature. Nothing of the request's headers or body is
- * logged, above all not the key.
+ * Counts and logs failures of authentication, scope and webhook signature. Nothing of the request's headers
+ * or body is logged, above all not the key.
  */
 export function createRefusalLog(): (request: FastifyRequest, error: AppError) => void {
   let second = 0;

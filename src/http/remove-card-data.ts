@@ -3,8 +3,9 @@ import { cardDataIn, isVerificationCodeName } from "./inspection/card-data.ts";
 const removed = "[removed]";
 
 /**
- * The JSON text of a webhook as it may be stored. A signed webhook is not refused, because the PSP would resend it for
- * days; card data in it is removed. Ids and references stay, even if they are only digits: they identify the payment.
+ * The JSON text of a webhook as it may be stored. A signed webhook is not refused, because the PSP would
+ * resend it for days; card data in it is removed. Ids and references stay, even if they are only digits: they
+ * identify the payment.
  */
 export function withoutCardData(json: string): string {
   if (cardDataIn(json) === undefined) return json;

@@ -13,7 +13,10 @@ afterAll(() => db.drop());
 
 let count = 0;
 
-/** What a service with these origins answers to a checkout that comes back to this URL; its PSP cannot be reached. */
+/**
+ * What a service with these origins answers to a checkout that comes back to this URL; its PSP cannot be
+ * reached.
+ */
 async function answersTo(origins: string, returnUrls: readonly string[]): Promise<Record<string, unknown>[]> {
   const config = loadConfig("development", { LOG_LEVEL: "silent", RETURN_URL_ORIGINS: origins, PSP_STRIPE_API_BASE: "http://127.0.0.1:1" });
   const service: Service = await composeService(config, db.service_url, { is_worker: false, has_api: true });

@@ -39,7 +39,8 @@ export function createServer(context: HttpContext): App {
     },
     genReqId: () => newId("req"),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats } },
-    // Answers are only printed by their schemas, but a format that is not known there is warned about at each start.
+    // Answers are only printed by their schemas, but a format that is not known there is warned about at each
+    // start.
     serializerOpts: { ajv: { formats } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
@@ -50,7 +51,8 @@ export function createServer(context: HttpContext): App {
   observe(app);
   app.addHook("onRequest", async (request) => assertHostHeader(request));
   refuseWhileDraining(app, context.isDraining);
-  // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and searched.
+  // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and
+  // searched.
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw nothingServed();
   });

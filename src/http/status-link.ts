@@ -6,8 +6,8 @@ type LinkedCheckout = { readonly checkout_id: string; readonly created_at: strin
 type LinkSettings = { readonly secret_key: string; readonly status_link_seconds: number };
 
 /**
- * The address of a buyer's status page, relative to the host. Its expiry is counted from the checkout's creation, so that
- * a repeated POST gets the same link.
+ * The address of a buyer's status page, relative to the host. Its expiry is counted from the checkout's
+ * creation, so that a repeated POST gets the same link.
  */
 export function statusUrl({ secret_key, status_link_seconds }: LinkSettings, { checkout_id, created_at }: LinkedCheckout): string {
   const expires = String(Math.floor(Date.parse(created_at) / 1_000) + status_link_seconds);

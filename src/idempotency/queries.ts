@@ -19,8 +19,8 @@ export async function lockKey(tx: Queryable, key: AnswerKey): Promise<void> {
 export const textOfKey = ({ key_id, idempotency_key }: AnswerKey): string => `${key_id}\n${idempotency_key}`;
 
 /**
- * The answers that have not expired, by `textOfKey`. Two separate list conditions use the primary key whatever the
- * statistics say; the extra pairs that they find are never looked up.
+ * The answers that have not expired, by `textOfKey`. Two separate list conditions use the primary key
+ * whatever the statistics say; the extra pairs that they find are never looked up.
  */
 export async function selectAnswers(tx: Queryable, keys: readonly AnswerKey[]): Promise<ReadonlyMap<string, AnswerRow>> {
   const rows = await tx.query<AnswerRow>(

@@ -1,8 +1,8 @@
 import { AppError } from "../errors.ts";
 
 /**
- * Does the work for all items at once. If that fails, does it for each alone, so that one bad item does not block the
- * others; `onCulprit` gets those that fail again. Gives all results. Errors: `unavailable`.
+ * Does the work for all items at once. If that fails, does it for each alone, so that one bad item does not
+ * block the others; `onCulprit` gets those that fail again. Gives all results. Errors: `unavailable`.
  */
 export async function allOrEachAlone<Item, Result>(
   items: readonly Item[], work: (items: readonly Item[]) => Promise<readonly Result[]>, onCulprit: (item: Item, error: unknown) => Promise<void>,

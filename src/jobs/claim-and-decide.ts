@@ -14,9 +14,9 @@ type Claims = {
 type Parts = { readonly database: Database; readonly jobs: Claims; readonly log: Logger };
 
 /**
- * Claims jobs and has them decided, all in one transaction. If that fails, the jobs about each subject are decided in
- * a transaction of their own, and those that fail again are given back with the error: a bad row delays its
- * neighbours for a moment, and never blocks them.
+ * Claims jobs and has them decided, all in one transaction. If that fails, the jobs about each subject are
+ * decided in a transaction of their own, and those that fail again are given back with the error: a bad row
+ * delays its neighbours for a moment, and never blocks them.
  */
 export async function claimAndDecide<Name extends QueueName, Result>(
   { database, jobs, log }: Parts, queue: Name, count: number, decide: (tx: Transaction, claimed: readonly Claimed<Name>[]) => Promise<readonly Result[]>,

@@ -22,7 +22,10 @@ type DrainOptions = { readonly database: Database; readonly jobs: DeadLetterQueu
 
 const batch_jobs_max = 50;
 
-/** Moves jobs that pg-boss gave up (they killed their worker or failed, again and again) into our table of dead letters. */
+/**
+ * Moves jobs that pg-boss gave up (they killed their worker or failed, again and again) into our table of
+ * dead letters.
+ */
 export function createDeadLetterDrain({ database, jobs, log, idle_poll_ms }: DrainOptions): WorkLoop {
   const drain = (count: number): Promise<number> => database.transaction(async (tx) => {
     const given = await jobs.claimDead(tx, count);

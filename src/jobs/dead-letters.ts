@@ -30,7 +30,10 @@ export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[])
   )));
 }
 
-/** A reason may quote an error or a PSP. PostgreSQL stores no NUL or lone surrogate, and an error here would lose the letter. */
+/**
+ * A reason may quote an error or a PSP. PostgreSQL stores no NUL or lone surrogate, and an error here would
+ * lose the letter.
+ */
 const storable = (reason: string): string => reason.slice(0, 1_000).toWellFormed().replaceAll("\0", "\uFFFD") || "no reason was given";
 
 /** The dead letter of a job that is given up. */
@@ -40,7 +43,10 @@ export function letterOf(queue: QueueName, job: { readonly id: string; readonly 
   return { queue, subject_id: subjectOf(queue, job), payload, reason, attempt_count };
 }
 
-/** Marks an open dead letter as decided and audits that. Errors: `not_found`, `state_conflict` if it was decided before. */
+/**
+ * Marks an open dead letter as decided and audits that. Errors: `not_found`, `state_conflict` if it was
+ * decided before.
+ */
 export async function decide(
   tx: Transaction, deadLetterId: string, decision: { state: "redriven" | "discarded"; by: Author; note: string | null },
 ): Promise<DeadLetterRow> {

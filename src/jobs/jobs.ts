@@ -96,7 +96,10 @@ export class Jobs {
     );
   }
 
-  /** Claims up to `count` due jobs for the length of the lease. Those whose data cannot be read become dead letters at once. */
+  /**
+   * Claims up to `count` due jobs for the length of the lease. Those whose data cannot be read become dead
+   * letters at once.
+   */
   async claim<Name extends QueueName>(tx: Transaction, queue: Name, count: number): Promise<readonly Job<Name>[]> {
     const found = await this.#boss.fetch(queue, { batchSize: count, db: inTransaction(tx) });
     const jobs: Job<Name>[] = [];

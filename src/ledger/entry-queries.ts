@@ -19,7 +19,10 @@ export async function selectEntries(db: Queryable, filter: EntryFilter): Promise
   return filter.owner_id === undefined && filter.code === undefined ? selectNewestEntries(db, filter) : selectEntriesOfAccounts(db, filter);
 }
 
-/** Looks the filter up first: one that matched nothing read all entries, half a second for a million. Null: no such filter. */
+/**
+ * Looks the filter up first: one that matched nothing read all entries, half a second for a million. Null: no
+ * such filter.
+ */
 async function findTransactionIds(db: Queryable, { transaction_id, source }: EntryFilter): Promise<bigint[] | null> {
   if (source === undefined) return transaction_id === undefined ? null : [transaction_id];
   const rows = await db.query<{ transaction_id: bigint }>(
@@ -46,7 +49,10 @@ function selectEntriesOf(db: Queryable, transactionIds: readonly bigint[], filte
   );
 }
 
-/** Walks the index of transactions from the end of the time range. Times have no index, so they are looked up as ids. */
+/**
+ * Walks the index of transactions from the end of the time range. Times have no index, so they are looked up
+ * as ids.
+ */
 async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
   const [ids] = filter.created_from === undefined && filter.created_until === undefined ? [] : await db.query<{ first: bigint | null; last: bigint | null }>(
     `select ledger_first_transaction_since($1) as first, ledger_first_transaction_since($2::timestamptz + interval '80 seconds') as last`,
@@ -77,8 +83,8 @@ function narrowing({ currency, created_from, created_until, before }: EntryFilte
 }
 
 /**
- * The newest entries over all accounts, read from each account by its own key. The times limit the account's versions,
- * which are found by halving.
+ * The newest entries over all accounts, read from each account by its own key. The times limit the account's
+ * versions, which are found by halving.
  */
 function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
   return db.query<EntryRow>(

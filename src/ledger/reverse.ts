@@ -14,7 +14,10 @@ export async function reverse(tx: Transaction, source: string, description: stri
   return posting;
 }
 
-/** The opposites of transactions, to be posted with others in one call. Errors: `not_found` when nothing was posted from a source. */
+/**
+ * The opposites of transactions, to be posted with others in one call. Errors: `not_found` when nothing was
+ * posted from a source.
+ */
 export async function reversalsOf(tx: Queryable, sources: readonly string[], description: string): Promise<TransactionDraft[]> {
   if (sources.length === 0) return [];
   const rows = Map.groupBy(await selectReversibleEntries(tx, sources), (row) => row.source);

@@ -13,7 +13,10 @@ import { hasOpenAttempt, redriveModification, requestCapture, requestVoids, type
 import { lockOrder, lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 import { revokeStatusLink } from "./status-links.ts";
 
-/** What a person may do with an order. Each action locks the order and is audited, in the caller's transaction. */
+/**
+ * What a person may do with an order. Each action locks the order and is audited, in the caller's
+ * transaction.
+ */
 export type Actions = {
   /** `card_token`: another card than the checkout's. */
   retry(tx: Transaction, paymentOrderId: string, by: Author, card_token?: string): Promise<OrderRow>;
@@ -82,7 +85,10 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
 
     resolveAttempt: (tx, attemptId, resolution, by) => resolveAttempt(tx, options, attemptId, resolution, by),
 
-    /** One way to carry it out for each kind. Errors: those of the kind's own, and of `approve` in the approvals room. */
+    /**
+     * One way to carry it out for each kind. Errors: those of the kind's own, and of `approve` in the
+     * approvals room.
+     */
     approve: (tx, approvalId, verdict) => approveResolution(tx, options, approvalId, verdict),
 
     reject,

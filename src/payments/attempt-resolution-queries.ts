@@ -5,8 +5,8 @@ import { attemptColumns } from "./queries.ts";
 type Stored = Pick<AttemptRow, "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by">;
 
 /**
- * Stores a resolution, to be settled at the earliest this many seconds after the last request. The caller has locked
- * the orders.
+ * Stores a resolution, to be settled at the earliest this many seconds after the last request. The caller has
+ * locked the orders.
  */
 export async function storeAttemptResolution(
   tx: Queryable, resolved: Stored, requestSeconds: number,

@@ -27,9 +27,9 @@ export type Resolved =
 const approval_major_units = 1_000n;
 
 /**
- * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then settles it. A large one waits
- * for another key's approval. The same resolution again changes nothing.
- * Errors: `not_found`, `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
+ * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then settles it. A large
+ * one waits for another key's approval. The same resolution again changes nothing. Errors: `not_found`,
+ * `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
  */
 export async function resolveAttempt(
   tx: Transaction, options: ResolutionOptions, attemptId: string, resolution: AttemptResolution, by: Requester,
@@ -132,9 +132,9 @@ async function store(
 ): Promise<AttemptRow> {
   const { outcome, psp_reference, note } = resolution;
   const resolved_by = approval?.proposed_by ?? by.actor;
-  // A worker that has claimed the attempt may still charge, so `failed` frees the order only when that is no longer
-  // possible: the worker starts within half a lease, and may ask twice before it charges, each call taking less than
-  // half a lease. No new call starts from now on.
+  // A worker that has claimed the attempt may still charge, so `failed` frees the order only when that is no
+  // longer possible: the worker starts within half a lease, and may ask twice before it charges, each call
+  // taking less than half a lease. No new call starts from now on.
   const request_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
   const stored = await storeAttemptResolution(tx, {
     attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference,

@@ -17,7 +17,8 @@ const batch_attempts_max = 100;
 const postponed_seconds = 60;
 
 /**
- * Settles resolutions. It calls no PSP, so neither a breaker nor a PSP account that is no longer configured delays it.
+ * Settles resolutions. It calls no PSP, so neither a breaker nor a PSP account that is no longer configured
+ * delays it.
  */
 export function createAttemptResolver({ database, settlement, log, idle_poll_ms }: Parts): WorkLoop {
   return new WorkLoop({

@@ -4,7 +4,10 @@ import {
 } from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
-/** The code of a capture that the PSP reported as made, or was to make automatically, and whose money never comes. */
+/**
+ * The code of a capture that the PSP reported as made, or was to make automatically, and whose money never
+ * comes.
+ */
 export const capture_failed = "capture_failed";
 
 /** The failure of an attempt that is captured at once. Null: it was known, or nothing was booked. */
@@ -27,8 +30,8 @@ export function decideCaptureFailed(
 }
 
 /**
- * The failure of a capture that was requested and booked: its credit is reversed, and the order keeps its other captures
- * or ends.
+ * The failure of a capture that was requested and booked: its credit is reversed, and the order keeps its
+ * other captures or ends.
  */
 export function undoCapture(
   input: DecisionInput, modification: DecidableModification, capture_reference: string, failure: Failure,

@@ -63,7 +63,10 @@ export async function openTasks(tx: Transaction, parts: Parts, claimed: readonly
   return tasks;
 }
 
-/** The page of a checkout charges its orders that have not ended. The routing may have changed since the checkout was accepted. */
+/**
+ * The page of a checkout charges its orders that have not ended. The routing may have changed since the
+ * checkout was accepted.
+ */
 function startPage({ router, page_seconds }: Parts, order: ExecutableRow, orders: readonly OrderRow[]): Start {
   const { checkout_id, currency, capture_method } = order;
   const left = orders.filter(hasNotEnded);
@@ -77,7 +80,10 @@ function startPage({ router, page_seconds }: Parts, order: ExecutableRow, orders
   return { order, attempt: newAttempt(charged, order.attempt_count + 1, psp) };
 }
 
-/** Ends jobs that call no PSP: most have nothing to do. If an order cannot start, or is not there, a dead letter says so. */
+/**
+ * Ends jobs that call no PSP: most have nothing to do. If an order cannot start, or is not there, a dead
+ * letter says so.
+ */
 async function endIdle(
   tx: Transaction, jobs: Jobs, idle: readonly Job<"payment_execute">[], known: ReadonlySet<string>, starts: readonly Start[],
 ): Promise<void> {

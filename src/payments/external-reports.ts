@@ -10,9 +10,9 @@ import { selectAttemptsById } from "./settlement-queries.ts";
 export type MatchedReport = { readonly attempt: AttemptRow } | { readonly state: "unmatched" | "rejected"; readonly note: string };
 
 /**
- * Finds the attempt of an external account's report and compares the report with it: an account can report its own
- * attempts only, with their exact amount, and with one reference for each. `signer`: the account whose secret signed
- * it.
+ * Finds the attempt of an external account's report and compares the report with it: an account can report
+ * its own attempts only, with their exact amount, and with one reference for each. `signer`: the account
+ * whose secret signed it.
  */
 export async function matchReport(db: Queryable, report: ExternalReport, signer: string): Promise<MatchedReport> {
   if (report.account !== signer) return rejected(`it is signed by ${signer} and speaks for ${report.account}`);

@@ -120,7 +120,10 @@ export type AttemptRow = {
   readonly updated_at: Timestamp;
 };
 
-/** The outcome of an attempt that a person saw at the PSP, and how they know. Only `failed` may lack reference and amount. */
+/**
+ * The outcome of an attempt that a person saw at the PSP, and how they know. Only `failed` may lack reference
+ * and amount.
+ */
 export type AttemptResolution = {
   readonly outcome: "succeeded" | "authorized" | "failed";
   readonly psp_reference: string | null;

@@ -228,7 +228,10 @@ export async function writeModifications(tx: Queryable, rows: readonly SettledMo
   await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
 }
 
-/** Attempts whose authorisation, or whose buyer's time to confirm, has expired and that have no void yet. A void that the PSP refused waits for a person. */
+/**
+ * Attempts whose authorisation, or whose buyer's time to confirm, has expired and that have no void yet. A
+ * void that the PSP refused waits for a person.
+ */
 export async function selectExpiredAuthorizations(tx: Queryable, limit: number): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(
     `select a.attempt_id

@@ -31,7 +31,10 @@ export type ModificationWorkerOptions = {
 /** How soon a person's word is looked at again that came during a call. */
 const word_wait_seconds = 1;
 
-/** How soon a modification is checked again if its PSP account is not configured: any restart may bring the account back. */
+/**
+ * How soon a modification is checked again if its PSP account is not configured: any restart may bring the
+ * account back.
+ */
 const unconfigured_wait_seconds = 15;
 
 type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly turn: Turn; readonly epoch: number };
@@ -99,7 +102,10 @@ export class ModificationWorker {
     return tasks;
   }
 
-  /** While calls to its PSP are held back, or its account is not configured, a modification keeps its state and uses up no try. */
+  /**
+   * While calls to its PSP are held back, or its account is not configured, a modification keeps its state
+   * and uses up no try.
+   */
   #secondsToWait(row: PursuableRow): number {
     const { router } = this.#options;
     const { psp, is_leased } = row;

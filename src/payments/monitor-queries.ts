@@ -7,8 +7,8 @@ export type OverdueRow = { readonly payment_order_id: string; readonly status: O
 const movingStates = "('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED', 'PENDING')";
 
 /**
- * Records the orders that have been in their state for too long and were not yet reported in it, with an event each.
- * Locked until the commit. `externalSeconds`: how long each external account may take to report.
+ * Records the orders that have been in their state for too long and were not yet reported in it, with an
+ * event each. Locked until the commit. `externalSeconds`: how long each external account may take to report.
  */
 export function recordOverdue(tx: Queryable, overdueSeconds: number, externalSeconds: ReadonlyMap<string, number>, limit: number): Promise<OverdueRow[]> {
   return tx.query<OverdueRow>(
@@ -89,9 +89,9 @@ export type UnresolvedFilter = {
 };
 
 /**
- * Orders that are not final, or have a capture or void that is not, oldest first, each with its newest attempt. Sorted by
- * columns that never change: when it was sorted by the last change of state, an order moved between pages and was listed
- * again.
+ * Orders that are not final, or have a capture or void that is not, oldest first, each with its newest
+ * attempt. Sorted by columns that never change: when it was sorted by the last change of state, an order
+ * moved between pages and was listed again.
  */
 export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promise<UnresolvedRow[]> {
   return db.query<UnresolvedRow>(

@@ -14,7 +14,10 @@ export type News = {
   readonly is_first_send: boolean;
   /** From a person who has looked at the PSP. */
   readonly is_resolution?: boolean;
-  /** The epoch in which the sender took up the attempt, or the modification where that is named; null: a webhook. */
+  /**
+   * The epoch in which the sender took up the attempt, or the modification where that is named; null: a
+   * webhook.
+   */
   readonly epoch: number | null;
   /** It answers a request of ours for the modification. */
   readonly is_answer_to_modification: boolean;

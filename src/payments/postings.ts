@@ -32,7 +32,10 @@ function authorizationPosting(order: BookedOrder, amount_minor: bigint): Transac
   return { source: `order:${order.payment_order_id}:authorized${again(order)}`, entries: heldEntries(order, amount_minor) };
 }
 
-/** What was authorised and will not be captured; of a capture that failed after the rest was released, a part of its own. */
+/**
+ * What was authorised and will not be captured; of a capture that failed after the rest was released, a part
+ * of its own.
+ */
 function releasePosting(order: BookedOrder, amount_minor: bigint, is_undone_capture: boolean): TransactionDraft {
   const part = is_undone_capture ? `:${order.modification_id}` : again(order);
   return { source: `order:${order.payment_order_id}:released${part}`, entries: heldEntries(order, -amount_minor) };

@@ -8,7 +8,10 @@ import type { AttemptOutcome } from "./decision.ts";
 /** `return_url`: where the buyer comes back to after a step at the bank. */
 export type CardPayment = Pick<ChargeRequest, "card_token" | "capture_method" | "return_url">;
 type PagePayment = Pick<PageRequest, "lines" | "return_url" | "expires_at">;
-/** What the buyer pays with: a card token, the PSP's page that shows these lines, or money that is collected elsewhere. */
+/**
+ * What the buyer pays with: a card token, the PSP's page that shows these lines, or money that is collected
+ * elsewhere.
+ */
 export type WayToPay = CardPayment | PagePayment | "external";
 
 /** An attempt to bring forward: a first charge or registration, or one whose outcome must be asked for. */
@@ -34,8 +37,8 @@ export const missingAccount = (psp: string): string =>
   `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, and this goes on by itself; or look at the PSP and resolve it.`;
 
 /**
- * Calls the PSP and measures the time. An attempt whose account is no longer configured is unknown: it was opened while
- * the account was configured, so it may have been charged.
+ * Calls the PSP and measures the time. An attempt whose account is no longer configured is unknown: it was
+ * opened while the account was configured, so it may have been charged.
  */
 export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
   const start = monotonicMilliseconds();
@@ -59,8 +62,9 @@ async function waitForReport(router: PspRouter, { attempt }: Task): Promise<PspO
 }
 
 /**
- * A first send charges. Every other turn asks first, because the charge may have happened. If the PSP knows nothing of it,
- * the request is sent again under the same key as long as the PSP remembers that key, so that it cannot double.
+ * A first send charges. Every other turn asks first, because the charge may have happened. If the PSP knows
+ * nothing of it, the request is sent again under the same key as long as the PSP remembers that key, so that
+ * it cannot double.
  */
 async function charge(router: PspRouter, task: Task, card: CardPayment): Promise<PspOutcome> {
   const { attempt } = task;
@@ -84,8 +88,8 @@ const neverMade: PspOutcome = {
 };
 
 /**
- * A page is registered until its token is known, always under the same key; after that the PSP is asked about it. A
- * registration charges nothing, and a page expires before the PSP forgets the key.
+ * A page is registered until its token is known, always under the same key; after that the PSP is asked about
+ * it. A registration charges nothing, and a page expires before the PSP forgets the key.
  */
 async function bringPageForward(
   router: PspRouter, { attempt }: Task, page: PagePayment,

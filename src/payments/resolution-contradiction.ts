@@ -2,8 +2,8 @@ import { unchanged, type Decision, type DecisionInput } from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
 /**
- * A PSP's report that contradicts a resolution: a person must look, and nothing is charged or booked twice. Null: it does
- * not contradict.
+ * A PSP's report that contradicts a resolution: a person must look, and nothing is charged or booked twice.
+ * Null: it does not contradict.
  */
 export function contradictedResolution(
   input: DecisionInput, decideCharge: (input: DecisionInput) => Decision | null,

@@ -86,9 +86,9 @@ export type TakenAttempt = AttemptRow & {
 };
 
 /**
- * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that a failure to send that
- * an earlier holder reports late proves nothing. Resolved attempts are settled without another call. `keySeconds`: how
- * long each PSP is certain to remember a key.
+ * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that a failure to
+ * send that an earlier holder reports late proves nothing. Resolved attempts are settled without another
+ * call. `keySeconds`: how long each PSP is certain to remember a key.
  */
 export function takeUpAttempts(
   tx: Queryable, attemptIds: readonly string[], keySeconds: Readonly<Record<string, number>>, quietSeconds: number,

@@ -210,7 +210,10 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
   };
 }
 
-/** "Not sent" proves something only for a first send in the current epoch, while nobody else has taken the work up. */
+/**
+ * "Not sent" proves something only for a first send in the current epoch, while nobody else has taken the
+ * work up.
+ */
 function factsOfNews(
   { outcome, is_first_send, epoch, is_resolution = false, is_answer_to_modification, sent_key_number = null, message_id, modification_id }: OrderNews,
   row: OpenRow,

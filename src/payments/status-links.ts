@@ -4,8 +4,8 @@ import { AppError } from "../errors.ts";
 import { revokeStatusLinks, selectEvent } from "./queries.ts";
 
 /**
- * Revokes every link to a checkout's status page, including those the buyer has. Revoking again changes nothing.
- * Errors: `not_found`.
+ * Revokes every link to a checkout's status page, including those the buyer has. Revoking again changes
+ * nothing. Errors: `not_found`.
  */
 export async function revokeStatusLink(tx: Transaction, checkoutId: string, by: Author): Promise<Timestamp> {
   const revoked_at = await revokeStatusLinks(tx, checkoutId);

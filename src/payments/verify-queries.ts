@@ -147,8 +147,8 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<Fault[]> {
 }
 
 /**
- * Finds webhooks that changed an attempt of another account than the sender's, and paid attempts for which no PSP has
- * named a charge: a forged status once made orders SUCCESS that nobody had charged.
+ * Finds webhooks that changed an attempt of another account than the sender's, and paid attempts for which no
+ * PSP has named a charge: a forged status once made orders SUCCESS that nobody had charged.
  */
 export function findForgedOutcomes(db: Queryable): Promise<Fault[]> {
   return db.query<Fault>(

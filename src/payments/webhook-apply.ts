@@ -31,8 +31,8 @@ const unmatched: Reading = { state: "unmatched", note: "the order or attempt tha
 const jobs_at_once = 8;
 
 /**
- * Applies stored webhooks through the same settlement as our own calls. A message about an attempt of ours that is
- * not known yet may be early: it is kept and tried again, and becomes a dead letter in the end.
+ * Applies stored webhooks through the same settlement as our own calls. A message about an attempt of ours
+ * that is not known yet may be early: it is kept and tried again, and becomes a dead letter in the end.
  */
 export class WebhookApplier {
   readonly #options: WebhookApplierOptions;
@@ -70,7 +70,10 @@ export class WebhookApplier {
     }
   }
 
-  /** Settles what the messages report. Each is decided alone: one that cannot be read or applied does not block the others of its job. */
+  /**
+   * Settles what the messages report. Each is decided alone: one that cannot be read or applied does not
+   * block the others of its job.
+   */
   async #decideMessages(messages: readonly MessageRow[]): Promise<readonly MessageDecision[]> {
     const attempts = new Map((await selectAttemptsById(this.#options.database, messages.flatMap((message) => message.attempt_id ?? [])))
       .map((attempt) => [attempt.attempt_id as string, attempt]));
@@ -99,7 +102,10 @@ export class WebhookApplier {
     });
   }
 
-  /** Messages that are still open bring the job back; after its last try each becomes a dead letter of its own, a rejected one at once. */
+  /**
+   * Messages that are still open bring the job back; after its last try each becomes a dead letter of its
+   * own, a rejected one at once.
+   */
   async #end(tx: Transaction, job: Job<"webhook_apply">, decisions: readonly MessageDecision[]): Promise<void> {
     const { jobs } = this.#options;
     const open = decisions.filter(({ state }) => state === "received" || state === "unmatched");
@@ -147,7 +153,10 @@ export class WebhookApplier {
   }
 }
 
-/** A message about an attempt of ours that is not known yet may be early, and waits. Other systems' charges on a shared account never become known. */
+/**
+ * A message about an attempt of ours that is not known yet may be early, and waits. Other systems' charges on
+ * a shared account never become known.
+ */
 function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
   const { attempt_id, outcome } = news;
   if (attempt_id === null || !hasPrefix("att", attempt_id)) return { state: "ignored", note: "reports a payment that is not ours" };

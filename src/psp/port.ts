@@ -9,10 +9,10 @@ import type { AttemptId, ModificationId } from "../ids.ts";
 export type CaptureMethod = "automatic" | "manual";
 
 /**
- * What a call may do. `first_send`: nothing was sent before. Every other turn asks first. `ask_then_send`: if the PSP
- * does not show the charge, the request is sent again under the same key. `ask_only`: sending again could charge again
- * (the PSP may have forgotten the key) or tells nothing (it stores a server error under it). `ask_for_proof`: nothing was
- * sent for so long that a charge that the PSP does not show never happened.
+ * What a call may do. `first_send`: nothing was sent before. Every other turn asks first. `ask_then_send`: if
+ * the PSP does not show the charge, the request is sent again under the same key. `ask_only`: sending again
+ * could charge again (the PSP may have forgotten the key) or tells nothing (it stores a server error under
+ * it). `ask_for_proof`: nothing was sent for so long that a charge that the PSP does not show never happened.
  */
 export type Turn = "first_send" | "ask_then_send" | "ask_only" | "ask_for_proof";
 
@@ -27,7 +27,9 @@ export type ChargeRequest = {
   /** The PSP's token for the buyer's card. */
   readonly card_token: string;
   readonly capture_method: CaptureMethod;
-  /** Where the PSP sends the buyer after a step at the bank; null: the shop shows that step in its own page. */
+  /**
+   * Where the PSP sends the buyer after a step at the bank; null: the shop shows that step in its own page.
+   */
   readonly return_url: string | null;
 };
 
@@ -84,7 +86,10 @@ export type NextAction = {
 export type PspOutcome =
   /** `capture_reference`: the PSP reported the capture itself, not the payment. */
   | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money; readonly capture_reference?: string }
-  /** The PSP's automatic capture failed for good, maybe days after the payment was reported as made: its money never comes. */
+  /**
+   * The PSP's automatic capture failed for good, maybe days after the payment was reported as made: its money
+   * never comes.
+   */
   | { readonly kind: "capture_failed"; readonly capture_reference: string; readonly money: Money; readonly failure: Failure }
   /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
   | { readonly kind: "authorized"; readonly psp_reference: string; readonly authorized: Money; readonly captured: Money; readonly expires_at: Date | null }
@@ -95,14 +100,16 @@ export type PspOutcome =
    * authorisation before; left out where the PSP does not say so.
    */
   | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled"; readonly captured?: Money }
-  /** The PSP waits for the buyer or a review. Without a reference: an external account has not reported yet. */
+  /**
+   * The PSP waits for the buyer or a review. Without a reference: an external account has not reported yet.
+   */
   | { readonly kind: "pending"; readonly psp_reference: string | null; readonly next_action: NextAction | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**
-   * It may or may not have happened; only an inquiry, a webhook or a settlement line can tell. `is_stored`: the PSP stores
-   * this answer under the key, so the same request tells nothing more. `needs_person`: no inquiry is possible until a
-   * person acts.
+   * It may or may not have happened; only an inquiry, a webhook or a settlement line can tell. `is_stored`:
+   * the PSP stores this answer under the key, so the same request tells nothing more. `needs_person`: no
+   * inquiry is possible until a person acts.
    */
   | {
     readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true;
@@ -142,7 +149,10 @@ export type ModificationOutcome =
   | { readonly kind: "done"; readonly psp_reference: string | null }
   /** Accepted; a webhook tells how it ends. */
   | { readonly kind: "accepted"; readonly psp_reference: string }
-  /** Certainly not done. `capture_reference`: it had been accepted, and may have been reported as done, under this reference. */
+  /**
+   * Certainly not done. `capture_reference`: it had been accepted, and may have been reported as done, under
+   * this reference.
+   */
   | { readonly kind: "failed"; readonly failure: Failure; readonly is_unasked?: true; readonly capture_reference?: string }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
@@ -150,8 +160,8 @@ export type ModificationOutcome =
 export type ModificationAnswer = ModificationOutcome | PspOutcome;
 
 /**
- * The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its way.
- * `absent` is: given `sent_between`, the PSP listed everything made in that time.
+ * The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its
+ * way. `absent` is: given `sent_between`, the PSP listed everything made in that time.
  */
 export type InquiryOutcome = PspOutcome | { readonly kind: "not_found" } | { readonly kind: "absent" };
 
@@ -168,8 +178,8 @@ export type WebhookHeaders = Readonly<Record<string, string | string[] | undefin
 export type AttemptNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome };
 
 /**
- * What an external account reports about an attempt of its own. No call of ours confirms it, so all of it is compared with
- * the attempt before it counts.
+ * What an external account reports about an attempt of its own. No call of ours confirms it, so all of it is
+ * compared with the attempt before it counts.
  */
 export type ExternalReport = {
   /** The account that the message speaks for. */
@@ -184,8 +194,8 @@ export type ExternalReport = {
 };
 
 /**
- * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of ours.
- * `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
+ * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of
+ * ours. `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
  */
 export type WebhookNews =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
@@ -194,13 +204,19 @@ export type WebhookNews =
 
 export type Psp = {
   readonly name: string;
-  /** How long after its first use the PSP is certain to remember an idempotency key; later the same request acts again. */
+  /**
+   * How long after its first use the PSP is certain to remember an idempotency key; later the same request
+   * acts again.
+   */
   readonly key_seconds: number;
   /** Why this PSP cannot take an amount exactly; null: it can. */
   readonly refusalOfAmount: (money: Money) => string | null;
   /** Charges once per `psp_key`, whatever is repeated. */
   charge(request: ChargeRequest): Promise<PspOutcome>;
-  /** Only for an external account: it cannot be asked, and its orders are overdue after this time without a report. */
+  /**
+   * Only for an external account: it cannot be asked, and its orders are overdue after this time without a
+   * report.
+   */
   readonly reports_within_seconds?: number;
   /** Null: this PSP has no hosted page, or the adapter does not use it. */
   readonly pages: PspPages | null;
@@ -210,7 +226,10 @@ export type Psp = {
   readonly releases_rest: boolean;
   /** Captures or voids once per `psp_key`, whatever is repeated. */
   modify(request: ModificationRequest): Promise<ModificationAnswer>;
-  /** Verifies the raw bytes; undefined: forged or stale. Errors: `invalid_request` for a genuine body that names no event. */
+  /**
+   * Verifies the raw bytes; undefined: forged or stale. Errors: `invalid_request` for a genuine body that
+   * names no event.
+   */
   verifyWebhook(body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined;
   /** Reads a body that `verifyWebhook` accepted before; the attempt it names is captured like this. */
   readWebhook(body: string, capture_method: CaptureMethod): WebhookNews;

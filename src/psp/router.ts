@@ -67,8 +67,8 @@ export class PspRouter {
   }
 
   /**
-   * Why none of the PSPs that the rules allow can take exactly these amounts, with each one's reason; null: one can.
-   * `facts`: of the whole charge; `amounts`: the lines that a page would show, or only the charge.
+   * Why none of the PSPs that the rules allow can take exactly these amounts, with each one's reason; null:
+   * one can. `facts`: of the whole charge; `amounts`: the lines that a page would show, or only the charge.
    */
   refusalOfAmounts(facts: RoutingFacts, amounts: readonly Money[], options: { needs_page: boolean }): string | null {
     const allowed = options.needs_page ? this.#withPages(facts) : this.#allowed(facts);
@@ -117,8 +117,8 @@ export class PspRouter {
   }
 
   /**
-   * How many calls to this PSP may start now before the next one is refused as `psp_busy`. One that is not configured
-   * holds nothing back: it is not called.
+   * How many calls to this PSP may start now before the next one is refused as `psp_busy`. One that is not
+   * configured holds nothing back: it is not called.
    */
   placesFreeFor(pspName: string): number {
     return this.#routes.get(pspName)?.bulkhead.placesFree() ?? Number.POSITIVE_INFINITY;

@@ -20,8 +20,8 @@ export type WalletFilter = {
 };
 
 /**
- * A row for each currency of each wallet, from the ledger accounts that the chart has for sellers; newest wallet first
- * (with a currency filter: the wallet that got the currency last), at most `limit` wallets.
+ * A row for each currency of each wallet, from the ledger accounts that the chart has for sellers; newest
+ * wallet first (with a currency filter: the wallet that got the currency last), at most `limit` wallets.
  */
 export function selectWallets(db: Queryable, filter: WalletFilter): Promise<WalletBalanceRow[]> {
   return db.query<WalletBalanceRow>(

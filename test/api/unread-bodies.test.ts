@@ -11,7 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stopAll());
 
-/** A request that announces a megabyte and sends none of it: who waits for the body gives no answer in time. */
+/**
+ * A request that announces a megabyte and sends none of it: who waits for the body gives no answer in time.
+ */
 function announce(path: string, headers: Record<string, string> = {}): Promise<RawAnswer> {
   const lines = Object.entries({ host: "x", "content-type": "application/json", "content-length": "1000000", ...headers });
   const text = `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;

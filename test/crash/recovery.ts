@@ -3,8 +3,8 @@ import { verifyBooks } from "../../src/cli/verify.ts";
 import { checkoutBody, type TestStack } from "../support/stack.ts";
 
 /**
- * Settings under which a dead worker's orders are taken over within seconds, and a 500 is believed after some more:
- * later than the simulator carries out what it rolls forward.
+ * Settings under which a dead worker's orders are taken over within seconds, and a 500 is believed after some
+ * more: later than the simulator carries out what it rolls forward.
  */
 export const quickRecovery = {
   JOB_LEASE_SECONDS: "3", PSP_TIMEOUT_SECONDS: "0.7", PSP_BREAKER_OPEN_SECONDS: "1",

@@ -16,7 +16,8 @@ const blocks_max = 1_500;
 let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase();
-  // Set-based and past the triggers: what is asked here is how much a list reads, not whether the books are right.
+  // Set-based and past the triggers: what is asked here is how much a list reads, not whether the books are
+  // right.
   await db.asOwner(`do $$ begin
     perform set_config('session_replication_role', 'replica', true);
     insert into payment_events (checkout_id, buyer_info, credit_card_info, unfinished_order_count, is_payment_done, request_fingerprint, risk_decision, created_at)

@@ -17,8 +17,9 @@ const senders = 8;
 const findings_max = 20;
 
 /**
- * Sends requests that a seed decides, and checks every answer against openapi.json and docs/errors.md. Afterwards the
- * service must be the same process, every accepted order at rest and charged at most once, and the books right.
+ * Sends requests that a seed decides, and checks every answer against openapi.json and docs/errors.md.
+ * Afterwards the service must be the same process, every accepted order at rest and charged at most once, and
+ * the books right.
  */
 export async function runHostile(
   stack: TestStack, options: { seed: number; requests: number; on_progress?: (line: string) => void },

@@ -9,7 +9,8 @@ import { loadConfig } from "../../src/config.ts";
 import { checkLogin, checkSchema } from "../../src/db/db.ts";
 import { dropDatabase, onServer, serverUrl } from "../support/database.ts";
 
-// There is no container engine in the tests: the file is read as one would read it, and what it runs is run without it.
+// There is no container engine in the tests: the file is read as one would read it, and what it runs is run
+// without it.
 
 const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");

@@ -4,8 +4,8 @@ import { sqlStateOf, withClient } from "../../src/db/db.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 /**
- * All that the service's login may write, besides reading; `*` for whole rows. Whoever adds a table or a right states it
- * here. What it says for `insert` and `update` are columns.
+ * All that the service's login may write, besides reading; `*` for whole rows. Whoever adds a table or a
+ * right states it here. What it says for `insert` and `update` are columns.
  */
 type Rights = { readonly insert?: string; readonly update?: string; readonly delete?: true };
 const jobs: Rights = { insert: "*", update: "*", delete: true };
@@ -61,7 +61,10 @@ const isDay = (name: string): boolean => /^pgboss\.queue_stats_\d{8}$/.test(name
 
 type Table = { name: string; columns: string[]; insert: string[]; update: string[]; deletes: boolean; more: string[] };
 
-/** Every table and view of the database that is not PostgreSQL's own, with what the service's login may do to it. */
+/**
+ * Every table and view of the database that is not PostgreSQL's own, with what the service's login may do to
+ * it.
+ */
 async function tables(): Promise<Table[]> {
   const may = (right: string): string => `coalesce(array_agg(a.attname::text order by a.attname::text)
     filter (where has_column_privilege($1, c.oid, a.attnum, '${right}')), '{}')`;

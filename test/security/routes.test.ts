@@ -38,7 +38,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stopAll());
 
-/** A checkout that waits for review, a paid order with its entry, and an order that failed and left a dead letter. */
+/**
+ * A checkout that waits for review, a paid order with its entry, and an order that failed and left a dead
+ * letter.
+ */
 async function makeThings(): Promise<Record<string, string>> {
   const held = await acceptCheckout(stack, {}, [{ amount: "500.00" }]);
   const paid = await acceptCheckout(stack);

@@ -10,7 +10,9 @@ afterAll(() => stack.stopAll());
 
 const seconds = (since: number): number => (performance.now() - since) / 1_000;
 
-/** Opens connections that each send the same read many times without waiting for answers; gives the statuses. */
+/**
+ * Opens connections that each send the same read many times without waiting for answers; gives the statuses.
+ */
 async function pipelinedReads(connections: number, reads: number, path: string): Promise<Map<number, number>> {
   const { hostname, port, host } = new URL(stack.service_url);
   const request = `GET /api/v1${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer sk_dev\r\n\r\n`;
@@ -62,7 +64,8 @@ test("under 100 connections with 100 reads each the service stays ready, takes p
   expect(statuses.get(200)).toBeGreaterThan(100);
   expect(statuses.get(429)).toBeGreaterThan(100);
   expect([...new Set(ready.map(({ status }) => status))]).toEqual([200]);
-  // The limit of calls at a time is for reads and payments of a key alike; a refused payment is told to come back.
+  // The limit of calls at a time is for reads and payments of a key alike; a refused payment is told to come
+  // back.
   expect(paid.filter(({ status }) => status !== 202 && status !== 429)).toEqual([]);
   // Without turns a health check and a payment waited for three quarters of the storm.
   const half = Math.max(1, seconds(start) / 2);

@@ -11,8 +11,8 @@ export type RawAnswer = {
 };
 
 /**
- * Writes these bytes to a port and gives the first answer to them, also when more of the request was announced
- * than is sent: what no HTTP client would do.
+ * Writes these bytes to a port and gives the first answer to them, also when more of the request was
+ * announced than is sent: what no HTTP client would do.
  */
 export function exchangeRaw(
   url: string, bytes: string, options: { wait_ms?: number; later?: { when: () => Promise<unknown>; bytes: string } } = {},

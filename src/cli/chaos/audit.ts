@@ -107,7 +107,9 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
   return { statement: "each wallet holds what its seller's paid orders come to", checked_count: BigInt(count), faults };
 }
 
-/** Every poisoned order was shown to a person. That all orders came to rest in the end is a claim of its own. */
+/**
+ * Every poisoned order was shown to a person. That all orders came to rest in the end is a claim of its own.
+ */
 function poisonedAreSeen({ poisoned }: Journal): Check[] {
   if (poisoned.size === 0) return [];
   const unseen = [...poisoned].filter(([, reason]) => reason === null || !reason.includes("is poisoned"));

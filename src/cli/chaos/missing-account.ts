@@ -18,8 +18,8 @@ const answer_seconds_max = 60;
 const poll_ms = 500;
 
 /**
- * Restarts the service without the account that charges cards, so that what is open there cannot be asked about, and
- * configures the account again. Notes whether a person could see each order that it held up.
+ * Restarts the service without the account that charges cards, so that what is open there cannot be asked
+ * about, and configures the account again. Notes whether a person could see each order that it held up.
  */
 export async function removeAccount(context: ClientContext & { readonly site: Site }, for_ms: number): Promise<void> {
   const { site, signal } = context;
@@ -42,7 +42,10 @@ async function noteHeldUp(context: ClientContext): Promise<void> {
   }
 }
 
-/** As the person would who has configured it again: else a letter about an order would explain away what goes wrong later. */
+/**
+ * As the person would who has configured it again: else a letter about an order would explain away what goes
+ * wrong later.
+ */
 async function discardLetters(context: ClientContext): Promise<void> {
   for (const { dead_letter_id } of await lettersOf(context)) {
     await context.wire.api("POST", `/dead_letters/${dead_letter_id}/discard`, { body: JSON.stringify({ note: "The account is configured again." }) });

@@ -16,8 +16,8 @@ const database_seconds_max = 60;
 const poll_ms = 500;
 
 /**
- * The order of a later checkout that is to be poisoned: its client only posts it and charges a card, so that only
- * the workers meet it.
+ * The order of a later checkout that is to be poisoned: its client only posts it and charges a card, so that
+ * only the workers meet it.
  */
 export function choosePoisoned(plan: readonly PlannedCheckout[], step: number): string | undefined {
   const chosen = plan.find(({ step: other, card, habits }) =>
@@ -30,7 +30,10 @@ export function poison({ owner_url }: PoisonContext, payment_order_id: string): 
   return asOwner(owner_url, (database) => poisonOrder(database, payment_order_id));
 }
 
-/** Waits for the dead letter that shows the order and the reason; then repairs and redrives it, as a person would. */
+/**
+ * Waits for the dead letter that shows the order and the reason; then repairs and redrives it, as a person
+ * would.
+ */
 export async function mend(context: PoisonContext, payment_order_id: string): Promise<void> {
   const letter = await findLetter(context, payment_order_id);
   context.journal.poisoned.set(payment_order_id, letter?.reason ?? null);

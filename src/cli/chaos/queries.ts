@@ -9,7 +9,10 @@ export async function dropChaosDatabases(server: Queryable): Promise<void> {
   await server.query("drop database if exists pacioli_simulator with (force)");
 }
 
-/** Makes the database refuse every change of an order and of its attempts. The id is from the plan, so it needs no quoting. */
+/**
+ * Makes the database refuse every change of an order and of its attempts. The id is from the plan, so it
+ * needs no quoting.
+ */
 export async function poisonOrder(owner: Queryable, payment_order_id: string): Promise<void> {
   await owner.query(
     `create or replace function refuse_poisoned_order() returns trigger language plpgsql as $$

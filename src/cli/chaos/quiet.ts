@@ -25,8 +25,9 @@ export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Pr
 }
 
 /**
- * How long an order may take to come to rest after a history of `history_seconds`: a lease, the breaker, all attempts
- * with their waits, each of which may end in a 500 that must be waited for. Inquiries wait as long again as an order was unknown.
+ * How long an order may take to come to rest after a history of `history_seconds`: a lease, the breaker, all
+ * attempts with their waits, each of which may end in a 500 that must be waited for. Inquiries wait as long
+ * again as an order was unknown.
  */
 export function quietSecondsMax({ payments, psp }: Config, history_seconds: number): number {
   const { retry_attempts_max, retry_backoff_base, lease_seconds, unknown_quiet_seconds } = payments;

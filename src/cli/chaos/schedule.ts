@@ -15,7 +15,10 @@ export type Fault =
   | { readonly kind: "kill_service" }
   /** Killed now, and again at the point after so many passings. */
   | { readonly kind: "kill_service_at"; readonly crash_point: CrashPointName; readonly passings: number }
-  /** Stopped (SIGSTOP) after a claim, for longer than its lease, while another service works; then its connects fail. */
+  /**
+   * Stopped (SIGSTOP) after a claim, for longer than its lease, while another service works; then its
+   * connects fail.
+   */
   | { readonly kind: "freeze_service"; readonly passings: number; readonly late_ms: number; readonly down_ms: number }
   /** The next charges are made and their answers held back; killed before these leave. */
   | { readonly kind: "kill_simulator"; readonly held_answers: number; readonly after_ms: number; readonly down_ms: number }
@@ -61,7 +64,10 @@ export function scheduleFaults(random: Random, checkouts: number, crashPoints: r
 
 const checkouts_per_lie = 100;
 
-/** Every forged status in every history, from a stream of its own: they break nothing, so they need not take turns. */
+/**
+ * Every forged status in every history, from a stream of its own: they break nothing, so they need not take
+ * turns.
+ */
 function scheduleLies(random: Random, checkouts: number): ScheduledFault[] {
   const lies = Array.from({ length: Math.ceil(checkouts / checkouts_per_lie) }, () => statusForgeries).flat();
   return lies.map((forgery) => ({ step: random.integer(1, checkouts), fault: { kind: "forged_status", forgery } }));

@@ -22,7 +22,8 @@ const quick: Readonly<Record<string, string>> = {
   JOB_LEASE_SECONDS: "4", PSP_TIMEOUT_SECONDS: "0.9", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
   // After each 500 that did nothing the quiet time must pass.
   MAX_RETRY_ATTEMPTS: "3",
-  // Longer than a turn may take (half a lease, two calls) plus the simulator's delay before it rolls a 500 forward.
+  // Longer than a turn may take (half a lease, two calls) plus the simulator's delay before it rolls a 500
+  // forward.
   PSP_UNKNOWN_QUIET_SECONDS: "6", SIMULATOR_ROLL_FORWARD_SECONDS: "2",
   LOG_LEVEL: "fatal", SIMULATOR_LATENCY_MS: "20",
 };
@@ -102,8 +103,8 @@ export class Site {
   }
 
   /**
-   * Freezes the service after a claim until another one takes over its work when the lease ends; when it continues it
-   * cannot connect to the PSP. `passings`: which claim, counted from its restart.
+   * Freezes the service after a claim until another one takes over its work when the lease ends; when it
+   * continues it cannot connect to the PSP. `passings`: which claim, counted from its restart.
    */
   async freezeService(freeze: { passings: number; late_ms: number; down_ms: number }): Promise<void> {
     const { passings, late_ms, down_ms } = freeze;

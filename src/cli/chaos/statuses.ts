@@ -14,7 +14,10 @@ type Status = { readonly payment_order_id: string; readonly attempt_id?: string;
 /** The collector's reference for the payment of an order. */
 export const referenceOf = (order: { readonly payment_order_id: string }): string => `receipt-${order.payment_order_id}`;
 
-/** The collector of a checkout's money: reports each order as the plan says. A status that is resent has the same id. */
+/**
+ * The collector of a checkout's money: reports each order as the plan says. A status that is resent has the
+ * same id.
+ */
 export async function collectMoney(context: StatusContext, checkout: PlannedCheckout): Promise<void> {
   const { external } = checkout.habits;
   if (external === null || external === "none") return;
@@ -26,7 +29,10 @@ export async function collectMoney(context: StatusContext, checkout: PlannedChec
   }));
 }
 
-/** Sends statuses that are false or not the account's to send. Those signed with the right secret are stored as rejected. */
+/**
+ * Sends statuses that are false or not the account's to send. Those signed with the right secret are stored
+ * as rejected.
+ */
 export async function sendStatusForgery(context: StatusContext, forgery: StatusForgery, target: Target, number: number): Promise<void> {
   const id = `${forged_status_prefix}${forgery}_${number}`;
   const { payment_order_id, attempt_id, amount_minor, currency } = target;

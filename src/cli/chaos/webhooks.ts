@@ -58,8 +58,8 @@ const Order = Type.Object({ amount: Type.String(), currency: Type.String(), atte
 const targets_looked_at = 10;
 
 /**
- * An unpaid order of the account, preferably one that waits, because a lie about it would pay off; undefined if there is
- * none. Without `has_page`: one that has an attempt of its own.
+ * An unpaid order of the account, preferably one that waits, because a lie about it would pay off; undefined
+ * if there is none. Without `has_page`: one that has an attempt of its own.
  */
 export async function findTarget(wire: Wire, { psp = "stripe", has_page = true } = {}): Promise<Target | undefined> {
   for (const status of ["PENDING", "AUTHORIZED", "UNKNOWN", "EXECUTING", "FAILED"]) {

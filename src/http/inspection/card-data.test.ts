@@ -176,7 +176,8 @@ test("a megabyte of any kind is looked through in tens of milliseconds: the time
     const text = piece.repeat(Math.ceil(1_000_000 / piece.length));
     const { user } = process.cpuUsage();
     cardDataIn(text);
-    // Of the processor alone, as tests run beside others; before, some took 300 ms, and more than twice as long for twice the text.
+    // Of the processor alone, as tests run beside others; before, some took 300 ms, and more than twice as
+    // long for twice the text.
     expect([piece, (process.cpuUsage().user - user) / 1_000 < 150]).toEqual([piece, true]);
   }
 });

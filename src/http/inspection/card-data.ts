@@ -11,8 +11,9 @@ const mayBeSpoken = /cv[vcn]|card [vs]/i;
 const spokenCode = /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))\W{0,3}\d{3,4}\b/i;
 
 /**
- * The kind of card data in a text that must not be kept. Digits are found in any script and with any signs between
- * them; encoded numbers (Base64, hexadecimal, words) are not found. 4 % of random 16-digit numbers look like a card's.
+ * The kind of card data in a text that must not be kept. Digits are found in any script and with any signs
+ * between them; encoded numbers (Base64, hexadecimal, words) are not found. 4 % of random 16-digit numbers
+ * look like a card's.
  */
 export function cardDataIn(text: string, { digits, is_ascii }: TextSurvey = surveyText(text)): CardData | undefined {
   if (digits < 3) return undefined;
@@ -48,7 +49,9 @@ export function surveyText(text: string): TextSurvey {
   return { digits, is_ascii: isAscii, has_control_character: hasControlCharacter };
 }
 
-/** Names of fields for verification codes and PIN blocks, which may never be stored, not even for a moment. */
+/**
+ * Names of fields for verification codes and PIN blocks, which may never be stored, not even for a moment.
+ */
 const codeNames = /^(card|cc|creditcard)?(cvv2?|cvc2?|cvn2?|cvd2?|csc|cav2|cid|verificationcode|verificationvalue|verificationnumber|securitycode|pin|pinblock)$/;
 
 export function isVerificationCodeName(name: string): boolean {

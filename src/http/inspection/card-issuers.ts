@@ -2,7 +2,10 @@
 
 type IssuerRange = readonly [scheme: string, first: number, last: number, lengths: readonly number[]];
 
-/** Ranges of the first six digits, and the lengths issued. More lengths would refuse more harmless order numbers. */
+/**
+ * Ranges of the first six digits, and the lengths issued. More lengths would refuse more harmless order
+ * numbers.
+ */
 const issuers: readonly IssuerRange[] = [
   ["Mir", 220_000, 220_499, [16, 17, 18, 19]],
   ["Mastercard", 222_100, 272_099, [16]],
@@ -44,7 +47,8 @@ export function isCardNumber(digits: string): boolean {
   const isIssued = ([, first, last, lengths]: IssuerRange): boolean =>
     prefix >= first && prefix <= last && lengths.includes(digits.length);
   if (!issuers.some(isIssued)) return false;
-  // Cards of 13 digits are no longer issued; German bar codes and mobile numbers have 13 digits and begin with 4.
+  // Cards of 13 digits are no longer issued; German bar codes and mobile numbers have 13 digits and begin
+  // with 4.
   return digits.length !== 13 || !(passesEan(digits) || /^491[567]/.test(digits));
 }
 

@@ -1,4 +1,7 @@
-/** Numbers with a form and a check of their own: they are not card numbers, even if some of their digits look like one. */
+/**
+ * Numbers with a form and a check of their own: they are not card numbers, even if some of their digits look
+ * like one.
+ */
 
 /** RFC 9562, with a version and a variant that exist. */
 const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/gi;

@@ -2,10 +2,16 @@ import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "../../errors.ts";
 import { cardDataIn, isVerificationCodeName } from "./card-data.ts";
 
-/** Headers that clients and proxies send by themselves: they may hold long numbers, and none of them is stored. */
+/**
+ * Headers that clients and proxies send by themselves: they may hold long numbers, and none of them is
+ * stored.
+ */
 const ofMachines = /^(accept|authorization$|cache-|cf-|connection$|content-|cookie$|date$|dnt$|expect$|forwarded$|host$|if-|keep-alive$|max-forwards$|origin$|pragma$|priority$|range$|referer$|sec-|te$|trace|transfer-encoding$|upgrade|user-agent$|via$|x-amzn-|x-b3-|x-cloud-trace|x-envoy-|x-forwarded-|x-real-ip$|x-request-id$)/;
 
-/** Refuses card data in the headers that a client fills, such as `Idempotency-Key`. Errors: `card_number_refused`. */
+/**
+ * Refuses card data in the headers that a client fills, such as `Idempotency-Key`. Errors:
+ * `card_number_refused`.
+ */
 export function inspectHeaders(headers: IncomingHttpHeaders): void {
   for (const name in headers) {
     const value = headers[name];

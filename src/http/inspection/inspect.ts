@@ -7,9 +7,9 @@ const values_max = 10_000;
 const text_length_max = 20_000;
 
 /**
- * Checks a parsed body, or the parameters of a path or query, before its schema does. Refuses what no field may
- * hold, with the field's name: too deep nesting, control characters, lone surrogates, card data. Gives the number
- * of object members seen.
+ * Checks a parsed body, or the parameters of a path or query, before its schema does. Refuses what no field
+ * may hold, with the field's name: too deep nesting, control characters, lone surrogates, card data. Gives
+ * the number of object members seen.
  */
 export function inspect(value: unknown): number {
   const inspection = new Inspection();

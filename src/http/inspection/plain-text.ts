@@ -1,4 +1,6 @@
-/** A text as a reader sees it, with its digits in ASCII: `４２４２`, `٤٢` and `4<soft hyphen>2` are digits too. */
+/**
+ * A text as a reader sees it, with its digits in ASCII: `４２４２`, `٤٢` and `4<soft hyphen>2` are digits too.
+ */
 export function plainText(text: string): string {
   let plain = "";
   let copied = 0;
@@ -12,7 +14,8 @@ export function plainText(text: string): string {
   return copied === 0 ? text : plain + text.slice(copied);
 }
 
-// Character by character: NFKC of a whole text sorts its combining marks, which is quadratic in a row of them.
+// Character by character: NFKC of a whole text sorts its combining marks, which is quadratic in a row of
+// them.
 const known = new Map<number, string>();
 const known_max = 20_000;
 

@@ -13,7 +13,10 @@ const time = Type.Optional(Type.String({ format: "date-time" }));
 const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));
 const closed = { additionalProperties: false } as const;
 
-/** Each filter compares with one thing, because an owner may be named like an account code, or an order like a transaction. */
+/**
+ * Each filter compares with one thing, because an owner may be named like an account code, or an order like a
+ * transaction.
+ */
 const name = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }));
 const accountQuery = {
   account_id: name("An account's owner, such as a seller."),

@@ -140,7 +140,9 @@ function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [fi
   throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", { param: "hosted_page" });
 }
 
-/** Refuses an amount that no PSP can take exactly, which would otherwise be accepted and fail a moment later. */
+/**
+ * Refuses an amount that no PSP can take exactly, which would otherwise be accepted and fail a moment later.
+ */
 function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: CheckoutDraft): void {
   if ("external" in way_to_pay) return;
   const needs_page = "hosted_page" in way_to_pay;
@@ -161,7 +163,9 @@ function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: Che
   if (needs_page) refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
 }
 
-/** Return URLs are limited: otherwise anybody with an API key could send buyers anywhere under the PSP's name. */
+/**
+ * Return URLs are limited: otherwise anybody with an API key could send buyers anywhere under the PSP's name.
+ */
 function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraft): void {
   if ("external" in way_to_pay) return;
   const [field, text] = "card" in way_to_pay

@@ -28,7 +28,9 @@ export type AdyenOptions = {
   readonly connections_max: number;
 };
 
-/** Adyen keeps idempotency keys for at least seven days; a request repeated later would be carried out again. */
+/**
+ * Adyen keeps idempotency keys for at least seven days; a request repeated later would be carried out again.
+ */
 const key_seconds = 6 * 86_400;
 
 /**
@@ -112,9 +114,9 @@ function metadataFor({ checkout_id, payment_order_id }: ChargeRequest): Record<s
 }
 
 /**
- * Adyen has no call that only asks. What tells is the same request under the same key, which gives the first answer
- * again; "not found" makes the executor send it, as long as Adyen is certain to keep the key. It has no list either, so an
- * attempt that stays unknown for longer waits for a webhook or a person.
+ * Adyen has no call that only asks. What tells is the same request under the same key, which gives the first
+ * answer again; "not found" makes the executor send it, as long as Adyen is certain to keep the key. It has
+ * no list either, so an attempt that stays unknown for longer waits for a webhook or a person.
  */
 function inquire(): Promise<InquiryOutcome> {
   return Promise.resolve({ kind: "not_found" });

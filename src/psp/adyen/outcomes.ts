@@ -62,8 +62,8 @@ export function authorisedAs(capture_method: CaptureMethod, psp_reference: strin
 }
 
 /**
- * Keeps only the kind of step. Stored cards are charged here without the buyer (`ContAuth`), so Adyen has no reason to
- * ask for one; its result would have to be sent to /payments/details, which nothing here does.
+ * Keeps only the kind of step. Stored cards are charged here without the buyer (`ContAuth`), so Adyen has no
+ * reason to ask for one; its result would have to be sent to /payments/details, which nothing here does.
  */
 function actionOf({ action }: PaymentResponse): NextAction | null {
   if (action === undefined || action === null || !("type" in action)) return null;

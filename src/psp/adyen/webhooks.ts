@@ -8,9 +8,10 @@ import { failureOfRefusal } from "./refusals.ts";
 const validator = new HmacValidator();
 
 /**
- * Verifies a standard webhook by Adyen's library. The signature is over eight fields of the item, among them our
- * reference, the amount and `success`; metadata and the reason are not signed, and so name nobody here. It has no time:
- * an old message is a duplicate, by its `psp_event_id`. Errors: `invalid_request` for a genuine item that names no event.
+ * Verifies a standard webhook by Adyen's library. The signature is over eight fields of the item, among them
+ * our reference, the amount and `success`; metadata and the reason are not signed, and so name nobody here.
+ * It has no time: an old message is a duplicate, by its `psp_event_id`. Errors: `invalid_request` for a
+ * genuine item that names no event.
  */
 export function verifyWebhook(body: Buffer, hmac_keys: readonly string[]): VerifiedWebhook | undefined {
   const item = itemOf(body.toString("utf8"));
@@ -55,7 +56,10 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
 
 const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({ attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome });
 
-/** A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's automatic capture. */
+/**
+ * A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's
+ * automatic capture.
+ */
 function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookNews {
   const { eventCode, pspReference, success, reason } = item;
   const { CaptureFailed, Cancellation } = NotificationRequestItem.EventCodeEnum;
@@ -75,8 +79,8 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
 }
 
 /**
- * Adyen captures automatically what is captured at once, and reports only a failure, maybe days after it reported the
- * payment. A capture that succeeds is most likely one that a person repeated there.
+ * Adyen captures automatically what is captured at once, and reports only a failure, maybe days after it
+ * reported the payment. A capture that succeeds is most likely one that a person repeated there.
  */
 function outcomeOfOwnCapture(
   { eventCode, pspReference, originalReference, amount }: NotificationRequestItem, isDone: boolean, failure: Failure,

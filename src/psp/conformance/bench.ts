@@ -43,7 +43,10 @@ export type PspProfile = {
   readonly inquiry_unreachable: "unknown" | "not_found";
   /** Faults that end otherwise than the suite's table says, for a reason that stands beside it. */
   readonly faults: Readonly<Record<string, Partial<FaultOutcome>>>;
-  /** How the outcome of a capture or void can be learned after a stored 500: from the PSP's state, or only by webhook. */
+  /**
+   * How the outcome of a capture or void can be learned after a stored 500: from the PSP's state, or only by
+   * webhook.
+   */
   readonly modification_after_500: "known" | "unknown";
   /** The same genuine message, signed longer ago than the PSP's tolerance; null: the PSP signs no time. */
   readonly stale: ((webhook: Received, secret: string) => Received) | null;

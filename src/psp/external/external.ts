@@ -1,6 +1,7 @@
 /**
- * The adapter for money that is collected outside a PSP's API: cash on delivery, bank transfers, a local wallet. There
- * is nobody to call. An attempt waits until the collector reports its outcome in a signed message.
+ * The adapter for money that is collected outside a PSP's API: cash on delivery, bank transfers, a local
+ * wallet. There is nobody to call. An attempt waits until the collector reports its outcome in a signed
+ * message.
  */
 import type { Failure, Psp } from "../port.ts";
 import { createVerifier } from "./signature.ts";

@@ -5,10 +5,15 @@ import type { WebhookHeaders } from "../port.ts";
 
 const id_length_max = 255;
 
-/** Gives the id of a genuine message (Standard Webhooks, at most 300 s old or ahead), undefined for any other. */
+/**
+ * Gives the id of a genuine message (Standard Webhooks, at most 300 s old or ahead), undefined for any other.
+ */
 export type Verifier = (body: Buffer, headers: WebhookHeaders) => string | undefined;
 
-/** Without secrets every message is refused. Errors of the verifier: `invalid_request` for a genuine message whose id is too long. */
+/**
+ * Without secrets every message is refused. Errors of the verifier: `invalid_request` for a genuine message
+ * whose id is too long.
+ */
 export function createVerifier(secrets: readonly string[]): Verifier {
   const webhooks = secrets.map((secret) => new Webhook(secret));
   return (body, headers) => {
@@ -16,7 +21,8 @@ export function createVerifier(secrets: readonly string[]): Verifier {
     const time = headers["webhook-timestamp"];
     const signature = headers["webhook-signature"];
     if (typeof id !== "string" || typeof time !== "string" || typeof signature !== "string") return undefined;
-    // The library parses only the leading digits of a time, and decodes the body, so different bytes could have the same signature.
+    // The library parses only the leading digits of a time, and decodes the body, so different bytes could
+    // have the same signature.
     if (!/^\d{1,12}$/.test(time) || !isUtf8(body)) return undefined;
     const signed = { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature };
     if (!webhooks.some((webhook) => isGenuine(webhook, body, signed))) return undefined;

@@ -8,7 +8,8 @@ const failure_code_length_max = 64;
 
 /**
  * The fields of a verified status (R144). Every field that a settlement rests on is required. `signature` and
- * `timestamp` in the body prove nothing and are not read. Errors: `invalid_request`, `invalid_amount`, naming the field.
+ * `timestamp` in the body prove nothing and are not read. Errors: `invalid_request`, `invalid_amount`, naming
+ * the field.
  */
 export function readStatus(body: string): ExternalReport {
   const fields = fieldsOf(body);
@@ -60,7 +61,9 @@ function requiredText(fields: Readonly<Record<string, unknown>>, name: string, l
   return text;
 }
 
-/** Null when it is left out, null or empty. PostgreSQL keeps every text but one with NUL or half a character. */
+/**
+ * Null when it is left out, null or empty. PostgreSQL keeps every text but one with NUL or half a character.
+ */
 function optionalText(fields: Readonly<Record<string, unknown>>, name: string, length_max: number): string | null {
   const value = Object.hasOwn(fields, name) ? fields[name] ?? null : null;
   if (value === null || value === "") return null;

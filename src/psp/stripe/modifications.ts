@@ -57,7 +57,8 @@ async function afterError(stripe: Stripe, psp_reference: string, request: Modifi
   if (isStored || isStateConflict(error)) {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged") return state;
-    // A void may be repeated under any key. A capture may still be carried out, and a second one would take the amount again.
+    // A void may be repeated under any key. A capture may still be carried out, and a second one would take
+    // the amount again.
     if (isStored) return request.kind === "void" ? nothingDone : storedFailure;
     return { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
   }

@@ -103,8 +103,8 @@ export const isStoredFailure = (error: unknown): boolean =>
   error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
 
 /**
- * Stripe calls a 5xx indeterminate and may carry the request out minutes later (https://docs.stripe.com/error-low-level),
- * so a charge that is not visible now may still follow.
+ * Stripe calls a 5xx indeterminate and may carry the request out minutes later
+ * (https://docs.stripe.com/error-low-level), so a charge that is not visible now may still follow.
  */
 export const storedFailure: Extract<PspOutcome, { kind: "unknown" }> = {
   kind: "unknown", reason: "The PSP failed and may still carry the request out.", is_stored: true,

@@ -23,7 +23,10 @@ export type StripeOptions = {
   readonly connections_max: number;
 };
 
-/** Stripe forgets a key 24 hours after its first use at the earliest (https://docs.stripe.com/api/idempotent_requests). */
+/**
+ * Stripe forgets a key 24 hours after its first use at the earliest
+ * (https://docs.stripe.com/api/idempotent_requests).
+ */
 const key_seconds = 23 * 3_600;
 /** How far Stripe's clock may be from ours. */
 const clock_difference_seconds = 300;
@@ -97,7 +100,10 @@ function withoutStackTrace<Result>(call: () => Promise<Result>): Promise<Result>
   }
 }
 
-/** For a card that must be confirmed: with a return URL Stripe gives an address at the bank, otherwise a step for its library. */
+/**
+ * For a card that must be confirmed: with a return URL Stripe gives an address at the bank, otherwise a step
+ * for its library.
+ */
 function redirectParams({ return_url }: ChargeRequest): Partial<Stripe.PaymentIntentCreateParams> {
   if (return_url === null) return { automatic_payment_methods: { enabled: true, allow_redirects: "never" } };
   return { allowed_payment_method_types: ["card"], return_url };
@@ -123,7 +129,9 @@ function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_
   return { payment_method_data: card };
 }
 
-/** By Stripe's own id when we have it, else by the attempt id we sent as metadata; for a proof also by time. */
+/**
+ * By Stripe's own id when we have it, else by the attempt id we sent as metadata; for a proof also by time.
+ */
 async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
   if (inquiry.page_token !== null) return inquirePage(stripe, inquiry.page_token);
   try {
@@ -140,7 +148,10 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
   }
 }
 
-/** Reads every intent made while requests of the attempt were sent. Unlike the search, the list is always up to date. */
+/**
+ * Reads every intent made while requests of the attempt were sent. Unlike the search, the list is always up
+ * to date.
+ */
 async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: SentBetween): Promise<InquiryOutcome> {
   const gte = Math.floor(first.getTime() / 1_000) - clock_difference_seconds;
   const lte = Math.ceil(last.getTime() / 1_000) + clock_difference_seconds;

@@ -30,7 +30,9 @@ export function verifyWebhook(secrets: readonly string[], body: Buffer, headers:
 
 type Signature = { readonly time: string; readonly v1: readonly Buffer[] };
 
-/** Parses `t=…,v1=…` with exactly one time: of two, one could be checked for its age and the other be signed. */
+/**
+ * Parses `t=…,v1=…` with exactly one time: of two, one could be checked for its age and the other be signed.
+ */
 function readSignature(header: string | string[] | undefined): Signature | undefined {
   if (typeof header !== "string") return undefined;
   const valuesOf = (name: string): string[] =>
