@@ -1,28 +1,23 @@
 import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/db.ts";
-import { AppError } from "../errors.ts";
-import { insertAnswers, replayOf, selectAnswers, textOfKey, type Answer, type AnswerKey, type AnswerRow } from "../idempotency/idempotency.ts";
+import type { AppError } from "../errors.ts";
+import { insertAnswers, selectAnswers, textOfKey, type Answer, type AnswerRow } from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { CaptureMethod, PspRouter } from "../psp/psp.ts";
-import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject, type RiskVerdict } from "../risk/risk.ts";
-import { executor_actor, first_hold, newAttempt, pageEnd } from "./claim.ts";
+import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject } from "../risk/risk.ts";
+import { first_hold, newAttempt, pageEnd } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { Executor } from "./executor.ts";
-import { insertCheckouts, selectKnown, type KnownRows, type NewEvent, type NewOrder } from "./intake-queries.ts";
-import type { PaymentOrderId } from "../ids.ts";
+import { insertCheckouts, selectKnown } from "./intake-queries.ts";
+import { rowsOf, type FirstTask, type IntakeRequest, type Stored } from "./intake-rows.ts";
+import { sort, type Sorted } from "./intake-sort.ts";
 import type { CardInfo, CheckoutDraft } from "./model.ts";
 import type { Pages } from "./pages.ts";
 import type { CardPayment, Task } from "./psp-call.ts";
 import { selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 import type { NewAttempt } from "./settlement-queries.ts";
-import { acceptedView, firstStatus } from "./views.ts";
+import { acceptedView } from "./views.ts";
 
-/** A checkout with what makes its request recognisable when it comes again. */
-export type IntakeRequest = {
-  readonly checkout: CheckoutDraft;
-  readonly fingerprint: Buffer;
-  readonly idempotency_key: AnswerKey | null;
-  readonly actor: string;
-};
+export type { IntakeRequest } from "./intake-rows.ts";
 
 export type IntakeOptions = {
   readonly database: Database;
@@ -42,16 +37,6 @@ type Decided =
   /** Stored, now or before; its answer needs the PSP's page. */
   | { readonly hosted: { readonly is_new: boolean } }
   | { readonly refusal: AppError };
-type FirstTask = Task & { readonly attempt: NewAttempt };
-type Stored = {
-  readonly request: IntakeRequest;
-  readonly verdict: RiskVerdict;
-  readonly tasks: readonly FirstTask[];
-  readonly queued: readonly PaymentOrderId[];
-  readonly page: NewAttempt | null;
-};
-type Sorted = { readonly answer: Answer } | { readonly refusal: AppError } | { readonly created: IntakeRequest } | { readonly repeats: IntakeRequest };
-
 /** Takes checkouts in: many requests share one transaction that stores them, their risk decision and their jobs. */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -203,48 +188,6 @@ export class Intake {
   }
 }
 
-/** Tells new checkouts from repeated and refused ones, in the order of arrival; earlier ones of the batch count as known. */
-function sort(requests: readonly IntakeRequest[], answers: ReadonlyMap<string, AnswerRow>, known: KnownRows): Sorted[] {
-  const keys = new Map<string, string>();
-  const events = new Map((known.events ?? []).map((event) => [event.checkout_id, event.request_fingerprint]));
-  const owners = new Map((known.orders ?? []).map((order) => [order.payment_order_id, order.checkout_id]));
-  return requests.map((request): Sorted => {
-    const { checkout, idempotency_key } = request;
-    const fingerprint = request.fingerprint.toString("hex");
-    const answerKey = idempotency_key === null ? null : textOfKey(idempotency_key);
-    if (answerKey !== null) {
-      const answer = answers.get(answerKey);
-      if (answer !== undefined) return replay(answer, request.fingerprint);
-      if ((keys.get(answerKey) ?? fingerprint) !== fingerprint) {
-        return { refusal: new AppError("idempotency_key_reused", "This Idempotency-Key was sent with another request before.", { param: "Idempotency-Key" }) };
-      }
-    }
-    const before = events.get(checkout.checkout_id);
-    if (before !== undefined && before !== fingerprint) {
-      return { refusal: new AppError("checkout_id_reused", `The checkout ${checkout.checkout_id} was sent with another content before.`, { param: "checkout_id" }) };
-    }
-    const taken = checkout.orders.findIndex((order) => (owners.get(order.payment_order_id) ?? checkout.checkout_id) !== checkout.checkout_id);
-    if (taken >= 0) {
-      const param = `payment_orders[${taken}][payment_order_id]`;
-      return { refusal: new AppError("payment_order_id_in_use", "The order belongs to another checkout.", { param }) };
-    }
-    if (answerKey !== null) keys.set(answerKey, fingerprint);
-    if (before !== undefined) return { repeats: request };
-    events.set(checkout.checkout_id, fingerprint);
-    for (const order of checkout.orders) owners.set(order.payment_order_id, checkout.checkout_id);
-    return { created: request };
-  });
-}
-
-function replay(answer: AnswerRow, fingerprint: Buffer): Sorted {
-  try {
-    return { answer: replayOf(answer, fingerprint) };
-  } catch (error) {
-    if (error instanceof AppError) return { refusal: error };
-    throw error;
-  }
-}
-
 const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in checkout.way_to_pay;
 
 /** What is kept under the request's Idempotency-Key, if it has one. */
@@ -259,47 +202,6 @@ const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({
   buyer_email: checkout.buyer_info.email,
   orders: checkout.orders,
 });
-
-const firstCause = { pass: "accepted", review: "risk_review", reject: "risk_rejected" } as const;
-
-function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewEvent; orders: NewOrder[] } {
-  const { checkout, actor } = request;
-  const rejected = verdict.decision === "reject";
-  const attempts = new Map(tasks.map((task) => [task.payment_order_id, task.attempt.attempt_id]));
-  return {
-    event: {
-      checkout_id: checkout.checkout_id,
-      buyer_info: checkout.buyer_info,
-      seller_info: checkout.seller_info,
-      credit_card_info: "card" in checkout.way_to_pay ? checkout.way_to_pay.card : null,
-      hosted_page: "hosted_page" in checkout.way_to_pay ? checkout.way_to_pay.hosted_page : null,
-      external: "external" in checkout.way_to_pay ? checkout.way_to_pay.external : null,
-      unfinished_order_count: checkout.orders.length,
-      request_fingerprint: request.fingerprint.toString("hex"),
-      risk_decision: verdict.decision,
-      risk_reasons: verdict.reasons,
-    },
-    orders: checkout.orders.map((order, position) => {
-      const attempt_id = page?.attempt_id ?? attempts.get(order.payment_order_id);
-      return {
-        payment_order_id: order.payment_order_id,
-        checkout_id: checkout.checkout_id,
-        position,
-        buyer_account: checkout.buyer_info.user_id,
-        seller_account: order.seller_account,
-        amount_minor: String(order.money.amount_minor),
-        currency: order.money.currency,
-        capture_method: checkout.capture_method,
-        created_by: actor,
-        ...(attempt_id === undefined
-          ? { status: firstStatus[verdict.decision], status_cause: firstCause[verdict.decision], status_actor: actor, attempt_id: null }
-          : { status: "EXECUTING", status_cause: "execution_started", status_actor: executor_actor, attempt_id }),
-        error_code: rejected ? "risk_rejected" : null,
-        error_message: rejected ? verdict.reasons.join("; ").slice(0, 500) : null,
-      };
-    }),
-  };
-}
 
 function missing(): never {
   throw new Error("a checkout without a risk verdict");
