@@ -148,8 +148,13 @@ export class Database implements Queryable {
     try {
       // Not awaited: it travels with the first statement (the connection is pipelined).
       const begun = client.query(begin);
-      const [result] = await Promise.all([insideTransaction.run(true, () => work(transactionOn(statements))), begun]);
-      const unawaited = await statements.close();
+      const running = insideTransaction.run(true, async () => {
+        const result = await work(transactionOn(statements));
+        // Counted here: until `begin` is answered, what was sent with it may be answered too.
+        return { result, unawaited: statements.countInFlight() };
+      });
+      const [{ result, unawaited }] = await Promise.all([running, begun]);
+      await statements.close();
       if (unawaited > 0) throw new AssertionError({ message: `${unawaited} statements of a transaction were not awaited by its work` });
       const { command } = await client.query("commit");
       // PostgreSQL answers COMMIT with ROLLBACK if a statement of the transaction failed.
@@ -191,12 +196,14 @@ class Statements {
     }
   }
 
-  /** Refuses statements from now on, and waits for those in flight. Gives how many there were. */
-  async close(): Promise<number> {
+  countInFlight(): number {
+    return this.#underWay.size;
+  }
+
+  /** Refuses statements from now on, and waits for those in flight. */
+  async close(): Promise<void> {
     this.#isClosed = true;
-    const count = this.#underWay.size;
-    if (count > 0) await Promise.allSettled(this.#underWay);
-    return count;
+    await Promise.allSettled(this.#underWay);
   }
 }
 
