@@ -93,7 +93,7 @@ test("a capture that a person makes at Adyen of a payment that is over here is a
   await notify({ eventCode: "CAPTURE", merchantReference: String(modification?.["modification_id"]), success: false });
   await orderIn(stack, id, "CANCELED");
   await notify({ eventCode: "CAPTURE", merchantReference: attempt_id, success: true });
-  await expect.poll(() => lettersAbout(id), { timeout: 10_000 }).toContainEqual(expect.objectContaining({ reason: expect.stringContaining("nobody here asked for") as string }));
+  await expect.poll(() => lettersAbout(id), { timeout: 10_000 }).toContainEqual(expect.objectContaining({ reason: expect.stringContaining("that we did not request") as string }));
 });
 
 describe("CAPTURE_FAILED of a payment that is captured at once", () => {
