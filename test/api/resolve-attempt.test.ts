@@ -293,7 +293,7 @@ describe("a resolution above the limit", () => {
     const run = spawnSync(process.execPath, [
       "src/main.ts", "resolve-attempt", attempt_id, "--outcome", "succeeded", "--reference", "pi_cli", "--amount", "29.99", "--currency", "USD", "--note", "Seen.",
     ], { encoding: "utf8", env: { ...process.env, DATABASE_URL: stack.db.service_url, RESOLUTION_APPROVAL_AMOUNTS: "USD:1000000.00" } });
-    expect(run.stdout, run.stderr).toMatch(/^appr_\w+: waits/);
+    expect(run.stdout, run.stderr).toMatch(/^appr_\w+ waits until /);
     const [json] = (await stack.call("GET", "/approvals?state=open&kind=attempt_resolution&limit=1")).json["data"] as [Record<string, unknown>];
     expect(json).toMatchObject({ subject_id: attempt_id, proposed_by: expect.stringMatching(/^cli:/) as string });
     expect((await approve(json, other_key)).status).toBe(200);
