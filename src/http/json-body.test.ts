@@ -71,6 +71,17 @@ test("what is read is what was written: any JSON value without -0 comes through 
   }), { numRuns: 2_000 });
 });
 
+test("a number with a thousand zeros or digits in its exponent is kept or refused like any other", () => {
+  const zeros = "0".repeat(1_000);
+  const nines = "9".repeat(1_000);
+  for (const kept of [`1${zeros}e-1000`, `1.5${zeros}`, `0.${zeros}1e1001`, `0e${nines}`, `1e+${zeros}5`]) {
+    expect(verdictOf(`{"a":${kept}}`), kept).toBe(JSON.stringify({ a: Number(kept) }));
+  }
+  for (const refused of [`1.${zeros}1`, `1e-${nines}`, `-1e-${nines}`, `1e${nines}`]) {
+    expect(verdictOf(`{"a":${refused}}`), refused).toBe("invalid_json a");
+  }
+});
+
 test("two texts that are read as the same value differ in white space, the spelling of numbers and escapes only", () => {
   const bodies = ['{"a":1}', '{"a":1,"a":1}', '{"a":1e400}', '{"a":null}', '{"a":9007199254740992}', '{"a":9007199254740993}', '{"a":-0}', '{"a":0}'];
   const read = bodies.map(verdictOf).filter((verdict) => verdict.startsWith("{"));
@@ -89,7 +100,9 @@ test.each(["", "{", '{"a":}', "{not json", "\ufeff{}", "nul", '{"a":1}}', "[1,]"
 });
 
 test("a megabyte of backslashes, of nested names, or of one number is read or refused in time that grows with its length", () => {
-  const texts = [`"${"\\\\".repeat(500_000)}"`, `{${Array.from({ length: 9_000 }, (_, n) => `"${n}":"${"\\\\".repeat(50)}"`).join()}}`, "1".repeat(1_000_000), `[${"1e400,".repeat(9_000)}1]`];
+  const zeros = "0".repeat(500_000);
+  const numbers = [`[0.1${zeros}1]`, `[1e-${"9".repeat(1_000_000)}]`, `[0.${zeros}1e5]`];
+  const texts = [...numbers, `"${"\\\\".repeat(500_000)}"`, `{${Array.from({ length: 9_000 }, (_, n) => `"${n}":"${"\\\\".repeat(50)}"`).join()}}`, "1".repeat(1_000_000), `[${"1e400,".repeat(9_000)}1]`];
   for (const text of texts) {
     const { user } = process.cpuUsage();
     verdictOf(text);

@@ -71,13 +71,27 @@ export function isExactNumber(source: string): boolean {
   return Number.isFinite(value) && !Object.is(value, -0) && decimal(source) === decimal(String(value));
 }
 
-/** A number's digits and exponent without leading and trailing zeros: 1.50, 15e-1 and 1.5 are the same. */
+/** Only 0 and infinite numbers have exponents with more digits. */
+const exponent_digits_max = 20;
+
+/**
+ * A number's digits and exponent without leading and trailing zeros: 1.50, 15e-1 and 1.5 are the same. Takes
+ * linear time, for a number may be as long as the body: 60 kB of zeros once blocked the process for 11 s.
+ */
 function decimal(source: string): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
   const digits = (whole + fraction).replace(/^0+/, "");
-  const significant = digits.replace(/0+$/, "");
+  const significant = withoutZerosAtEnd(digits);
   if (significant === "") return "0";
+  if (exponent.replace(/^[+-]?0*/, "").length > exponent_digits_max) return "beyond any number";
   return `${sign}${significant}e${BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length)}`;
+}
+
+/** Not by /0+$/, which begins anew at each zero. */
+function withoutZerosAtEnd(digits: string): string {
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === 0x30) end -= 1;
+  return digits.slice(0, end);
 }
 
 type Container = { readonly names: Set<string> | undefined; index: number; name: string };

@@ -10,6 +10,9 @@ type Exchange = { readonly request: IncomingMessage; readonly response: ServerRe
 /** How long a client may take to read the last answer before its connection is destroyed. */
 const last_words_ms = 2_000;
 
+/** Requests of one connection that may be open at a time. */
+const requests_at_once_max = 250;
+
 /**
  * Options for createServer of node:http: a request that is not complete after this time is cut off with 408.
  */
@@ -41,6 +44,16 @@ export class ProtocolFaults {
     server.on("connect", (_request: IncomingMessage, socket: Duplex) => writeAnswer(socket, new AppError("not_found", "CONNECT is not served: Pacioli is not a proxy.")));
   }
 
+  /**
+   * Refuses a request where too many on its connection wait for their answers. Node stops reading a
+   * connection only while it has answers to send, such as these refusals. Errors: `concurrency_limited`.
+   */
+  assertRoom(socket: Duplex): void {
+    if ((this.#exchanges.get(socket)?.length ?? 0) <= requests_at_once_max) return;
+    const message = `${requests_at_once_max} requests of this connection wait for their answers.`;
+    throw new AppError("concurrency_limited", message, { retry_after_seconds: 1 });
+  }
+
   /** A request that could not be read to its end. Other requests on the connection are answered before. */
   readonly answer = (error: NodeJS.ErrnoException, socket: Duplex): void => {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
@@ -58,8 +71,10 @@ export class ProtocolFaults {
   #remember(request: IncomingMessage, response: ServerResponse): void {
     const known = this.#exchanges.get(request.socket);
     if (known === undefined) return void this.#exchanges.set(request.socket, [{ request, response }]);
-    // One after the other, but for a client that does not wait for answers.
-    for (let at = known.length - 1; at >= 0; at--) if (known[at]?.response.writableFinished === true) known.splice(at, 1);
+    // Answers are sent in the order of the requests, so the finished ones come first. Looking at all of them
+    // for each new request took 16 s for 40,000 that came at once without a key.
+    const done = known.findIndex(({ response: earlier }) => !earlier.writableFinished);
+    known.splice(0, done < 0 ? known.length : done);
     known.push({ request, response });
   }
 }

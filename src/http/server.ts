@@ -49,6 +49,7 @@ export function createServer(context: HttpContext): App {
   takeOnlyJson(app);
   continueIfExpected(app);
   observe(app);
+  app.addHook("onRequest", async (request) => faults.assertRoom(request.raw.socket));
   app.addHook("onRequest", async (request) => assertHostHeader(request));
   refuseWhileDraining(app, context.isDraining);
   // No route, no body: without this hook a body sent to a path that does not exist was read, parsed and

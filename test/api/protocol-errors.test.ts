@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import { exchangeRaw, type RawAnswer } from "../support/raw-http.ts";
@@ -18,6 +19,33 @@ function expectRawProblem(answer: RawAnswer, status: number, code: ErrorCode): v
   expect(id).toMatch(/^req_\w{26}$/);
   expect(JSON.parse(answer.body)).toMatchObject({
     type: `https://pacioli.dev/errors/${code}`, status, code, instance: `urn:request:${id}`, title: expect.any(String) as string, errors: [],
+  });
+}
+
+test("of requests that a connection sends at once without a key, most are refused at once", async () => {
+  const one = "GET /api/v1/payments HTTP/1.1\r\nhost: x\r\n\r\n";
+  const last = "GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+  const text = await allAnswers(one.repeat(1_000) + last);
+  const codes = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
+  expect(codes.length).toBe(1_001);
+  const refused = codes.filter((status) => status === "429").length;
+  expect(refused).toBeGreaterThan(500);
+  expect(text).toContain("250 requests of this connection wait for their answers.");
+  const many = await allAnswers(one.repeat(50) + last);
+  expect(many).not.toContain("of this connection wait");
+});
+
+/** Everything that comes on a connection until the service ends it. */
+function allAnswers(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(stack.service_url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString("utf8");
+    });
+    socket.on("end", () => resolve(text));
+    socket.on("error", reject);
   });
 }
 

@@ -52,6 +52,14 @@ test("a test number of every scheme is found however its digits are grouped, sep
   }), { numRuns: 20_000 });
 });
 
+test("a sign that is repeated between groups of digits separates them no more than a single one does", () => {
+  for (const signs of ["    ", "....", " -- ", "------------", " ".repeat(500)]) {
+    expect(cardDataIn(["4242", "4242", "4242", "4242"].join(signs)), signs).toBe("a card number");
+  }
+  expect(cardDataIn("4242 (a) 4242 (b) 4242 (c) 4242")).toBeUndefined();
+  expect(cardDataIn("4242 -/- 4242 -/- 4242 -/- 4242")).toBeUndefined();
+});
+
 test("characters that cannot be seen do not hide a number", () => {
   const unseen = ["\u200b", "\u200d", "\u00ad", "\u2060", "\ufeff", "\ufe0f\u20e3", "\u0301", "\u{e0020}"];
   fc.assert(fc.property(pan, fc.array(fc.constantFrom(...unseen), { minLength: 1, maxLength: 8 }), (number, signs) => {

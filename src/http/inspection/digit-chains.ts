@@ -4,8 +4,8 @@ import { card_digits_max, card_digits_min, isCardNumber } from "./card-issuers.t
 const printed = new Set(["4,4,4,4", "4,6,5", "4,6,4"].map(shapeCode));
 const printedAtStart = new Set([...printed, ...["4,4,4,4,1", "4,4,4,4,2", "4,4,4,4,3", "4,4,4,1"].map(shapeCode)]);
 
-/** Groups of digits with up to this many signs between them belong together. */
-const separator_length_max = 3;
+/** Up to this many signs hold two groups of digits together; a repeated one counts once, like four spaces. */
+const separator_signs_max = 3;
 
 /**
  * Whether a plain text holds a card number, in one of these readings: a group of digits, all groups of a
@@ -16,6 +16,7 @@ const separator_length_max = 3;
 export function holdsCardNumber(text: string): boolean {
   const chain = new DigitChain(text);
   let end = 0;
+  let signs = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (isDigit(code)) {
@@ -23,8 +24,10 @@ export function holdsCardNumber(text: string): boolean {
       while (isDigit(text.charCodeAt(at + 1))) at += 1;
       if (chain.add(start, at + 1, separatorCode(text, end, start))) return true;
       end = at + 1;
-    } else if ((isLetter(code) || at - end >= separator_length_max) && chain.end()) {
-      return true;
+      signs = 0;
+    } else {
+      if (at === end || code !== text.charCodeAt(at - 1)) signs += 1;
+      if ((isLetter(code) || signs > separator_signs_max) && chain.end()) return true;
     }
   }
   return chain.end();
@@ -35,11 +38,16 @@ const isLetter = (code: number): boolean => (code >= 65 && code <= 90) || (code 
 
 function separatorCode(text: string, start: number, end: number): number {
   let code = 0;
-  for (let at = start; at < end && at < start + separator_length_max; at++) code = code * 0x1_0000 + text.charCodeAt(at);
+  let signs = 0;
+  for (let at = start; at < end && signs < separator_signs_max; at++) {
+    if (at > start && text.charCodeAt(at) === text.charCodeAt(at - 1)) continue;
+    code = code * 0x1_0000 + text.charCodeAt(at);
+    signs += 1;
+  }
   return code;
 }
 
-/** Groups of digits with at most three signs between each two, and no letter. */
+/** Groups of digits with at most three different signs in a row between each two, and no letter. */
 class DigitChain {
   readonly #text: string;
   #start = 0;
