@@ -10,6 +10,7 @@ const directions: Readonly<Record<string, Direction>> = {
   answer_ms_p99: "lower is better",
   added_ms_p50: "lower is better",
   added_ms_p99: "lower is better",
+  verify_seconds: "lower is better",
   grouped: "higher is better",
   per_call: "higher is better",
   bytes_per_transaction: "lower is better",

@@ -10,6 +10,10 @@ import { percentile, printJson, printTable, progress } from "./report.ts";
 const load_seconds = 15;
 const latency_seconds = 10;
 const latency_rate_per_second = 100;
+/** How long the last payments of the latency phase may take to become final. */
+const finish_seconds_max = 30;
+/** Rows are looked for this far behind the newest one seen, because a number taken early can be committed late. */
+const late_commit_window = 300n;
 const connections = 256;
 const sellers = 1_000;
 
@@ -30,7 +34,10 @@ export async function benchPayments(server: Server, options: { has_webhooks: boo
     await load(stack, 2, database);
     const throughput = await load(stack, load_seconds, database);
     const latency = await measureLatency(stack, database);
+    progress("verifying the books …");
+    const verifying_since = performance.now();
     const checks = await verifyBooks(database);
+    const verify_seconds = (performance.now() - verifying_since) / 1_000;
     const faults = checks.flatMap((check) => check.faults);
     const charges = await fetch(`${stack.simulator_url}/_simulator/effects/summary`).then((response) => response.json()) as { charges: number; duplicate_orders: string[] };
     const [paid] = await database.query<{ count: bigint }>("select count(*) from payment_orders where status = 'SUCCESS'");
@@ -45,9 +52,10 @@ export async function benchPayments(server: Server, options: { has_webhooks: boo
       { figure: `PSP call at ${latency_rate_per_second}/s, p50 ms`, value: latency.psp_ms_p50 },
       { figure: "checks of the books during the run, all right", value: throughput.checks_passed },
       { figure: "orders paid / charges at the simulator", value: `${paid?.count ?? "?"} / ${charges.charges}` },
+      { figure: "books verified at the end, s", value: verify_seconds },
       { figure: "faults in the books at the end", value: faults.length },
     ]);
-    printJson({ benchmark: "payments", has_webhooks: options.has_webhooks, ...throughput, ...latency, faults: faults.length, charges: charges.charges, paid: Number(paid?.count ?? 0) });
+    printJson({ benchmark: "payments", has_webhooks: options.has_webhooks, ...throughput, ...latency, verify_seconds, faults: faults.length, charges: charges.charges, paid: Number(paid?.count ?? 0) });
     if (faults.length > 0 || charges.duplicate_orders.length > 0 || Number(paid?.count) !== charges.charges) process.exitCode = 1;
   } finally {
     await database.close();
@@ -121,6 +129,9 @@ async function drained(database: Database): Promise<void> {
   }
 }
 
+/** When each payment of the latency phase was sent, and when it was first seen to be final. */
+type Times = { readonly sent_at: Map<string, number>; readonly seen_at: Map<string, number> };
+
 /**
  * Open loop at a fixed rate. A payment's added latency is the time from sending its POST until its
  * final state can be read by another connection (looked for every 2 ms, so up to 2 ms too much),
@@ -129,11 +140,30 @@ async function drained(database: Database): Promise<void> {
 async function measureLatency(stack: Stack, database: Database) {
   progress(`${latency_rate_per_second}/s for ${latency_seconds} s …`);
   const client = new Client(stack.service_url, connections);
-  const sentAt = new Map<string, number>();
-  const seenAt = new Map<string, number>();
+  const times: Times = { sent_at: new Map(), seen_at: new Map() };
+  const [last] = await database.query<{ number: bigint | null }>(
+    "select max(transition_number) as number from payment_order_transitions");
+  let deadline = Number.POSITIVE_INFINITY;
   let isSending = true;
-  const [last] = await database.query<{ number: bigint | null }>("select max(transition_number) as number from payment_order_transitions");
-  const watching = watch(database, last?.number ?? 0n, seenAt, () => isSending || seenAt.size < sentAt.size);
+  const watching = watch(database, last?.number ?? 0n, times, () => {
+    const unseen = times.sent_at.size - times.seen_at.size;
+    if (performance.now() > deadline) throw new Error(`${unseen} payments were not final after ${finish_seconds_max} s`);
+    return isSending || unseen > 0;
+  });
+  await sendAtFixedRate(client, times);
+  isSending = false;
+  deadline = performance.now() + finish_seconds_max * 1_000;
+  await watching;
+  client.close();
+  const calls = await database.query<{ payment_order_id: string; psp_call_ms: number }>(
+    "select payment_order_id, psp_call_ms from payment_attempts where payment_order_id = any ($1::text[])",
+    [[...times.sent_at.keys()]]);
+  const added = calls.map(({ payment_order_id: id, psp_call_ms }) => elapsed(times, id) - psp_call_ms).sort((a, b) => a - b);
+  const psp = calls.map((call) => call.psp_call_ms).sort((a, b) => a - b);
+  return { added_ms_p50: percentile(added, 0.5), added_ms_p99: percentile(added, 0.99), psp_ms_p50: percentile(psp, 0.5) };
+}
+
+async function sendAtFixedRate(client: Client, { sent_at }: Times): Promise<void> {
   const posts: Promise<number>[] = [];
   const start = performance.now();
   for (let i = 0; i < latency_rate_per_second * latency_seconds; i++) {
@@ -142,30 +172,29 @@ async function measureLatency(stack: Stack, database: Database) {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const body = checkout();
     const { payment_orders: [order] } = JSON.parse(body) as { payment_orders: [{ payment_order_id: string }] };
-    sentAt.set(order.payment_order_id, performance.now());
+    sent_at.set(order.payment_order_id, performance.now());
     posts.push(client.post("/api/v1/payments", body));
   }
   await Promise.all(posts);
-  isSending = false;
-  await watching;
-  client.close();
-  const calls = await database.query<{ payment_order_id: string; psp_call_ms: number }>(
-    "select payment_order_id, psp_call_ms from payment_attempts where payment_order_id = any ($1::text[])", [[...sentAt.keys()]]);
-  const added = calls.map((call) => (seenAt.get(call.payment_order_id) ?? Number.NaN) - (sentAt.get(call.payment_order_id) ?? Number.NaN) - call.psp_call_ms).sort((a, b) => a - b);
-  const psp = calls.map((call) => call.psp_call_ms).sort((a, b) => a - b);
-  return { added_ms_p50: percentile(added, 0.5), added_ms_p99: percentile(added, 0.99), psp_ms_p50: percentile(psp, 0.5) };
 }
 
-async function watch(database: Database, from: bigint, seenAt: Map<string, number>, isOn: () => boolean): Promise<void> {
+function elapsed({ sent_at, seen_at }: Times, id: string): number {
+  const [sent, seen] = [sent_at.get(id), seen_at.get(id)];
+  if (sent === undefined || seen === undefined) throw new Error(`payment ${id} was not seen`);
+  return seen - sent;
+}
+
+/** Looks for the payments that became final until `isOn` says no. */
+async function watch(database: Database, from: bigint, { sent_at, seen_at }: Times, isOn: () => boolean): Promise<void> {
   let last = from;
   while (isOn()) {
     const rows = await database.query<{ payment_order_id: string; transition_number: bigint }>(
       `select payment_order_id, transition_number from payment_order_transitions
-        where transition_number > $1 - 100 and to_status = 'SUCCESS'`, [last]);
+        where transition_number > $1 and to_status = 'SUCCESS'`, [last - late_commit_window]);
     const seen = performance.now();
-    for (const row of rows) {
-      if (!seenAt.has(row.payment_order_id)) seenAt.set(row.payment_order_id, seen);
-      if (row.transition_number > last) last = row.transition_number;
+    for (const { payment_order_id: id, transition_number } of rows) {
+      if (sent_at.has(id) && !seen_at.has(id)) seen_at.set(id, seen);
+      if (transition_number > last) last = transition_number;
     }
     await new Promise((resolve) => setTimeout(resolve, 2));
   }

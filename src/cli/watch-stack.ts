@@ -8,6 +8,7 @@ const database_poll_ms = 1_000;
 /** If a process dies this soon after its start, this often in a row, another start will not help. */
 const short_life_ms = 10_000;
 const short_lives_max = 3;
+const database_ended = "The embedded PostgreSQL has ended. What was committed is safe: run `npm start` again.";
 
 export type StackWatch = {
   /** Resolves with the reason when the stack cannot go on; never after `stop`. */
@@ -39,7 +40,7 @@ export function watchStack(stack: Stack, onLine: (line: string) => void): StackW
   const watchDatabase = async (): Promise<void> => {
     while (!isStopped) {
       if (!(await stack.isDatabaseRunning())) {
-        return failUnlessStopped("The embedded PostgreSQL has ended. What was committed is safe: run `npm start` again.");
+        return failUnlessStopped(database_ended);
       }
       await sleep(database_poll_ms);
     }
@@ -48,7 +49,11 @@ export function watchStack(stack: Stack, onLine: (line: string) => void): StackW
   for (const task of [
     keepUp(stack.service, () => stack.restartService()), keepUp(stack.simulator, () => stack.restartSimulator()), watchDatabase(),
   ]) {
-    task.catch((error: unknown) => failUnlessStopped(messageOf(error)));
+    // A service that cannot start because its database is gone is not what the reader has to mend.
+    task.catch(async (error: unknown) => {
+      const isRunning = await stack.isDatabaseRunning().catch(() => false);
+      failUnlessStopped(isRunning ? messageOf(error) : database_ended);
+    });
   }
   return {
     failed,

@@ -1,7 +1,8 @@
 import type { Queryable } from "../db/db.ts";
+import type { FaultRow } from "./faults.ts";
 import {
   countLedger, findBrokenFloors, findBrokenRunningBalances, findOrphanedEntries, findUnbalancedCurrencies,
-  findUnbalancedTransactions, findWrongBalances, type FaultRow,
+  findUnbalancedTransactions, findWrongBalances,
 } from "./verify-queries.ts";
 
 /** One statement about the books, how many things it was checked on, and what broke it. */
