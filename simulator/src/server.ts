@@ -25,7 +25,10 @@ export interface Simulator {
 
 async function listen(server: http.Server, port: number, host: string): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const advice = "Stop what listens there, or set SIMULATOR_PORT to a free port.";
+      reject(error.code === "EADDRINUSE" ? new Error(`${error.message}. ${advice}`, { cause: error }) : error);
+    });
     server.listen(port, host, resolve);
   });
   const address: AddressInfo | string | null = server.address();
