@@ -14,8 +14,8 @@ export type { EntryFilter } from "./entry-queries.ts";
 export { selectAccounts, selectBalance, selectEntry, selectStatement, selectTrialBalance } from "./queries.ts";
 export type { AccountFilter, AccountRow, EntryRow, Posting, PostingOutcome, TrialBalanceRow } from "./queries.ts";
 export { reversalsOf, reverse } from "./reverse.ts";
-export { selectFaults } from "./faults.ts";
-export type { FaultRow } from "./faults.ts";
+export { selectFaults } from "./fault-queries.ts";
+export type { FaultRow } from "./fault-queries.ts";
 export { verifyLedger } from "./verify.ts";
 export type { Check } from "./verify.ts";
 

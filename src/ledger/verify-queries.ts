@@ -1,5 +1,5 @@
 import type { Queryable } from "../db/db.ts";
-import { selectFaults, type FaultRow } from "./faults.ts";
+import { selectFaults, type FaultRow } from "./fault-queries.ts";
 
 export async function countLedger(db: Queryable): Promise<{ accounts: bigint; transactions: bigint; entries: bigint; currencies: bigint }> {
   const [row] = await db.query<{ accounts: bigint; transactions: bigint; entries: bigint; currencies: bigint }>(

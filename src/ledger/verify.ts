@@ -1,5 +1,5 @@
 import type { Queryable } from "../db/db.ts";
-import type { FaultRow } from "./faults.ts";
+import type { FaultRow } from "./fault-queries.ts";
 import {
   countLedger, findBrokenFloors, findBrokenRunningBalances, findOrphanedEntries, findUnbalancedCurrencies,
   findUnbalancedTransactions, findWrongBalances,

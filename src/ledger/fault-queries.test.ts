@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
-import { selectFaults } from "./faults.ts";
+import { selectFaults } from "./fault-queries.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
