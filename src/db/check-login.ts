@@ -12,6 +12,9 @@ type Rights = {
   readonly is_owner: boolean;
   readonly can_make_temporary_tables: boolean;
   readonly can_make_objects: boolean;
+  /** Set to `replica`, this parameter turns off the triggers that hold the books together. */
+  readonly can_turn_triggers_off: boolean;
+  readonly has_triggers_off: boolean;
 };
 
 /**
@@ -60,7 +63,13 @@ async function readRights(client: pg.Client): Promise<Rights> {
            ) as is_owner,
            has_database_privilege(session_user, current_database(), 'temporary') as can_make_temporary_tables,
            has_database_privilege(session_user, current_database(), 'create')
-             or has_schema_privilege(session_user, 'public', 'create') as can_make_objects`);
+             or has_schema_privilege(session_user, 'public', 'create') as can_make_objects,
+           exists (
+             select from pg_roles r
+              where pg_has_role(session_user, r.oid, 'member')
+                and has_parameter_privilege(r.oid, 'session_replication_role', 'set, alter system')
+           ) as can_turn_triggers_off,
+           current_setting('session_replication_role') <> 'origin' as has_triggers_off`);
   if (rights === undefined) throw new Error("a select without from gives one row");
   return rights;
 }
@@ -73,6 +82,8 @@ function faultsOf(rights: Rights): string[] {
     ...(rights.is_owner ? ["owns the schema or may take its owner's role on"] : []),
     ...(rights.can_make_temporary_tables ? ["may make temporary tables (`pacioli migrate` takes that right away)"] : []),
     ...(rights.can_make_objects && !rights.is_owner ? ["may make objects in the database"] : []),
+    ...(rights.can_turn_triggers_off ? ["may set session_replication_role, which turns triggers off"] : []),
+    ...(rights.has_triggers_off ? ["starts its sessions with another session_replication_role than origin"] : []),
   ];
 }
 

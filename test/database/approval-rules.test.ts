@@ -54,10 +54,44 @@ describe("an approval", () => {
     expect(await decide(id, "approved", "key_2")).toEqual([{ state: "approved" }]);
   });
 
-  test("is given by a key, also when the command line proposed it", async () => {
-    const id = await proposed(null);
-    await expect(decide(id, "approved", null)).rejects.toMatchObject({ constraint: "approvals_two_keys_check" });
-    expect(await decide(id, "approved", "key_2")).toEqual([{ state: "approved" }]);
+  test("is given by a key, whether another key or the command line proposed it", async () => {
+    for (const proposer of [null, "key_1"]) {
+      const id = await proposed(proposer);
+      const broken = { constraint: "approvals_two_keys_check" };
+      await expect(decide(id, "approved", null)).rejects.toMatchObject(broken);
+      expect(await decide(id, "approved", "key_2")).toEqual([{ state: "approved" }]);
+    }
+  });
+
+  test("names an approver only if it was given", async () => {
+    const id = await proposed();
+    const broken = { constraint: "approvals_two_keys_check" };
+    await expect(planted(id, "approver_key_id = 'key_2'")).rejects.toMatchObject(broken);
+    for (const state of ["rejected", "expired"]) {
+      await expect(decide(id, state, "key_2"), state).rejects.toMatchObject(broken);
+    }
+  });
+
+  test("has the time of its decision exactly when it is decided", async () => {
+    const id = await proposed();
+    const broken = { constraint: "approvals_decided_check" };
+    await expect(planted(id, "decided_at = now()")).rejects.toMatchObject(broken);
+    await expect(planted(id, "state = 'rejected'")).rejects.toMatchObject(broken);
+  });
+
+  test("has a known kind and a known state, and ends after it begins", async () => {
+    const add = (changes: Record<string, string>): Promise<unknown> => {
+      const row = {
+        approval_id: "'appr_odd'", kind: "'attempt_resolution'", subject_id: "'att_odd'", content: "'{}'",
+        content_hash: "sha256('{}')", proposed_by: "'who'", expires_at: "now() + interval '1 hour'", ...changes,
+      };
+      return db.asOwner(
+        `insert into approvals (${Object.keys(row).join()}) values (${Object.values(row).join()})`);
+    };
+    const broken = (constraint: string): unknown => expect.objectContaining({ constraint });
+    await expect(add({ kind: "'refund'" })).rejects.toEqual(broken("approvals_kind_check"));
+    await expect(add({ state: "'done'", decided_at: "now()" })).rejects.toEqual(broken("approvals_state_check"));
+    await expect(add({ expires_at: "now()" })).rejects.toEqual(broken("approvals_check"));
   });
 
   test("is not given after its time", async () => {
@@ -74,13 +108,15 @@ describe("an approval", () => {
     await expect(decide(id, "approved", "key_2")).rejects.toMatchObject({ code: "PL002" });
     await expect(planted(id, "state = 'open', decided_at = null")).rejects.toMatchObject({ code: "PL002" });
     await expect(db.asOwner("delete from approvals where approval_id = $1", [id])).rejects.toMatchObject({ code: "PL002" });
+    await expect(db.asOwner("truncate approvals")).rejects.toMatchObject({ code: "PL002" });
   });
 
   test("is of what was proposed: neither the content, its subject nor its proposer can be changed", async () => {
     const id = await proposed();
-    for (const change of ["content = '{}', content_hash = sha256('{}')", "subject_id = 'att_other'", "proposer_key_id = 'key_9'", "expires_at = now() + interval '9 days'"]) {
-      await expect(planted(id, change)).rejects.toMatchObject({ code: "PL002" });
-    }
+    for (const change of [
+      "approval_id = 'appr_other'", "kind = 'refund'", "content = '{}', content_hash = sha256('{}')", "subject_id = 'att_other'",
+      "proposed_by = 'someone else'", "proposer_key_id = 'key_9'", "created_at = now() - interval '1 day'", "expires_at = now() + interval '9 days'",
+    ]) await expect(planted(id, change), change).rejects.toMatchObject({ code: "PL002" });
     await expect(db.asService("update approvals set content = '{}' where approval_id = $1", [id])).rejects.toMatchObject({ code: "42501" });
   });
 

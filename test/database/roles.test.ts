@@ -120,6 +120,10 @@ describe("the service's login", () => {
     ["one that may make databases", "createdb", "has CREATEDB"], ["one that row security does not bind", "bypassrls", "has BYPASSRLS"],
     ["one that may read the log of changes", "replication", "has REPLICATION"],
     ["one that may write every table", "in role pg_write_all_data", "has pg_write_all_data"],
+    ["one that may read the server's files", "in role pg_read_server_files", "has pg_read_server_files"],
+    ["one that may write the server's files", "in role pg_write_server_files", "has pg_write_server_files"],
+    ["one that may lock and rebuild every table", "in role pg_maintain", "has pg_maintain"],
+    ["one that may subscribe to another server", "in role pg_create_subscription", "has pg_create_subscription"],
     ["one that may run programs", "in role pg_execute_server_program", "has pg_execute_server_program"],
   ] as const)("is refused at the start as %s, and the message says what to do", async ([, options, fault]) => {
     const roles = options.startsWith("in role") ? `${options}, ${db.service_role}` : `${options} in role ${db.service_role}`;
@@ -135,16 +139,48 @@ describe("the service's login", () => {
     await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("has CREATEROLE");
   });
 
-  test("is refused as the owner of the database, of a table or of a function", async () => {
-    for (const take of [
-      (login: string) => `alter table risk_block_list owner to ${login}`, (login: string) => `alter function ledger_refuse_change() owner to ${login}`,
-      (login: string) => `alter database ${db.name} owner to ${login}`,
-    ]) {
+  test("is refused when it, or a role that it may take on, may turn the triggers off", async () => {
+    const fault = "may set session_replication_role";
+    for (const right of ["set", "alter system"]) {
       const login = await makeLogin(`in role ${db.service_role}`);
-      await db.asOwner(take(login));
-      await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("owns the schema");
-      for (const object of [`database ${db.name}`, "table risk_block_list", "function ledger_refuse_change()"]) await db.asOwner(`alter ${object} owner to postgres`);
+      await db.asOwner(`grant ${right} on parameter session_replication_role to ${login}`);
+      await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow(fault);
     }
+    const powerful = await makeLogin("");
+    await db.asOwner(`grant set on parameter session_replication_role to ${powerful}`);
+    const login = await makeLogin(`in role ${db.service_role}`);
+    await onServer(serverUrl(), `grant ${powerful} to ${login} with inherit false, set true`);
+    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow(fault);
+  });
+
+  test("is refused when its sessions start with the triggers off", async () => {
+    const login = await makeLogin(`in role ${db.service_role}`);
+    await db.asOwner(`alter role ${login} set session_replication_role = replica`);
+    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("session_replication_role than origin");
+  });
+
+  test.for([
+    "the database", "schema public", "schema pgboss", "table risk_block_list", "table pgboss.warning",
+    "function ledger_refuse_change()",
+  ])("is refused as the owner of %s, and as one that may take its owner's role on", async (owned) => {
+    const object = owned === "the database" ? `database ${db.name}` : owned;
+    // Otherwise it belongs to whoever owns the database.
+    await db.asOwner("alter schema public owner to postgres");
+    const login = await makeLogin(`in role ${db.service_role}`);
+    const other = await makeLogin(`in role ${db.service_role}`);
+    await onServer(serverUrl(), `grant ${login} to ${other} with inherit false, set true`);
+    await db.asOwner(`alter ${object} owner to ${login}`);
+    try {
+      for (const one of [login, other]) await expect(checkLogin(urlOf(db.name, one))).rejects.toThrow("owns the schema");
+    } finally {
+      await db.asOwner(`alter ${object} owner to postgres`);
+    }
+  });
+
+  test.for(["the database", "schema public"])("is refused with the right to make objects in %s", async (place) => {
+    const login = await makeLogin(`in role ${db.service_role}`);
+    await db.asOwner(`grant create on ${place === "the database" ? `database ${db.name}` : place} to ${login}`);
+    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("may make objects in the database");
   });
 
   test("is refused with the right to make temporary tables, with an admin's role, and without the service's", async () => {
