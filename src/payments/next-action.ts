@@ -1,3 +1,4 @@
+import { now } from "../clock.ts";
 import type { Queryable, Timestamp } from "../db/db.ts";
 import type { NextAction } from "../psp/psp.ts";
 import { createSealing, type Sealing } from "../sealing.ts";
@@ -10,20 +11,28 @@ export type NextActionView = NextAction & { readonly expires_at: Timestamp };
 /** Next actions are stored encrypted, because whoever reads one can act for the buyer. */
 export const createNextActionSealing = (secretKey: string): Sealing => createSealing(secretKey, "next action");
 
-/** The step that one of these attempts waits for; null: none does. */
-export function nextActionOf(attempts: readonly AttemptRow[], sealing: Sealing): NextActionView | null {
-  for (const attempt of attempts) {
-    const { status, next_action, next_action_expires_at, page_url, page_expires_at } = attempt;
+type WaitingAttempt = Pick<
+  AttemptRow, "status" | "next_action" | "next_action_expires_at" | "page_url" | "page_expires_at"
+>;
+
+/**
+ * The step that one of these attempts waits for; null: none does. A step is not shown after its end, although
+ * the attempt stays pending until the PSP has given it up: a buyer must not begin what is being voided.
+ */
+export function nextActionOf(attempts: readonly WaitingAttempt[], sealing: Sealing): NextActionView | null {
+  for (const { status, next_action, next_action_expires_at, page_url, page_expires_at } of attempts) {
     if (status !== "pending") continue;
-    if (page_url !== null && page_expires_at !== null) {
+    if (page_url !== null && isAhead(page_expires_at)) {
       return { type: "hosted_page", redirect_url: page_url, client_secret: null, expires_at: page_expires_at };
     }
-    if (next_action !== null && next_action_expires_at !== null) {
+    if (next_action !== null && isAhead(next_action_expires_at)) {
       return { ...opened(next_action, sealing), expires_at: next_action_expires_at };
     }
   }
   return null;
 }
+
+const isAhead = (end: Timestamp | null): end is Timestamp => end !== null && Date.parse(end) > now().getTime();
 
 /** The step that a checkout's buyer must do now. */
 export async function selectNextAction(db: Queryable, checkoutId: string, sealing: Sealing): Promise<NextActionView | null> {

@@ -194,6 +194,23 @@ describe("the service's login", () => {
     await expect(checkLogin(urlOf(db.name, stranger))).rejects.toThrow("lacks the service's role");
   });
 
+  test("is refused where the service's role gives it nothing before a `set role`", async () => {
+    const login = await makeLogin("");
+    await onServer(serverUrl(), `grant ${db.service_role} to ${login} with inherit false, set true`);
+    // Without this it could not even connect.
+    await db.asOwner(`grant connect on database ${db.name} to ${login}`);
+    await db.asOwner(`grant execute on function service_role() to ${login}`);
+    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("lacks the service's role");
+  });
+
+  test("is told to migrate a database that has no schema yet", async () => {
+    const empty = `test_empty_${randomBytes(4).toString("hex")}`;
+    await onServer(serverUrl(), `create database ${empty}`);
+    onTestFinished(() => dropDatabase(serverUrl(), empty));
+    await onServer(serverUrl(), `revoke temporary on database ${empty} from public`);
+    await expect(checkLogin(urlOf(empty, await makeLogin("")))).rejects.toThrow("has no schema yet: run `pacioli migrate`");
+  });
+
   test("that owns the database stops `serve` before it listens", async () => {
     const ended = await runMain(["serve"], {
       DATABASE_URL: db.url, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: "sk_live_none", PORT: "0",
