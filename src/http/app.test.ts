@@ -3,13 +3,16 @@ import { createTestDatabase, type TestDatabase } from "../../test/support/databa
 import { account, purse, transfer } from "../../test/support/ledger.ts";
 import { composeService, type Service } from "../cli/compose.ts";
 import { loadConfig } from "../config.ts";
+import { withClient } from "../db/db.ts";
 import { postAll } from "../ledger/ledger.ts";
+
+const calls_at_once_max = 20;
 
 let db: TestDatabase;
 let service: Service;
 beforeAll(async () => {
   db = await createTestDatabase();
-  service = await composeService(loadConfig("development", { LOG_LEVEL: "silent", RATE_LIMIT_PER_SECOND: "100000" }), db.service_url, { is_worker: false, has_api: true });
+  service = await composeService(loadConfig("development", { LOG_LEVEL: "silent", RATE_LIMIT_PER_SECOND: "100000", CALLS_AT_ONCE_MAX: String(calls_at_once_max) }), db.service_url, { is_worker: false, has_api: true });
   const sellers = ["ann", "bob", "cid"].map((name) => ({ ...purse(`seller:${name}:pending`), owner_id: name }));
   await db.database.transaction((tx) => postAll(tx, sellers.map((seller, index) => transfer(`t-${index}`, account("cash"), seller, 5n))));
   const body = (n: number) => ({
@@ -92,4 +95,18 @@ test("whatever a client puts into a path or a query, the answer is no 5xx", asyn
     if (status >= 500) failed.push([path, status]);
   }
   expect(failed).toEqual([]);
+});
+
+test("a key with CALLS_AT_ONCE_MAX requests in progress is told to wait, and is served when they are answered", async () => {
+  const waiting = "select count(*)::int as count from pg_locks where not granted and relation = 'payment_orders'::regclass";
+  await withClient(db.url, async (client) => {
+    await client.query("begin");
+    await client.query("lock table payment_orders in access exclusive mode");
+    const held = Array.from({ length: calls_at_once_max }, () => get("/payments"));
+    await expect.poll(async () => (await db.asOwner(waiting))[0]?.["count"]).toBeGreaterThan(0);
+    expect(await get("/payments")).toMatchObject({ status: 429, json: { code: "concurrency_limited" } });
+    await client.query("commit");
+    for (const call of held) expect(await call).toMatchObject({ status: 200 });
+  });
+  expect(await get("/payments")).toMatchObject({ status: 200 });
 });

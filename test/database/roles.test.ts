@@ -246,7 +246,7 @@ describe("API keys", () => {
     }
   });
 
-  test.for([null, "", " ", "cli:", "cli: ", "cli:\n", "alice", `cli:${"a".repeat(300)}`, "key:key_1"])(
+  test.for([null, "", " ", "cli:", "cli: ", "cli:\n", "cli:alice\nroot", "alice", `cli:${"a".repeat(300)}`, "key:key_1"])(
     "nobody is made or revoked without a named admin, the owner included: %j", async (admin) => {
       await expect(db.asOwner("select api_keys_create('key_nobody', sha256('nobody'), 'x', 'xxxx', '{read}', $1)", [admin])).rejects.toMatchObject({ code: "22023" });
       await expect(db.asOwner("select api_keys_revoke('key_nobody', $1)", [admin])).rejects.toMatchObject({ code: "22023" });

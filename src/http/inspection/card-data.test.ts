@@ -117,6 +117,15 @@ test.each(passing)("%s pass", (_name, generator) => {
   }), { numRuns: 3_000 });
 });
 
+test.each(["+4926131532089", "+49 36857657309", "+6304933929184"])("the telephone number %s passes with its plus sign only", (text) => {
+  expect(cardDataIn(text.replaceAll(/[^0-9]/g, ""))).toBe("a card number");
+  expect(cardDataIn(text)).toBeUndefined();
+});
+
+test("what has an IBAN's form but not its check digits or its country's length hides no card number", () => {
+  for (const text of ["AT00 4242 4242 4242 4242", "DE78 4242 4242 4242 4242"]) expect([text, cardDataIn(text)]).toEqual([text, "a card number"]);
+});
+
 test("of random order numbers, 4 % of those with 16 digits are taken for a card's, and fewer of all other lengths", () => {
   let seed = 1;
   const random = (): number => {
