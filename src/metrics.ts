@@ -31,6 +31,9 @@ export const webhooksReceived = new Counter({
   name: "pacioli_webhooks_received_total", help: "Webhooks from PSPs by what became of them at the door.",
   labelNames: ["psp", "result"], registers,
 });
+export const webhookBodiesCutOff = new Counter({
+  name: "pacioli_webhook_bodies_cut_off_total", help: "Bodies of webhooks cut off before their end, to make room for others.", registers,
+});
 export const accessRefused = new Counter({
   name: "pacioli_access_refused_total", help: "Failures of authentication, scope and webhook signature.",
   labelNames: ["kind", "route"], registers,

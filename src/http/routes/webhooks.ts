@@ -1,16 +1,25 @@
+import type { IncomingMessage } from "node:http";
+import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { webhooksReceived } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
 import { withoutCardData } from "../remove-card-data.ts";
 import { problemResponses } from "../schemas.ts";
+import { UnverifiedBodies } from "../unverified-bodies.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
 
+const mebibyte = 1_048_576;
+/** A PSP sends from few addresses, hundreds of small webhooks at once: bytes are limited, and never their number. */
+const body_limits = { body_bytes_max: mebibyte, address_bytes_max: 16 * mebibyte, total_bytes_max: 32 * mebibyte };
+
 /** Webhooks are verified over the raw bytes, stored once, answered, and applied later. */
 export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext): void {
+  const bodies = new UnverifiedBodies(body_limits);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
+    bodies.read(payload, request.ip, Number(request.headers["content-length"])));
 
   app.post("/payment-status", {
     // Before the body is read, as this route needs no key.
