@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { account, purse, transfer } from "../../test/support/ledger.ts";
 import { composeService, type Service } from "../cli/compose.ts";
@@ -109,4 +109,14 @@ test("a key with CALLS_AT_ONCE_MAX requests in progress is told to wait, and is 
     for (const call of held) expect(await call).toMatchObject({ status: 200 });
   });
   expect(await get("/payments")).toMatchObject({ status: 200 });
+});
+
+test("openapi.json is printed once, however often it is asked for", async () => {
+  const print = vi.spyOn(service.app, "swagger");
+  const replies = await Promise.all([1, 2, 3].map(() => service.app.inject({ method: "GET", url: "/openapi.json" })));
+  for (const reply of replies) {
+    expect([reply.statusCode, reply.headers["content-type"]]).toEqual([200, "application/json; charset=utf-8"]);
+    expect(reply.json()).toMatchObject({ openapi: "3.1.0", paths: { "/api/v1/payments": expect.anything() as unknown } });
+  }
+  expect(print).toHaveBeenCalledTimes(1);
 });

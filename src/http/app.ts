@@ -34,7 +34,7 @@ export async function buildApp(context: HttpContext, options: { has_api: boolean
   app.addHook("onRequest", async ({ headers }) => assertAllowedHost(headers.host, context.settings.allowed_hosts));
   await app.register(async (scope: App) => {
     registerLivenessRoute(scope);
-    scope.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+    serveDocument(scope, () => JSON.stringify(app.swagger()));
   });
   if (options.has_api) {
     await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
@@ -98,6 +98,15 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
     object: "index",
     resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "approvals", "unresolved_orders", "risk_blocks", "audit_log", "webhooks"].map((name) => `/api/v1/${name}`),
   }));
+}
+
+/** Anybody may ask for it, and printing it takes 10 ms: it is printed once, when it is first asked for. */
+function serveDocument(app: App, print: () => string): void {
+  let document: Buffer | undefined;
+  app.get("/openapi.json", { schema: { hide: true } }, (_request, reply) => {
+    document ??= Buffer.from(print());
+    return reply.type("application/json; charset=utf-8").send(document);
+  });
 }
 
 /** Query strings are texts; a limit is the one number among them. */
