@@ -30,7 +30,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
 
 /** The files that read and check settings. */
-const configFiles = "{config,database-address,external-account,loopback,safety-rules,secret-strength,settings-reader}.ts";
+const configFiles = "{config,database-address,external-account,loopback,proxy-networks,safety-rules,secret-strength,settings-reader}.ts";
 
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];

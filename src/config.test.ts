@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { messageOf } from "./errors.ts";
 const production = {
   SECRET_KEY: "9f2c81d07b3e64a5f80d1c27b6e3945a",
   DATABASE_URL: "postgres://pacioli@db/pacioli",
-  PSP_STRIPE_SECRET_KEY: "sk_live_1",
+  PSP_STRIPE_SECRET_KEY: "sk_live_q7Zt0cVb3NfYw8RkXe5LmA2s",
 };
 
 /** The faults that loading names, one per line; none: it loaded. */
@@ -71,7 +72,7 @@ test("a secret of an external account that can be guessed is refused in producti
 
 describe("addresses of PSPs", () => {
   const adyen = { name: "adyen-1", kind: "adyen", secret_key_env: "ADYEN_KEY", merchant_account: "Shop_DE", return_url: "https://shop.example/back" };
-  const withBase = (api_base: string): Record<string, string> => ({ ADYEN_KEY: "AQE_1", PSP_ACCOUNTS: JSON.stringify([{ ...adyen, api_base }]) });
+  const withBase = (api_base: string): Record<string, string> => ({ ADYEN_KEY: "AQEqhmfxKo7NbR3dJ9wPzX5cT0vL8sMy", PSP_ACCOUNTS: JSON.stringify([{ ...adyen, api_base }]) });
 
   test.each(["http://127.0.0.1:12111", "http://localhost:12111", "http://[::1]:12111", "http://api.stripe.example", "ftp://127.0.0.1"])(
     "must have https in production: %s", (base) => {
@@ -234,7 +235,7 @@ test("without PSP_ACCOUNTS the settings of Stripe make one account, which takes 
 describe("several PSPs", () => {
   const eu = { name: "stripe-eu", kind: "stripe", secret_key_env: "STRIPE_EU_KEY" };
   const adyen = { name: "adyen-1", kind: "adyen", secret_key_env: "ADYEN_KEY", merchant_account: "Shop_DE", return_url: "https://shop.example/back" };
-  const secrets = { STRIPE_EU_KEY: "sk_live_eu", ADYEN_KEY: "AQE_1" };
+  const secrets = { STRIPE_EU_KEY: "sk_live_h4Jd9TzQ1xCv6GwBn0KpYr7U", ADYEN_KEY: "AQEqhmfxKo7NbR3dJ9wPzX5cT0vL8sMy" };
   const withAccounts = (...accounts: unknown[]): Record<string, string> => ({ ...secrets, PSP_ACCOUNTS: JSON.stringify(accounts) });
   const withRules = (...rules: unknown[]): Record<string, string> => ({ ...withAccounts(eu, adyen), PSP_ROUTING: JSON.stringify(rules) });
 
@@ -242,14 +243,14 @@ describe("several PSPs", () => {
     const folder = mkdtempSync(join(tmpdir(), "pacioli-config-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "secrets");
-    const hmacKeys = ["0a".repeat(32), "b1".repeat(32)];
+    const hmacKeys = ["3f07c1", "b82e5d"].map((salt) => hash("sha256", salt));
     writeFileSync(file, `${hmacKeys.join()}\n`);
     const full = { ...adyen, webhook_secrets_env: "ADYEN_HMAC_FILE", api_base: "https://psp.example/adyen", timeout_seconds: 2.5, calls_at_once_max: 8, live_endpoint_prefix: "abc-Shop" };
     const { accounts, timeout_seconds } = loadConfig("production", { ...production, ...withAccounts(eu, full), ADYEN_HMAC_FILE: file, PSP_TIMEOUT_SECONDS: "4" }).psp;
     expect(accounts).toEqual([
-      { name: "stripe-eu", kind: "stripe", secret_key: "sk_live_eu", webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 80 },
+      { name: "stripe-eu", kind: "stripe", secret_key: secrets.STRIPE_EU_KEY, webhook_secrets: [], api_base: undefined, timeout_seconds: 4, calls_at_once_max: 80 },
       {
-        name: "adyen-1", kind: "adyen", secret_key: "AQE_1", webhook_secrets: hmacKeys, api_base: new URL("https://psp.example/adyen"),
+        name: "adyen-1", kind: "adyen", secret_key: secrets.ADYEN_KEY, webhook_secrets: hmacKeys, api_base: new URL("https://psp.example/adyen"),
         timeout_seconds: 2.5, calls_at_once_max: 8, merchant_account: "Shop_DE", return_url: "https://shop.example/back", live_endpoint_prefix: "abc-Shop", has_multiple_partial_captures: false,
       },
     ]);

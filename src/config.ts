@@ -5,8 +5,10 @@ import { readDatabaseAddresses } from "./database-address.ts";
 import { externalAccountOf, shareSecret, type ExternalAccount } from "./external-account.ts";
 import { isCurrencyCode } from "./money/money.ts";
 import { armCrashPoint, crashPointNames, type PaymentSettings } from "./payments/payments.ts";
-import { checkSafety, key_not_configured } from "./safety-rules.ts";
+import { built_in_api_key, checkSafety, key_not_configured } from "./safety-rules.ts";
 import { SettingsReader, isWebUrl, textsOf, type Environment, type Fields } from "./settings-reader.ts";
+
+export { assertBuiltInKeyStaysLocal } from "./safety-rules.ts";
 
 /** In development everything has a default; in production secrets have none. */
 export type Mode = "development" | "production";
@@ -113,7 +115,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
       connections_max: read.number("READ_CONNECTIONS_MAX", 4, { min: 1, max: 500 }),
       waiting_max: read.number("READS_WAITING_MAX", 1_000, { min: 0, max: 100_000 }),
     },
-    api_key: read.text("PACIOLI_API_KEY") ?? (isDevelopment ? "sk_dev" : undefined),
+    api_key: read.text("PACIOLI_API_KEY") ?? (isDevelopment ? built_in_api_key : undefined),
     rate_limit_per_second: read.number("RATE_LIMIT_PER_SECOND", 2_000, { min: 1, max: 1_000_000 }),
     calls_at_once_max: read.number("CALLS_AT_ONCE_MAX", 500, { min: 1, max: 1_000_000 }),
     request_timeout_seconds: read.number("REQUEST_TIMEOUT_SECONDS", 30, { min: 1, max: 600 }),

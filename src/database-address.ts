@@ -12,10 +12,17 @@ type DatabaseAddresses = { readonly database_url: string | undefined; readonly m
 export function readDatabaseAddresses(read: SettingsReader): DatabaseAddresses {
   const tls = read.text("DATABASE_TLS", "verify");
   if (tls !== "verify" && tls !== "off") read.faults.push(`DATABASE_TLS: "${tls}" is neither verify nor off`);
-  const secure = (name: string, url: string | undefined): string | undefined =>
-    url === undefined || tls === "off" || isOnThisMachine(url) ? url : withTls(read, name, url);
+  const secure = (name: string, url: string | undefined): string | undefined => {
+    if (url === undefined) return undefined;
+    if (namesSeveralHosts(url)) {
+      read.faults.push(`${name}: names several hosts, and the driver connects to one: name that one`);
+      return url;
+    }
+    return tls === "off" || isOnThisMachine(url) ? url : withTls(read, name, url);
+  };
+  const url = read.text("DATABASE_URL");
   return {
-    database_url: secure("DATABASE_URL", read.text("DATABASE_URL") ?? databaseUrlOfParts(read)),
+    database_url: url === undefined ? secure("DB_HOST", databaseUrlOfParts(read)) : secure("DATABASE_URL", url),
     migration_database_url: secure("MIGRATION_DATABASE_URL", read.text("MIGRATION_DATABASE_URL")),
   };
 }
@@ -29,13 +36,24 @@ function databaseUrlOfParts(read: SettingsReader): string | undefined {
   return `postgres://${user}:${password}@${host}:${read.number("DB_PORT", 5_432, { min: 1, max: 65_535 })}/${read.text("DB_NAME", "pacioli")}`;
 }
 
+/** As libpq takes them: in the host part, each perhaps with its port, or in `?host=`. */
+function namesSeveralHosts(text: string): boolean {
+  const [, authority = ""] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
+  const hosts = authority.slice(authority.lastIndexOf("@") + 1);
+  return /,|%2c/i.test(hosts) || (parseUrl(withHost(text))?.searchParams.getAll("host") ?? []).some((host) => host.includes(","));
+}
+
+/** With a socket in `?host=` the host part may be empty, which URL does not allow after a user. */
+const withHost = (text: string): string => text.replace("@/", "@localhost/");
+
 /** A Unix socket (a path, or none that a URL can name) or a loopback address. */
 function isOnThisMachine(text: string): boolean {
   if (/^(socket:|\/)/.test(text)) return true;
-  // With a socket in `?host=` the host part may be empty, which URL does not allow after a user.
-  const url = parseUrl(text.replace("@/", "@localhost/"));
+  const url = parseUrl(withHost(text));
   if (url === undefined) return false;
-  const host = url.searchParams.get("host") ?? decodeURIComponent(url.hostname);
+  // The driver takes the last of several, and passes over an empty one.
+  const named = url.searchParams.getAll("host").at(-1) ?? "";
+  const host = named === "" ? decodeURIComponent(url.hostname) : named;
   return host === "" || host.startsWith("/") || isLoopback(host);
 }
 

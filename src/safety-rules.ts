@@ -1,29 +1,50 @@
 /** Unsafe settings, most of which only production refuses: each would let somebody in or eavesdrop. */
 import { isLoopback } from "./loopback.ts";
-import { weaknessOf } from "./secret-strength.ts";
+import { isTooWide } from "./proxy-networks.ts";
+import { weaknessOf, weaknessOfIssued } from "./secret-strength.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
 /** The placeholder for Stripe's key, which development does not need. */
 export const key_not_configured = "sk_test_not_configured";
+/** The API key of development: it stands in the README. */
+export const built_in_api_key = "sk_dev";
 const development_psp_keys = [key_not_configured, "sk_test_simulator"];
 const how_to_make_secrets = "make one with `openssl rand -base64 32`";
+
+const where_secrets_are = "use the whole one from the PSP's dashboard";
+
+type AccountSecrets = { readonly name: string; readonly secret_key: string; readonly webhook_secrets: readonly string[] };
 
 type SafetySettings = {
   readonly mode: "development" | "production";
   readonly secret_key: string;
   readonly database_url: string | undefined;
   readonly api_key: string | undefined;
+  readonly trusted_proxies: readonly string[];
   readonly payments: { readonly unknown_quiet_seconds: number };
   readonly psp: {
-    readonly accounts: readonly { readonly secret_key: string; readonly api_base: URL | undefined }[];
+    readonly accounts: readonly (AccountSecrets & { readonly api_base: URL | undefined })[];
     readonly external_accounts: readonly { readonly name: string; readonly webhook_secrets: readonly string[] }[];
   };
 };
+
+/**
+ * Everybody knows the built-in key. No rule of the settings, since commands that do not listen share them: the
+ * image sets HOST for `migrate` too.
+ */
+export function assertBuiltInKeyStaysLocal({ api_key, host }: { api_key: string | undefined; host: string }): void {
+  if (api_key !== built_in_api_key || isLoopback(host)) return;
+  throw new Error(`The settings are not right:\n  HOST: "${host}" is reached from other machines, and everybody knows the key ${built_in_api_key}: `
+    + "set a PACIOLI_API_KEY of your own, or HOST to 127.0.0.1");
+}
 
 /** Adds the faults of these settings to the reader's. */
 export function checkSafety(read: SettingsReader, settings: SafetySettings): void {
   if (settings.mode === "production") checkProduction(read, settings);
   checkPspAddresses(read, settings);
+  for (const network of settings.trusted_proxies.filter(isTooWide)) {
+    read.faults.push(`TRUST_PROXY: "${network}" is wider than a /8, so clients could name any address as their own: name only your proxies`);
+  }
 }
 
 /** Settings that production requires and development does not. */
@@ -40,13 +61,30 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   if (settings.api_key !== undefined) {
     read.faults.push("PACIOLI_API_KEY: is for development only: make keys with `pacioli keys create`, which can be revoked");
   }
-  if (psp.accounts.some(({ secret_key: key }) => development_psp_keys.includes(key))) {
-    read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
-  }
+  for (const account of psp.accounts) checkAccountSecrets(read, account);
   for (const { name, webhook_secrets } of psp.external_accounts) {
     const fault = webhook_secrets.map((secret) => weaknessOf(secret.replace(/^whsec_/, ""))).find((weak) => weak !== undefined);
     if (fault !== undefined) read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${fault}: ${how_to_make_secrets}`);
   }
+}
+
+/** Whoever knows a webhook's secret can report payments that were never made. */
+function checkAccountSecrets(read: SettingsReader, { name, secret_key, webhook_secrets }: AccountSecrets): void {
+  if (development_psp_keys.includes(secret_key)) {
+    read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
+  } else {
+    const setting = secret_key === read.text("PSP_STRIPE_SECRET_KEY") ? "PSP_STRIPE_SECRET_KEY:" : `PSP_ACCOUNTS: the secret key of ${name}`;
+    pushWeakness(read, setting, weaknessOfIssued(secret_key));
+  }
+  for (const secret of webhook_secrets) {
+    const isStripes = read.list("PSP_STRIPE_WEBHOOK_SECRET").includes(secret);
+    const setting = isStripes ? "PSP_STRIPE_WEBHOOK_SECRET: one" : `PSP_ACCOUNTS: a webhook secret of ${name}`;
+    pushWeakness(read, setting, weaknessOfIssued(secret));
+  }
+}
+
+function pushWeakness(read: SettingsReader, setting: string, weakness: string | undefined): void {
+  if (weakness !== undefined) read.faults.push(`${setting} ${weakness}: ${where_secrets_are}`);
 }
 
 /**

@@ -1,6 +1,9 @@
 /** Judges the strength of secrets that we or the operator choose. */
 
 const length_min = 32;
+/** Stripe's oldest keys have 24 random characters behind `sk_live_`. */
+const issued_length_min = 24;
+const issuedPrefix = /^(whsec_|[rs]k_(live_|test_|org_)?)/;
 /** 32 random hexadecimal digits have fewer different ones once in 27 million cases. */
 const distinct_min = 8;
 /** Words from examples, and placeholders that people type to get a process started. */
@@ -11,7 +14,16 @@ const placeholders = /change.?me|password|example|placeholder|replace.?(this|me)
  * secret.
  */
 export function weaknessOf(secret: string): string | undefined {
-  if (secret.length < length_min) return `is shorter than ${length_min} characters`;
+  return weaknessBeyond(length_min, secret);
+}
+
+/** The same of a secret that a PSP made, without the prefix that says what it is. */
+export function weaknessOfIssued(secret: string): string | undefined {
+  return weaknessBeyond(issued_length_min, secret.replace(issuedPrefix, ""));
+}
+
+function weaknessBeyond(length: number, secret: string): string | undefined {
+  if (secret.length < length) return `is shorter than ${length} characters`;
   if (new Set(secret).size < distinct_min) return `has fewer than ${distinct_min} different characters`;
   if (repeatsItself(secret)) return "repeats itself";
   if (isRow(secret)) return "is a row of neighbouring characters";

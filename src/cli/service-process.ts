@@ -1,5 +1,5 @@
 import closeWithGrace from "close-with-grace";
-import { loadConfig, type Config } from "../config.ts";
+import { assertBuiltInKeyStaysLocal, loadConfig, type Config } from "../config.ts";
 import { checkLogin, checkSchema } from "../db/db.ts";
 import { checkNoDevelopmentKeys } from "../http/http.ts";
 import { composeService, type Service } from "./compose.ts";
@@ -9,6 +9,7 @@ export type Roles = { readonly serves: boolean; readonly works: boolean };
 /** Runs a service process until a signal: `serve` answers HTTP, `work` brings payments forward; a process may do both. */
 export async function runService(roles: Roles, mode: "development" | "production"): Promise<void> {
   const config = loadConfig(mode);
+  if (roles.serves) assertBuiltInKeyStaysLocal(config);
   const url = databaseUrlOf(config);
   await checkLogin(url);
   await checkSchema(url);

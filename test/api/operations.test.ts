@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -59,7 +60,7 @@ test("a process that only works listens for operations, and not for the API", as
     name: "worker", script: join(import.meta.dirname, "../../src/main.ts"), arguments: ["work"], ready_event: "service_ready",
     environment: {
       DATABASE_URL: stack.db.service_url, MIGRATION_DATABASE_URL: "", PORT: new URL(stack.service_url).port, OPERATIONS_PORT: "0", LOG_LEVEL: "fatal",
-      SECRET_KEY: "b6f7d1c04e9a4d2fa3718c5e60d94b27c8", PSP_STRIPE_SECRET_KEY: "sk_live_none",
+      SECRET_KEY: "b6f7d1c04e9a4d2fa3718c5e60d94b27c8", PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`,
     },
   });
   try {

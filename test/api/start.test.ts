@@ -44,11 +44,11 @@ describe("the development key", () => {
   afterAll(() => db.drop());
 
   /** Starts `serve` on the test's database as production would. Errors with what it says when it refuses. */
-  async function serve(environment: Record<string, string> = {}): Promise<string> {
+  async function serve(environment: Record<string, string> = {}, command: "serve" | "run" = "serve"): Promise<string> {
     const service = new ChildProcess({
-      name: "service", script: join(import.meta.dirname, "../../src/main.ts"), arguments: ["serve"], ready_event: "service_ready",
+      name: "service", script: join(import.meta.dirname, "../../src/main.ts"), arguments: [command], ready_event: "service_ready",
       environment: {
-        DATABASE_URL: db.service_url, MIGRATION_DATABASE_URL: "", SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: "sk_live_none",
+        DATABASE_URL: db.service_url, MIGRATION_DATABASE_URL: "", SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`,
         PORT: "0", OPERATIONS_PORT: "0", LOG_LEVEL: "fatal", ...environment,
       },
     });
@@ -82,6 +82,13 @@ describe("the development key", () => {
     expect(await db.revokeKey("key_early")).toBe(true);
     expect(await statusWith(await serve(), token)).toBe(401);
     await db.asOwner("delete from api_keys where key_id = 'key_early'");
+  });
+
+  test("is not served to other machines, and a key of one's own is", async () => {
+    await expect(serve({ HOST: "0.0.0.0" }, "run")).rejects.toThrow(/HOST: "0\.0\.0\.0" .*PACIOLI_API_KEY/);
+    const url = new URL(await serve({ HOST: "0.0.0.0", PACIOLI_API_KEY: "sk_of_my_own" }, "run"));
+    url.hostname = "127.0.0.1";
+    expect([await statusWith(url.origin, "sk_dev"), await statusWith(url.origin, "sk_of_my_own")]).toEqual([401, 200]);
   });
 
   test("given to production keeps it from starting, and the message does not repeat it", async () => {

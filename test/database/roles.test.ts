@@ -213,7 +213,7 @@ describe("the service's login", () => {
 
   test("that owns the database stops `serve` before it listens", async () => {
     const ended = await runMain(["serve"], {
-      DATABASE_URL: db.url, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: "sk_live_none", PORT: "0",
+      DATABASE_URL: db.url, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`, PORT: "0",
     });
     expect(ended).toMatchObject({ code: 1, stdout: "" });
     expect(ended.stderr).toMatch(/^The login "postgres" may not run the service, because it is a superuser\. Make a login of its own \(create role/);

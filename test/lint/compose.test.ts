@@ -69,7 +69,8 @@ test("images are pinned to an exact version, and the image's Node is the one tha
 
 test("the containers' settings start production, with what .env.example and the secrets say", () => {
   const secrets: Record<string, string> = {
-    service_password: "p@ss/w:rd", secret_key: randomBytes(32).toString("hex"), stripe_secret_key: "sk_live_1", stripe_webhook_secrets: "whsec_1",
+    service_password: "p@ss/w:rd", secret_key: randomBytes(32).toString("hex"),
+    stripe_secret_key: `sk_live_${randomBytes(24).toString("hex")}`, stripe_webhook_secrets: `whsec_${randomBytes(24).toString("base64")}`,
   };
   const environment = Object.fromEntries(Object.entries(server.environment).map(([name, value]) => {
     const file = /^\/run\/secrets\/(.*)$/.exec(value)?.[1];
