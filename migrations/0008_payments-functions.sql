@@ -181,7 +181,7 @@ begin
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
             psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean,
-            next_action text, next_action_expires_at timestamptz)
+            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
@@ -190,8 +190,10 @@ begin
            psp_call_ms = coalesce(s.psp_call_ms, a.psp_call_ms), page_token = coalesce(s.page_token, a.page_token),
            page_url = coalesce(s.page_url, a.page_url),
            authorization_expires_at = coalesce(s.authorization_expires_at, a.authorization_expires_at),
-           next_action = s.next_action,
-           next_action_expires_at = case when s.next_action is not null then coalesce(a.next_action_expires_at, s.next_action_expires_at) end,
+           next_action = case when s.keeps_next_action then a.next_action else s.next_action end,
+           -- An action that is told again keeps its first end.
+           next_action_expires_at = case when s.keeps_next_action then a.next_action_expires_at
+                                         when s.next_action is not null then coalesce(a.next_action_expires_at, s.next_action_expires_at) end,
            failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
            updated_at = now()
       from settled s

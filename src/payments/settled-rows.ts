@@ -46,15 +46,25 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
   };
 }
 
-/** Whoever reads it can act for the buyer, so it is stored encrypted, and only while it is needed. */
+/**
+ * Whoever reads it can act for the buyer, so it is stored encrypted, and only while it is needed. A report
+ * that does not tell it leaves it, and its end, as they are.
+ */
 function nextActionOf(
   outcome: AttemptOutcome, { attempt_status }: Decision, { sealing, buyer_action_seconds }: RowLimits,
-): Pick<SettledOrder, "next_action" | "next_action_expires_at"> {
-  const next_action = outcome.kind === "pending" && attempt_status === "pending" ? outcome.next_action : null;
-  if (next_action === null) return { next_action: null, next_action_expires_at: null };
+): Pick<SettledOrder, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
+  const none = { next_action: null, next_action_expires_at: null };
+  const isOpen = attempt_status === "pending" || attempt_status === "unknown";
+  if (isOpen && isSilent(outcome)) return { ...none, keeps_next_action: true };
+  const next_action = outcome.kind === "pending" && attempt_status === "pending" ? outcome.next_action ?? null : null;
+  if (next_action === null) return { ...none, keeps_next_action: false };
   const expires_at = new Date(now().getTime() + buyer_action_seconds * 1_000).toISOString();
-  return { next_action: sealing.seal(JSON.stringify(next_action)), next_action_expires_at: expires_at };
+  return { next_action: sealing.seal(JSON.stringify(next_action)), next_action_expires_at: expires_at, keeps_next_action: false };
 }
+
+/** Whether it says nothing about a next action. */
+const isSilent = (outcome: AttemptOutcome): boolean =>
+  outcome.kind === "unknown" || (outcome.kind === "pending" && outcome.next_action === undefined);
 
 /** The PSP's end of an authorisation or ours, whichever comes first. */
 function endOf(expires_at: Date | null, authorization_seconds: number): Timestamp {

@@ -220,6 +220,8 @@ export type SettledOrder = {
   /** Sealed. */
   readonly next_action: string | null;
   readonly next_action_expires_at: Timestamp | null;
+  /** The stored next action and its end stay as they are. */
+  readonly keeps_next_action: boolean;
 };
 
 export type NamedCharge = {

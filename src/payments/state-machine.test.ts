@@ -130,6 +130,13 @@ test("a decline of a repeated request is as definite as of the first", () => {
   expect(decideOn(declined("hard_decline"), { is_first_send: false, attempt: { status: "unknown" } })).toMatchObject({ order_status: "FAILED", attempt_status: "declined" });
 });
 
+test("a webhook that does not say what the buyer must do waits for the answer to the request under way, which does", () => {
+  const untold: PspOutcome = { kind: "pending", psp_reference: "pi_1" };
+  expect(decideOn(untold)).toBeNull();
+  expect(decideOn(pending)).toMatchObject({ order_status: "PENDING" });
+  for (const status of ["pending", "unknown"] as const) expect(decideOn(untold, { attempt: { status } })).toMatchObject({ order_status: "PENDING" });
+});
+
 test("what is pending at an account that cannot be asked waits without another look", () => {
   expect(decideOn(pending, { can_be_asked: false })).toMatchObject({ order_status: "PENDING", attempt_status: "pending", retry_delay_seconds: null, alarm: null });
   expect(decideOn(pending, { can_be_asked: true })).toMatchObject({ retry_delay_seconds: expect.any(Number) as number });

@@ -47,6 +47,8 @@ function decideCharge(input: DecisionInput): Decision | null {
         error: { code: outcome.reason, message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was given up." },
       });
     case "pending":
+      // The answer to the request under way will tell what the buyer must do; this report does not.
+      if (attempt.status === "executing" && outcome.next_action === undefined) return null;
       return become("PENDING", "pending", "psp_pending", { retry_delay_seconds: input.can_be_asked ? inquiryDelay(input, attempt.inquiry_count) : null });
     case "unknown":
       return become("UNKNOWN", "unknown", "psp_unknown", {

@@ -102,8 +102,10 @@ export type PspOutcome =
   | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled"; readonly captured?: Money }
   /**
    * The PSP waits for the buyer or a review. Without a reference: an external account has not reported yet.
+   * `next_action`: null if the buyer need not act; left out where the report does not say, as in a webhook,
+   * which is stored without it.
    */
-  | { readonly kind: "pending"; readonly psp_reference: string | null; readonly next_action: NextAction | null }
+  | { readonly kind: "pending"; readonly psp_reference: string | null; readonly next_action?: NextAction | null }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**

@@ -1,15 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, checkoutWaiting, expectProblem, orderIn, path, sendCheckout, until } from "./requests.ts";
+import { acceptCheckout, checkoutWaiting, expectProblem, orderIn, path, sendCheckout, until, type OrderDetail } from "./requests.ts";
+import { newSecret } from "./statuses.ts";
+import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
 const return_url = "https://shop.example/thanks?order=1";
 const challenged = { credit_card_info: { token: "tok_authenticationRequired", return_url } };
 const buyer_action_seconds = 6;
+const webhook_secret = newSecret();
 
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await startTestStack({ has_webhooks: true, environment: { BUYER_ACTION_SECONDS: String(buyer_action_seconds) } });
+  stack = await startTestStack({ has_webhooks: true, environment: {
+    BUYER_ACTION_SECONDS: String(buyer_action_seconds), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
+  } });
 });
 afterAll(async () => {
   expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
@@ -21,6 +26,16 @@ type Shown = { type: string; redirect_url: string | null; client_secret: string 
 async function nextAction(id: string): Promise<Shown | null> {
   return (await orderIn(stack, id, "PENDING") as unknown as { next_action: Shown | null }).next_action;
 }
+
+/** A genuine webhook of ours about the order's attempt, once it is applied. */
+async function tell(id: string, { attempts: [attempt] }: OrderDetail, type: string, intent: Record<string, unknown>): Promise<void> {
+  const event = stripeEvent({ attempt_id: attempt?.attempt_id ?? "", payment_order_id: id, amount: 2_999 }, { type, intent });
+  await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, webhook_secret) });
+  const { id: event_id } = JSON.parse(event) as { id: string };
+  await until("the webhook is applied", async () =>
+    (await stack.db.asOwner("select 1 from webhook_inbox where psp_event_id = $1 and state = 'applied'", [event_id])).length === 1);
+}
+const asking = { status: "requires_action", client_secret: "pi_secret_1", next_action: { type: "redirect_to_url", redirect_to_url: { url: "https://b.example/1" } } };
 
 /** What the buyer's browser does on the bank's page. */
 async function answerBank(action: Shown | null, result: "complete" | "fail"): Promise<Response> {
@@ -75,6 +90,25 @@ describe("a card token that its bank wants confirmed", () => {
     expect(path(await orderIn(stack, id, "AUTHORIZED"))).toBe("NOT_STARTED EXECUTING PENDING AUTHORIZED");
   });
 
+  test("is shown unchanged after webhooks about it, which are stored without the action", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const action = await nextAction(id);
+    expect(action).toMatchObject({ type: "redirect_to_url" });
+    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.requires_action", asking);
+    expect(await nextAction(id)).toEqual(action);
+    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", { status: "processing" });
+    expect(await nextAction(id)).toEqual(action);
+  });
+
+  test("is shown again, with the same end, after its outcome was unknown in between", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const action = await nextAction(id);
+    expect(action).toMatchObject({ type: "redirect_to_url" });
+    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", { status: "brand_new" });
+    await until("it is pending again", async () => path(await orderIn(stack, id, "PENDING", "UNKNOWN")).endsWith("UNKNOWN PENDING"));
+    expect(await nextAction(id)).toEqual(action);
+  });
+
   test("is kept encrypted: neither the address nor the secret stands in the attempt's row", async () => {
     const { order_ids: [id] } = await acceptCheckout(stack, challenged);
     const action = await nextAction(id);
@@ -95,6 +129,18 @@ describe("Prefer: wait", () => {
     });
     const paid = await checkoutWaiting(stack, "wait=5", {});
     expect(paid.reply.json).toMatchObject({ payment_event_status: "COMPLETE", payment_orders: [{ status: "SUCCESS" }], next_action: null });
+  });
+
+  test("answers with the next action although a webhook without it came first", async () => {
+    await stack.setFaults({ latency_ms: 1_500 });
+    const waiting = checkoutWaiting(stack, "wait=5", challenged);
+    const newest = async (): Promise<string> =>
+      String((await stack.db.asOwner("select payment_order_id as id from payment_attempts where status = 'executing'"))[0]?.["id"] ?? "");
+    await until("the charge is under way", async () => await newest() !== "");
+    const id = await newest();
+    await tell(id, await orderIn(stack, id, "EXECUTING"), "payment_intent.requires_action", asking);
+    expect((await waiting).reply.json).toMatchObject({ payment_orders: [{ payment_order_id: id, status: "PENDING" }], next_action: { type: "redirect_to_url" } });
+    await stack.setFaults({ latency_ms: 0 });
   });
 
   test("answers at its end with what is known by then, and the payment goes on", async () => {

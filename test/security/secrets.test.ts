@@ -51,6 +51,10 @@ test("neither the log at its most talkative nor the database holds a secret or c
   const waiting = await stack.waitForOrder(challenged.order_ids[0], ["PENDING"]);
   const client_secret = String((waiting["next_action"] as { client_secret: unknown } | null)?.client_secret);
   expect(client_secret).toMatch(/_secret_/);
+  const led = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired", return_url: "https://shop.example/" } });
+  const leading = await stack.waitForOrder(led.order_ids[0], ["PENDING"]);
+  const bank_address = new URL(String((leading["next_action"] as { redirect_url: unknown } | null)?.redirect_url)).pathname;
+  expect(bank_address).toMatch(/3d_secure/);
   const page = await checkoutWaiting(stack, "wait=5", { credit_card_info: undefined, hosted_page: { return_url: "https://shop.example/" } });
   const status_url = String(page.reply.json["status_url"]);
   const token = new URL(status_url, stack.service_url).searchParams.get("token") ?? "";
@@ -88,7 +92,9 @@ test("neither the log at its most talkative nor the database holds a secret or c
   expect(Object.entries(logged).filter(([, secret]) => output.includes(secret)).map(([name]) => name)).toEqual([]);
   const stored = await storedText();
   expect(stored).toContain(paid.order_ids[0]);
-  expect(Object.entries({ ...everywhere, "status link": token })
+  // The webhook that reports the challenge has both too.
+  expect(stored).toContain("payment_intent.requires_action");
+  expect(Object.entries({ ...everywhere, "status link": token, "client secret": client_secret, "any client secret": "_secret_", "bank's address": bank_address })
     .filter(([, secret]) => stored.includes(secret)).map(([name]) => name)).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { webhooksReceived } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
-import { withoutCardData } from "../remove-card-data.ts";
+import { withoutSensitiveData } from "../sensitive-data.ts";
 import { problemResponses } from "../schemas.ts";
 import { UnverifiedBodies } from "../unverified-bodies.ts";
 
@@ -70,7 +70,7 @@ function assertExternal(router: HttpContext["router"]): void {
   if (router.externalAccounts().size === 0) throw new AppError("not_found", "No external account is configured.");
 }
 
-const storedForm = (body: Buffer): string => withoutCardData(body.toString("utf8"));
+const storedForm = (body: Buffer): string => withoutSensitiveData(body.toString("utf8"));
 
 const bytesOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
 

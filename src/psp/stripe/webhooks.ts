@@ -88,7 +88,12 @@ const isSettled = (type: string): boolean => type === "payment_intent.succeeded"
 function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookNews {
   const attempt_id = storableText(metadata["attempt_id"], 64);
   if (attempt_id === undefined) return null;
-  return { attempt_id, payment_order_id: storableText(metadata["payment_order_id"], 255) ?? null, outcome: outcome() };
+  return { attempt_id, payment_order_id: storableText(metadata["payment_order_id"], 255) ?? null, outcome: toldBy(outcome()) };
+}
+
+/** The inbox keeps no client secret and no address of a next action, so a webhook cannot tell the action. */
+function toldBy(outcome: PspOutcome): PspOutcome {
+  return outcome.kind === "pending" ? { kind: "pending", psp_reference: outcome.psp_reference } : outcome;
 }
 
 function metadataOf(event: unknown): Readonly<Record<string, unknown>> {
