@@ -12,6 +12,7 @@ import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency-key.ts";
 import { PreferredWaits, waitSecondsOf } from "../prefer-wait.ts";
+import { withCheckedReturnUrl } from "../return-url.ts";
 import { statusUrl } from "../status-link.ts";
 import { AcceptedCheckout as AcceptedCheckoutSchema, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
 
@@ -34,8 +35,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
       response: { 202: AcceptedCheckoutSchema, ...problemResponses },
     },
   }, async (request, reply) => {
-    const checkout = draftOf(request.body);
-    assertReturnUrl(context, checkout);
+    const checkout = withCheckedReturnUrl(draftOf(request.body), context.settings.return_url_origins);
     assertAccountTakesIt(context, checkout);
     assertAmountsTaken(context, checkout);
     const answer = await context.intake.accept({
@@ -161,27 +161,6 @@ function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: Che
   const facts = { payment_order_id: first.payment_order_id, money: total, card_country };
   const lines = orders.map(({ money }) => money);
   if (needs_page) refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
-}
-
-/**
- * Return URLs are limited: otherwise anybody with an API key could send buyers anywhere under the PSP's name.
- */
-function assertReturnUrl({ settings }: HttpContext, { way_to_pay }: CheckoutDraft): void {
-  if ("external" in way_to_pay) return;
-  const [field, text] = "card" in way_to_pay
-    ? ["credit_card_info", way_to_pay.card.return_url] as const : ["hosted_page", way_to_pay.hosted_page.return_url] as const;
-  if (text === undefined) return;
-  const refuse = (message: string): never => {
-    throw new AppError("invalid_request", `${field}.return_url ${message}`, { param: `${field}[return_url]` });
-  };
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isLocal = url !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  const isRight = url !== undefined && (url.protocol === "https:" || (url.protocol === "http:" && isLocal)) && url.username === "" && url.password === "";
-  if (!isRight) return refuse("must be an https URL without a user or password.");
-  const allowed = settings.return_url_origins;
-  if (allowed !== "any" && !allowed.includes(url.origin)) {
-    refuse("has an origin that is not allowed: the setting RETURN_URL_ORIGINS lists the allowed ones.");
-  }
 }
 
 function moneyOf(amount: string, currency: string, param: string, errors: FieldError[]): Money | undefined {
