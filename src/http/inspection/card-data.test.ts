@@ -37,9 +37,13 @@ const grouped = (number: string, lengths: readonly number[], between: readonly s
   }
   return text;
 };
-const scripts = ["０", "٠", "۰", "०", "\u{1d7ce}", "\u{1d7d8}"];
-const inScript = (text: string, zero: string): string =>
-  text.replaceAll(/\d/g, (digit) => String.fromCodePoint((zero.codePointAt(0) ?? 0) + Number(digit)));
+const scripts = ["０", "٠", "۰", "०", "\u{1d7ce}", "\u{1d7d8}", "⓪①", "⓿❶", "\u{1f10b}➀", "\u{1f10c}➊", "⓪⓵"];
+/** By the script's zero, and its one where that does not follow. */
+const inScript = (text: string, script: string): string => text.replaceAll(/\d/g, (digit) => {
+  const [zero = "", one] = Array.from(script);
+  const value = Number(digit);
+  return one === undefined || value === 0 ? String.fromCodePoint((zero.codePointAt(0) ?? 0) + value) : String.fromCodePoint((one.codePointAt(0) ?? 0) + value - 1);
+});
 
 const variant = fc.tuple(
   pan, fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 6 }), fc.array(separator, { minLength: 1, maxLength: 6 }), fc.constantFrom("0", ...scripts),
@@ -73,11 +77,12 @@ test.each([
   "4242424242424242D2512101", "%B9999999999999^PRIVATE/LABEL^25121010000?", ";9999999999999999=25121010?", "4242 4242 4242 4242 12/29 123", "exp 12/29 4242-4242-4242-4242",
   "12/29 4242 4242 4242 4242", "4242424242424242@example.com", "4242.4242.4242.4242@example.com", "a4242424242424242b", "https://x.example/?n=4242424242424242", "+4242424242424242", "+378282246310005",
   "tel 4242 4242 4242 4242, 5555 5555 5555 4444", "3782 822463 10005", "3056 930902 5904", "4242４２４２4242４２４２", "①4242424242424241 4242424242424242",
+  "4242x4242x4242x4242", "4242 X 4242 X 4242 X 4242", "4242の4242の4242の4242", "+30569309025904", "+36 2272 0627 1667",
 ])("card data is found in %j", (text) => {
   expect(cardDataIn(text)).toMatch(/^(a card number|the data of a card's magnetic stripe)$/);
 });
 
-test.each(["cvv 123", "CVV: 1234", "CVC2=999", "the card security code is".slice(0, 22) + " 123", "my cvc - 042"])("a verification code is found in %j", (text) => {
+test.each(["cvv 123", "CVV: 1234", "CVC2=999", "the card security code is".slice(0, 22) + " 123", "my cvc - 042", "CVV2 is 123", "the cvc code is: 1234", "cvv no. 123"])("a verification code is found in %j", (text) => {
   expect(cardDataIn(text)).toBe("a card's verification code");
 });
 
@@ -104,6 +109,8 @@ const passing: readonly (readonly [string, fc.Arbitrary<string>])[] = [
   ["milliseconds since 1970", fc.integer({ min: 0, max: 3_999_999_999 }).map((seconds) => `${seconds}000`.padStart(13, "1"))],
   ["telephone numbers", fc.tuple(fc.constantFrom("+49 ", "+1 (", "+44-", "+86 "), digits(3), fc.constantFrom(" ", ") ", "-"), digits(7)).map((parts) => parts.join(""))],
   ["German mobile numbers", fc.tuple(fc.constantFrom("+49", "49", "0049 "), fc.constantFrom("15", "16", "17"), digits(9)).map((parts) => parts.join(""))],
+  ["sizes", fc.tuple(fc.constantFrom("x", " x "), fc.array(fc.integer({ min: 1, max: 3_840 }), { minLength: 2, maxLength: 3 })).map(([between, sides]) => sides.join(between))],
+  ["mobile numbers of Italy", fc.stringMatching(/^\+39 3[0-9]{8,10}$/)], ["mobile numbers of Indonesia", fc.stringMatching(/^\+62 8[0-9]{2}[- ]?[0-9]{4}[- ]?[0-9]{2,5}$/)],
   ["telephone numbers of the USA", fc.tuple(digits(3), digits(3), digits(4)).map(([area, exchange, line]) => `(${area}) ${exchange}-${line}`)],
   ["tracking numbers of USPS", digits(20).map((text) => `94${text}`)], ["tracking numbers of USPS in fours", digits(20).map((text) => `94${text}`.replaceAll(/(\d{4})(?=\d)/g, "$1 "))],
   ["tracking numbers of UPS", fc.stringMatching(/^1Z[0-9A-Z]{6}[0-9]{10}$/)], ["tracking numbers of the post", fc.stringMatching(/^[A-Z]{2}[0-9]{9}[A-Z]{2}$/)],
@@ -187,7 +194,7 @@ test("headers that a client fills are looked through, those of machines are not"
 });
 
 test("a megabyte of any kind is looked through in tens of milliseconds: the time grows with the length", () => {
-  const pieces = ["4 ", "44-", "4", "4242424242424241 ", "４", "a\u0301\u0316", "2026-11-22 30:07:08 ", "+4 ", "DE89 ", "%B424242424242^", "cvv   1", "42-42424-2424242-2 ", "48b87578-5160-4440-8301-007444514ecc "];
+  const pieces = ["4 ", "44-", "4", "4242424242424241 ", "４", "a\u0301\u0316", "2026-11-22 30:07:08 ", "+4 ", "DE89 ", "%B424242424242^", "cvv   1", "42-42424-2424242-2 ", "4242x", "4242 x ", "cvv no is ", "❹", "48b87578-5160-4440-8301-007444514ecc "];
   cardDataIn("4 4 4 4 4 4 4 4 4 4 4 4 4");
   for (const piece of pieces) {
     const text = piece.repeat(Math.ceil(1_000_000 / piece.length));

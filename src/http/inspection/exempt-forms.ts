@@ -11,8 +11,11 @@ const hex = /\b(?:[0-9a-f]{12}[1-8][0-9a-f]{3}[89ab][0-9a-f]{15}|(?=(?:\d*[a-f])
 const ups = /\b1Z[0-9A-Z]{16}\b/g;
 const time = String.raw`([T ]|, ?)\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?( ?(Z|[+-]\d{2}:?\d{2}))?`;
 const timestamp = new RegExp(String.raw`\b(\d{4}-(0\d|1[0-2])-[0-3]\d|[0-3]?\d([./-])[0-3]?\d\3(19|20)\d{2})${time}\b`, "g");
-/** E.164 with its plus sign. No phone number in use has 15 digits or more, but cards do. */
-const phone = /\+\d(?:[ ().-]{0,2}\d){6,13}(?![ ().-]{0,3}\d)/g;
+/**
+ * E.164 with its plus sign. No phone number in use has 15 digits or more, but cards do; the few with 14 do not
+ * begin like a card of that length.
+ */
+const phone = /\+\d(?:[ ().-]{0,2}\d){6,12}(?![ ().-]{0,3}\d)/g;
 const iban = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 
 /** The text with those numbers replaced by a letter. */

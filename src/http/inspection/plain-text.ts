@@ -32,6 +32,7 @@ function plainCharacter(character: string): string {
   if ((character.codePointAt(0) ?? 0) < 0x80) return character;
   if (/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/u.test(character)) return "";
   if (/\p{Nd}/u.test(character)) return String(decimalValue(character));
+  if (/\p{No}/u.test(character)) return ornamentalDigit(character) ?? "x";
   return /[\p{L}\p{N}]/u.test(character) ? "x" : " ";
 }
 
@@ -41,4 +42,15 @@ function decimalValue(digit: string): number {
   let before = 0;
   while (/\p{Nd}/u.test(String.fromCodePoint(codePoint - before - 1))) before += 1;
   return before % 10;
+}
+
+/** Where circled digits begin that NFKC leaves as they are, such as ❶: rows from one to nine, and their zeros. */
+const circledOnes = [0x24f5, 0x2776, 0x2780, 0x278a];
+const circledZeros = [0x24ff, 0x1f10b, 0x1f10c];
+
+function ornamentalDigit(character: string): string | undefined {
+  const codePoint = character.codePointAt(0) ?? 0;
+  if (circledZeros.includes(codePoint)) return "0";
+  const one = circledOnes.find((first) => codePoint >= first && codePoint < first + 9);
+  return one === undefined ? undefined : String(codePoint - one + 1);
 }
