@@ -18,6 +18,22 @@ create function payments_turn(
   end
 $$;
 
+-- Whether a PSP has reported money of this order that is not in our books, and nobody has dealt with it yet:
+-- then nothing more is sent, because the buyer might pay twice. Without an order: any order of the checkout.
+create function payments_has_discrepancy(p_checkout_id text, p_order_id text) returns boolean
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  return exists (
+    select from payment_orders o
+      join dead_letters d on d.queue = 'payment_execute' and d.subject_id = o.payment_order_id
+     where o.checkout_id = p_checkout_id and (p_order_id is null or o.payment_order_id = p_order_id)
+       and d.state = 'waiting' and d.kind = 'discrepancy');
+end
+$$;
+
 -- 1. Stores checkouts, their orders, their events, and the attempts of the orders that start at once.
 -- A row that another transaction stored first is a unique violation.
 create function payments_take_checkouts(p_events json, p_orders json, p_attempts json) returns void
@@ -55,11 +71,12 @@ end
 $$;
 
 -- 2. Locks orders in key order and gives what their execution needs: state, open attempt, how many
--- attempts there were, and the card token.
+-- attempts there were, the card token, and whether a discrepancy stops new attempts.
 create function payments_lock_for_execution(p_order_ids text[])
 returns table (
   payment_order_id text, checkout_id text, status payment_order_status, amount_minor bigint, currency text,
-  capture_method capture_method, card_token text, return_url text, hosted_page jsonb, external_psp text, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text
+  capture_method capture_method, card_token text, return_url text, hosted_page jsonb, external_psp text, card_country text, tried_psps text[], attempt_count integer, open_attempt_id text,
+  has_discrepancy boolean
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -90,7 +107,8 @@ begin
            (select a.attempt_id from payment_attempts a
              where a.payment_order_id = o.payment_order_id and a.status in ('executing', 'pending', 'unknown')),
            (select a.attempt_id from payment_attempts a
-             where a.checkout_id = o.checkout_id and a.payment_order_id is null and a.status in ('executing', 'pending', 'unknown')))
+             where a.checkout_id = o.checkout_id and a.payment_order_id is null and a.status in ('executing', 'pending', 'unknown'))),
+         payments_has_discrepancy(o.checkout_id, case when e.hosted_page is null then o.payment_order_id end)
     from payment_orders o
     join payment_events e on e.checkout_id = o.checkout_id
    where o.payment_order_id = any (p_order_ids);
@@ -311,6 +329,7 @@ $$;
 revoke execute on all functions in schema public from public;
 grant execute on function
   payments_turn(timestamptz, timestamptz, boolean, double precision, double precision),
+  payments_has_discrepancy(text, text),
   payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
   payments_lock_for_settlement(text[], text[], text[]), payments_settle(json),
   payments_lock_for_modification(text[]), payments_settle_modifications(json)

@@ -2,10 +2,9 @@ import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Timestamp, Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { reject, type ApprovalRow, type Requester } from "../approvals/approvals.ts";
-import {
-  decide, decideWaiting, hasDiscrepancy, isPayloadOf, type DeadLetterRow, type Jobs,
-} from "../jobs/jobs.ts";
+import { decide, decideWaiting, isPayloadOf, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
 import { approveResolution, resolveAttempt, type Resolved, type ResolutionOptions } from "./attempt-resolution.ts";
+import { assertNothingTaken, discardLetter, mayBeCharged } from "./discrepancies.ts";
 import { reopenMessages } from "../webhooks/webhooks.ts";
 import type { AttemptResolution, ModificationRow, OrderRow, Resolution } from "./model.ts";
 import { resolveModification } from "./modification-resolution.ts";
@@ -171,8 +170,9 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
       if (["SUCCESS", "AUTHORIZED", "CANCELED"].includes(order.status)) {
         throw new AppError("state_conflict", `An order that is ${order.status} has nothing to be taken up again: look at the PSP, then discard the letter with what you did.`);
       }
+      // Otherwise the letter would be closed, and the next attempt begin, before anybody has looked.
+      if (letter.kind === "discrepancy") throw mayBeCharged();
       if (order.status === "FAILED") {
-        if (letter.kind === "discrepancy") throw mayBeCharged();
         await assertNothingTaken(tx, order);
         await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "EXECUTING", cause: "redrive", actor: by.actor, is_retry: true });
       }
@@ -180,7 +180,7 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
       return letter;
     },
 
-    discard: (tx, deadLetterId, by, note) => decide(tx, deadLetterId, { state: "discarded", by, note }),
+    discard: discardLetter,
     revokeStatusLink,
   };
 }
@@ -199,20 +199,6 @@ async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: Or
   const others = (await selectOrdersOfCheckouts(tx, [checkout_id])).filter((other) => other.payment_order_id !== payment_order_id);
   return others.some(({ status }) => status !== "SUCCESS" && status !== "CANCELED");
 }
-
-/** What a PSP may have taken for an order that is FAILED is dealt with first, or the buyer pays twice. */
-async function assertNothingTaken(
-  tx: Transaction, { payment_order_id, checkout_id }: OrderRow,
-): Promise<void> {
-  const isOnPage = (await selectEvent(tx, checkout_id))?.hosted_page !== null;
-  const orders = isOnPage ? await selectOrdersOfCheckouts(tx, [checkout_id]) : [{ payment_order_id }];
-  const subjects = orders.map((order) => order.payment_order_id as string);
-  if (await hasDiscrepancy(tx, "payment_execute", subjects)) throw mayBeCharged();
-}
-
-const mayBeCharged = (): AppError => new AppError(
-  "state_conflict", "A dead letter says that the PSP may have taken money for this order. Look there, give "
-  + "back what was taken, then discard the letter with what you did.");
 
 /** No PSP works on it. */
 async function isIdle(tx: Transaction, order: OrderRow): Promise<boolean> {

@@ -103,16 +103,18 @@ async function endIdle(
 }
 
 /** What this process may do about an attempt that it has taken up, and in which epoch. */
-type Hold = Pick<Task, "turn" | "epoch" | "sent_between">;
+type Hold = Pick<Task, "turn" | "epoch" | "sent_between" | "has_discrepancy">;
 
 /** Of an attempt that this process has just opened. */
-export const first_hold = { turn: "first_send", epoch: 1 } as const;
+export const first_hold = { turn: "first_send", epoch: 1, has_discrepancy: false } as const;
 
 /** Of an attempt that was taken up again: its last request was sent within a lease. */
-function holdOf({ turn, epoch, created_at, sent_at }: TakenAttempt, lease_seconds: number): Hold {
-  if (turn !== "ask_for_proof") return { turn, epoch };
+function holdOf(
+  { turn, epoch, created_at, sent_at, has_discrepancy }: TakenAttempt, lease_seconds: number,
+): Hold {
+  if (turn !== "ask_for_proof") return { turn, epoch, has_discrepancy };
   const last = new Date(new Date(sent_at).getTime() + lease_seconds * 1_000);
-  return { turn, epoch, sent_between: { first: new Date(created_at), last } };
+  return { turn, epoch, has_discrepancy, sent_between: { first: new Date(created_at), last } };
 }
 
 /** What the routing rules look at. */
@@ -139,9 +141,14 @@ function wayToPay(
   return { card_token: order.card_token, capture_method: order.capture_method, return_url: order.return_url };
 }
 
-/** An order without an open attempt whose next step is a charge. */
+/**
+ * An order without an open attempt whose next step is a charge. With an open discrepancy the buyer may have
+ * paid already: the order stays as it is until a person discards the dead letter.
+ */
 const mayStart = (order: ExecutableRow): boolean =>
-  order.open_attempt_id === null && (order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING");
+  order.open_attempt_id === null && !order.has_discrepancy && (
+    order.status === "NOT_STARTED" || order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING"
+  );
 
 /** `payments_open_attempts` takes the same orders along to a page. */
 const hasNotEnded = ({ status }: OrderRow): boolean => status !== "AUTHORIZED" && status !== "SUCCESS" && status !== "CANCELED";

@@ -15,7 +15,7 @@ export type Cause =
   | "accepted" | "risk_review" | "risk_rejected" | "review_approved" | "review_rejected"
   | "execution_started" | "psp_succeeded" | "psp_declined" | "psp_pending" | "psp_unknown" | "psp_not_reached"
   | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired" | "page_opened"
-  | "psp_authorized" | "captured" | "rest_released" | "capture_failed" | "no_psp";
+  | "psp_authorized" | "captured" | "rest_released" | "capture_failed" | "no_psp" | "discrepancy";
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string };
 export type HostedPage = { readonly return_url: string };

@@ -1,4 +1,5 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
+import type { LetterKind } from "../jobs/jobs.ts";
 import type { AttemptStatus, ModificationStatus, OrderStatus } from "./model.ts";
 
 export type OverdueRow = { readonly payment_order_id: string; readonly status: OrderStatus; readonly seconds: number };
@@ -79,6 +80,8 @@ export type UnresolvedRow = {
   readonly approval_id: string | null;
   /** About the order or its capture or void. */
   readonly dead_letter_id: string | null;
+  /** A discrepancy, of a page with any order of its checkout, comes before other letters. */
+  readonly dead_letter_kind: LetterKind | null;
 };
 
 export type UnresolvedFilter = {
@@ -111,7 +114,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
             floor(extract(epoch from now() - w.since))::int as status_age_seconds,
             a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
             coalesce(m.failure_message, o.error_message) as error_message, o.error_code, o.next_retry_at, o.created_at,
-            a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id
+            a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id, d.kind as dead_letter_kind
        -- Sorted first, so that the rest is read for as many as the page takes, and not for all that an outage left.
        from (
          select o.* from waiting join payment_orders o on o.payment_order_id = waiting.payment_order_id
@@ -124,7 +127,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
        ) t
        left join lateral (
-         select attempt_id, psp, status, inquiry_count, authorization_expires_at, resolved_as,
+         select attempt_id, payment_order_id, psp, status, inquiry_count, authorization_expires_at, resolved_as,
                 case when status in ('executing', 'pending', 'unknown') then resolution_due_at end as resolution_due_at
            from payment_attempts a
           where a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
@@ -137,11 +140,21 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        ) m on true
        left join approvals p on p.kind = 'attempt_resolution' and p.subject_id = a.attempt_id and p.state = 'open'
        left join lateral (
-         select dead_letter_id from dead_letters d
-          where d.state = 'waiting'
-            and d.queue = case when m.modification_id is null then 'payment_execute' else 'payment_modify' end
-            and d.subject_id = coalesce(m.modification_id, o.payment_order_id)
-          limit 1
+         select l.* from (
+         (select dead_letter_id, kind from dead_letters d
+           where d.state = 'waiting' and d.kind = 'discrepancy' and d.queue = 'payment_execute'
+             and m.modification_id is null
+             and d.subject_id = any (case when a.payment_order_id is null
+               then array(select c.payment_order_id from payment_orders c where c.checkout_id = o.checkout_id)
+               else array[o.payment_order_id] end)
+           limit 1)
+         union all
+         (select dead_letter_id, kind from dead_letters d
+           where d.state = 'waiting'
+             and d.queue = case when m.modification_id is null then 'payment_execute' else 'payment_modify' end
+             and d.subject_id = coalesce(m.modification_id, o.payment_order_id)
+           limit 1)
+         ) l order by l.kind <> 'discrepancy' limit 1
        ) d on true
        cross join lateral (select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since) w
       where w.since <= now() - $1 * interval '1 second'

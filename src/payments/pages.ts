@@ -55,13 +55,14 @@ export class Pages {
   }
 
   /** For another registration under the same key; undefined: it was decided meanwhile. */
-  async #takeUp({ attempt_id, checkout_id }: AttemptRow): Promise<Pick<Task, "turn" | "epoch"> | undefined> {
+  async #takeUp({ attempt_id, checkout_id }: AttemptRow): Promise<Pick<Task, "turn" | "epoch" | "has_discrepancy"> | undefined> {
     const { database, router, unknown_quiet_seconds } = this.#options;
     const [taken] = await database.transaction(async (tx) => {
       await lockOrdersOfCheckout(tx, checkout_id);
       return takeUpAttempts(tx, [attempt_id], router.keySeconds(), unknown_quiet_seconds);
     });
-    return taken === undefined ? undefined : { turn: taken.turn, epoch: taken.epoch };
+    if (taken === undefined) return undefined;
+    return { turn: taken.turn, epoch: taken.epoch, has_discrepancy: taken.has_discrepancy };
   }
 
   async #inTurn(task: Task): Promise<void> {

@@ -7,7 +7,7 @@ const actionsOf = (changes: Partial<UnresolvedRow>, is_psp_configured = true): s
     payment_order_id: "o/1", checkout_id: "c", status: "UNKNOWN", status_cause: "psp_unknown", status_since: "", status_age_seconds: 1, psp: "stripe",
     attempt_id: "att_1", attempt_status: "unknown", inquiry_count: 0, modification_id: null, modification_kind: null, modification_status: null,
     error_code: null, error_message: null, next_retry_at: null, created_at: "", resolved_as: null, resolution_due_at: null, approval_id: null,
-    dead_letter_id: null, ...changes,
+    dead_letter_id: null, dead_letter_kind: null, ...changes,
   }, is_psp_configured).map(({ action, path }) => (path === null ? action : `${action} ${path}`));
 
 const none = { attempt_id: null, attempt_status: null, psp: null } as const;
@@ -19,7 +19,11 @@ describe("what can be done about an order", () => {
     ["that is tried again later", { status: "RETRY_SCHEDULED", attempt_status: "not_sent" }, ["wait", "cancel /payments/o%2F1/cancel"]],
     ["that is executing", { status: "EXECUTING", attempt_status: "executing" }, ["wait", "resolve_attempt /attempts/att_1/resolve"]],
     ["that waits for its buyer", { status: "PENDING", attempt_status: "pending" }, ["wait", "resolve_attempt /attempts/att_1/resolve", "cancel /payments/o%2F1/cancel"]],
-    ["with a dead letter", { dead_letter_id: "dead_1" }, ["wait", "resolve_attempt /attempts/att_1/resolve", "redrive /dead_letters/dead_1/redrive"]],
+    ["with a dead letter", { dead_letter_id: "dead_1", dead_letter_kind: "work" }, ["wait", "resolve_attempt /attempts/att_1/resolve", "redrive /dead_letters/dead_1/redrive"]],
+    ["that a discrepancy keeps from its next attempt", { status: "RETRY_SCHEDULED", attempt_status: "declined", dead_letter_id: "dead_1", dead_letter_kind: "discrepancy" },
+      ["discard /dead_letters/dead_1/discard", "cancel /payments/o%2F1/cancel"]],
+    ["with an open attempt and a discrepancy", { dead_letter_id: "dead_1", dead_letter_kind: "discrepancy" },
+      ["wait", "resolve_attempt /attempts/att_1/resolve", "discard /dead_letters/dead_1/discard"]],
     ["that a person has resolved", { resolved_as: "failed", resolution_due_at: "soon" }, ["wait"]],
     ["whose resolution is proposed", { approval_id: "appr_1" }, ["wait", "approve /approvals/appr_1/approve"]],
     ["of another amount", { error_code: "amount_mismatch" }, ["resolve_attempt /attempts/att_1/resolve"]],

@@ -3,7 +3,7 @@ import type { UnresolvedRow } from "./monitor-queries.ts";
 
 /** The possible actions for an order that is not final, with reasons. */
 export type PossibleAction = {
-  readonly action: "wait" | "review" | "cancel" | "redrive" | "resolve_attempt" | "resolve_modification" | "approve";
+  readonly action: "wait" | "review" | "cancel" | "redrive" | "discard" | "resolve_attempt" | "resolve_modification" | "approve";
   /** What to POST to, below `/api/v1`; null: nothing is to be done. */
   readonly path: string | null;
   readonly reason: string;
@@ -17,7 +17,7 @@ export function possibleActions(row: UnresolvedRow, is_psp_configured: boolean):
     const reason = "A risk rule holds the checkout: approve or reject it.";
     return [post("review", "checkouts", row.checkout_id, "review", reason)];
   }
-  return [...waits(row, is_psp_configured), ...decisions(row, is_psp_configured), ...redrives(row), ...cancels(row)];
+  return [...waits(row, is_psp_configured), ...decisions(row, is_psp_configured), ...letterDecisions(row), ...cancels(row)];
 }
 
 function post(action: PossibleAction["action"], list: string, id: string, verb: string, reason: string): PossibleAction {
@@ -37,6 +37,7 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
   if (row.modification_id !== null) {
     return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked by itself.`;
   }
+  if (isStopped(row)) return null;
   switch (row.status) {
     case "NOT_STARTED":
       return "It is charged as soon as a worker takes it up.";
@@ -81,8 +82,19 @@ function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_conf
   return "If the PSP cannot tell: look there and say what became of the attempt.";
 }
 
-function redrives({ dead_letter_id, status, modification_id }: UnresolvedRow): PossibleAction[] {
+/** Its next attempt does not start while a discrepancy waits. */
+const isStopped = ({ dead_letter_kind, status, attempt_status }: UnresolvedRow): boolean =>
+  dead_letter_kind === "discrepancy" && (status === "RETRY_SCHEDULED" || status === "EXECUTING")
+  && (attempt_status === null || !openAttemptStatuses.includes(attempt_status));
+
+function letterDecisions(row: UnresolvedRow): PossibleAction[] {
+  const { dead_letter_id, dead_letter_kind, status, modification_id } = row;
   if (dead_letter_id === null) return [];
+  if (dead_letter_kind === "discrepancy") {
+    const then = isStopped(row) ? " The order is then FAILED, and can be retried." : "";
+    const reason = `The PSP reports money that is not booked here: refund it there, then discard the dead letter.${then}`;
+    return [post("discard", "dead_letters", dead_letter_id, "discard", reason)];
+  }
   const effect = status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "it is taken up again";
   return [post("redrive", "dead_letters", dead_letter_id, "redrive", `A dead letter waits: ${effect}.`)];
 }

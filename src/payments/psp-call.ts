@@ -26,6 +26,8 @@ export type Task = {
   readonly turn: Turn;
   /** The attempt's epoch when this process took it up. */
   readonly epoch: number;
+  /** The buyer may have paid already: a page that is not registered yet is not opened. */
+  readonly has_discrepancy: boolean;
   /** When its requests were sent; given in a turn that asks for proof. */
   readonly sent_between?: NonNullable<Inquiry["sent_between"]>;
   /** The job that woke it; null when it was started by its acceptance and never queued. */
@@ -92,9 +94,12 @@ const neverMade: PspOutcome = {
  * it. A registration charges nothing, and a page expires before the PSP forgets the key.
  */
 async function bringPageForward(
-  router: PspRouter, { attempt }: Task, page: PagePayment,
+  router: PspRouter, { attempt, has_discrepancy }: Task, page: PagePayment,
 ): Promise<AttemptOutcome> {
   const { attempt_id, psp_key, checkout_id } = attempt;
+  if (attempt.page_token === null && has_discrepancy) {
+    return { kind: "unknown", reason: "A dead letter says that the PSP may have taken the money already.", is_unasked: true };
+  }
   if (attempt.page_token === null) return router.registerPage(attempt.psp, { attempt_id, psp_key, checkout_id, money: moneyOf(attempt), ...page });
   const found = await router.inquire(attempt.psp, inquiryOf(attempt));
   return found.kind === "not_found" || found.kind === "absent" ? { kind: "unknown", reason: "The PSP does not know its own page." } : found;

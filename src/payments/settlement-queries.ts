@@ -83,12 +83,15 @@ export type TakenAttempt = AttemptRow & {
   readonly turn: Exclude<Turn, "first_send">;
   /** When a process last took it up that may have sent a request. */
   readonly sent_at: Timestamp;
+  /** Nothing may be sent before a person has dealt with it. */
+  readonly has_discrepancy: boolean;
 };
 
 /**
  * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that a failure to
  * send that an earlier holder reports late proves nothing. Resolved attempts are settled without another
- * call. `keySeconds`: how long each PSP is certain to remember a key.
+ * call. With an open discrepancy the PSP is only asked: the first request may not have arrived. `keySeconds`:
+ * how long each PSP is certain to remember a key.
  */
 export function takeUpAttempts(
   tx: Queryable, attemptIds: readonly string[], keySeconds: Readonly<Record<string, number>>, quietSeconds: number,
@@ -97,12 +100,17 @@ export function takeUpAttempts(
     `update payment_attempts a
         set epoch = a.epoch + 1, sent_at = case t.turn when 'ask_then_send' then now() else a.sent_at end
        from (
-         select attempt_id, payments_turn(created_at, sent_at, has_stored_failure, ($2::jsonb ->> psp)::float8, $3) as turn
-           from payment_attempts
-          where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown') and resolved_as is null
+         select o.attempt_id, o.has_discrepancy,
+                payments_turn(o.created_at, o.sent_at, o.has_stored_failure or o.has_discrepancy, ($2::jsonb ->> o.psp)::float8, $3) as turn
+           from (
+             select *, payments_has_discrepancy(checkout_id, payment_order_id) as has_discrepancy
+               from payment_attempts
+              where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown') and resolved_as is null
+             offset 0
+           ) o
        ) t
       where a.attempt_id = t.attempt_id
-     returning ${attemptColumns}, a.epoch, t.turn, a.sent_at`,
+     returning ${attemptColumns}, a.epoch, t.turn, a.sent_at, t.has_discrepancy`,
     [textArray(attemptIds), JSON.stringify(keySeconds), quietSeconds],
   );
 }
@@ -126,6 +134,8 @@ export type ExecutableRow = {
   readonly tried_psps: readonly string[] | null;
   readonly attempt_count: number;
   readonly open_attempt_id: AttemptId | null;
+  /** Of a page: about any order of its checkout. */
+  readonly has_discrepancy: boolean;
 };
 
 /** Locks orders in key order for their execution. */

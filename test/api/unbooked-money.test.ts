@@ -38,6 +38,48 @@ async function lettersOnceThere(id: string, count: number): Promise<readonly Let
 const act = (letter: Letter | undefined, verb: string) =>
   stack.call("POST", `/dead_letters/${letter?.dead_letter_id ?? "none"}/${verb}`, { note: "Refunded there." });
 
+const set = (id: string, assignments: string): Promise<unknown> =>
+  stack.db.asOwner(`update payment_orders set ${assignments} where payment_order_id = $1`, [id]);
+
+const addJob = (payment_order_id: string): Promise<unknown> => stack.db.asOwner(
+  `insert into pgboss.job (name, data, retry_limit, expire_seconds, policy, dead_letter)
+   select name, $1::jsonb, retry_limit, expire_seconds, policy, dead_letter from pgboss.queue where name = 'payment_execute'`,
+  [JSON.stringify({ payment_order_id })]);
+
+const noJobLeft = (ids: readonly string[]): Promise<void> => until("the jobs are done", async () => (await stack.db.asOwner(
+  "select 1 from pgboss.job where name = 'payment_execute' and data ->> 'payment_order_id' = any ($1::text[]) and state < 'completed'", [ids])).length === 0);
+
+/** An order after its first attempt, whose second one comes when the test says so. */
+async function waitsForRetry() {
+  const { checkout_id, order_ids: [id] } = await acceptCheckout(stack, card("tok_visa_4242"), [{ amount: "29.99" }]);
+  const { attempts } = await orderIn(stack, id, "RETRY_SCHEDULED");
+  await startsAfter(id, "1 hour");
+  return { id, checkout_id, attempts };
+}
+
+async function startsAfter(id: string, interval: string): Promise<void> {
+  const moved = await stack.db.asOwner(
+    `update pgboss.job set start_after = now() + $2::interval
+      where name = 'payment_execute' and data ->> 'payment_order_id' = $1 and state = 'created' returning 1`, [id, interval]);
+  expect(moved).toHaveLength(1);
+}
+
+const retryNow = (id: string): Promise<void> => startsAfter(id, "0");
+
+/** As a worker does that dies before it sends anything; the sweep takes it up. */
+async function openAttempt(attempt: Record<string, unknown>): Promise<void> {
+  const opened = { ...attempt, attempt_number: 2, psp: "stripe", currency: "USD", capture_method: "automatic",
+    page_expires_at: attempt["payment_order_id"] === null ? new Date(Date.now() + 3_600_000).toISOString() : null };
+  await stack.db.asOwner("select payments_open_attempts($1, 'executor')", [JSON.stringify([opened])]);
+}
+
+async function possibleActionsOf(id: string): Promise<readonly { action: string; path: string | null }[]> {
+  const { json } = await stack.call("GET", "/unresolved_orders?limit=100");
+  const rows = json["data"] as { payment_order_id: string; possible_actions: { action: string; path: string | null }[] }[];
+  const row = rows.find(({ payment_order_id }) => payment_order_id === id);
+  return (row?.possible_actions ?? []).map(({ action, path }) => ({ action, path }));
+}
+
 test("a success of a closed attempt has a letter of its own, which stops new charges", async () => {
   const { order_ids: [id] } = await acceptCheckout(stack, card("tok_visa_4242"), [{ amount: "29.99" }]);
   const { attempts } = await orderIn(stack, id, "FAILED");
@@ -66,7 +108,7 @@ test("a success of a closed attempt has a letter of its own, which stops new cha
 
 test("of a page it stops new charges of every order of the checkout", async () => {
   const changes = { credit_card_info: undefined, hosted_page: { return_url: "https://shop.example/back" } };
-  const { order_ids } = await acceptCheckout(stack, changes, [{ amount: "20.00" }, { amount: "9.99" }]);
+  const { checkout_id, order_ids, body } = await acceptCheckout(stack, changes, [{ amount: "20.00" }, { amount: "9.99" }]);
   const { attempts } = await orderIn(stack, order_ids[0], "PENDING");
   const attempt_id = attempts[0]?.attempt_id ?? "";
   const said = { outcome: "failed", note: "Nothing there." };
@@ -79,4 +121,51 @@ test("of a page it stops new charges of every order of the checkout", async () =
   for (const id of order_ids) {
     expectProblem(await stack.call("POST", `/payments/${id}/retry`, {}), 409, "state_conflict");
   }
+
+  // As if the retry had come just before the report: no page is opened for a job of either order.
+  const [first, second = ""] = order_ids;
+  for (const id of order_ids) await set(id, "status = 'EXECUTING', status_cause = 'manual_retry'");
+  for (const id of order_ids) await addJob(id);
+  await noJobLeft(order_ids);
+  for (const id of order_ids) expect((await orderIn(stack, id, "EXECUTING")).attempts).toHaveLength(1);
+  expect(await possibleActionsOf(second)).toEqual([{ action: "discard", path: expect.stringContaining("/dead_letters/") as string }]);
+
+  // As if the next attempt had been opened just before the report: its page is not registered.
+  await openAttempt({ attempt_id: "att_second_page", checkout_id, payment_order_id: null, amount_minor: "2999" });
+  await orderIn(stack, second, "UNKNOWN");
+  expectProblem(await stack.call("POST", "/payments", body), 503, "psp_unavailable");
+  const [letter] = await lettersAbout(first);
+  expect((await act(letter, "discard")).status).toBe(200);
+  for (const id of order_ids) await orderIn(stack, id, "PENDING");
+});
+
+test("an order that waits for its next attempt starts none, and ends with the last letter", async () => {
+  const { id, attempts } = await waitsForRetry();
+  await tellsOfSuccess(id, attempts[0]?.attempt_id ?? "", "pi_late");
+  await tellsOfSuccess(id, attempts[0]?.attempt_id ?? "", "pi_later");
+  const [one, other] = await lettersOnceThere(id, 2);
+  await retryNow(id);
+  await noJobLeft([id]);
+  expect(await orderIn(stack, id, "RETRY_SCHEDULED", "FAILED")).toMatchObject({ status: "RETRY_SCHEDULED", attempts: [{ status: "declined" }] });
+  expect((await possibleActionsOf(id)).map(({ action }) => action)).toEqual(["discard", "cancel"]);
+  expectProblem(await act(one, "redrive"), 409, "state_conflict");
+
+  expect((await act(one, "discard")).status).toBe(200);
+  expect(await orderIn(stack, id, "RETRY_SCHEDULED")).toMatchObject({ status: "RETRY_SCHEDULED" });
+  expect((await act(other, "discard")).status).toBe(200);
+  const ended = await orderIn(stack, id, "FAILED");
+  expect(ended).toMatchObject({ status_cause: "discrepancy", error_code: "discrepancy", attempts: [{ status: "declined" }] });
+  expect((await stack.call("POST", `/payments/${id}/retry`, {})).status).toBe(200);
+  await until("a person's retry makes an attempt", async () => (await orderIn(stack, id, "FAILED")).attempts.length === 2);
+});
+
+test("an attempt that was opened before the report is asked about, and not sent again", async () => {
+  const { id, checkout_id, attempts } = await waitsForRetry();
+  await tellsOfSuccess(id, attempts[0]?.attempt_id ?? "", "pi_overtaken");
+  const [letter] = await lettersOnceThere(id, 1);
+  await openAttempt({ attempt_id: "att_not_sent", checkout_id, payment_order_id: id, amount_minor: "2999" });
+  // A request to charge would be declined, and the order FAILED.
+  expect(await orderIn(stack, id, "UNKNOWN", "FAILED")).toMatchObject({ status: "UNKNOWN" });
+  expect((await act(letter, "discard")).status).toBe(200);
+  await orderIn(stack, id, "FAILED");
 });

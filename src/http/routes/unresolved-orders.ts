@@ -20,8 +20,9 @@ const UnresolvedOrder = Type.Object({
   resolution_due_at: nullable(Type.String()),
   approval_id: nullable(Type.String({ description: "A resolution of the attempt that waits for another key's approval." })),
   dead_letter_id: nullable(Type.String({ description: "The open dead letter about it." })),
+  dead_letter_kind: nullable(Type.String({ description: "work, reversal or discrepancy. An order with a discrepancy starts no new attempt." })),
   possible_actions: Type.Array(Type.Object({
-    action: Type.String({ description: "wait, review, cancel, redrive, resolve_attempt, resolve_modification or approve; more may come." }),
+    action: Type.String({ description: "wait, review, cancel, redrive, discard, resolve_attempt, resolve_modification or approve; more may come." }),
     path: nullable(Type.String({ description: "What to POST to, below /api/v1." })), reason: Type.String(),
   }), { description: "What can be done about it, and why." }),
   created_at: Type.String({ description: "When the order was accepted; the list is sorted by it." }),
