@@ -62,14 +62,21 @@ export function selectDeadLetters(
   );
 }
 
-/** A subject's waiting dead letters, but no discrepancies, are decided by what a person does elsewhere. */
+/**
+ * The waiting dead letters of subjects are decided by what a person does elsewhere. Discrepancies stay, except
+ * those about the attempt that the person has looked up.
+ */
 export async function decideWaiting(
-  tx: Queryable, subject: { queue: string; subject_id: string }, decision: { state: "redriven" | "discarded"; actor: string; note: string },
+  tx: Queryable, subject: { queue: string; subject_ids: readonly string[]; attempt_id?: string }, decision: { state: "redriven" | "discarded"; actor: string; note: string },
 ): Promise<void> {
   await tx.query(
     `update dead_letters set state = $3, decided_by = $4, decision_note = $5, decided_at = now()
-      where queue = $1 and subject_id = $2 and state = 'waiting' and kind <> 'discrepancy'`,
-    [subject.queue, subject.subject_id, decision.state, decision.actor, decision.note],
+      where queue = $1 and subject_id = any ($2::text[]) and state = 'waiting'
+        and (kind <> 'discrepancy' or payload ->> 'attempt_id' = $6)`,
+    [
+      subject.queue, textArray(subject.subject_ids), decision.state, decision.actor, decision.note,
+      subject.attempt_id ?? null,
+    ],
   );
 }
 

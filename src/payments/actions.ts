@@ -58,7 +58,7 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
       const moved = await moveOrder(tx, {
         payment_order_id: paymentOrderId, status: "EXECUTING", cause: "manual_retry", actor: by.actor, is_retry: true, ...(card_token === undefined ? {} : { card_token }),
       });
-      await decideWaiting(tx, { queue: "payment_execute", subject_id: paymentOrderId }, { state: "redriven", actor: by.actor, note: "The order was retried." });
+      await decideWaiting(tx, { queue: "payment_execute", subject_ids: [paymentOrderId] }, { state: "redriven", actor: by.actor, note: "The order was retried." });
       await recordAudit(tx, {
         ...by, action: "payment_order.retry", ...orderSubject(paymentOrderId), before: { status: order.status, retry_count: order.retry_count },
         after: { status: moved.status, retry_count: moved.retry_count, has_new_card: card_token !== undefined }, reason: null,
@@ -105,6 +105,7 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
       });
       if (isAtOnce) {
         const moved = await moveOrder(tx, { payment_order_id: paymentOrderId, status: "CANCELED", cause: "canceled", actor: by.actor });
+        await closeLetters(tx, [moved], by);
         await audit({ status: moved.status, is_under_way: false });
         return { order: moved, is_under_way: false };
       }
@@ -121,6 +122,7 @@ export function createActions(jobs: Jobs, options: ResolutionOptions & { readonl
       for (const order of orders) {
         if (await isIdle(tx, order)) moved.push(await moveOrder(tx, { payment_order_id: order.payment_order_id, status: "CANCELED", cause: "canceled", actor: by.actor }));
       }
+      await closeLetters(tx, moved, by);
       const attempts = await requestVoids(tx, { jobs }, orders.filter((order) => mayBeVoided(order) && !moved.some((one) => one.payment_order_id === order.payment_order_id)), by.actor, { skips_captures: true });
       if (moved.length === 0 && attempts.length === 0) throw new AppError("state_conflict", "No order of this checkout can be canceled.");
       const after = await selectOrdersOfCheckouts(tx, [checkoutId]);
@@ -199,6 +201,11 @@ async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: Or
   const others = (await selectOrdersOfCheckouts(tx, [checkout_id])).filter((other) => other.payment_order_id !== payment_order_id);
   return others.some(({ status }) => status !== "SUCCESS" && status !== "CANCELED");
 }
+
+/** What was given up about an order that is canceled needs nobody any more. */
+const closeLetters = (tx: Transaction, orders: readonly OrderRow[], { actor }: Author): Promise<void> => decideWaiting(
+  tx, { queue: "payment_execute", subject_ids: orders.map((order) => order.payment_order_id) },
+  { state: "discarded", actor, note: "The order was canceled." });
 
 /** No PSP works on it. */
 async function isIdle(tx: Transaction, order: OrderRow): Promise<boolean> {

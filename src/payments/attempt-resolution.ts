@@ -8,6 +8,7 @@ import { decideWaiting } from "../jobs/jobs.ts";
 import { exponentOf, formatAmount, toCurrencyCode } from "../money/money.ts";
 import { selectAttemptWithReference, storeAttemptResolution } from "./attempt-resolution-queries.ts";
 import { openAttemptStatuses, type AttemptResolution, type AttemptRow, type OrderRow } from "./model.ts";
+import { selectModificationIds } from "./modification-queries.ts";
 import { lockOrder, lockOrdersOfCheckout } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 
@@ -145,9 +146,11 @@ async function store(
   });
   const decided = `resolved as ${outcome}: ${note}`.slice(0, 500);
   const decision = { state: "discarded", actor: resolved_by, note: decided } as const;
-  for (const { payment_order_id } of orders) {
-    await decideWaiting(tx, { queue: "payment_execute", subject_id: payment_order_id }, decision);
-  }
+  const { attempt_id } = attempt;
+  const order_ids = orders.map((order) => order.payment_order_id);
+  const modification_ids = await selectModificationIds(tx, attempt_id);
+  await decideWaiting(tx, { queue: "payment_execute", subject_ids: order_ids, attempt_id }, decision);
+  await decideWaiting(tx, { queue: "payment_modify", subject_ids: modification_ids }, decision);
   await recordAudit(tx, {
     actor: by.actor, action: "payment_attempt.resolve", subject_type: "payment_attempt",
     subject_id: attempt.attempt_id,

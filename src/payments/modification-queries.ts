@@ -57,6 +57,12 @@ export async function insertVoids(tx: Queryable, drafts: readonly NewVoid[]): Pr
   return rows.filter(({ is_new }) => is_new).map(({ modification_id }) => modification_id);
 }
 
+export async function selectModificationIds(db: Queryable, attemptId: string): Promise<string[]> {
+  const rows = await db.query<{ modification_id: string }>(
+    "select modification_id from payment_modifications where attempt_id = $1", [attemptId]);
+  return rows.map((row) => row.modification_id);
+}
+
 /** All modifications of an order's charges, oldest first. */
 export function selectModifications(db: Queryable, paymentOrderId: string): Promise<ModificationRow[]> {
   return db.query<ModificationRow>(

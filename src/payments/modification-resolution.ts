@@ -23,7 +23,7 @@ export async function resolveModification(
   }
   await storeResolution(tx, row, resolution, by.actor);
   const note = `resolved as ${resolution.outcome}: ${resolution.note}`.slice(0, 500);
-  await decideWaiting(tx, { queue: "payment_modify", subject_id: modificationId }, { state: "discarded", actor: by.actor, note });
+  await decideWaiting(tx, { queue: "payment_modify", subject_ids: [modificationId] }, { state: "discarded", actor: by.actor, note });
   await recordAudit(tx, {
     ...by, action: "modification.resolve", subject_type: "modification", subject_id: modificationId,
     before: { status: row.status, resolved_as: row.resolved_as }, after: { resolved_as: resolution.outcome }, reason: resolution.note,

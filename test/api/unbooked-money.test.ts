@@ -159,6 +159,18 @@ test("an order that waits for its next attempt starts none, and ends with the la
   await until("a person's retry makes an attempt", async () => (await orderIn(stack, id, "FAILED")).attempts.length === 2);
 });
 
+test.each(["/payments/", "/checkouts/"])("canceling through %s closes what was given up about the order, but no discrepancy", async (list) => {
+  const { id, checkout_id, attempts } = await waitsForRetry();
+  const attempt_id = attempts[0]?.attempt_id ?? "";
+  await stack.db.asOwner(
+    `insert into dead_letters (dead_letter_id, queue, subject_id, payload, reason, attempt_count)
+     values ('dead_' || $1::text, 'payment_execute', $1, '{}', 'asked eight times', 1)`, [id]);
+  await tellsOfSuccess(id, attempt_id, `pi_canceled_${attempt_id}`);
+  await lettersOnceThere(id, 2);
+  expect((await stack.call("POST", `${list}${list === "/payments/" ? id : checkout_id}/cancel`)).status).toBe(200);
+  expect(await lettersAbout(id)).toMatchObject([{ kind: "discrepancy" }]);
+});
+
 test("an attempt that was opened before the report is asked about, and not sent again", async () => {
   const { id, checkout_id, attempts } = await waitsForRetry();
   await tellsOfSuccess(id, attempts[0]?.attempt_id ?? "", "pi_overtaken");
