@@ -9,7 +9,7 @@ type ArrivingBody = { readonly address: string; bytes: number; readonly cutOff: 
 type Sender = { bytes: number; readonly bodies: Set<ArrivingBody> };
 
 /** What a chunk takes beside its bytes: in chunks of one byte a body takes hundreds of times its size. */
-const chunk_overhead_bytes = 512;
+const chunk_overhead_bytes = 768;
 
 /**
  * Limits the memory of bodies that are still arriving and whose signature nobody could check yet. Only what
