@@ -32,6 +32,13 @@ test("a transaction commits what it did and gives its result", async () => {
   expect([result, await valueOf("committed")]).toEqual(["done", 1n]);
 });
 
+test("a snapshot cannot write, although other statements of its pool can", async () => {
+  const write = "update counters set value = value + 1 where name = 'left'";
+  await expect(db.database.snapshot((snapshot) => snapshot.query(write))).rejects.toMatchObject({ code: "25006" });
+  expect(await db.database.query(write)).toEqual([]);
+  await db.database.query("update counters set value = 0 where name = 'left'");
+});
+
 test("an error rolls everything back and reaches the caller as it was thrown", async () => {
   const error = new Error("no");
   const call = db.database.transaction(async (tx) => {

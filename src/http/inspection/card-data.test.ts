@@ -129,6 +129,10 @@ test.each(["+4926131532089", "+49 36857657309", "+6304933929184"])("the telephon
   expect(cardDataIn(text)).toBeUndefined();
 });
 
+test.each(["5038009634457", "5020006334539", "5018000707916"])("the bar code %s passes, though it has an issuer's prefix and the check digit of cards", (text) => {
+  expect(cardDataIn(text)).toBeUndefined();
+});
+
 test("what has an IBAN's form but not its check digits or its country's length hides no card number", () => {
   for (const text of ["AT00 4242 4242 4242 4242", "DE78 4242 4242 4242 4242"]) expect([text, cardDataIn(text)]).toEqual([text, "a card number"]);
 });
