@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../test/support/database.ts";
 import { AppError, messageOf } from "./errors.ts";
 import { createLogger, type Logger } from "./log.ts";
@@ -105,6 +105,20 @@ describe("other errors", () => {
   });
 });
 
+test("fields that hold secrets are written without their value, at the top and one level below", () => {
+  const secret = "value-that-must-not-appear";
+  const names = ["authorization", "api_key", "secret", "token", "credit_card_info", "password", "psp_token"];
+  const lines = logged((log) => {
+    for (const name of names) log.info({ [name]: secret, below: { [name]: secret } }, "with a secret");
+    log.info({ headers: { authorization: secret }, req: { headers: { authorization: secret } } }, "with headers");
+  });
+  expect(lines).toHaveLength(names.length + 1);
+  expect(JSON.stringify(lines)).not.toContain(secret);
+  for (const [index, name] of names.entries()) {
+    expect(lines[index]).toMatchObject({ [name]: "[redacted]", below: { [name]: "[redacted]" } });
+  }
+});
+
 test("an outage that fails a thousand calls in the same way is written twenty times, and other errors beside it", () => {
   const lines = logged((log) => {
     for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED"), call }, "execution failed");
@@ -114,4 +128,24 @@ test("an outage that fails a thousand calls in the same way is written twenty ti
   expect(lines.filter(({ msg }) => msg === "execution failed")).toHaveLength(20);
   expect(lines.filter(({ msg }) => msg === "a job could not be given back")).toHaveLength(1);
   expect(lines.filter(({ msg }) => msg === "a payment")).toHaveLength(100);
+});
+
+test("another error under the same words is another kind: a thousand of one do not hide it", () => {
+  const lines = logged((log) => {
+    for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED") }, "execution failed");
+    log.error({ err: new Error("division by zero") }, "execution failed");
+  });
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toMatchObject({ err: { message: "division by zero" } });
+});
+
+test("how many lines were left out is written once their ten seconds are over", () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const lines = logged((log) => {
+    for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED") }, "execution failed");
+    vi.advanceTimersByTime(30_000);
+  });
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toMatchObject({ level: 30, kind: "execution failed connect ECONNREFUSED", left_out: 980 });
 });

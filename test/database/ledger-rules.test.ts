@@ -105,6 +105,8 @@ describe("a transaction that does not balance cannot be written (R220)", () => {
     await expect(insert([usd, transaction, 1, 5], [other, transaction, 1, -4])).rejects.toMatchObject(unbalanced);
     await expect(insert([usd, transaction, 1, 5], ["999999", transaction, 1, -5])).rejects.toMatchObject(unbalanced);
     await expect(insert([usd, "999999", 1, 5], [other, "999999", 1, -5])).rejects.toMatchObject(unbalanced);
+    // Unknown accounts have no currency: among themselves these two balance.
+    await expect(insert(["999998", transaction, 1, 5], ["999999", transaction, 1, -5])).rejects.toMatchObject(unbalanced);
     // One balanced transaction does not carry an unbalanced one in the same statement.
     const [second] = await db.asOwner("insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id", [`second${source}`]);
     await expect(insert([usd, transaction, 1, 5], [other, transaction, 1, -5], [usd, String(second?.["transaction_id"]), 2, 3])).rejects.toMatchObject(unbalanced);
@@ -122,11 +124,15 @@ describe("a transaction that does not balance cannot be written (R220)", () => {
 });
 
 describe("what an entry, an account and a source can be", () => {
-  test("an entry is never 0 and its account's version never repeats", async () => {
+  test("an entry is never 0 and its account's version counts from 1 and never repeats", async () => {
     await expect(post([["z:a", "USD", 0], ["z:b", "USD", 0]])).rejects.toMatchObject({ code: "23514" });
     await post([["z:a", "USD", 5], ["z:b", "USD", -5]]);
     const [{ account_id, transaction_id } = {}] = await db.asOwner("select account_id, transaction_id from ledger_entries e join ledger_accounts a using (account_id) where a.code = 'z:a'");
     await expect(db.asOwner("insert into ledger_entries values ($1, 1, $2, 5, 5)", [account_id, transaction_id])).rejects.toMatchObject({ code: "23505" });
+    for (const version of [0, -1]) {
+      await expect(db.asOwner("insert into ledger_entries values ($1, $3, $2, 5, 5)", [account_id, transaction_id, version]))
+        .rejects.toMatchObject({ constraint: "ledger_entries_account_version_check" });
+    }
   });
 
   test("a currency is three capital letters", async () => {

@@ -182,6 +182,24 @@ describe("attempts", () => {
     await expect(newAttempt(order, 2)).rejects.toMatchObject({ code: "23505", constraint: "payment_attempts_one_live_per_order" });
   });
 
+  test("count up from 1: neither an epoch nor the number of failed captures falls below its start", async () => {
+    const order = await newOrder();
+    await newAttempt(order, 1);
+    await expect(db.asService("update payment_attempts set epoch = 0 where payment_order_id = $1", [order]))
+      .rejects.toMatchObject({ constraint: "payment_attempts_epoch_check" });
+    await expect(db.asService("update payment_orders set failed_capture_count = -1 where payment_order_id = $1", [order]))
+      .rejects.toMatchObject({ constraint: "payment_orders_failed_capture_count_check" });
+  });
+
+  test("have a next action and its end together or neither", async () => {
+    const order = await newOrder();
+    await newAttempt(order, 1);
+    for (const change of ["next_action = 'sealed'", "next_action_expires_at = now()"]) {
+      await expect(db.asService(`update payment_attempts set ${change} where payment_order_id = $1`, [order]))
+        .rejects.toMatchObject({ constraint: "payment_attempts_next_action_expiry_check" });
+    }
+  });
+
   test("a key at the PSP belongs to one attempt for ever and cannot be changed", async () => {
     const order = await newOrder();
     await newAttempt(order, 1);
@@ -226,5 +244,32 @@ describe("what belongs together stays together", () => {
     await expect(insert("m2")).rejects.toMatchObject({ code: "23505" });
     await expect(db.asService("update webhook_inbox set body = '[]'")).rejects.toMatchObject({ code: "42501" });
     await expect(db.asService("delete from webhook_inbox")).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("a checkout is paid in exactly one way", async () => {
+    const insert = (ways: string): Promise<unknown[]> => db.asService(
+      `insert into payment_events (checkout_id, buyer_info, ${ways}, unfinished_order_count, request_fingerprint, risk_decision)
+       values ('ways-${++count}', '{}', ${ways.split(",").map(() => "'{}'").join()}, 1, decode(repeat('00', 32), 'hex'), 'pass')`);
+    const broken = { constraint: "payment_events_way_to_pay_check" };
+    for (const ways of ["seller_info", "credit_card_info, hosted_page", "hosted_page, external", "credit_card_info, external"]) {
+      await expect(insert(ways), ways).rejects.toMatchObject(broken);
+    }
+    for (const way of ["credit_card_info", "hosted_page", "external"]) expect(await insert(way)).toEqual([]);
+  });
+
+  test("an Idempotency-Key has one answer for each API key", async () => {
+    const insert = (key_id: string): Promise<unknown[]> => db.asService(
+      `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body, expires_at)
+       values ($1, 'once', decode(repeat('00', 32), 'hex'), 200, '{}', now())`, [key_id]);
+    await insert("key_1");
+    await insert("key_2");
+    await expect(insert("key_1")).rejects.toMatchObject({ code: "23505" });
+  });
+
+  test("a block names its author", async () => {
+    const insert = (author: string | null): Promise<unknown[]> => db.asService(
+      "insert into risk_block_list (kind, value, reason, created_by) values ('buyer_account', 'b', 'fraud', $1)", [author]);
+    await expect(insert(null)).rejects.toMatchObject({ code: "23502" });
+    await expect(insert("")).rejects.toMatchObject({ code: "23514" });
   });
 });
