@@ -112,9 +112,14 @@ test("a rejection executes nothing, is written to the audit log, and is final", 
   expect(await auditsOf(approval)).toEqual([{ action: "approval.propose" }, { action: "approval.reject" }]);
 });
 
-test("of two approvals at once one waits for the other and is refused, and what is proposed is executed once", async () => {
+test("a second approval waits for the one under way, finds it decided and executes nothing", async () => {
   const { approval } = await propose(who("key_1"));
-  const both = await Promise.allSettled([decide(approval, who("key_2")), decide(approval, who("key_3"))]);
-  expect(both.flatMap((one) => (one.status === "fulfilled" ? one.value : []))).toHaveLength(1);
-  expect(both.find((one) => one.status === "rejected")).toMatchObject({ reason: { code: "state_conflict" } });
+  const content_hash = hashOf(approval);
+  const waits = "select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = $1";
+  let second: Promise<unknown> = Promise.resolve();
+  await db.database.transaction((tx) => approve(tx, approval.approval_id, { note: null, by: who("key_2"), content_hash }, async () => {
+    second = decide(approval, who("key_3")).catch((error: unknown) => error);
+    await expect.poll(() => db.asOwner(waits, [db.name])).toEqual([{ count: 1 }]);
+  }));
+  expect(await second).toMatchObject({ code: "state_conflict" });
 });

@@ -34,7 +34,7 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
     page_token: page?.page_token ?? null,
     page_url: page?.url ?? null,
     authorization_expires_at: outcome.kind === "authorized" && decision.authorizes_minor > 0n ? endOf(outcome.expires_at, limits.authorization_seconds) : null,
-    ...nextActionOf(outcome, decision, limits),
+    ...storedActionOf(outcome, decision, limits),
     failure_class: decision.failure_class,
     error_code: decision.error?.code ?? null,
     error_message: decision.error?.message ?? null,
@@ -50,8 +50,9 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
  * Whoever reads it can act for the buyer, so it is stored encrypted, and only while it is needed. A report
  * that does not tell it leaves it, and its end, as they are.
  */
-function nextActionOf(
-  outcome: AttemptOutcome, { attempt_status }: Decision, { sealing, buyer_action_seconds }: RowLimits,
+export function storedActionOf(
+  outcome: AttemptOutcome, { attempt_status }: Pick<Decision, "attempt_status">,
+  { sealing, buyer_action_seconds }: Pick<RowLimits, "sealing" | "buyer_action_seconds">,
 ): Pick<SettledOrder, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
   const none = { next_action: null, next_action_expires_at: null };
   const isOpen = attempt_status === "pending" || attempt_status === "unknown";
