@@ -4,9 +4,10 @@ import type { NextActionView, checkoutView } from "../payments/payments.ts";
 export type BuyerState = "pending" | "action_needed" | "paid" | "partly_paid" | "failed" | "expired" | "canceled";
 
 type CheckoutShown = ReturnType<typeof checkoutView>;
+type OrdersShown = { readonly payment_orders: readonly Pick<CheckoutShown["payment_orders"][number], "status" | "error_code">[] };
 
 /** Only our own records count: what a redirect said is never looked at. */
-function buyerState({ payment_orders: orders }: CheckoutShown, next: NextActionView | null): BuyerState {
+function buyerState({ payment_orders: orders }: OrdersShown, next: NextActionView | null): BuyerState {
   const paid = orders.filter((order) => order.status === "SUCCESS").length;
   if (paid === orders.length) return "paid";
   const isFinal = orders.every((order) => ["SUCCESS", "FAILED", "CANCELED"].includes(order.status));
@@ -40,7 +41,7 @@ export type StatusShown = {
 };
 
 /** What the page's script shows and reads again every second and a half. */
-export function statusOf(checkout: CheckoutShown, next: NextActionView | null): StatusShown {
+export function statusOf(checkout: OrdersShown, next: NextActionView | null): StatusShown {
   const state = buyerState(checkout, next);
   const isFinal = state !== "pending" && state !== "action_needed";
   const next_url = isFinal ? null : next?.redirect_url ?? null;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { withClient } from "../../src/db/db.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, orderIn } from "./requests.ts";
 
@@ -170,3 +171,37 @@ test("every GET route tells of one moment, while payments settle and are capture
   expect([...seen.values()].flatMap(({ faults }) => faults).slice(0, 20)).toEqual([]);
   for (const route of routes) expect(seen.get(route)?.read ?? 0, route).toBeGreaterThan(10);
 }, 120_000);
+
+/** A read that has begun and waits for a table while its rows change. */
+async function readDuring(table: string, path: string, change: string, values: readonly unknown[]): Promise<Fields> {
+  return withClient(stack.db.url, async (client) => {
+    await client.query("begin");
+    await client.query(`lock table ${table} in access exclusive mode`);
+    const reading = fetch(stack.service_url + path, { headers: { authorization: "Bearer sk_dev" } });
+    await expect.poll(() => stack.db.asOwner(
+      `select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid)
+        where not l.granted and l.relation = $1::regclass and a.application_name = 'pacioli-reads' and a.datname = $2`,
+      [table, stack.db.name])).toEqual([{ count: 1 }]);
+    await client.query(change, [...values]);
+    await client.query("commit");
+    return await (await reading).json() as Fields;
+  });
+}
+
+test("the buyer's status page tells of one moment: a step that ends while the page is read does not vanish from it", async () => {
+  const credit_card_info = { token: "tok_authenticationRequired", return_url: "https://shop.example/thanks" };
+  const { order_ids: [id], checkout_id } = await acceptCheckout(stack, { credit_card_info });
+  await orderIn(stack, id, "PENDING");
+  const { json } = await stack.call("GET", `/checkouts/${checkout_id}`);
+  const shown = await readDuring("payment_attempts", String(json["status_url"]).replace("?", "/state?"),
+    "update payment_attempts set status = 'canceled', next_action = null, next_action_expires_at = null where payment_order_id = $1", [id]);
+  expect(shown).toMatchObject({ state: "action_needed", next_url: expect.stringMatching(/^http/) as string });
+});
+
+test("a dead letter's history tells of one moment: attempts that change while it is read are shown as they were", async () => {
+  const { order_ids: [id] } = await acceptCheckout(stack);
+  await orderIn(stack, id, "SUCCESS");
+  const { history } = await readDuring("payment_attempts", `/api/v1/dead_letters/${await giveUp(id)}`,
+    "update payment_attempts set inquiry_count = 99 where payment_order_id = $1", [id]);
+  expect(history).toMatchObject({ attempts: [{ inquiry_count: 0 }] });
+});
