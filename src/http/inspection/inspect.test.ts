@@ -59,6 +59,12 @@ test.each(cards)("the card number %s is refused wherever it stands, plain or gro
   expect(verdictOf({ [number]: 1 })).toBe("card_number_refused body");
 });
 
+test.each(["checkout_id", "seller_account", "amount", "email", "token", "name"])("a field named %s may not hold a card number", (name) => {
+  for (const text of ["4242424242424242", "4242.4242.4242.4242", "4242424242424242@b.example"]) {
+    expect([text, verdictOf({ order: { [name]: text } })]).toEqual([text, `card_number_refused order[${name}]`]);
+  }
+});
+
 test.each([
   "4242 4242 4242 4242 12/34", "4242424242424242 123", "4242 4242 4242 4242 1234", "12 4242424242424242", "4000000000000001 4242424242424242", "2026-11-22 4242424242424242",
 ])("the card number in %j is found beside other digits", (text) => {
