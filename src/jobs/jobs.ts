@@ -14,7 +14,7 @@ export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
 export {
-  decideWaiting, hasDiscrepancy, selectDeadLetter, selectDeadLetters, type DeadLetterRow, type LetterKind,
+  decideWaiting, hasDiscrepancy, selectAnswered, selectDeadLetter, selectDeadLetters, type DeadLetterRow, type LetterKind, type LetterSubjects,
 } from "./queries.ts";
 export { isLastTry, isPayloadOf, type JobPayloads, type QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";

@@ -62,22 +62,32 @@ export function selectDeadLetters(
   );
 }
 
-/**
- * The waiting dead letters of subjects are decided by what a person does elsewhere. Discrepancies stay, except
- * those about the attempt that the person has looked up.
- */
+/** Subjects of dead letters in one queue, and the attempt that a person has looked up at the PSP. */
+export type LetterSubjects = {
+  readonly queue: string; readonly subject_ids: readonly string[]; readonly attempt_id?: string;
+};
+
+/** What a person does elsewhere decides these. Discrepancies stay, except those about the attempt looked up. */
+const isAnswered = `queue = $1 and subject_id = any ($2::text[]) and state = 'waiting'
+        and (kind <> 'discrepancy' or payload ->> 'attempt_id' = $3)`;
+const answeredBy = ({ queue, subject_ids, attempt_id }: LetterSubjects): unknown[] =>
+  [queue, textArray(subject_ids), attempt_id ?? null];
+
+/** Decides the waiting dead letters that a person's action elsewhere answers. */
 export async function decideWaiting(
-  tx: Queryable, subject: { queue: string; subject_ids: readonly string[]; attempt_id?: string }, decision: { state: "redriven" | "discarded"; actor: string; note: string },
+  tx: Queryable, subjects: LetterSubjects,
+  { state, actor, note }: { state: "redriven" | "discarded"; actor: string; note: string },
 ): Promise<void> {
   await tx.query(
-    `update dead_letters set state = $3, decided_by = $4, decision_note = $5, decided_at = now()
-      where queue = $1 and subject_id = any ($2::text[]) and state = 'waiting'
-        and (kind <> 'discrepancy' or payload ->> 'attempt_id' = $6)`,
-    [
-      subject.queue, textArray(subject.subject_ids), decision.state, decision.actor, decision.note,
-      subject.attempt_id ?? null,
-    ],
-  );
+    `update dead_letters set state = $4, decided_by = $5, decision_note = $6, decided_at = now() where ${isAnswered}`,
+    [...answeredBy(subjects), state, actor, note]);
+}
+
+/** The ids of those that `decideWaiting` would decide. */
+export async function selectAnswered(db: Queryable, subjects: LetterSubjects): Promise<string[]> {
+  const rows = await db.query<{ dead_letter_id: string }>(
+    `select dead_letter_id from dead_letters where ${isAnswered} order by dead_letter_id`, answeredBy(subjects));
+  return rows.map((row) => row.dead_letter_id);
 }
 
 /** Whether a discrepancy of one of these subjects waits for a person. */

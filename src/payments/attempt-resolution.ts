@@ -4,7 +4,7 @@ import {
 import { recordAudit } from "../audit/audit.ts";
 import { sqlStateOf, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { decideWaiting } from "../jobs/jobs.ts";
+import { decideWaiting, selectAnswered, type LetterSubjects } from "../jobs/jobs.ts";
 import { exponentOf, formatAmount, toCurrencyCode } from "../money/money.ts";
 import { selectAttemptWithReference, storeAttemptResolution } from "./attempt-resolution-queries.ts";
 import { openAttemptStatuses, type AttemptResolution, type AttemptRow, type OrderRow } from "./model.ts";
@@ -48,6 +48,7 @@ export async function resolveAttempt(
   const content = {
     outcome, psp_reference, amount_minor: money === null ? null : String(money.amount_minor),
     currency: money?.currency ?? null, note,
+    dead_letter_ids: (await answeredLetters(tx, { attempt, orders })).join(" ") || null,
   };
   const proposal = { kind: "attempt_resolution", subject_id: attemptId, content, reason: note } as const;
   return { kind: "proposed", ...await proposeApproval(tx, proposal, by, options.approval_hours) };
@@ -70,6 +71,7 @@ export async function approveResolution(
     const { resolved_as } = locked.attempt;
     if (resolved_as !== null) throw conflict(`The attempt is already resolved as ${resolved_as}.`);
     await assertResolvable(tx, locked.attempt, resolution);
+    await assertNothingNew(tx, locked, approval);
     await store(tx, options, locked, resolution, verdict.by, approval);
   });
 }
@@ -87,6 +89,34 @@ async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> 
   const [attempt] = await selectAttemptsById(tx, [attemptId]);
   if (attempt === undefined) throw new Error(`the attempt ${attemptId} vanished under its orders' lock`);
   return { attempt, orders: orders.filter((order) => order !== undefined) };
+}
+
+/**
+ * Errors if the PSP has reported something since the proposal: nobody has read it, and a dead letter that the
+ * resolution closes would never be read.
+ */
+async function assertNothingNew(tx: Transaction, locked: Locked, approval: ApprovalRow): Promise<void> {
+  const known = contentOf(approval)["dead_letter_ids"]?.split(" ") ?? [];
+  const unread = (await answeredLetters(tx, locked)).find((id) => !known.includes(id));
+  if (unread === undefined) return;
+  throw conflict(`The dead letter ${unread} is newer than the proposal. Read it, reject the proposal, and propose again.`);
+}
+
+/** The ids of the waiting dead letters that a resolution closes. */
+async function answeredLetters(tx: Transaction, locked: Locked): Promise<string[]> {
+  const [ofOrders, ofModifications] = await lettersOf(tx, locked);
+  return [...await selectAnswered(tx, ofOrders), ...await selectAnswered(tx, ofModifications)];
+}
+
+async function lettersOf(
+  tx: Transaction, { attempt: { attempt_id }, orders }: Locked,
+): Promise<readonly [LetterSubjects, LetterSubjects]> {
+  const order_ids = orders.map((order) => order.payment_order_id);
+  const modification_ids = await selectModificationIds(tx, attempt_id);
+  return [
+    { queue: "payment_execute", subject_ids: order_ids, attempt_id },
+    { queue: "payment_modify", subject_ids: modification_ids },
+  ];
 }
 
 function repeated(attempt: AttemptRow, { outcome, psp_reference }: AttemptResolution): AttemptRow {
@@ -146,11 +176,7 @@ async function store(
   });
   const decided = `resolved as ${outcome}: ${note}`.slice(0, 500);
   const decision = { state: "discarded", actor: resolved_by, note: decided } as const;
-  const { attempt_id } = attempt;
-  const order_ids = orders.map((order) => order.payment_order_id);
-  const modification_ids = await selectModificationIds(tx, attempt_id);
-  await decideWaiting(tx, { queue: "payment_execute", subject_ids: order_ids, attempt_id }, decision);
-  await decideWaiting(tx, { queue: "payment_modify", subject_ids: modification_ids }, decision);
+  for (const subjects of await lettersOf(tx, { attempt, orders })) await decideWaiting(tx, subjects, decision);
   await recordAudit(tx, {
     actor: by.actor, action: "payment_attempt.resolve", subject_type: "payment_attempt",
     subject_id: attempt.attempt_id,

@@ -144,7 +144,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
          (select dead_letter_id, kind from dead_letters d
            where d.state = 'waiting' and d.kind = 'discrepancy' and d.queue = 'payment_execute'
              and m.modification_id is null
-             and d.subject_id = any (case when a.payment_order_id is null
+             and d.subject_id = any (case when a.attempt_id is not null and a.payment_order_id is null
                then array(select c.payment_order_id from payment_orders c where c.checkout_id = o.checkout_id)
                else array[o.payment_order_id] end)
            limit 1)

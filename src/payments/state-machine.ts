@@ -76,7 +76,10 @@ function decideAuthorized(input: DecisionInput, { authorized, captured }: Extrac
   return become("AUTHORIZED", "authorized", "psp_authorized", { authorizes_minor: order.amount_minor });
 }
 
-const mismatch = (message: string): Decision => become("UNKNOWN", "unknown", "psp_unknown", { error: { code: "amount_mismatch", message }, alarm: message });
+/** A letter of its own: an older one about the same order must not hide that money was taken. */
+const mismatch = (message: string): Decision => become("UNKNOWN", "unknown", "psp_unknown", {
+  error: { code: "amount_mismatch", message }, alarm: message, alarm_kind: "discrepancy",
+});
 
 const failed = (failure: Failure): Pick<Decision, "error" | "failure_class"> =>
   ({ error: { code: failure.code, message: failure.message }, failure_class: failure.class });

@@ -96,8 +96,15 @@ describe("a card token that its bank wants confirmed", () => {
     expect(action).toMatchObject({ type: "redirect_to_url" });
     await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.requires_action", asking);
     expect(await nextAction(id)).toEqual(action);
-    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", { status: "processing" });
-    expect(await nextAction(id)).toEqual(action);
+  });
+
+  test("ends with a webhook that says the buyer has confirmed, so that the payment is not voided as expired", async () => {
+    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    expect(await nextAction(id)).toMatchObject({ type: "redirect_to_url" });
+    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", { status: "processing", next_action: null });
+    const [attempt] = await stack.db.asOwner(
+      "select next_action, next_action_expires_at from payment_attempts where payment_order_id = $1", [id]);
+    expect(attempt).toEqual({ next_action: null, next_action_expires_at: null });
   });
 
   test("is shown again, with the same end, after its outcome was unknown in between", async () => {

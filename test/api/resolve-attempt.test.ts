@@ -53,8 +53,10 @@ const approve = (approval: Record<string, unknown>, key: string): Promise<Reply>
   stack.call("POST", `/approvals/${String(approval["approval_id"])}/approve`, { content_hash: approval["content_hash"] }, { authorization: `Bearer ${key}` });
 const capturesOf = (id: string): Promise<unknown[]> =>
   stack.db.asOwner("select source from ledger_transactions where source = $1", [`order:${id}:captured`]);
-const lettersAbout = async (id: string): Promise<{ reason: string }[]> =>
-  ((await stack.call("GET", "/dead_letters?limit=100&state=waiting")).json["data"] as { subject_id: string; reason: string }[]).filter(({ subject_id }) => subject_id === id);
+type Letter = { readonly dead_letter_id: string; readonly subject_id: string; readonly reason: string };
+const lettersAbout = async (id: string): Promise<Letter[]> =>
+  ((await stack.call("GET", "/dead_letters?limit=100&state=waiting")).json["data"] as Letter[])
+    .filter(({ subject_id }) => subject_id === id);
 const auditsOf = (subject: string): Promise<unknown[]> =>
   stack.db.asOwner("select action, reason from audit_log where subject_id = $1 order by audit_id", [subject]);
 
@@ -272,6 +274,24 @@ describe("a resolution above the limit", () => {
     expect(await auditsOf(attempt_id)).toMatchObject([{ action: "payment_attempt.resolve" }]);
   });
 
+  test("is not approved once the PSP has reported something newer, which would be closed unread", async () => {
+    const { id, attempt_id } = await undecided("150.00");
+    const { json } = await resolve(attempt_id, failed);
+    await stripeTells(attempt_id, `pi_other_${id}`, { intent: { amount: 1_999, amount_received: 1_999 } });
+    await until("a dead letter waits", async () => (await lettersAbout(id)).length > 0);
+    const refused = await approve(json, other_key);
+    expectProblem(refused, 409, "state_conflict");
+    expect(refused.text).toContain("is newer than the proposal");
+    expect(await lettersAbout(id)).toHaveLength(1);
+
+    await stack.call("POST", `/approvals/${String(json["approval_id"])}/reject`, { note: "Overtaken." });
+    const informed = await resolve(attempt_id, { ...failed, note: "The 19.99 were refunded." });
+    const [letter] = await lettersAbout(id);
+    expect(informed.json["content"]).toMatchObject({ dead_letter_ids: letter?.dead_letter_id });
+    expect((await approve(informed.json, other_key)).status).toBe(200);
+    expect(await lettersAbout(id)).toEqual([]);
+  });
+
   test("is not needed by an amount that is exactly the limit", async () => {
     const { id, attempt_id } = await undecided("100.00");
     expect((await resolve(attempt_id, seen({ amount: "100.00" }))).json["object"]).toBe("payment_attempt");
@@ -342,12 +362,12 @@ describe("GET /unresolved_orders", () => {
     expect(await actionsOf(id)).toEqual([]);
   });
 
-  test("offers no waiting for an amount mismatch, but to refund it and to redrive its dead letter", async () => {
+  test("offers no waiting for an amount mismatch, but to refund it", async () => {
     const { id, attempt_id } = await undecided();
     await stripeTells(attempt_id, "pi_less", { intent: { amount: 1, amount_received: 1 } });
     await until("a dead letter waits", async () => (await lettersAbout(id)).length > 0);
     expect(await listed(id)).toMatchObject([
-      { action: "resolve_attempt", reason: expect.stringContaining("refund it there") as string }, { action: "redrive" },
+      { action: "resolve_attempt", reason: expect.stringContaining("refund it there") as string }, { action: "discard" },
     ]);
   });
 });

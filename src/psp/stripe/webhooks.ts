@@ -91,9 +91,13 @@ function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspO
   return { attempt_id, payment_order_id: storableText(metadata["payment_order_id"], 255) ?? null, outcome: toldBy(outcome()) };
 }
 
-/** The inbox keeps no client secret and no address of a next action, so a webhook cannot tell the action. */
+/**
+ * The inbox keeps no client secret and no address of a next action, so a webhook cannot tell the action; that
+ * the buyer has nothing left to do it can.
+ */
 function toldBy(outcome: PspOutcome): PspOutcome {
-  return outcome.kind === "pending" ? { kind: "pending", psp_reference: outcome.psp_reference } : outcome;
+  if (outcome.kind !== "pending" || outcome.next_action === null) return outcome;
+  return { kind: "pending", psp_reference: outcome.psp_reference };
 }
 
 function metadataOf(event: unknown): Readonly<Record<string, unknown>> {
