@@ -3,7 +3,7 @@ import { hasPrefix } from "../ids.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
 import type { ExternalReport } from "../psp/psp.ts";
 import type { AttemptRow } from "./model.ts";
-import { selectAttempts } from "./queries.ts";
+import { selectAttempts, selectOrder } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 
 /** The attempt that a report settles, or why it settles none. */
@@ -19,10 +19,17 @@ export async function matchReport(db: Queryable, report: ExternalReport, signer:
   const attempt = await findAttempt(db, report);
   if (attempt === undefined) {
     if (report.attempt_id !== null && !hasPrefix("att", report.attempt_id)) return rejected(`${report.attempt_id} is no attempt of ours`);
-    return { state: "unmatched", note: "the order or attempt that it names is not known" };
+    return matchWithoutAttempt(db, report);
   }
   const contradiction = findContradiction(report, attempt, signer);
   return contradiction === null ? { attempt } : rejected(contradiction);
+}
+
+/** A report may be earlier than its order; about an order that ended unpaid it is money that nobody expects. */
+async function matchWithoutAttempt(db: Queryable, { payment_order_id }: ExternalReport): Promise<MatchedReport> {
+  const order = payment_order_id === null ? undefined : await selectOrder(db, payment_order_id);
+  if (order?.status === "CANCELED") return rejected(`the order ${order.payment_order_id} was canceled before it was to be collected`);
+  return { state: "unmatched", note: "the order or attempt that it names is not known" };
 }
 
 async function findAttempt(db: Queryable, { attempt_id, payment_order_id, reference }: ExternalReport): Promise<AttemptRow | undefined> {

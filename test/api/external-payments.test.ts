@@ -12,7 +12,7 @@ const bank_secret = newSecret();
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack({
-    environment: { ...externalAccounts({ cash: `${secret},${old_secret}`, bank: bank_secret }), PSP_TIMEOUT_SECONDS: "20", JOB_LEASE_SECONDS: "90", OVERDUE_SECONDS: "1", MONITOR_SECONDS: "1" },
+    environment: { ...externalAccounts({ cash: `${secret},${old_secret}`, bank: bank_secret }), PSP_TIMEOUT_SECONDS: "20", JOB_LEASE_SECONDS: "90", OVERDUE_SECONDS: "1", MONITOR_SECONDS: "1", RISK_REVIEW_FROM: "USD:800.00" },
   });
 });
 afterAll(() => stack.stopAll());
@@ -197,6 +197,13 @@ describe("a status that does not fit changes nothing, and a person sees it", () 
     await report({ payment_order_id });
     await until("a person is told", async () => (await letters()).some((letter) => letter.subject_id === payment_order_id && /reports a success \(receipt-1\)/.test(letter.reason)));
     expect(await orderIn(stack, payment_order_id, "CANCELED")).toMatchObject({ ledger_updated: false });
+  });
+
+  test("success of an order that was canceled before its attempt began is a dead letter at once", async () => {
+    const { order_ids: [id], checkout_id } = await acceptCheckout(stack, inCash, [{ amount: "900.00" }]);
+    await stack.call("POST", `/checkouts/${checkout_id}/review`, { decision: "reject" });
+    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ attempts: [] });
+    await expectRejected({ payment_order_id: id, amount: "900.00" }, /was canceled before it was to be collected/);
   });
 });
 

@@ -138,7 +138,12 @@ export function selectDubiousMessages(db: Queryable): Promise<Message[]> {
       where not exists (select from payment_attempts a where a.attempt_id = m.attempt_id and a.psp = $1 and m.psp = $2)
       group by psp, psp_event_id
      having count(*) > 1
-         or case when psp = '${external_account}' then min(state) <> case when psp_event_id like '%forged%' then 'rejected' else 'applied' end
+         or case when psp = '${external_account}' then min(state) <> case
+                   when psp_event_id like '%forged%' then 'rejected'
+                   -- Canceled before its attempt began: a person hears of what was collected for it.
+                   when exists (select from payment_orders o where psp_event_id = 'msg_' || o.payment_order_id
+                                   and o.status = 'CANCELED' and o.attempt_id is null) then 'rejected'
+                   else 'applied' end
                  else min(state) not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe' end
       order by psp_event_id`,
     [spare_account, card_account],
