@@ -187,19 +187,22 @@ $$;
 
 -- 5. Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left.
 -- A checkout whose last order succeeded is done; if a capture fails later, it no longer is. Both are events.
-create function payments_settle(p_settled json) returns void
+-- Gives the charges with which a person has resolved another attempt: one of each two was not paid by it.
+create function payments_settle(p_settled json)
+returns table (attempt_id text, payment_order_id text, psp_reference text, resolved_attempt_id text)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
+#variable_conflict use_column
 begin
-  with settled as materialized (
+  return query with settled as materialized (
     select * from json_to_recordset(p_settled)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
             psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean,
-            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean)
+            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean, names_charge boolean)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
@@ -237,11 +240,18 @@ begin
                 from orders where paid_change <> 0 group by checkout_id having sum(paid_change) <> 0 order by checkout_id) c
      where e.checkout_id = c.checkout_id
     returning e.checkout_id, e.is_payment_done, e.unfinished_order_count + c.paid_change = 0 as was_done
+  ), events as (
+    insert into checkout_events (type, checkout_id)
+    select case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, checkout_id
+      from done
+     where is_payment_done or was_done
   )
-  insert into checkout_events (type, checkout_id)
-  select case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, checkout_id
-    from done
-   where is_payment_done or was_done;
+  select s.attempt_id, s.payment_order_id, s.psp_reference, r.attempt_id
+    from settled s
+    join payment_attempts a on a.attempt_id = s.attempt_id
+    join payment_attempts r on r.psp = a.psp and r.resolution_reference = s.psp_reference
+     and r.resolved_as in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
+   where s.names_charge;
 end
 $$;
 

@@ -39,3 +39,15 @@ test("an intent that waits for nothing is kept byte for byte", () => {
   const text = '{ "client_secret": null, "next_action" :null, "amount": 1e2 }';
   expect(withoutSensitiveData(text)).toBe(text);
 });
+
+test("a client secret is taken out of the text, whose other bytes stay", () => {
+  const text = '{ "id": "pi_1", "Client_Secret" : "pi_1_secret_2", "setup_clientSecret":"", "amount": 1e2 }';
+  expect(withoutSensitiveData(text)).toBe(
+    '{ "id": "pi_1", "Client_Secret" : "[removed]", "setup_clientSecret":"[removed]", "amount": 1e2 }');
+});
+
+test.for([
+  '{"client_secret":"pi_1\\"_secret_2"}', '{"client_secret":42}', '{"client_secret":{"value":"pi_1_secret_2"}}', '{"client_secret":["pi_1_secret_2"]}',
+])("a client secret in an unusual form is taken out too: %s", (text) => {
+  expect(withoutSensitiveData(text)).not.toMatch(/secret_2|42/);
+});

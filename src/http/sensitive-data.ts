@@ -1,8 +1,13 @@
 import { cardDataIn, isVerificationCodeName } from "./inspection/card-data.ts";
 
 const removed = "[removed]";
-/** Names are matched in the JSON text, where an escape may hide any character. */
-const mayHoldSecret = /client_?secret|next_action|\\u/i;
+/**
+ * Every intent of Stripe's has a client secret, and nearly all have it in this form. Walking the parsed JSON
+ * for it took 12 % of the service's time under load.
+ */
+const plainSecret = /(client_?secret"\s*:\s*)"[^"\\]*"/gi;
+/** What the text alone cannot decide: another form of a secret, an action, or an escape, which hides any character. */
+const mayHoldSecret = /client_?secret(?!"\s*:\s*(?:null|"\[removed\]"))|next_action(?!"\s*:\s*null)|\\u/i;
 
 /**
  * The JSON text of a webhook as it may be stored. A signed webhook is not refused, because the PSP would
@@ -11,20 +16,21 @@ const mayHoldSecret = /client_?secret|next_action|\\u/i;
  * the payment.
  */
 export function withoutSensitiveData(json: string): string {
-  if (!mayHoldSecret.test(json) && cardDataIn(json) === undefined) return json;
+  const text = json.replace(plainSecret, `$1"${removed}"`);
+  if (!mayHoldSecret.test(text) && cardDataIn(text) === undefined) return text;
   let isChanged = false;
-  const kept: unknown = JSON.parse(json, (name, value: unknown) => {
+  const kept: unknown = JSON.parse(text, (name, value: unknown) => {
     const safe = withoutSecret(name, value);
     if (safe !== value) isChanged = true;
     return safe;
   });
-  return isChanged ? JSON.stringify(kept) : json;
+  return isChanged ? JSON.stringify(kept) : text;
 }
 
 function withoutSecret(name: string, value: unknown): unknown {
   if (name === "next_action") return kindOnly(value);
+  if (/client_?secret$/i.test(name)) return value === null ? null : removed;
   if (typeof value !== "string" && typeof value !== "number") return value;
-  if (/client_?secret$/i.test(name)) return removed;
   const isSafe = isReference(name) || (!isVerificationCodeName(name) && cardDataIn(String(value)) === undefined);
   return isSafe ? value : removed;
 }

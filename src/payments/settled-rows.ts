@@ -3,6 +3,7 @@ import type { Timestamp } from "../db/db.ts";
 import type { SettledModification } from "./modification-queries.ts";
 import type { Settled } from "./news.ts";
 import type { AttemptOutcome, Decision } from "./decision.ts";
+import type { PspRouter } from "../psp/psp.ts";
 import type { Sealing } from "../sealing.ts";
 import type { SettledOrder } from "./settlement-queries.ts";
 
@@ -11,6 +12,7 @@ type RowLimits = {
   /** How long a buyer may take for a step at the bank. */
   readonly buyer_action_seconds: number;
   readonly sealing: Sealing;
+  readonly router: Pick<PspRouter, "isExternal">;
 };
 
 /** A decision as the row that writes it. */
@@ -43,7 +45,15 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
     psp_call_ms: row.modification_id === null ? news.psp_call_ms : null,
     retry_delay_seconds: decision.retry_delay_seconds,
     has_stored_failure: isStored && row.modification_id === null,
+    names_charge: namesCharge({ news, row, decision }) && !limits.router.isExternal(row.psp),
   };
+}
+
+/** Whether the news book a charge that they name; of a page only the first order's do. */
+function namesCharge({ news: { outcome, is_first }, row, decision }: Settled): boolean {
+  if (!is_first || row.attempt_status === "authorized") return false;
+  if (decision.captures_minor + decision.authorizes_minor === 0n) return false;
+  return outcome.kind === "succeeded" || outcome.kind === "authorized";
 }
 
 /**

@@ -232,31 +232,22 @@ export type SettledOrder = {
   readonly next_action_expires_at: Timestamp | null;
   /** The stored next action and its end stay as they are. */
   readonly keeps_next_action: boolean;
+  /** `psp_reference` is a charge that is booked for this attempt, and no collector's reference. */
+  readonly names_charge: boolean;
 };
 
-export type NamedCharge = {
+/** A charge that the PSP names for one attempt, while a person resolved another one with it. */
+export type SharedCharge = {
   readonly attempt_id: string;
   readonly payment_order_id: string;
-  readonly psp: string;
   readonly psp_reference: string;
+  readonly resolved_attempt_id: string;
 };
 
-/** Other attempts that a person has resolved with one of these charges: one of each two was not paid by it. */
-export function selectResolvedWith(
-  tx: Queryable, charges: readonly NamedCharge[],
-): Promise<(NamedCharge & { readonly resolved_attempt_id: string })[]> {
-  return tx.query(
-    `select c.attempt_id, c.payment_order_id, c.psp, c.psp_reference, a.attempt_id as resolved_attempt_id
-       from json_to_recordset($1::json)
-            as c (attempt_id text, payment_order_id text, psp text, psp_reference text)
-       join payment_attempts a on a.psp = c.psp and a.resolution_reference = c.psp_reference
-        and a.resolved_as in ('succeeded', 'authorized') and a.attempt_id <> c.attempt_id`,
-    [JSON.stringify(charges)],
-  );
-}
-
-/** Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. */
-export async function writeSettlement(tx: Queryable, rows: readonly SettledOrder[]): Promise<void> {
-  if (rows.length === 0) return;
-  await tx.query("select payments_settle($1)", [JSON.stringify(rows)]);
+/**
+ * Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. Gives the
+ * charges that now stand for two attempts: one of each two was not paid by it.
+ */
+export async function writeSettlement(tx: Queryable, rows: readonly SettledOrder[]): Promise<SharedCharge[]> {
+  return rows.length === 0 ? [] : tx.query<SharedCharge>("select * from payments_settle($1)", [JSON.stringify(rows)]);
 }

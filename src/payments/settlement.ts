@@ -14,8 +14,7 @@ import { postingsOf, undoneSources } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
 import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
 import {
-  lockForSettlement, selectOrdersOfAttempts, selectResolvedWith, writeSettlement, type NamedCharge,
-  type OpenRow,
+  lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow,
 } from "./settlement-queries.ts";
 import { decide } from "./state-machine.ts";
 
@@ -103,11 +102,10 @@ export class Settlement {
       this.#post(tx, written),
       // What is captured now is under way no more: said first, for a constraint bounds the two together.
       writeModifications(tx, settled.flatMap(modificationRowOf)),
-      writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options))),
+      this.#write(tx, written),
       markAuthorizationsEnded(tx, settled.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) => (authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }]))),
       this.#followUp(tx, settled),
       this.#followModificationsUp(tx, settled),
-      this.#tellOfSharedCharges(tx, written),
       jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
       jobs.complete(tx, "payment_modify", news.flatMap((one) => one.modification_job ?? [])),
       markMessages(tx, news.flatMap((one) => one.message_id ?? []), "applied", null),
@@ -145,12 +143,9 @@ export class Settlement {
       }]));
   }
 
-  /** A charge that a person took for that of another attempt is booked twice by now. */
-  async #tellOfSharedCharges(tx: Transaction, written: readonly Settled[]): Promise<void> {
-    const { router } = this.#options;
-    const booked = written.flatMap((one) => chargeIn(one) ?? []);
-    const charges = booked.filter(({ psp }) => !router.isExternal(psp));
-    const shared = charges.length === 0 ? [] : await selectResolvedWith(tx, charges);
+  /** A charge that a person took for that of another attempt is booked twice by now: a person hears of it. */
+  async #write(tx: Transaction, written: readonly Settled[]): Promise<void> {
+    const shared = await writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options)));
     await buryAll(tx, shared.map((charge): DeadLetterDraft => {
       const { attempt_id, payment_order_id, psp_reference, resolved_attempt_id } = charge;
       const reason = `The PSP names ${psp_reference} as the charge of ${attempt_id}, but a person resolved `
@@ -183,16 +178,6 @@ export class Settlement {
         reason: modification.alarm, attempt_count: row.key_number,
       }]));
   }
-}
-
-/** The charge that the news book; of a page once. */
-function chargeIn({ news, row, decision }: Settled): NamedCharge | undefined {
-  const { outcome } = news;
-  if (!news.is_first || row.attempt_status === "authorized") return undefined;
-  if (decision.captures_minor + decision.authorizes_minor === 0n) return undefined;
-  if (outcome.kind !== "succeeded" && outcome.kind !== "authorized") return undefined;
-  const { attempt_id, payment_order_id, psp } = row;
-  return { attempt_id, payment_order_id, psp, psp_reference: outcome.psp_reference };
 }
 
 function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modification"> {
