@@ -14,7 +14,9 @@ language sql immutable parallel safe as $$
                   '\u2028-\u202f\u205f-\u206f\u3000\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]')
 $$;
 
--- A domain is checked when a value enters, not at every update of a row that holds one.
+-- A domain is checked when a value enters, not at every update of a row that holds one; and as a table's check
+-- the function above was planned anew for each statement, 0.1 ms for each column.
+create domain client_id as text check (is_client_id(value));
 create domain currency_code as text collate "C" check (value ~ '^[A-Z]{3}$');
 
 create table ledger_accounts (
@@ -28,7 +30,7 @@ create table ledger_accounts (
   kind ledger_account_kind not null,
   currency currency_code not null,
   code text collate "C" not null check (length(code) between 1 and 400),
-  owner_id text collate "C" check (is_client_id(owner_id)),
+  owner_id client_id collate "C",
   constraint ledger_accounts_code_currency_key unique (code, currency),
   -- The floor once more, for whoever writes past the function.
   constraint ledger_accounts_floor_check check (

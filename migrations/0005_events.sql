@@ -10,7 +10,7 @@ create table checkout_events (
   type text collate "C" not null check (type in (
     'checkout.created', 'checkout.completed', 'checkout.reopened', 'payment_order.overdue', 'payment_order.captured', 'payment_order.capture_failed'
   )),
-  checkout_id text not null check (is_client_id(checkout_id)),
+  checkout_id client_id not null,
   data jsonb
 );
 

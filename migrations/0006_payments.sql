@@ -7,7 +7,7 @@ create type risk_decision as enum ('pass', 'review', 'reject');
 
 -- One checkout. Its id is the client's and is the idempotency key for ever.
 create table payment_events (
-  checkout_id text primary key check (is_client_id(checkout_id)),
+  checkout_id client_id primary key,
   buyer_info jsonb not null,
   seller_info jsonb,
   -- How it is paid: with a card token, by the buyer on the PSP's page, or through an external account.
@@ -32,12 +32,12 @@ create table payment_events (
 create index payment_events_done_index on payment_events (is_payment_done, created_at);
 
 create table payment_orders (
-  payment_order_id text primary key check (is_client_id(payment_order_id)),
+  payment_order_id client_id primary key,
   checkout_id text not null references payment_events on delete restrict,
   -- Its place in the checkout as the client sent it.
   position smallint not null,
-  buyer_account text not null check (is_client_id(buyer_account)),
-  seller_account text not null check (is_client_id(seller_account)),
+  buyer_account client_id not null,
+  seller_account client_id not null,
   amount_minor bigint not null check (amount_minor > 0),
   currency currency_code not null,
   -- Taken at once, or authorised first and taken by captures.
@@ -335,7 +335,7 @@ create table payment_modifications (
   payment_order_id text references payment_orders on delete restrict,
   kind payment_modification_kind not null,
   -- The client's name of a capture, and what it asked for.
-  capture_id text check (is_client_id(capture_id)),
+  capture_id client_id,
   request_fingerprint bytea check (length(request_fingerprint) = 32),
   amount_minor bigint check (amount_minor > 0),
   currency currency_code not null,

@@ -87,14 +87,14 @@ begin
   -- page locks its whole checkout in the same pass: with a second pass two workers could deadlock.
   perform from payment_orders o
     where o.payment_order_id = any (p_order_ids || array(
-      select c.payment_order_id
+      select c.payment_order_id::text
         from payment_orders w
         join payment_events e on e.checkout_id = w.checkout_id
         join payment_orders c on c.checkout_id = w.checkout_id
        where w.payment_order_id = any (p_order_ids) and e.hosted_page is not null))
     order by o.payment_order_id for no key update;
   return query
-  select o.payment_order_id, o.checkout_id, o.status, o.amount_minor, o.currency::text,
+  select o.payment_order_id::text, o.checkout_id::text, o.status, o.amount_minor, o.currency::text,
          o.capture_method, coalesce(o.card_token, e.credit_card_info ->> 'token'),
          e.credit_card_info ->> 'return_url', e.hosted_page, e.external ->> 'psp', e.credit_card_info ->> 'country',
          (select array_agg(distinct a.psp) from payment_attempts a
@@ -169,7 +169,7 @@ as $$
 begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
-  select o.payment_order_id, o.seller_account, o.amount_minor, o.currency::text, o.status, o.status_cause,
+  select o.payment_order_id::text, o.seller_account::text, o.amount_minor, o.currency::text, o.status, o.status_cause,
          o.captured_minor, o.capturing_minor, o.failed_capture_count,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
@@ -271,7 +271,7 @@ as $$
 begin
   perform from payment_orders o
     where o.payment_order_id in (
-      select c.payment_order_id
+      select c.payment_order_id::text
         from payment_modifications m
         join payment_attempts a on a.attempt_id = m.attempt_id
         join payment_orders c on c.checkout_id = a.checkout_id

@@ -147,6 +147,7 @@ export class Database implements Queryable {
     const statements = new Statements(client);
     try {
       // Not awaited: it travels with the first statement (the connection is pipelined).
+      writeOncePerTurn(client);
       const begun = client.query(begin);
       const running = insideTransaction.run(true, async () => {
         const result = await work(transactionOn(statements));
@@ -187,6 +188,7 @@ class Statements {
 
   async send<Row extends object>(statement: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
     if (this.#isClosed) throw new AssertionError({ message: "the transaction has ended: it takes no more statements" });
+    writeOncePerTurn(this.#client);
     const answer = this.#client.query<Row>(statement);
     this.#underWay.add(answer);
     try {
@@ -205,6 +207,13 @@ class Statements {
     this.#isClosed = true;
     await Promise.allSettled(this.#underWay);
   }
+}
+
+/** What is sent until the end of this turn of the event loop leaves in one write: each write wakes PostgreSQL. */
+function writeOncePerTurn(client: pg.PoolClient): void {
+  const { stream } = client.connection;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 function transactionOn(statements: Statements): Transaction {

@@ -61,7 +61,7 @@ export function lockForSettlement(
 /** The orders that a page's attempt charges, by the attempt. */
 export async function selectOrdersOfAttempts(tx: Queryable, attemptIds: readonly string[]): Promise<ReadonlyMap<string, readonly PaymentOrderId[]>> {
   const rows = await tx.query<{ attempt_id: string; payment_order_ids: PaymentOrderId[] }>(
-    `select c.attempt_id, array_agg(o.payment_order_id order by o.position) as payment_order_ids
+    `select c.attempt_id, array_agg(o.payment_order_id::text order by o.position) as payment_order_ids
        from payment_attempt_orders c
        join payment_orders o on o.payment_order_id = c.payment_order_id
       where c.attempt_id = any ($1::text[])

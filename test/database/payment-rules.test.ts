@@ -34,7 +34,7 @@ const orderColumns = "payment_order_id, checkout_id, position, buyer_account, se
 async function newOrder(changes: { status?: State; amount?: string; currency?: string } = {}): Promise<string> {
   const id = `order-${++count}`;
   await insertEvent(id);
-  await db.asService(`insert into payment_orders (${orderColumns}) values ($1, $1, 0, 'b', 's', $2, $3, $4, 'accepted', 'test', 'test')`,
+  await db.asService(`insert into payment_orders (${orderColumns}) values ($1::text, $1::text, 0, 'b', 's', $2, $3, $4, 'accepted', 'test', 'test')`,
     [id, changes.amount ?? "100", changes.currency ?? "USD", changes.status ?? "NOT_STARTED"]);
   return id;
 }

@@ -9,6 +9,8 @@ export type CardData = "a card number" | "the data of a card's magnetic stripe" 
 const tracks = /%?\bB\d{12,19}\^[^^]{2,26}\^\d{4}|;\d{12,19}=\d{4}/i;
 const mayBeSpoken = /cv[vcn]|card [vs]/i;
 const spokenCode = /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b/i;
+/** As many digits as a card number has, with no letter but x between them: most texts have none, so no more is looked at. */
+const mayBeCardNumber = new RegExp(`\\d(?:[^0-9A-WYZa-wyz]*\\d){${card_digits_min - 1}}`);
 /** A letter between the groups of a printed number, as in `4242x4242x4242x4242`. */
 const groupsWithX = /(?<!\d)(\d{4}) ?x ?(\d{4}) ?x ?(\d{4}) ?x ?(\d{4})(?!\d)/gi;
 
@@ -23,6 +25,7 @@ export function cardDataIn(text: string, { digits, is_ascii }: TextSurvey = surv
   if (mayBeSpoken.test(plain) && spokenCode.test(plain)) return "a card's verification code";
   if (digits < card_digits_min) return undefined;
   if (/[\^=]/.test(plain) && tracks.test(plain)) return "the data of a card's magnetic stripe";
+  if (!mayBeCardNumber.test(plain)) return undefined;
   const grouped = plain.replaceAll(groupsWithX, "$1 $2 $3 $4");
   return holdsCardNumber(grouped) && holdsCardNumber(withoutExemptForms(grouped)) ? "a card number" : undefined;
 }
