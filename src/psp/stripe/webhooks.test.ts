@@ -130,15 +130,15 @@ test("each event about an intent is read as what became of the charge", () => {
   expect(open().readWebhook(body, "automatic")).toEqual({
     attempt_id: "att_1", payment_order_id: "order-1", outcome: { kind: "succeeded", psp_reference: "pi_1", charged: { amount_minor: 1_999n, currency: "USD" } },
   });
+  expect(news("payment_intent.processing", { status: "processing" })).toStrictEqual({ kind: "pending", psp_reference: "pi_1", next_action: null });
   // The inbox keeps no next action and no client secret, so none is told.
-  expect(news("payment_intent.processing", { status: "processing" })).toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
   expect(news("payment_intent.requires_action", { status: "requires_action", client_secret: "pi_1_secret_2", next_action: { type: "use_stripe_sdk", use_stripe_sdk: { secret: 1 } } }))
     .toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
   expect(news("payment_intent.payment_failed", declinedOf({ code: "card_declined", decline_code: "insufficient_funds", message: "No money." })))
     .toEqual({ kind: "declined", is_open: true, psp_reference: "pi_1", failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." } });
   expect(news("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." }))).toMatchObject({ failure: { class: "transient_decline", code: "processing_error" } });
   // Without an error no card was tried: it waits for one.
-  expect(news("payment_intent.payment_failed", declinedOf(null))).toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
+  expect(news("payment_intent.payment_failed", declinedOf(null))).toStrictEqual({ kind: "pending", psp_reference: "pi_1", next_action: null });
   expect(news("payment_intent.canceled", { status: "canceled" })).toMatchObject({ kind: "declined", failure: { class: "hard_decline", code: "canceled_at_psp" } });
 });
 
