@@ -3,7 +3,7 @@ import type { Queryable, Timestamp } from "../db/db.ts";
 import type { NextAction } from "../psp/psp.ts";
 import { createSealing, type Sealing } from "../sealing.ts";
 import type { AttemptRow } from "./model.ts";
-import { selectOpenAttempts } from "./queries.ts";
+import { selectPayableAttempts } from "./queries.ts";
 
 /** What the buyer must do now, as the API shows it. */
 export type NextActionView = NextAction & { readonly expires_at: Timestamp };
@@ -36,7 +36,19 @@ const isAhead = (end: Timestamp | null): end is Timestamp => end !== null && Dat
 
 /** The step that a checkout's buyer must do now. */
 export async function selectNextAction(db: Queryable, checkoutId: string, sealing: Sealing): Promise<NextActionView | null> {
-  return nextActionOf(await selectOpenAttempts(db, checkoutId), sealing);
+  return nextActionOf(await selectPayableAttempts(db, checkoutId), sealing);
+}
+
+/** The step that the buyer must do for this order, whose attempts these are. */
+export async function selectNextActionOfOrder(
+  db: Queryable, attempts: readonly AttemptRow[], sealing: Sealing,
+): Promise<NextActionView | null> {
+  const [attempt] = attempts;
+  // Nearly all orders wait for no step, and need no second query.
+  if (attempt === undefined || nextActionOf(attempts, sealing) === null) return null;
+  const known = new Set(attempts.map(({ attempt_id }) => attempt_id));
+  const payable = await selectPayableAttempts(db, attempt.checkout_id);
+  return nextActionOf(payable.filter(({ attempt_id }) => known.has(attempt_id)), sealing);
 }
 
 function opened(sealed: string, sealing: Sealing): NextAction {

@@ -32,7 +32,7 @@ export { selectUnresolved } from "./monitor-queries.ts";
 export { possibleActions } from "./possible-actions.ts";
 export { verifyPayments } from "./verify.ts";
 export { selectModifications } from "./modification-queries.ts";
-export { createNextActionSealing, nextActionOf, selectNextAction } from "./next-action.ts";
+export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./next-action.ts";
 export type { NextActionView } from "./next-action.ts";
 export { acceptedModificationView, acceptedView, attemptView, checkoutView, modificationView, orderView } from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";

@@ -53,14 +53,17 @@ export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<A
       order by a.attempt_number`, [paymentOrderId]);
 }
 
-/** The attempts of a checkout that wait for its buyer or for the PSP. */
-export function selectOpenAttempts(db: Queryable, checkoutId: string): Promise<AttemptRow[]> {
+/**
+ * The attempts of a checkout that its buyer may still pay. While a discrepancy waits they may have paid already.
+ */
+export function selectPayableAttempts(db: Queryable, checkoutId: string): Promise<AttemptRow[]> {
   return db.query<AttemptRow>(
     `select ${attemptColumns}
        from payment_attempts a
       where a.status in ('executing', 'pending', 'unknown')
         and (a.payment_order_id in (select o.payment_order_id from payment_orders o where o.checkout_id = $1)
              or (a.payment_order_id is null and a.checkout_id = $1))
+        and not payments_has_discrepancy(a.checkout_id, a.payment_order_id)
       order by a.created_at, a.attempt_id`,
     [checkoutId],
   );

@@ -30,6 +30,8 @@ async function lettersAbout(id: string): Promise<readonly Letter[]> {
   return data.filter(({ subject_id }) => subject_id === id);
 }
 
+const stepOf = async (id: string): Promise<unknown> => (await stack.call("GET", `/payments/${id}`)).json["next_action"];
+
 async function lettersOnceThere(id: string, count: number): Promise<readonly Letter[]> {
   await until(`${count} letters wait`, async () => (await lettersAbout(id)).length === count);
   return lettersAbout(id);
@@ -104,6 +106,20 @@ test("a success of a closed attempt has a letter of its own, which stops new cha
   expect(retried.status).toBe(200);
   await until("it ends", async () => (await orderIn(stack, id, "FAILED")).attempts.length === 3);
   expect(await lettersAbout(id)).toEqual([]);
+});
+
+test("while it waits, the buyer is shown no step of a later attempt: they may have paid already", async () => {
+  const { order_ids: [id] } = await acceptCheckout(stack, card("tok_card_declined"), [{ amount: "29.99" }]);
+  const { attempts } = await orderIn(stack, id, "FAILED");
+  await stack.call("POST", `/payments/${id}/retry`, { card_token: "tok_authenticationRequired" });
+  await orderIn(stack, id, "PENDING");
+  const step = await stepOf(id);
+  expect(step).toMatchObject({ client_secret: expect.stringMatching(/^pi_/) as string });
+  await tellsOfSuccess(id, attempts[0]?.attempt_id ?? "", "pi_first_try");
+  const [letter] = await lettersOnceThere(id, 1);
+  expect(await stepOf(id)).toBeNull();
+  expect((await act(letter, "discard")).status).toBe(200);
+  expect(await stepOf(id)).toEqual(step);
 });
 
 test("of a page it stops new charges of every order of the checkout", async () => {

@@ -1,8 +1,9 @@
 import { Type } from "typebox";
+import type { Queryable } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
 import {
-  attemptView, createNextActionSealing, modificationView, nextActionOf, orderView,
-  selectAttempts, selectModifications, selectOrder, selectOrders, selectTransitions, type OrderRow,
+  attemptView, createNextActionSealing, modificationView, orderView,
+  selectAttempts, selectModifications, selectNextActionOfOrder, selectOrder, selectOrders, selectTransitions, type OrderRow,
 } from "../../payments/payments.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
@@ -19,6 +20,11 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   const { reads, actions, jobs, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "payments");
   const sealing = createNextActionSealing(settings.secret_key);
+
+  const attemptsWithStep = async (snapshot: Queryable, id: string) => {
+    const attempts = await selectAttempts(snapshot, id);
+    return [attempts, await selectNextActionOfOrder(snapshot, attempts, sealing)] as const;
+  };
 
   app.get("/payments", {
     config: { scope: "read" },
@@ -63,13 +69,13 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
   }, async (request) => {
     const { payment_order_id } = request.params;
     // One snapshot: with separate reads an order was EXECUTING with a history that ended in SUCCESS.
-    const [order, attempts, modifications, transitions] = await reads.snapshot((snapshot) => Promise.all([
-      selectOrder(snapshot, payment_order_id), selectAttempts(snapshot, payment_order_id),
+    const [order, [attempts, next_action], modifications, transitions] = await reads.snapshot((snapshot) => Promise.all([
+      selectOrder(snapshot, payment_order_id), attemptsWithStep(snapshot, payment_order_id),
       selectModifications(snapshot, payment_order_id), selectTransitions(snapshot, payment_order_id),
     ]));
     if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
     return {
-      ...orderView(order), next_action: nextActionOf(attempts, sealing), attempts: attempts.map(attemptView),
+      ...orderView(order), next_action, attempts: attempts.map(attemptView),
       modifications: modifications.map(modificationView), transitions,
     };
   });
