@@ -110,6 +110,8 @@ export class ModificationWorker {
     const { router } = this.#options;
     const { psp, is_leased } = row;
     if (isByPerson(row)) return is_leased ? word_wait_seconds : 0;
+    // Its payment has ended, so the PSP is not called.
+    if (!mayBeCalled(row)) return 0;
     return router.has(psp) ? router.secondsToWait(psp) : unconfigured_wait_seconds;
   }
 
@@ -142,7 +144,7 @@ export class ModificationWorker {
     if (isAuthorized && row.void_cause === "declined") {
       return { kind: "failed", failure: { class: "hard_decline", code: "paid_meanwhile", message: "The buyer has authorised it meanwhile." } };
     }
-    if (isAuthorized || (row.kind === "void" && openAttemptStatuses.includes(row.attempt_status))) return router.modify(row.psp, requestOf(row, turn));
+    if (mayBeCalled(row)) return router.modify(row.psp, requestOf(row, turn));
     return { kind: "failed", failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." } };
   }
 
@@ -166,6 +168,10 @@ function isWorkFor(row: PursuableRow): boolean {
   if (isByPerson(row)) return true;
   return row.is_due && !row.is_leased && !(row.status === "queued" && row.is_blocked);
 }
+
+/** Whether the payment can still be changed at the PSP. */
+const mayBeCalled = ({ kind, attempt_status }: PursuableRow): boolean =>
+  attempt_status === "authorized" || (kind === "void" && openAttemptStatuses.includes(attempt_status));
 
 /** The PSP was asked, and a person has said what came of it. */
 const isByPerson = ({ status, resolved_as }: PursuableRow): boolean => resolved_as !== null && status !== "queued";

@@ -84,3 +84,23 @@ test("the page of an account that is configured no more is not registered elsewh
   const order = await orderIn(stack, "page-of-europe-order-1", "PENDING");
   expect(order.attempts).toEqual([expect.objectContaining({ psp: "europe", status: "pending" })]);
 });
+
+test("a void of an account that is configured no more ends when its attempt is resolved, and its dead letter does not come back", { timeout: 60_000 }, async () => {
+  await stack.service.stop();
+  await stack.restartService(bothAccounts());
+  const { order_ids: [id] } = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired" } }, euros);
+  const { attempts } = await orderIn(stack, id, "PENDING");
+  await stack.service.stop();
+  await stack.restartService(mainOnly());
+  expect((await stack.call("POST", `/payments/${id}/cancel`)).status).toBe(202);
+  const voids = () => stack.db.asOwner("select modification_id, status from payment_modifications where payment_order_id = $1", [id]);
+  const [queued] = await voids();
+  const void_id = String(queued?.["modification_id"]);
+  await until("a person hears of the void", async () => (await lettersAbout(void_id)).length === 1);
+
+  const resolution = { outcome: "failed", note: "The dashboard shows nothing." };
+  expect((await stack.call("POST", `/attempts/${attempts[0]?.attempt_id ?? ""}/resolve`, resolution)).status).toBe(202);
+  await stack.waitForOrder(id, ["FAILED"], 30);
+  await until("the void has ended", async () => (await voids())[0]?.["status"] === "failed");
+  expect(await lettersAbout(void_id)).toEqual([]);
+});
