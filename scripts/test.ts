@@ -13,6 +13,7 @@ type Step = { readonly title: string; readonly command: readonly string[] };
 const tests: Step = { title: "Tests (vitest)", command: [join(tools, "vitest/vitest.mjs"), "run", ...process.argv.slice(2)] };
 const all: readonly Step[] = [
   { title: "Types (tsc)", command: [join(tools, "typescript/bin/tsc"), "--noEmit"] },
+  { title: "Format (oxfmt)", command: [join(tools, "oxfmt/bin/oxfmt"), "--check"] },
   { title: "Lint (oxlint)", command: [join(tools, "oxlint/bin/oxlint")] },
   { title: "House rules", command: ["scripts/house-rules.ts"] },
   { title: "Hashes of the migrations", command: ["scripts/hash-migrations.ts", "--check"] },
