@@ -3,13 +3,26 @@ import { roomOverrides } from "./scripts/rooms.ts";
 
 const time = ["Date.now", "performance.now", "process.hrtime", "process.uptime"].map((name) => {
   const [object = "", property = ""] = name.split(".");
-  return { object, property, message: 'House rule "time": only src/clock.ts reads the time; use now() or monotonicMilliseconds() from there.' };
+  return {
+    object,
+    property,
+    message:
+      'House rule "time": only src/clock.ts reads the time; use now() or monotonicMilliseconds() from there.',
+  };
 });
 const environment = {
-  object: "process", property: "env", message: 'House rule "environment": only src/config.ts reads the environment; add a setting there.',
+  object: "process",
+  property: "env",
+  message: 'House rule "environment": only src/config.ts reads the environment; add a setting there.',
 };
-const globalObject = { name: "globalThis", message: 'House rules "time" and "environment": name the global itself.' };
-const parseFloatGlobal = { name: "parseFloat", message: 'House rule "money": no binary fractions; money is bigint minor units.' };
+const globalObject = {
+  name: "globalThis",
+  message: 'House rules "time" and "environment": name the global itself.',
+};
+const parseFloatGlobal = {
+  name: "parseFloat",
+  message: 'House rule "money": no binary fractions; money is bigint minor units.',
+};
 
 export default defineConfig({
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: "error" },
@@ -99,7 +112,12 @@ export default defineConfig({
     {
       files: ["src/**"],
       rules: {
-        "eslint/no-restricted-properties": ["error", ...time, environment, { object: "Number", property: "parseFloat", message: parseFloatGlobal.message }],
+        "eslint/no-restricted-properties": [
+          "error",
+          ...time,
+          environment,
+          { object: "Number", property: "parseFloat", message: parseFloatGlobal.message },
+        ],
         "eslint/no-restricted-globals": ["error", globalObject, parseFloatGlobal],
       },
     },
@@ -108,11 +126,25 @@ export default defineConfig({
     // Waiting for processes to start and to end is no business time.
     {
       files: ["src/db/embedded/**"],
-      rules: { "eslint/no-restricted-properties": ["error", ...time.filter(({ object }) => object !== "performance"), environment] },
+      rules: {
+        "eslint/no-restricted-properties": [
+          "error",
+          ...time.filter(({ object }) => object !== "performance"),
+          environment,
+        ],
+      },
     },
     {
       files: ["simulator/src/**"],
-      rules: { "eslint/no-restricted-properties": ["error", { ...environment, message: 'House rule "environment": only simulator/src/main.ts reads the environment.' }] },
+      rules: {
+        "eslint/no-restricted-properties": [
+          "error",
+          {
+            ...environment,
+            message: 'House rule "environment": only simulator/src/main.ts reads the environment.',
+          },
+        ],
+      },
     },
     { files: ["simulator/src/main.ts"], rules: { "eslint/no-restricted-properties": "off" } },
     ...roomOverrides(),

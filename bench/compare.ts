@@ -22,8 +22,11 @@ type Side = { readonly name: string; readonly folder: string };
  * of its own.
  */
 export async function benchCompare(revision: string, only: readonly string[]): Promise<void> {
-  const chosen = Object.entries(benchmarks).filter(([, command]) => only.length === 0 || only.includes(command.join(" ")));
-  if (chosen.length === 0) throw new Error(`no benchmark is called ${only.join(", ")}: ledger, payments or "payments --webhooks"`);
+  const chosen = Object.entries(benchmarks).filter(
+    ([, command]) => only.length === 0 || only.includes(command.join(" ")),
+  );
+  if (chosen.length === 0)
+    throw new Error(`no benchmark is called ${only.join(", ")}: ledger, payments or "payments --webhooks"`);
   const before = await checkOut(revision);
   const after: Side = { name: "working tree", folder: root };
   for (const [title, command] of chosen) {
@@ -50,7 +53,11 @@ async function checkOut(revision: string): Promise<Side> {
   }
   if (!existsSync(join(folder, "node_modules/.package-lock.json"))) {
     progress(`installing the packages of ${sha} …`);
-    const installed = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--prefer-offline"], { cwd: folder, encoding: "utf8", shell: process.platform === "win32" });
+    const installed = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--prefer-offline"], {
+      cwd: folder,
+      encoding: "utf8",
+      shell: process.platform === "win32",
+    });
     if (installed.status !== 0) throw new Error(`npm ci failed for ${sha}: ${installed.stderr}`);
   }
   return { name: sha, folder };
@@ -60,7 +67,9 @@ async function checkOut(revision: string): Promise<Side> {
 async function run({ name, folder }: Side, command: readonly string[]): Promise<unknown> {
   const bin = join(folder, "node_modules/.bin");
   const child = spawn(process.execPath, ["bench/main.ts", ...command], {
-    cwd: folder, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}` },
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}` },
   });
   let printed = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -76,10 +85,17 @@ async function run({ name, folder }: Side, command: readonly string[]): Promise<
 }
 
 function report(title: string, before: string, compared: readonly Comparison[]): void {
-  printTable(`${title}: medians of ${rounds} rounds, ${before} and the working tree in turn`, compared.map((one) => ({
-    figure: one.name, [before]: Math.round(one.before * 10) / 10, "working tree": Math.round(one.after * 10) / 10,
-    ratio: one.ratio.toFixed(3), "rounds apart": percent(one.spread), verdict: verdictOn(one),
-  })));
+  printTable(
+    `${title}: medians of ${rounds} rounds, ${before} and the working tree in turn`,
+    compared.map((one) => ({
+      figure: one.name,
+      [before]: Math.round(one.before * 10) / 10,
+      "working tree": Math.round(one.after * 10) / 10,
+      ratio: one.ratio.toFixed(3),
+      "rounds apart": percent(one.spread),
+      verdict: verdictOn(one),
+    })),
+  );
   printJson({ benchmark: "compare", of: title, before, rounds, figures: compared });
 }
 

@@ -33,12 +33,15 @@ export type Comparison = {
 
 /** The compared figures of one run; a list of cases is named by the texts of each case. */
 export function figuresOf(result: unknown, prefix = ""): readonly Figure[] {
-  if (Array.isArray(result)) return result.flatMap((one: unknown) => figuresOf(one, `${prefix}${caseName(one)}: `));
+  if (Array.isArray(result))
+    return result.flatMap((one: unknown) => figuresOf(one, `${prefix}${caseName(one)}: `));
   if (typeof result !== "object" || result === null) return [];
   return Object.entries(result).flatMap(([name, value]: [string, unknown]): readonly Figure[] => {
     if (typeof value === "object") return figuresOf(value, prefix);
     const direction = directions[name];
-    return direction === undefined || typeof value !== "number" ? [] : [{ name: `${prefix}${name}`, direction, value }];
+    return direction === undefined || typeof value !== "number"
+      ? []
+      : [{ name: `${prefix}${name}`, direction, value }];
   });
 }
 
@@ -50,11 +53,17 @@ export function compareRounds(before: readonly unknown[], after: readonly unknow
     if (values === undefined) return [];
     const [beforeMedian, afterMedian] = [median(figure.values), median(values)];
     const ratio = afterMedian / beforeMedian;
-    return [{
-      name: figure.name, direction: figure.direction, before: beforeMedian, after: afterMedian, ratio,
-      gain: figure.direction === "higher is better" ? ratio - 1 : 1 - ratio,
-      spread: (Math.max(...figure.values) - Math.min(...figure.values)) / beforeMedian,
-    }];
+    return [
+      {
+        name: figure.name,
+        direction: figure.direction,
+        before: beforeMedian,
+        after: afterMedian,
+        ratio,
+        gain: figure.direction === "higher is better" ? ratio - 1 : 1 - ratio,
+        spread: (Math.max(...figure.values) - Math.min(...figure.values)) / beforeMedian,
+      },
+    ];
   });
   if (compared.length === 0) throw new Error("the two commits have no figure in common");
   return compared;
@@ -74,11 +83,16 @@ function valuesByName(rounds: readonly unknown[]): Map<string, Values> {
 
 function caseName(one: unknown): string {
   if (typeof one !== "object" || one === null) return "";
-  return Object.values(one).filter((value) => typeof value === "string").join(", ");
+  return Object.values(one)
+    .filter((value) => typeof value === "string")
+    .join(", ");
 }
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const [low = Number.NaN, high = Number.NaN] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
+  const [low = Number.NaN, high = Number.NaN] = [
+    sorted[Math.floor((sorted.length - 1) / 2)],
+    sorted[Math.floor(sorted.length / 2)],
+  ];
   return (low + high) / 2;
 }

@@ -17,10 +17,11 @@ export class Client {
 
   /** Posts a body and gives the status. */
   async post(path: string, body: string): Promise<number> {
-    const connection = this.#idle.pop() ?? await this.#open();
+    const connection = this.#idle.pop() ?? (await this.#open());
     const status = await connection.exchange(
       `POST ${path} HTTP/1.1\r\nhost: ${this.#address.host}\r\nauthorization: Bearer sk_dev\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(connection);
     else next(connection);
@@ -34,7 +35,9 @@ export class Client {
   #open(): Promise<Connection> | Connection {
     if (this.#mayOpen > 0) {
       this.#mayOpen -= 1;
-      return new Connection(connect({ host: this.#address.hostname, port: Number(this.#address.port), noDelay: true }));
+      return new Connection(
+        connect({ host: this.#address.hostname, port: Number(this.#address.port), noDelay: true }),
+      );
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -81,8 +84,14 @@ class Connection {
 }
 
 /** Runs `work` with a number of callers at once until `isOver`. */
-export async function closedLoop(callers: number, isOver: () => boolean, work: () => Promise<void>): Promise<void> {
-  await Promise.all(Array.from({ length: callers }, async () => {
-    while (!isOver()) await work();
-  }));
+export async function closedLoop(
+  callers: number,
+  isOver: () => boolean,
+  work: () => Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (!isOver()) await work();
+    }),
+  );
 }

@@ -16,9 +16,12 @@ function isInstalled() {
   const installed = packagesIn("node_modules/.package-lock.json");
   const wanted = packagesIn("package-lock.json");
   if (installed === undefined || wanted === undefined) return false;
-  const isComplete = Object.entries(wanted).every(([path, { version, optional }]) =>
-    // Packages for other platforms are optional. Paths outside node_modules are the workspaces themselves.
-    !path.startsWith("node_modules/") || (path in installed ? installed[path].version === version : optional === true));
+  const isComplete = Object.entries(wanted).every(
+    ([path, { version, optional }]) =>
+      // Packages for other platforms are optional. Paths outside node_modules are the workspaces themselves.
+      !path.startsWith("node_modules/") ||
+      (path in installed ? installed[path].version === version : optional === true),
+  );
   return isComplete && hasNode(wanted["node_modules/node"].version);
 }
 
@@ -45,17 +48,26 @@ function install() {
   const options = ["ci", "--loglevel=error", "--no-audit", "--no-fund"];
   // The Node that runs npm, not the one below node_modules, which the installation replaces.
   const npm = process.env.npm_execpath;
-  const result = npm === undefined
-    ? spawnSync("npm", options, { cwd: root, stdio: "inherit", shell: process.platform === "win32" })
-    : spawnSync(process.env.npm_node_execpath ?? process.execPath, [npm, ...options], { cwd: root, stdio: "inherit" });
+  const result =
+    npm === undefined
+      ? spawnSync("npm", options, { cwd: root, stdio: "inherit", shell: process.platform === "win32" })
+      : spawnSync(process.env.npm_node_execpath ?? process.execPath, [npm, ...options], {
+          cwd: root,
+          stdio: "inherit",
+        });
   if (result.status !== 0) {
-    fail(result.error === undefined ? `npm ci ended with code ${result.status ?? result.signal}` : `npm ci did not start (${result.error.message})`, [
-      "What npm said stands above. Often it is one of these:",
-      "- npm does not reach its registry: `npm ping` tells; behind a proxy set npm's `proxy` and `https-proxy`.",
-      "- package-lock.json does not fit package.json: `git status` shows whether one of them was changed.",
-      "- the disk is full, or node_modules belongs to another user.",
-      "Then run the same command again.",
-    ]);
+    fail(
+      result.error === undefined
+        ? `npm ci ended with code ${result.status ?? result.signal}`
+        : `npm ci did not start (${result.error.message})`,
+      [
+        "What npm said stands above. Often it is one of these:",
+        "- npm does not reach its registry: `npm ping` tells; behind a proxy set npm's `proxy` and `https-proxy`.",
+        "- package-lock.json does not fit package.json: `git status` shows whether one of them was changed.",
+        "- the disk is full, or node_modules belongs to another user.",
+        "Then run the same command again.",
+      ],
+    );
   }
   if (!isInstalled()) {
     fail("npm ci went through, but Node 24 is not there", [

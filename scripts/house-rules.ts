@@ -18,53 +18,92 @@ type TextRule = {
 const code = /^(src|simulator\/src|test|bench|scripts)\/.*\.m?[jt]s$/;
 const service = /^src\/.*\.ts$/;
 const statements = [
-  String.raw`select\s`, String.raw`insert\s+into\s`, String.raw`update\s+\S+\s+set\s`, String.raw`delete\s+from\s`, String.raw`with\s+\w+\s*(\(|as\s)`,
+  String.raw`select\s`,
+  String.raw`insert\s+into\s`,
+  String.raw`update\s+\S+\s+set\s`,
+  String.raw`delete\s+from\s`,
+  String.raw`with\s+\w+\s*(\(|as\s)`,
   String.raw`(create|alter|drop)\s+(or\s+replace\s+)?(database|extension|function|index|role|schema|table|temp|type|unlogged|user|view)`,
-  String.raw`truncate\s`, String.raw`set\s+(local|role|session|transaction)\s`, String.raw`(grant|revoke)\s.*\son\s`, String.raw`(lock|copy)\s+\S+\s`,
-  String.raw`(listen|notify)\s+\w`, String.raw`(begin|commit|rollback)["'${"`"}]`,
+  String.raw`truncate\s`,
+  String.raw`set\s+(local|role|session|transaction)\s`,
+  String.raw`(grant|revoke)\s.*\son\s`,
+  String.raw`(lock|copy)\s+\S+\s`,
+  String.raw`(listen|notify)\s+\w`,
+  String.raw`(begin|commit|rollback)["'${"`"}]`,
 ];
 
 const moneyWord = "([Aa]mount|[Mm]inor|[Bb]alance|[Pp]rice|[Gg]ross|[Cc]ommission|\\b[Ff]ee)";
 
 export const textRules: readonly TextRule[] = [
   {
-    name: "time", files: service, except: /^src\/clock\.ts$|\.test\.ts$/, pattern: /\bnew Date\(\s*\)|(?<![\w.])(?<!new )Date\(\)/,
+    name: "time",
+    files: service,
+    except: /^src\/clock\.ts$|\.test\.ts$/,
+    pattern: /\bnew Date\(\s*\)|(?<![\w.])(?<!new )Date\(\)/,
     advice: "only src/clock.ts reads the time: use now() from there",
   },
   {
-    name: "sql", files: service, except: /queries\.ts$|^src\/db\/|^src\/jobs\/install\.ts$|\.test\.ts$/, pattern: new RegExp(`["'\`]\\s*(${statements.join("|")})`, "i"),
-    advice: "SQL stands only in files named *queries.ts, in src/db/ and in src/jobs/install.ts: move it there and call it",
+    name: "sql",
+    files: service,
+    except: /queries\.ts$|^src\/db\/|^src\/jobs\/install\.ts$|\.test\.ts$/,
+    pattern: new RegExp(`["'\`]\\s*(${statements.join("|")})`, "i"),
+    advice:
+      "SQL stands only in files named *queries.ts, in src/db/ and in src/jobs/install.ts: move it there and call it",
   },
   {
-    name: "money", files: service, except: /^src\/psp\/[^/]+\/amounts\.ts$|\.test\.ts$/,
-    pattern: new RegExp(`\\b(Number|parseFloat|parseInt|Math\\.\\w+)\\([^)]*${moneyWord}|${moneyWord}\\w*[)\\]]*\\.(toFixed|toPrecision)\\(`),
-    advice: "money is bigint minor units: use the doors of src/money/; only a PSP's amounts.ts may convert, after checking that it is exact",
+    name: "money",
+    files: service,
+    except: /^src\/psp\/[^/]+\/amounts\.ts$|\.test\.ts$/,
+    pattern: new RegExp(
+      `\\b(Number|parseFloat|parseInt|Math\\.\\w+)\\([^)]*${moneyWord}|${moneyWord}\\w*[)\\]]*\\.(toFixed|toPrecision)\\(`,
+    ),
+    advice:
+      "money is bigint minor units: use the doors of src/money/; only a PSP's amounts.ts may convert, after checking that it is exact",
   },
   {
-    name: "disabled-rule", files: code, reads_comments: true,
-    pattern: /(oxlint|eslint)-disable(?!.*\s--\s+\S)|(oxlint|eslint)-disable.*(no-restricted|no-cycle|no-console|no-explicit-any|max-lines)/,
+    name: "disabled-rule",
+    files: code,
+    reads_comments: true,
+    pattern:
+      /(oxlint|eslint)-disable(?!.*\s--\s+\S)|(oxlint|eslint)-disable.*(no-restricted|no-cycle|no-console|no-explicit-any|max-lines)/,
     advice: "say why after ` -- `; house rules cannot be switched off",
   },
   {
-    name: "file-name", files: /(^|\/)(utils?|helpers?|common|misc|index)\.[jt]s$/, pattern: /^/,
+    name: "file-name",
+    files: /(^|\/)(utils?|helpers?|common|misc|index)\.[jt]s$/,
+    pattern: /^/,
     advice: "name the file after what it does; a room's door has the room's name",
   },
   {
-    name: "unfinished", files: /\.(m?[jt]s|sql|md|ya?ml|json|toml)$|(^|\/)(Makefile|Dockerfile)$/, except: /^package-lock\.json$/, reads_comments: true,
+    name: "unfinished",
+    files: /\.(m?[jt]s|sql|md|ya?ml|json|toml)$|(^|\/)(Makefile|Dockerfile)$/,
+    except: /^package-lock\.json$/,
+    reads_comments: true,
     pattern: /\b(TO[D]O|FIX[M]E|HAC[K])\b/,
     advice: "finish it, or leave it out",
   },
   {
-    name: "machine-path", files: /./, reads_comments: true, pattern: /(?<![\w.:/-])\/(home|Users|work)\/[\w.-]|[A-Z]:\\Users/,
+    name: "machine-path",
+    files: /./,
+    reads_comments: true,
+    pattern: /(?<![\w.:/-])\/(home|Users|work)\/[\w.-]|[A-Z]:\\Users/,
     advice: "no path of one machine: build it from import.meta.dirname or a setting",
   },
   {
-    name: "registry-host", files: /./, reads_comments: true, pattern: /registry\.(npmjs|yarnpkg)\.(org|com)|"resolved": "https?:|^\s*registry\s*=/,
+    name: "registry-host",
+    files: /./,
+    reads_comments: true,
+    pattern: /registry\.(npmjs|yarnpkg)\.(org|com)|"resolved": "https?:|^\s*registry\s*=/,
     advice: "the registry is the installing machine's choice: keep it out of the repository",
   },
 ];
 
-export type Breach = { readonly file: string; readonly line: number; readonly rule: string; readonly advice: string };
+export type Breach = {
+  readonly file: string;
+  readonly line: number;
+  readonly rule: string;
+  readonly advice: string;
+};
 
 const ignoredNames = new Set([".git", ".pacioli", "node_modules", "coverage", ".env", "dist"]);
 /** The tests of the rules break them on purpose. */
@@ -74,7 +113,10 @@ const bytes_max = 2_000_000;
 /** All breaches below a folder. */
 export function findBreaches(root: string): Breach[] {
   const files = filesBelow(root).map((path) => relative(root, path).split(sep).join("/"));
-  return [...roomBreaches(files), ...files.filter((file) => !file.startsWith(rulesTests)).flatMap((file) => textBreaches(root, file))];
+  return [
+    ...roomBreaches(files),
+    ...files.filter((file) => !file.startsWith(rulesTests)).flatMap((file) => textBreaches(root, file)),
+  ];
 }
 
 function filesBelow(folder: string): string[] {
@@ -92,9 +134,17 @@ function textBreaches(root: string, file: string): Breach[] {
   const text = readFileSync(join(root, file), "utf8");
   if (text.includes("\0")) return [];
   const plain = withoutComments(text).split("\n");
-  return text.split("\n").flatMap((line, index) => rules
-    .filter((rule) => (rule.name !== "file-name" || index === 0) && rule.pattern.test(rule.reads_comments === true ? line : plain[index] ?? ""))
-    .map((rule) => ({ file, line: index + 1, rule: rule.name, advice: rule.advice })));
+  return text
+    .split("\n")
+    .flatMap((line, index) =>
+      rules
+        .filter(
+          (rule) =>
+            (rule.name !== "file-name" || index === 0) &&
+            rule.pattern.test(rule.reads_comments === true ? line : (plain[index] ?? "")),
+        )
+        .map((rule) => ({ file, line: index + 1, rule: rule.name, advice: rule.advice })),
+    );
 }
 
 /** Blanks comments that begin a line, and those behind code; line numbers stay. */
@@ -109,15 +159,22 @@ function roomBreaches(files: readonly string[]): Breach[] {
   const rooms = new Set(files.flatMap((file) => /^src\/([^/]+)\//.exec(file)?.[1] ?? []));
   return [...rooms].flatMap((room): Breach[] => {
     const at = { file: `src/${room}`, line: 1, rule: "rooms" };
-    if (!layers.flat().includes(room)) return [{ ...at, advice: "give the new room a place in scripts/rooms.ts" }];
-    if (room !== "cli" && !files.includes(`src/${room}/${room}.ts`)) return [{ ...at, advice: `a room has a door: src/${room}/${room}.ts` }];
+    if (!layers.flat().includes(room))
+      return [{ ...at, advice: "give the new room a place in scripts/rooms.ts" }];
+    if (room !== "cli" && !files.includes(`src/${room}/${room}.ts`))
+      return [{ ...at, advice: `a room has a door: src/${room}/${room}.ts` }];
     return [];
   });
 }
 
 if (import.meta.main) {
   const breaches = findBreaches(resolve(process.argv[2] ?? join(import.meta.dirname, "..")));
-  for (const { file, line, rule, advice } of breaches) process.stdout.write(`${file}:${line}  house rule "${rule}": ${advice}\n`);
-  process.stdout.write(breaches.length === 0 ? `${textRules.length + 1} house rules kept.\n` : `${breaches.length} breaches of house rules.\n`);
+  for (const { file, line, rule, advice } of breaches)
+    process.stdout.write(`${file}:${line}  house rule "${rule}": ${advice}\n`);
+  process.stdout.write(
+    breaches.length === 0
+      ? `${textRules.length + 1} house rules kept.\n`
+      : `${breaches.length} breaches of house rules.\n`,
+  );
   process.exitCode = breaches.length === 0 ? 0 : 1;
 }

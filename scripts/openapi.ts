@@ -26,15 +26,40 @@ export async function withApp<T>(use: (app: App) => T): Promise<T> {
   const url = "postgres://127.0.0.1/nowhere";
   const database = openDatabase(url, 1, "pacioli-openapi");
   const jobs = new Jobs({ url, log, lease_seconds: config.payments.lease_seconds, is_supervisor: false });
-  const stripe = createStripe({ name: "stripe", secret_key: "sk_test_none", webhook_secrets: [], timeout_ms: 1_000, connections_max: 1 });
-  const router = new PspRouter([stripe], { failures_in_a_row: config.psp.breaker_failures, open_seconds: config.psp.breaker_open_seconds });
-  const { intake, actions } = createPayments({ database, jobs, log, router, sealing: createNextActionSealing(""), statusUrlOf: () => "" }, config.payments, { is_worker: false });
+  const stripe = createStripe({
+    name: "stripe",
+    secret_key: "sk_test_none",
+    webhook_secrets: [],
+    timeout_ms: 1_000,
+    connections_max: 1,
+  });
+  const router = new PspRouter([stripe], {
+    failures_in_a_row: config.psp.breaker_failures,
+    open_seconds: config.psp.breaker_open_seconds,
+  });
+  const { intake, actions } = createPayments(
+    { database, jobs, log, router, sealing: createNextActionSealing(""), statusUrlOf: () => "" },
+    config.payments,
+    { is_worker: false },
+  );
   const app = await buildApp({
-    database, reads: new ReadDatabase(database, { at_once_max: 1, waiting_max: 1, wait_ms_max: 1 }), checkDatabase: async () => undefined,
-    jobs, log, router, intake, actions, inbox: openInbox(database, jobs),
+    database,
+    reads: new ReadDatabase(database, { at_once_max: 1, waiting_max: 1, wait_ms_max: 1 }),
+    checkDatabase: async () => undefined,
+    jobs,
+    log,
+    router,
+    intake,
+    actions,
+    inbox: openInbox(database, jobs),
     settings: {
-      secret_key: config.secret_key, development_key: undefined, allowed_hosts: [], trusted_proxies: [], return_url_origins: "any",
-      status_link_seconds: config.status_link_seconds, rate_limit_per_second: config.rate_limit_per_second,
+      secret_key: config.secret_key,
+      development_key: undefined,
+      allowed_hosts: [],
+      trusted_proxies: [],
+      return_url_origins: "any",
+      status_link_seconds: config.status_link_seconds,
+      rate_limit_per_second: config.rate_limit_per_second,
       calls_at_once_max: config.calls_at_once_max,
       request_timeout_seconds: config.request_timeout_seconds,
       idempotency_hours: config.payments.idempotency_hours,

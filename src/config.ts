@@ -54,7 +54,11 @@ export type Config = {
     readonly breaker_failures: number;
     readonly breaker_open_seconds: number;
   };
-  readonly simulator: { readonly port: number; readonly success_rate: string; readonly webhook_url: string | undefined };
+  readonly simulator: {
+    readonly port: number;
+    readonly success_rate: string;
+    readonly webhook_url: string | undefined;
+  };
 };
 
 /** A PSP as it is called: two accounts at one PSP are two. */
@@ -101,12 +105,18 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     mode,
     host: read.text("HOST", "127.0.0.1"),
     port: read.number("PORT", 8_000, { min: 0, max: 65_535 }),
-    operations: { host: read.text("OPERATIONS_HOST", "127.0.0.1"), port: read.number("OPERATIONS_PORT", 8_001, { min: 0, max: 65_535 }) },
+    operations: {
+      host: read.text("OPERATIONS_HOST", "127.0.0.1"),
+      port: read.number("OPERATIONS_PORT", 8_001, { min: 0, max: 65_535 }),
+    },
     allowed_hosts: read.list("ALLOWED_HOSTS"),
     trusted_proxies: read.addresses("TRUST_PROXY"),
     return_url_origins: read.origins("RETURN_URL_ORIGINS") ?? (isDevelopment ? "any" : []),
     status_link_seconds: read.number("STATUS_LINK_SECONDS", 2_592_000, { min: 60, max: 31_536_000 }),
-    log_level: read.text("LOG_LEVEL", read.text("DEBUG") === "true" ? "debug" : isDevelopment ? "warn" : "info"),
+    log_level: read.text(
+      "LOG_LEVEL",
+      read.text("DEBUG") === "true" ? "debug" : isDevelopment ? "warn" : "info",
+    ),
     secret_key: read.text("SECRET_KEY") ?? (isDevelopment ? randomBytes(32).toString("hex") : ""),
     ...readDatabaseAddresses(read),
     data_dir: resolve(read.text("PACIOLI_DATA_DIR", ".pacioli")),
@@ -126,7 +136,11 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
       routing: routingRules(read, new Set(accounts.map(({ name }) => name))),
       timeout_seconds: Math.max(...accounts.map((account) => account.timeout_seconds)),
       breaker_failures: read.number("PSP_BREAKER_FAILURES", 5, { min: 1, max: 1_000 }),
-      breaker_open_seconds: read.number("PSP_BREAKER_OPEN_SECONDS", 60, { min: 0.1, max: 3_600, is_integer: false }),
+      breaker_open_seconds: read.number("PSP_BREAKER_OPEN_SECONDS", 60, {
+        min: 0.1,
+        max: 3_600,
+        is_integer: false,
+      }),
     },
     simulator: {
       port: read.number("SIMULATOR_PORT", 12_111, { min: 0, max: 65_535 }),
@@ -166,42 +180,79 @@ function paymentSettings(read: SettingsReader): PaymentSettings {
 }
 
 const timeoutBounds = { min: 0.05, max: 120, is_integer: false };
-const adyenFields = ["merchant_account", "return_url", "live_endpoint_prefix", "has_multiple_partial_captures"];
+const adyenFields = [
+  "merchant_account",
+  "return_url",
+  "live_endpoint_prefix",
+  "has_multiple_partial_captures",
+];
 const accountFields = [
-  "name", "kind", "secret_key_env", "webhook_secrets_env", "api_base", "timeout_seconds", "calls_at_once_max", "overdue_seconds", ...adyenFields,
+  "name",
+  "kind",
+  "secret_key_env",
+  "webhook_secrets_env",
+  "api_base",
+  "timeout_seconds",
+  "calls_at_once_max",
+  "overdue_seconds",
+  ...adyenFields,
 ];
 
 /** The accounts of PSP_ACCOUNTS. If none of them takes cards, the account of PSP_STRIPE_… is added. */
-function pspAccounts(read: SettingsReader, psp_concurrency: number): Pick<Config["psp"], "accounts" | "external_accounts"> {
+function pspAccounts(
+  read: SettingsReader,
+  psp_concurrency: number,
+): Pick<Config["psp"], "accounts" | "external_accounts"> {
   const timeout_seconds = read.number("PSP_TIMEOUT_SECONDS", 10, timeoutBounds);
   // Room for the worker's calls and for the pages that requests register beside them.
   const calls_at_once_max = Math.ceil(psp_concurrency * 1.25);
   const objects = read.objects("PSP_ACCOUNTS", accountFields);
   const stripe = {
-    name: "stripe", kind: "stripe",
-    secret_key: read.text("PSP_STRIPE_SECRET_KEY", key_not_configured), webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
-    api_base: read.url("PSP_STRIPE_API_BASE"), timeout_seconds, calls_at_once_max,
+    name: "stripe",
+    kind: "stripe",
+    secret_key: read.text("PSP_STRIPE_SECRET_KEY", key_not_configured),
+    webhook_secrets: read.list("PSP_STRIPE_WEBHOOK_SECRET"),
+    api_base: read.url("PSP_STRIPE_API_BASE"),
+    timeout_seconds,
+    calls_at_once_max,
   } as const;
   const all = (objects ?? []).map((fields) => accountOf(fields, { timeout_seconds, calls_at_once_max }));
-  const [first = stripe, ...others] = all.flatMap((account) => (account.kind === "external" ? [] : [account]));
+  const [first = stripe, ...others] = all.flatMap((account) =>
+    account.kind === "external" ? [] : [account],
+  );
   for (const [index, { name }] of all.entries()) {
-    const isTaken = all.findIndex((other) => other.name === name) < index || (first === stripe && name === stripe.name);
+    const isTaken =
+      all.findIndex((other) => other.name === name) < index || (first === stripe && name === stripe.name);
     if (isTaken) objects?.[index]?.fault("name", "is another account's too");
   }
   const external_accounts = all.flatMap((account) => (account.kind === "external" ? [account] : []));
   for (const [index, account] of all.entries()) {
-    const isShared = account.kind === "external" && external_accounts.some((other) => other !== account && shareSecret(account, other));
+    const isShared =
+      account.kind === "external" &&
+      external_accounts.some((other) => other !== account && shareSecret(account, other));
     if (isShared) objects?.[index]?.fault("webhook_secrets_env", "has a secret of another account");
   }
   return { accounts: [first, ...others], external_accounts };
 }
 
 /** Names that stand in ledger account codes and URLs; the other route of webhooks is not theirs. */
-const isAccountName = (text: string): boolean => /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(text) && text.length <= 32 && text !== "payment-status";
+const isAccountName = (text: string): boolean =>
+  /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(text) && text.length <= 32 && text !== "payment-status";
 
-function accountOf(fields: Fields, defaults: Pick<PspAccount, "timeout_seconds" | "calls_at_once_max">): PspAccount | ExternalAccount {
-  const name = fields.text("name", isAccountName, "of lower-case letters, digits and single dashes, at most 32, and not payment-status");
-  const kind = fields.text("kind", (text) => ["stripe", "adyen", "external"].includes(text), "stripe, adyen or external");
+function accountOf(
+  fields: Fields,
+  defaults: Pick<PspAccount, "timeout_seconds" | "calls_at_once_max">,
+): PspAccount | ExternalAccount {
+  const name = fields.text(
+    "name",
+    isAccountName,
+    "of lower-case letters, digits and single dashes, at most 32, and not payment-status",
+  );
+  const kind = fields.text(
+    "kind",
+    (text) => ["stripe", "adyen", "external"].includes(text),
+    "stripe, adyen or external",
+  );
   if (kind === "external") return externalAccountOf(fields, name, adyenFields);
   if (fields.has("overdue_seconds")) fields.fault("overdue_seconds", "is for external accounts only");
   const account = {
@@ -214,10 +265,12 @@ function accountOf(fields: Fields, defaults: Pick<PspAccount, "timeout_seconds" 
   };
   if (kind === "adyen") {
     // Adyen's library takes a key that is not hexadecimal for an empty one, with which anybody can sign.
-    if (!account.webhook_secrets.every((key) => /^([0-9a-f]{2}){16,}$/i.test(key))) fields.fault("webhook_secrets_env", "are not Adyen's hexadecimal HMAC keys");
+    if (!account.webhook_secrets.every((key) => /^([0-9a-f]{2}){16,}$/i.test(key)))
+      fields.fault("webhook_secrets_env", "are not Adyen's hexadecimal HMAC keys");
     return { ...account, ...adyenSettings(fields) };
   }
-  for (const field of adyenFields) if (kind === "stripe" && fields.has(field)) fields.fault(field, "is for Adyen only");
+  for (const field of adyenFields)
+    if (kind === "stripe" && fields.has(field)) fields.fault(field, "is for Adyen only");
   return { ...account, kind: "stripe" };
 }
 
@@ -228,24 +281,39 @@ function adyenSettings(fields: Fields): AdyenSettings {
     merchant_account: fields.text("merchant_account", isName, "the name of your merchant account"),
     return_url: fields.text("return_url", isWebUrl, "a URL with http or https"),
     has_multiple_partial_captures: fields.flag("has_multiple_partial_captures"),
-    live_endpoint_prefix: fields.has("live_endpoint_prefix") ? fields.text("live_endpoint_prefix", isName, "the prefix of your live endpoints") : undefined,
+    live_endpoint_prefix: fields.has("live_endpoint_prefix")
+      ? fields.text("live_endpoint_prefix", isName, "the prefix of your live endpoints")
+      : undefined,
   };
 }
 
 function routingRules(read: SettingsReader, psps: ReadonlySet<string>): readonly RoutingRule[] {
   return (read.objects("PSP_ROUTING", ["when", "to"]) ?? []).map((fields): RoutingRule => {
-    const conditions = fields.object("when", ["currencies", "amount_minor_min", "amount_minor_max", "card_countries"]);
+    const conditions = fields.object("when", [
+      "currencies",
+      "amount_minor_min",
+      "amount_minor_max",
+      "card_countries",
+    ]);
     const when = {
       currencies: conditions.texts("currencies", isCurrencyCode, "currencies, like EUR"),
       amount_minor_min: conditions.amount("amount_minor_min"),
       amount_minor_max: conditions.amount("amount_minor_max"),
-      card_countries: conditions.texts("card_countries", (text) => /^[A-Z]{2}$/.test(text), "countries of two capital letters, like DE"),
+      card_countries: conditions.texts(
+        "card_countries",
+        (text) => /^[A-Z]{2}$/.test(text),
+        "countries of two capital letters, like DE",
+      ),
     };
     const { amount_minor_min = 0n, amount_minor_max = amount_minor_min } = when;
-    if (amount_minor_min > amount_minor_max) conditions.fault("amount_minor_max", "is below amount_minor_min");
-    const to = fields.objects("to", ["psp", "weight"]).map((target) => (
-      { psp: target.text("psp", (text) => psps.has(text), "the name of an account that takes cards"), weight: target.number("weight", 1, { min: 0, max: 10_000 }) }
-    ));
+    if (amount_minor_min > amount_minor_max)
+      conditions.fault("amount_minor_max", "is below amount_minor_min");
+    const to = fields
+      .objects("to", ["psp", "weight"])
+      .map((target) => ({
+        psp: target.text("psp", (text) => psps.has(text), "the name of an account that takes cards"),
+        weight: target.number("weight", 1, { min: 0, max: 10_000 }),
+      }));
     if (to.length > 0 && to.every(({ weight }) => weight === 0)) fields.fault("to", "has no weight above 0");
     if (new Set(to.map(({ psp }) => psp)).size < to.length) fields.fault("to", "names an account twice");
     return { when, to };
@@ -255,14 +323,17 @@ function routingRules(read: SettingsReader, psps: ReadonlySet<string>): readonly
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 function check(read: SettingsReader, config: Config): void {
-  if (!logLevels.includes(config.log_level)) read.faults.push(`LOG_LEVEL: "${config.log_level}" is not one of ${logLevels.join(", ")}`);
+  if (!logLevels.includes(config.log_level))
+    read.faults.push(`LOG_LEVEL: "${config.log_level}" is not one of ${logLevels.join(", ")}`);
   checkSafety(read, config);
   for (const { name, timeout_seconds } of config.psp.accounts) {
     // An attempt may be held for half a lease before its turn, which may be an inquiry and then a charge.
     const { lease_seconds } = config.payments;
     if (lease_seconds / 2 + 2 * timeout_seconds < lease_seconds) continue;
-    read.faults.push(`JOB_LEASE_SECONDS: must be longer than ${4 * timeout_seconds} s, four times PSP_TIMEOUT_SECONDS or the `
-      + `timeout_seconds of ${name}, or a call under way is taken for dead`);
+    read.faults.push(
+      `JOB_LEASE_SECONDS: must be longer than ${4 * timeout_seconds} s, four times PSP_TIMEOUT_SECONDS or the ` +
+        `timeout_seconds of ${name}, or a call under way is taken for dead`,
+    );
   }
 }
 
@@ -275,7 +346,11 @@ function armFromEnvironment(read: SettingsReader, mode: Mode): void {
   arm(read, mode, { setting: "FREEZE_POINT", text: read.text("FREEZE_POINT"), signal: "SIGSTOP" });
 }
 
-type ArmedPoint = { readonly setting: string; readonly text: string | undefined; readonly signal: "SIGKILL" | "SIGSTOP" };
+type ArmedPoint = {
+  readonly setting: string;
+  readonly text: string | undefined;
+  readonly signal: "SIGKILL" | "SIGSTOP";
+};
 
 function arm(read: SettingsReader, mode: Mode, { setting, text, signal }: ArmedPoint): void {
   if (text === undefined) return;

@@ -4,7 +4,10 @@
 import { isLoopback } from "./loopback.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
-type DatabaseAddresses = { readonly database_url: string | undefined; readonly migration_database_url: string | undefined };
+type DatabaseAddresses = {
+  readonly database_url: string | undefined;
+  readonly migration_database_url: string | undefined;
+};
 
 /**
  * DATABASE_URL (or its parts) and MIGRATION_DATABASE_URL, with TLS and a verified certificate over a network.
@@ -22,7 +25,8 @@ export function readDatabaseAddresses(read: SettingsReader): DatabaseAddresses {
   };
   const url = read.text("DATABASE_URL");
   return {
-    database_url: url === undefined ? secure("DB_HOST", databaseUrlOfParts(read)) : secure("DATABASE_URL", url),
+    database_url:
+      url === undefined ? secure("DB_HOST", databaseUrlOfParts(read)) : secure("DATABASE_URL", url),
     migration_database_url: secure("MIGRATION_DATABASE_URL", read.text("MIGRATION_DATABASE_URL")),
   };
 }
@@ -40,7 +44,10 @@ function databaseUrlOfParts(read: SettingsReader): string | undefined {
 function namesSeveralHosts(text: string): boolean {
   const [, authority = ""] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
   const hosts = authority.slice(authority.lastIndexOf("@") + 1);
-  return /,|%2c/i.test(hosts) || (parseUrl(withHost(text))?.searchParams.getAll("host") ?? []).some((host) => host.includes(","));
+  return (
+    /,|%2c/i.test(hosts) ||
+    (parseUrl(withHost(text))?.searchParams.getAll("host") ?? []).some((host) => host.includes(","))
+  );
 }
 
 /** With a socket in `?host=` the host part may be empty, which URL does not allow after a user. */
@@ -69,8 +76,10 @@ function withTls(read: SettingsReader, name: string, text: string): string {
   if (url === undefined) {
     read.faults.push(`${name}: is not a URL like postgres://user:password@host:5432/pacioli`);
   } else if (!encrypted.has(mode) || url.searchParams.has("ssl")) {
-    read.faults.push(`${name}: leaves passwords and payments unencrypted on the way to ${url.hostname}: use sslmode=verify-full, or set `
-      + "DATABASE_TLS=off if nobody can listen on that way");
+    read.faults.push(
+      `${name}: leaves passwords and payments unencrypted on the way to ${url.hostname}: use sslmode=verify-full, or set ` +
+        "DATABASE_TLS=off if nobody can listen on that way",
+    );
   } else {
     url.searchParams.delete("uselibpqcompat");
     url.searchParams.set("sslmode", "verify-full");

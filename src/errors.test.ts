@@ -23,11 +23,35 @@ test("what may succeed later is a request that was too slow, a conflict with som
 test("an error carries its code, its status and what else is known of it", () => {
   const cause = new Error("socket closed");
   const fault = { param: "amount", code: "invalid_amount", message: "is not a plain decimal." } as const;
-  const error = new AppError("unavailable", "Not now.", { param: "amount", errors: [fault], retry_after_seconds: 3, cause });
-  expect(error).toMatchObject({ code: "unavailable", status: 503, message: "Not now.", param: "amount", errors: [fault], retry_after_seconds: 3, cause });
-  expect(new AppError("not_found", "Nothing.")).toMatchObject({ status: 404, param: undefined, errors: [], retry_after_seconds: undefined });
+  const error = new AppError("unavailable", "Not now.", {
+    param: "amount",
+    errors: [fault],
+    retry_after_seconds: 3,
+    cause,
+  });
+  expect(error).toMatchObject({
+    code: "unavailable",
+    status: 503,
+    message: "Not now.",
+    param: "amount",
+    errors: [fault],
+    retry_after_seconds: 3,
+    cause,
+  });
+  expect(new AppError("not_found", "Nothing.")).toMatchObject({
+    status: 404,
+    param: undefined,
+    errors: [],
+    retry_after_seconds: undefined,
+  });
 });
 
 test("whatever was thrown has a message", () => {
-  expect([new Error("broken"), "text", 7, null, undefined].map(messageOf)).toEqual(["broken", "text", "7", "null", "undefined"]);
+  expect([new Error("broken"), "text", 7, null, undefined].map(messageOf)).toEqual([
+    "broken",
+    "text",
+    "7",
+    "null",
+    "undefined",
+  ]);
 });

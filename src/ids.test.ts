@@ -8,7 +8,10 @@ const atTime = (milliseconds: number): void => onTestFinished(replaceClock(() =>
 
 /** The 128 bits of an id's suffix, read back from base 32. */
 const bitsOf = (id: string): bigint =>
-  [...id.slice(id.indexOf("_") + 1)].reduce((bits, character) => (bits << 5n) | BigInt(alphabet.indexOf(character)), 0n);
+  [...id.slice(id.indexOf("_") + 1)].reduce(
+    (bits, character) => (bits << 5n) | BigInt(alphabet.indexOf(character)),
+    0n,
+  );
 
 test.each(idPrefixes)("an id of kind %s is its prefix and 26 characters of base 32", (prefix) => {
   expect(newId(prefix)).toMatch(new RegExp(`^${prefix}_[0-7][${alphabet}]{25}$`));
@@ -33,18 +36,20 @@ test("the suffix is a UUIDv7 of the current time", () => {
 
 test("ids sort as text in the order of their milliseconds", () => {
   const times = fc.integer({ min: 0, max: 2 ** 48 - 1 });
-  fc.assert(fc.property(times, times, (one, other) => {
-    fc.pre(one !== other);
-    const idAt = (milliseconds: number): string => {
-      const restore = replaceClock(() => milliseconds);
-      try {
-        return newId("req");
-      } finally {
-        restore();
-      }
-    };
-    expect(idAt(one) < idAt(other)).toBe(one < other);
-  }));
+  fc.assert(
+    fc.property(times, times, (one, other) => {
+      fc.pre(one !== other);
+      const idAt = (milliseconds: number): string => {
+        const restore = replaceClock(() => milliseconds);
+        try {
+          return newId("req");
+        } finally {
+          restore();
+        }
+      };
+      expect(idAt(one) < idAt(other)).toBe(one < other);
+    }),
+  );
 });
 
 test("ten thousand ids of one millisecond are all different", () => {

@@ -5,7 +5,9 @@ const open = (): RepeatFilter => new RepeatFilter({ lines_max: 3, window_ms: 10_
 
 test("writes the first lines of a kind and tells how many it left out once the window is over", () => {
   const filter = open();
-  const written = Array.from({ length: 1_000 }, () => filter.admit("database unreachable", 5_000)).filter(Boolean);
+  const written = Array.from({ length: 1_000 }, () => filter.admit("database unreachable", 5_000)).filter(
+    Boolean,
+  );
   expect(written).toHaveLength(3);
   expect(filter.admit("another kind", 5_000)).toBe(true);
   expect(filter.takeLeftOut(14_999)).toEqual([]);

@@ -29,9 +29,13 @@ export class RepeatFilter {
 
   /** The kinds with lines left out in windows that are over; each begins a new window. */
   takeLeftOut(now_ms: number): readonly { readonly kind: string; readonly left_out: number }[] {
-    const over = [...this.#kinds].filter(([, { started_ms }]) => now_ms - started_ms >= this.#options.window_ms);
+    const over = [...this.#kinds].filter(
+      ([, { started_ms }]) => now_ms - started_ms >= this.#options.window_ms,
+    );
     for (const [kind] of over) this.#kinds.delete(kind);
-    return over.filter(([, { left_out }]) => left_out > 0).map(([kind, { left_out }]) => ({ kind, left_out }));
+    return over
+      .filter(([, { left_out }]) => left_out > 0)
+      .map(([kind, { left_out }]) => ({ kind, left_out }));
   }
 
   #forgetOldest(): void {

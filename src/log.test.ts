@@ -21,15 +21,29 @@ afterAll(() => db.drop());
 /** What a logger writes while `work` runs, line by line. */
 function logged(work: (log: Logger) => void): Record<string, unknown>[] {
   const lines: string[] = [];
-  work(createLogger("info", new Writable({ write: (chunk, _encoding, done) => {
-    lines.push(String(chunk));
-    done();
-  } })));
-  return lines.join("").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Record<string, unknown>);
+  work(
+    createLogger(
+      "info",
+      new Writable({
+        write: (chunk, _encoding, done) => {
+          lines.push(String(chunk));
+          done();
+        },
+      }),
+    ),
+  );
+  return lines
+    .join("")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 const errorOf = (text: string, values: readonly unknown[] = []): Promise<unknown> =>
-  db.database.query(text, values).then(() => "no error", (error: unknown) => error);
+  db.database.query(text, values).then(
+    () => "no error",
+    (error: unknown) => error,
+  );
 
 const planted = "row-value-4111111111111111";
 
@@ -63,8 +77,21 @@ describe("an error of PostgreSQL is logged by its code and its names, without a 
     expect(lines).toHaveLength(8);
     expect(JSON.stringify(lines)).not.toContain(planted);
     for (const line of lines) expect(JSON.stringify(line)).toContain(code);
-    expect(lines[0]).toMatchObject({ msg: "with words", err: { type: "DatabaseError", code, routine: expect.any(String) } });
-    for (const field of ["message", "detail", "where", "hint", "internalQuery", "parameters", "dataType", "length", "position"]) {
+    expect(lines[0]).toMatchObject({
+      msg: "with words",
+      err: { type: "DatabaseError", code, routine: expect.any(String) },
+    });
+    for (const field of [
+      "message",
+      "detail",
+      "where",
+      "hint",
+      "internalQuery",
+      "parameters",
+      "dataType",
+      "length",
+      "position",
+    ]) {
       expect(lines[0]?.["err"]).not.toHaveProperty(field);
     }
     expect(lines[1]?.["msg"]).toMatch(new RegExp(`^PostgreSQL refused with ${code}`));
@@ -75,19 +102,37 @@ describe("an error of PostgreSQL is logged by its code and its names, without a 
     const [line] = logged((log) => log.error({ err: error }));
     expect(line).toMatchObject({
       msg: "PostgreSQL refused with 23505 (vault_name_key of vault)",
-      err: { code: "23505", constraint: "vault_name_key", table: "vault", schema: "public", routine: "_bt_check_unique", stack: expect.stringMatching(/^ {4}at /) },
+      err: {
+        code: "23505",
+        constraint: "vault_name_key",
+        table: "vault",
+        schema: "public",
+        routine: "_bt_check_unique",
+        stack: expect.stringMatching(/^ {4}at /),
+      },
     });
   });
 });
 
 describe("other errors", () => {
   test("keep their message, code, stack and causes, and none of a library's other fields", () => {
-    const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", request: { headers: { authorization: "Bearer sk_live_1" } } });
-    const error = Object.assign(new TypeError("the call failed", { cause }), { raw: { card: planted }, statusCode: 500 });
+    const cause = Object.assign(new Error("connect ECONNREFUSED"), {
+      code: "ECONNREFUSED",
+      request: { headers: { authorization: "Bearer sk_live_1" } },
+    });
+    const error = Object.assign(new TypeError("the call failed", { cause }), {
+      raw: { card: planted },
+      statusCode: 500,
+    });
     const [line] = logged((log) => log.error({ err: error }));
     expect(line).toMatchObject({
       msg: "the call failed",
-      err: { type: "TypeError", message: "the call failed", stack: expect.stringContaining("log.test.ts"), cause: { code: "ECONNREFUSED", message: "connect ECONNREFUSED" } },
+      err: {
+        type: "TypeError",
+        message: "the call failed",
+        stack: expect.stringContaining("log.test.ts"),
+        cause: { code: "ECONNREFUSED", message: "connect ECONNREFUSED" },
+      },
     });
     expect(JSON.stringify(line)).not.toMatch(/sk_live_1|4111/);
   });
@@ -110,7 +155,10 @@ test("fields that hold secrets are written without their value, at the top and o
   const names = ["authorization", "api_key", "secret", "token", "credit_card_info", "password", "psp_token"];
   const lines = logged((log) => {
     for (const name of names) log.info({ [name]: secret, below: { [name]: secret } }, "with a secret");
-    log.info({ headers: { authorization: secret }, req: { headers: { authorization: secret } } }, "with headers");
+    log.info(
+      { headers: { authorization: secret }, req: { headers: { authorization: secret } } },
+      "with headers",
+    );
   });
   expect(lines).toHaveLength(names.length + 1);
   expect(JSON.stringify(lines)).not.toContain(secret);
@@ -121,7 +169,8 @@ test("fields that hold secrets are written without their value, at the top and o
 
 test("an outage that fails a thousand calls in the same way is written twenty times, and other errors beside it", () => {
   const lines = logged((log) => {
-    for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED"), call }, "execution failed");
+    for (let call = 0; call < 1_000; call++)
+      log.error({ err: new Error("connect ECONNREFUSED"), call }, "execution failed");
     log.error({ err: new Error("connect ECONNREFUSED") }, "a job could not be given back");
     for (let call = 0; call < 100; call++) log.info("a payment");
   });
@@ -132,7 +181,8 @@ test("an outage that fails a thousand calls in the same way is written twenty ti
 
 test("another error under the same words is another kind: a thousand of one do not hide it", () => {
   const lines = logged((log) => {
-    for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED") }, "execution failed");
+    for (let call = 0; call < 1_000; call++)
+      log.error({ err: new Error("connect ECONNREFUSED") }, "execution failed");
     log.error({ err: new Error("division by zero") }, "execution failed");
   });
   expect(lines).toHaveLength(21);
@@ -143,9 +193,14 @@ test("how many lines were left out is written once their ten seconds are over", 
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
   const lines = logged((log) => {
-    for (let call = 0; call < 1_000; call++) log.error({ err: new Error("connect ECONNREFUSED") }, "execution failed");
+    for (let call = 0; call < 1_000; call++)
+      log.error({ err: new Error("connect ECONNREFUSED") }, "execution failed");
     vi.advanceTimersByTime(30_000);
   });
   expect(lines).toHaveLength(21);
-  expect(lines.at(-1)).toMatchObject({ level: 30, kind: "execution failed connect ECONNREFUSED", left_out: 980 });
+  expect(lines.at(-1)).toMatchObject({
+    level: 30,
+    kind: "execution failed connect ECONNREFUSED",
+    left_out: 980,
+  });
 });

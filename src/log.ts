@@ -7,29 +7,51 @@ export type Logger = PinoLogger;
 
 /** Where a secret or card data could stand in a logged object; its value is never written. */
 const secretPaths = [
-  "authorization", "headers.authorization", "req.headers.authorization", "*.authorization",
-  "api_key", "*.api_key", "secret", "*.secret", "token", "*.token", "credit_card_info", "*.credit_card_info",
-  "password", "*.password", "psp_token", "*.psp_token",
+  "authorization",
+  "headers.authorization",
+  "req.headers.authorization",
+  "*.authorization",
+  "api_key",
+  "*.api_key",
+  "secret",
+  "*.secret",
+  "token",
+  "*.token",
+  "credit_card_info",
+  "*.credit_card_info",
+  "password",
+  "*.password",
+  "psp_token",
+  "*.psp_token",
 ];
 
 const repeat_window_ms = 10_000;
 const error_level = 50;
 
 /** JSON logs on standard error, so that standard output stays free for what a command prints. */
-export function createLogger(level: string, destination: pino.DestinationStream = pino.destination({ fd: 2, sync: false })): Logger {
+export function createLogger(
+  level: string,
+  destination: pino.DestinationStream = pino.destination({ fd: 2, sync: false }),
+): Logger {
   const repeats = new RepeatFilter({ lines_max: 20, window_ms: repeat_window_ms, kinds_max: 1_000 });
-  const logger = pino({
-    level, redact: { paths: secretPaths, censor: "[redacted]" }, base: null,
-    formatters: { log: withLoggedErrors },
-    // Pino's own would take what we made of an error for an error, and join the messages of its causes.
-    serializers: { err: (made: unknown) => made },
-    hooks: {
-      logMethod(args, method, levelNumber) {
-        const isRepeat = levelNumber >= error_level && !repeats.admit(kindOf(args), monotonicMilliseconds());
-        if (!isRepeat) logWithSummary.call(this, args, method);
+  const logger = pino(
+    {
+      level,
+      redact: { paths: secretPaths, censor: "[redacted]" },
+      base: null,
+      formatters: { log: withLoggedErrors },
+      // Pino's own would take what we made of an error for an error, and join the messages of its causes.
+      serializers: { err: (made: unknown) => made },
+      hooks: {
+        logMethod(args, method, levelNumber) {
+          const isRepeat =
+            levelNumber >= error_level && !repeats.admit(kindOf(args), monotonicMilliseconds());
+          if (!isRepeat) logWithSummary.call(this, args, method);
+        },
       },
     },
-  }, destination);
+    destination,
+  );
   setInterval(() => {
     for (const { kind, left_out } of repeats.takeLeftOut(monotonicMilliseconds())) {
       logger.info({ kind, left_out }, `${left_out} more lines like this were left out: ${kind}`);
@@ -48,7 +70,9 @@ function kindOf(args: Parameters<pino.LogFn>): string {
 
 /** Wherever an error stands in what is logged. */
 function withLoggedErrors(entry: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, value instanceof Error ? loggedError(value) : value]));
+  return Object.fromEntries(
+    Object.entries(entry).map(([key, value]) => [key, value instanceof Error ? loggedError(value) : value]),
+  );
 }
 
 /** Where a line has no words of its own pino takes the error's message, rows and all. */
@@ -60,5 +84,7 @@ function logWithSummary(this: PinoLogger, args: Parameters<pino.LogFn>, method: 
 }
 
 function errorIn(entry: unknown): Error | undefined {
-  return typeof entry === "object" && entry !== null && "err" in entry && entry.err instanceof Error ? entry.err : undefined;
+  return typeof entry === "object" && entry !== null && "err" in entry && entry.err instanceof Error
+    ? entry.err
+    : undefined;
 }

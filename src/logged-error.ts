@@ -21,13 +21,30 @@ export function loggedError(error: unknown, depth = 0): LoggedError {
   const below = depth < causes_max && cause instanceof Error ? { cause: loggedError(cause, depth + 1) } : {};
   if (isDatabaseError(error)) {
     const { code, constraint, table, schema, column, routine } = error;
-    return { type: "DatabaseError", code, constraint, table, schema, column, routine, stack: framesOf(error), ...below };
+    return {
+      type: "DatabaseError",
+      code,
+      constraint,
+      table,
+      schema,
+      column,
+      routine,
+      stack: framesOf(error),
+      ...below,
+    };
   }
   const code = codeOf(error);
-  const inner = error instanceof AggregateError && depth < causes_max
-    ? { errors: error.errors.slice(0, causes_max).map((one: unknown) => loggedError(one, depth + 1)) } : {};
+  const inner =
+    error instanceof AggregateError && depth < causes_max
+      ? { errors: error.errors.slice(0, causes_max).map((one: unknown) => loggedError(one, depth + 1)) }
+      : {};
   return {
-    type: error.name, message: summaryOf(error), ...(code === undefined ? {} : { code }), stack: framesOf(error), ...below, ...inner,
+    type: error.name,
+    message: summaryOf(error),
+    ...(code === undefined ? {} : { code }),
+    stack: framesOf(error),
+    ...below,
+    ...inner,
   };
 }
 
@@ -43,24 +60,34 @@ export function summaryOf(error: unknown): string {
   let message = error.message;
   let { cause } = error;
   for (let depth = 0; depth < causes_max && cause instanceof Error; depth++) {
-    if (isDatabaseError(cause) && cause.message !== "") message = message.replaceAll(cause.message, summaryOf(cause));
+    if (isDatabaseError(cause) && cause.message !== "")
+      message = message.replaceAll(cause.message, summaryOf(cause));
     ({ cause } = cause);
   }
   return message;
 }
 
-type DatabaseFields = { readonly code: string } & { readonly [Name in "constraint" | "table" | "schema" | "column" | "routine"]?: string };
+type DatabaseFields = { readonly code: string } & {
+  readonly [Name in "constraint" | "table" | "schema" | "column" | "routine"]?: string;
+};
 
 /**
  * By its form, for the driver may be loaded twice: only PostgreSQL's errors have a severity beside a code of
  * five characters.
  */
 function isDatabaseError(error: Error): error is Error & DatabaseFields {
-  return "severity" in error && "code" in error && typeof error.code === "string" && /^[0-9A-Z]{5}$/.test(error.code);
+  return (
+    "severity" in error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /^[0-9A-Z]{5}$/.test(error.code)
+  );
 }
 
 function codeOf(error: Error): string | number | undefined {
-  return "code" in error && (typeof error.code === "string" || typeof error.code === "number") ? error.code : undefined;
+  return "code" in error && (typeof error.code === "string" || typeof error.code === "number")
+    ? error.code
+    : undefined;
 }
 
 /**
@@ -71,6 +98,9 @@ function framesOf(error: Error): string | undefined {
   if (stack === undefined) return undefined;
   const end = message === "" ? stack.indexOf("\n") : stack.indexOf(message) + message.length;
   if (message !== "" && !stack.includes(message)) return undefined;
-  const frames = stack.slice(end).split("\n").filter((line) => /^ {4}at /.test(line));
+  const frames = stack
+    .slice(end)
+    .split("\n")
+    .filter((line) => /^ {4}at /.test(line));
   return frames.length === 0 ? undefined : frames.join("\n");
 }

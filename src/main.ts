@@ -5,49 +5,127 @@ import { messageOf } from "./errors.ts";
 
 const program = new Command("pacioli").description("A payments backend for marketplaces.");
 
-program.command("dev").description("PostgreSQL, PSP simulator and service in one process tree")
+program
+  .command("dev")
+  .description("PostgreSQL, PSP simulator and service in one process tree")
   .action(async () => (await import("./cli/dev.ts")).dev());
-program.command("run").description("one development process that serves and works; `dev` starts it")
-  .action(async () => (await import("./cli/service-process.ts")).runService({ serves: true, works: true }, "development"));
-program.command("serve").description("answer HTTP (production)")
+program
+  .command("run")
+  .description("one development process that serves and works; `dev` starts it")
+  .action(async () =>
+    (await import("./cli/service-process.ts")).runService({ serves: true, works: true }, "development"),
+  );
+program
+  .command("serve")
+  .description("answer HTTP (production)")
   .option("--work", "bring payments forward in the same process too")
   .action(async (options: { work?: true }) =>
-    (await import("./cli/service-process.ts")).runService({ serves: true, works: options.work === true }, "production"));
-program.command("work").description("bring payments forward (production)")
-  .action(async () => (await import("./cli/service-process.ts")).runService({ serves: false, works: true }, "production"));
-program.command("migrate").description("bring the database to this version's schema")
+    (await import("./cli/service-process.ts")).runService(
+      { serves: true, works: options.work === true },
+      "production",
+    ),
+  );
+program
+  .command("work")
+  .description("bring payments forward (production)")
+  .action(async () =>
+    (await import("./cli/service-process.ts")).runService({ serves: false, works: true }, "production"),
+  );
+program
+  .command("migrate")
+  .description("bring the database to this version's schema")
   .action(async () => (await import("./cli/migrate-command.ts")).migrateCommand());
-program.command("verify").description("recompute the books from the entries; exit 1 on any difference")
+program
+  .command("verify")
+  .description("recompute the books from the entries; exit 1 on any difference")
   .action(async () => (await import("./cli/verify.ts")).verify());
-program.command("demo").description("the whole path of payments, shown and checked")
+program
+  .command("demo")
+  .description("the whole path of payments, shown and checked")
   .action(async () => (await import("./cli/demo.ts")).demo());
-program.command("chaos").description("a seeded history of payments under faults, then every promise checked; exit 1 if one is broken")
-  .requiredOption("--seed <number>", "the same seed: the same checkouts and faults").option("--payments <count>", "payment orders in all", "300")
-  .option("--keep", "leave the databases for a look").option("--verbose", "print each fault")
-  .action(async (options: { seed: string; payments: string; keep?: true; verbose?: true }) => (await import("./cli/chaos.ts")).chaos(options));
-program.command("shell").description("a console with the services loaded")
+program
+  .command("chaos")
+  .description(
+    "a seeded history of payments under faults, then every promise checked; exit 1 if one is broken",
+  )
+  .requiredOption("--seed <number>", "the same seed: the same checkouts and faults")
+  .option("--payments <count>", "payment orders in all", "300")
+  .option("--keep", "leave the databases for a look")
+  .option("--verbose", "print each fault")
+  .action(async (options: { seed: string; payments: string; keep?: true; verbose?: true }) =>
+    (await import("./cli/chaos.ts")).chaos(options),
+  );
+program
+  .command("shell")
+  .description("a console with the services loaded")
   .action(async () => (await import("./cli/shell.ts")).shell());
 
 const keys = program.command("keys").description("API keys");
-keys.command("create").argument("<name>").option("--scopes <list>", "of read, write, admin", "read,write").option(...as_option).description("make a key and show it once")
-  .action(async (name: string, options: { scopes: string; as?: string }) => (await import("./cli/keys.ts")).createKey(name, options));
-keys.command("list").description("all keys, without their secrets").action(async () => (await import("./cli/keys.ts")).listKeys());
-keys.command("revoke").argument("<key_id>").option(...as_option).description("stop a key from working")
-  .action(async (keyId: string, options: { as?: string }) => (await import("./cli/keys.ts")).revokeKey(keyId, options));
+keys
+  .command("create")
+  .argument("<name>")
+  .option("--scopes <list>", "of read, write, admin", "read,write")
+  .option(...as_option)
+  .description("make a key and show it once")
+  .action(async (name: string, options: { scopes: string; as?: string }) =>
+    (await import("./cli/keys.ts")).createKey(name, options),
+  );
+keys
+  .command("list")
+  .description("all keys, without their secrets")
+  .action(async () => (await import("./cli/keys.ts")).listKeys());
+keys
+  .command("revoke")
+  .argument("<key_id>")
+  .option(...as_option)
+  .description("stop a key from working")
+  .action(async (keyId: string, options: { as?: string }) =>
+    (await import("./cli/keys.ts")).revokeKey(keyId, options),
+  );
 
 const letters = program.command("dead-letters").description("work that was given up");
-letters.command("list").option("--state <state>", "waiting, redriven or discarded", "waiting")
-  .action(async (options: { state: string }) => (await import("./cli/dead-letters.ts")).listDeadLetters(options.state));
-letters.command("show").argument("<id>").action(async (id: string) => (await import("./cli/dead-letters.ts")).showDeadLetter(id));
-letters.command("redrive").argument("<id>").option("--note <text>").option(...as_option).description("take the work up again")
-  .action(async (id: string, options: { note?: string; as?: string }) => (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options));
-letters.command("discard").argument("<id>").requiredOption("--note <text>", "why").option(...as_option).description("close it without doing anything more")
-  .action(async (id: string, options: { note: string; as?: string }) => (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options));
+letters
+  .command("list")
+  .option("--state <state>", "waiting, redriven or discarded", "waiting")
+  .action(async (options: { state: string }) =>
+    (await import("./cli/dead-letters.ts")).listDeadLetters(options.state),
+  );
+letters
+  .command("show")
+  .argument("<id>")
+  .action(async (id: string) => (await import("./cli/dead-letters.ts")).showDeadLetter(id));
+letters
+  .command("redrive")
+  .argument("<id>")
+  .option("--note <text>")
+  .option(...as_option)
+  .description("take the work up again")
+  .action(async (id: string, options: { note?: string; as?: string }) =>
+    (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options),
+  );
+letters
+  .command("discard")
+  .argument("<id>")
+  .requiredOption("--note <text>", "why")
+  .option(...as_option)
+  .description("close it without doing anything more")
+  .action(async (id: string, options: { note: string; as?: string }) =>
+    (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options),
+  );
 
-program.command("resolve-attempt").argument("<attempt_id>").description("propose the outcome of an undecided attempt that you saw at the PSP; an API key approves it")
-  .requiredOption("--outcome <outcome>", "succeeded, authorized or failed").requiredOption("--note <text>", "how you know it")
-  .option("--reference <id>", "the PSP's reference of the charge").option("--amount <decimal>", "what the PSP shows").option("--currency <code>", "of the amount").option(...as_option)
-  .action(async (id: string, options: ResolveOptions) => (await import("./cli/resolve-attempt.ts")).resolveAttempt(id, options));
+program
+  .command("resolve-attempt")
+  .argument("<attempt_id>")
+  .description("propose the outcome of an undecided attempt that you saw at the PSP; an API key approves it")
+  .requiredOption("--outcome <outcome>", "succeeded, authorized or failed")
+  .requiredOption("--note <text>", "how you know it")
+  .option("--reference <id>", "the PSP's reference of the charge")
+  .option("--amount <decimal>", "what the PSP shows")
+  .option("--currency <code>", "of the amount")
+  .option(...as_option)
+  .action(async (id: string, options: ResolveOptions) =>
+    (await import("./cli/resolve-attempt.ts")).resolveAttempt(id, options),
+  );
 
 try {
   await program.parseAsync();

@@ -13,7 +13,11 @@ const how_to_make_secrets = "make one with `openssl rand -base64 32`";
 
 const where_secrets_are = "use the whole one from the PSP's dashboard";
 
-type AccountSecrets = { readonly name: string; readonly secret_key: string; readonly webhook_secrets: readonly string[] };
+type AccountSecrets = {
+  readonly name: string;
+  readonly secret_key: string;
+  readonly webhook_secrets: readonly string[];
+};
 
 type SafetySettings = {
   readonly mode: "development" | "production";
@@ -24,7 +28,10 @@ type SafetySettings = {
   readonly payments: { readonly unknown_quiet_seconds: number };
   readonly psp: {
     readonly accounts: readonly (AccountSecrets & { readonly api_base: URL | undefined })[];
-    readonly external_accounts: readonly { readonly name: string; readonly webhook_secrets: readonly string[] }[];
+    readonly external_accounts: readonly {
+      readonly name: string;
+      readonly webhook_secrets: readonly string[];
+    }[];
   };
 };
 
@@ -32,10 +39,18 @@ type SafetySettings = {
  * Everybody knows the built-in key. No rule of the settings, since commands that do not listen share them: the
  * image sets HOST for `migrate` too.
  */
-export function assertBuiltInKeyStaysLocal({ api_key, host }: { api_key: string | undefined; host: string }): void {
+export function assertBuiltInKeyStaysLocal({
+  api_key,
+  host,
+}: {
+  api_key: string | undefined;
+  host: string;
+}): void {
   if (api_key !== built_in_api_key || isLoopback(host)) return;
-  throw new Error(`The settings are not right:\n  HOST: "${host}" is reached from other machines, and everybody knows the key ${built_in_api_key}: `
-    + "set a PACIOLI_API_KEY of your own, or HOST to 127.0.0.1");
+  throw new Error(
+    `The settings are not right:\n  HOST: "${host}" is reached from other machines, and everybody knows the key ${built_in_api_key}: ` +
+      "set a PACIOLI_API_KEY of your own, or HOST to 127.0.0.1",
+  );
 }
 
 /** Adds the faults of these settings to the reader's. */
@@ -43,7 +58,9 @@ export function checkSafety(read: SettingsReader, settings: SafetySettings): voi
   if (settings.mode === "production") checkProduction(read, settings);
   checkPspAddresses(read, settings);
   for (const network of settings.trusted_proxies.filter(isTooWide)) {
-    read.faults.push(`TRUST_PROXY: "${network}" is wider than a /8, so clients could name any address as their own: name only your proxies`);
+    read.faults.push(
+      `TRUST_PROXY: "${network}" is wider than a /8, so clients could name any address as their own: name only your proxies`,
+    );
   }
 }
 
@@ -51,34 +68,52 @@ export function checkSafety(read: SettingsReader, settings: SafetySettings): voi
 function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   const { secret_key, psp, payments } = settings;
   const weakness = weaknessOf(secret_key);
-  if (weakness !== undefined) read.faults.push(`SECRET_KEY: ${secret_key === "" ? "is missing" : weakness}: ${how_to_make_secrets}`);
+  if (weakness !== undefined)
+    read.faults.push(`SECRET_KEY: ${secret_key === "" ? "is missing" : weakness}: ${how_to_make_secrets}`);
   if (settings.database_url === undefined) {
-    read.faults.push("DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL");
+    read.faults.push(
+      "DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL",
+    );
   }
   if (payments.unknown_quiet_seconds < 86_400) {
-    read.faults.push("PSP_UNKNOWN_QUIET_SECONDS: set at least 86400, or a charge that the PSP carries out late is made a second time");
+    read.faults.push(
+      "PSP_UNKNOWN_QUIET_SECONDS: set at least 86400, or a charge that the PSP carries out late is made a second time",
+    );
   }
   if (settings.api_key !== undefined) {
-    read.faults.push("PACIOLI_API_KEY: is for development only: make keys with `pacioli keys create`, which can be revoked");
+    read.faults.push(
+      "PACIOLI_API_KEY: is for development only: make keys with `pacioli keys create`, which can be revoked",
+    );
   }
   for (const account of psp.accounts) checkAccountSecrets(read, account);
   for (const { name, webhook_secrets } of psp.external_accounts) {
-    const fault = webhook_secrets.map((secret) => weaknessOf(secret.replace(/^whsec_/, ""))).find((weak) => weak !== undefined);
-    if (fault !== undefined) read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${fault}: ${how_to_make_secrets}`);
+    const fault = webhook_secrets
+      .map((secret) => weaknessOf(secret.replace(/^whsec_/, "")))
+      .find((weak) => weak !== undefined);
+    if (fault !== undefined)
+      read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${fault}: ${how_to_make_secrets}`);
   }
 }
 
 /** Whoever knows a webhook's secret can report payments that were never made. */
-function checkAccountSecrets(read: SettingsReader, { name, secret_key, webhook_secrets }: AccountSecrets): void {
+function checkAccountSecrets(
+  read: SettingsReader,
+  { name, secret_key, webhook_secrets }: AccountSecrets,
+): void {
   if (development_psp_keys.includes(secret_key)) {
     read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
   } else {
-    const setting = secret_key === read.text("PSP_STRIPE_SECRET_KEY") ? "PSP_STRIPE_SECRET_KEY:" : `PSP_ACCOUNTS: the secret key of ${name}`;
+    const setting =
+      secret_key === read.text("PSP_STRIPE_SECRET_KEY")
+        ? "PSP_STRIPE_SECRET_KEY:"
+        : `PSP_ACCOUNTS: the secret key of ${name}`;
     pushWeakness(read, setting, weaknessOfIssued(secret_key));
   }
   for (const secret of webhook_secrets) {
     const isStripes = read.list("PSP_STRIPE_WEBHOOK_SECRET").includes(secret);
-    const setting = isStripes ? "PSP_STRIPE_WEBHOOK_SECRET: one" : `PSP_ACCOUNTS: a webhook secret of ${name}`;
+    const setting = isStripes
+      ? "PSP_STRIPE_WEBHOOK_SECRET: one"
+      : `PSP_ACCOUNTS: a webhook secret of ${name}`;
     pushWeakness(read, setting, weaknessOfIssued(secret));
   }
 }
@@ -98,7 +133,12 @@ function checkPspAddresses(read: SettingsReader, { mode, psp }: SafetySettings):
     if (api_base === undefined || api_base.protocol === "https:") continue;
     if (mode === "development" && isLoopback(api_base.hostname)) continue;
     // Accounts that take no cards leave Stripe's settings in force.
-    const setting = hasAccounts && api_base.href !== stripe_base ? `PSP_ACCOUNTS[${index}].api_base` : "PSP_STRIPE_API_BASE";
-    read.faults.push(`${setting}: must begin with https${mode === "development" ? ", or name this machine (127.0.0.1)" : ""}`);
+    const setting =
+      hasAccounts && api_base.href !== stripe_base
+        ? `PSP_ACCOUNTS[${index}].api_base`
+        : "PSP_STRIPE_API_BASE";
+    read.faults.push(
+      `${setting}: must begin with https${mode === "development" ? ", or name this machine (127.0.0.1)" : ""}`,
+    );
   }
 }

@@ -23,10 +23,15 @@ export function createSealing(secretKey: string, purpose: string): Sealing {
     open(sealed) {
       const bytes = Buffer.from(sealed, "base64");
       if (bytes.length < iv_bytes + tag_bytes) return undefined;
-      const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, iv_bytes), { authTagLength: tag_bytes });
+      const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, iv_bytes), {
+        authTagLength: tag_bytes,
+      });
       decipher.setAuthTag(bytes.subarray(iv_bytes, iv_bytes + tag_bytes));
       try {
-        return Buffer.concat([decipher.update(bytes.subarray(iv_bytes + tag_bytes)), decipher.final()]).toString("utf8");
+        return Buffer.concat([
+          decipher.update(bytes.subarray(iv_bytes + tag_bytes)),
+          decipher.final(),
+        ]).toString("utf8");
       } catch {
         // The tag does not match: a normal result, not a failure.
         return undefined;

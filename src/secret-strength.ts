@@ -7,7 +7,8 @@ const issuedPrefix = /^(whsec_|[rs]k_(live_|test_|org_)?)/;
 /** 32 random hexadecimal digits have fewer different ones once in 27 million cases. */
 const distinct_min = 8;
 /** Words from examples, and placeholders that people type to get a process started. */
-const placeholders = /change.?me|password|example|placeholder|replace.?(this|me)|your.?(secret|key)|secret.?key|development/i;
+const placeholders =
+  /change.?me|password|example|placeholder|replace.?(this|me)|your.?(secret|key)|secret.?key|development/i;
 
 /**
  * Why a secret is easy to guess, as a text to follow its name; undefined if it is not. Never repeats the
@@ -41,6 +42,8 @@ function repeatsItself(text: string): boolean {
 
 /** Whether most characters are the same as the one before, or the next or the last one: aaaa, abcd, 9876. */
 function isRow(text: string): boolean {
-  const neighbours = Array.from({ length: text.length - 1 }, (_, index) => Math.abs(text.charCodeAt(index + 1) - text.charCodeAt(index)));
-  return neighbours.filter((distance) => distance <= 1).length > neighbours.length * 2 / 3;
+  const neighbours = Array.from({ length: text.length - 1 }, (_, index) =>
+    Math.abs(text.charCodeAt(index + 1) - text.charCodeAt(index)),
+  );
+  return neighbours.filter((distance) => distance <= 1).length > (neighbours.length * 2) / 3;
 }

@@ -59,7 +59,10 @@ export class SettingsReader {
   addresses(name: string): string[] {
     return this.list(name).filter((part) => {
       const [address = "", bits = "0", ...rest] = part.split("/");
-      const isNetwork = rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= ({ 4: 32, 6: 128 }[isIP(address)] ?? -1);
+      const isNetwork =
+        rest.length === 0 &&
+        /^\d{1,3}$/.test(bits) &&
+        Number(bits) <= ({ 4: 32, 6: 128 }[isIP(address)] ?? -1);
       if (isNetwork || ["loopback", "linklocal", "uniquelocal"].includes(part)) return true;
       this.faults.push(`${name}: "${part}" is not an IP address or a network like 10.0.0.0/8`);
       return false;
@@ -73,20 +76,23 @@ export class SettingsReader {
     if (parts.length === 1 && parts[0] === "*") return "any";
     for (const part of parts) {
       const isOrigin = isWebUrl(part) && new URL(part).origin === part;
-      if (!isOrigin) this.faults.push(`${name}: "${part}" is not an origin like https://shop.example, without a path`);
+      if (!isOrigin)
+        this.faults.push(`${name}: "${part}" is not an origin like https://shop.example, without a path`);
     }
     return parts;
   }
 
   /** `USD:10000.00,JPY:900000` as minor units by currency. */
   amounts(name: string): ReadonlyMap<string, bigint> {
-    return new Map(this.list(name).flatMap((part): [string, bigint][] => {
-      const [currency = "", amount = ""] = part.split(":");
-      const parsed = isCurrencyCode(currency) ? parseAmount(amount, currency) : undefined;
-      if (parsed?.ok === true) return [[currency, parsed.money.amount_minor]];
-      this.faults.push(`${name}: "${part}" is not like USD:10000.00`);
-      return [];
-    }));
+    return new Map(
+      this.list(name).flatMap((part): [string, bigint][] => {
+        const [currency = "", amount = ""] = part.split(":");
+        const parsed = isCurrencyCode(currency) ? parseAmount(amount, currency) : undefined;
+        if (parsed?.ok === true) return [[currency, parsed.money.amount_minor]];
+        this.faults.push(`${name}: "${part}" is not like USD:10000.00`);
+        return [];
+      }),
+    );
   }
 
   /** A setting in JSON: an array of objects with these fields; undefined: not set. */
@@ -118,10 +124,16 @@ export class Fields {
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     this.#values = isObject ? { ...value } : {};
     if (!isObject) read.faults.push(`${path}: is not an object`);
-    for (const field of Object.keys(this.#values)) if (!known.includes(field)) this.fault(field, `is not one of ${known.join(", ")}`);
+    for (const field of Object.keys(this.#values))
+      if (!known.includes(field)) this.fault(field, `is not one of ${known.join(", ")}`);
   }
 
-  static list(read: SettingsReader, path: string, value: unknown, known: readonly string[]): readonly Fields[] {
+  static list(
+    read: SettingsReader,
+    path: string,
+    value: unknown,
+    known: readonly string[],
+  ): readonly Fields[] {
     const items: readonly unknown[] = Array.isArray(value) ? value : [];
     if (items.length === 0) read.faults.push(`${path}: is not a JSON array with something in it`);
     return items.map((item, index) => new Fields(read, `${path}[${index}]`, item, known));
@@ -166,7 +178,15 @@ export class Fields {
   }
 
   amount(field: string): bigint | undefined {
-    return this.has(field) ? BigInt(this.text(field, (text) => /^\d{1,18}$/.test(text), "an amount in minor units, as a string of digits")) : undefined;
+    return this.has(field)
+      ? BigInt(
+          this.text(
+            field,
+            (text) => /^\d{1,18}$/.test(text),
+            "an amount in minor units, as a string of digits",
+          ),
+        )
+      : undefined;
   }
 
   url(field: string): URL | undefined {
@@ -176,7 +196,11 @@ export class Fields {
 
   /** What stands in the variable, or the file of a variable, that the field names. */
   secret(field: string): string {
-    const name = this.text(field, (text) => /^[A-Z][A-Z0-9_]*$/.test(text), "the name of a variable, like STRIPE_EU_SECRET_KEY").replace(/_FILE$/, "");
+    const name = this.text(
+      field,
+      (text) => /^[A-Z][A-Z0-9_]*$/.test(text),
+      "the name of a variable, like STRIPE_EU_SECRET_KEY",
+    ).replace(/_FILE$/, "");
     const secret = name === "" ? "" : this.#read.text(name, "");
     if (name !== "" && secret === "") this.fault(field, "names a variable that is not set");
     return secret;
@@ -197,4 +221,8 @@ const isWithin = (value: number, { min, max, is_integer = true }: Bounds): boole
   value >= min && value <= max && (!is_integer || Number.isInteger(value));
 
 /** What stands between commas. */
-export const textsOf = (text: string): string[] => text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+export const textsOf = (text: string): string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");

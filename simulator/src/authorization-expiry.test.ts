@@ -3,7 +3,16 @@ import type Stripe from "stripe";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Simulator } from "./server.ts";
 import {
-  admin, authorization, chargeOf, createTestDatabase, receiver, sdk, spawnForTest, startForTest, stripeError, until,
+  admin,
+  authorization,
+  chargeOf,
+  createTestDatabase,
+  receiver,
+  sdk,
+  spawnForTest,
+  startForTest,
+  stripeError,
+  until,
   type TestDatabase,
 } from "./testing.ts";
 
@@ -41,14 +50,22 @@ test("an authorisation that nobody captures ends by itself at its time, and its 
   await stripe.webhookEndpoints.create({ url: hooks.url, enabled_events: ["payment_intent.canceled"] });
   const { id } = await stripe.paymentIntents.create(authorization());
   const intent = await ended(id);
-  expect(intent).toMatchObject({ status: "canceled", cancellation_reason: "automatic", amount_capturable: 0 });
+  expect(intent).toMatchObject({
+    status: "canceled",
+    cancellation_reason: "automatic",
+    amount_capturable: 0,
+  });
   const charge = chargeOf(intent);
   expect(charge).toMatchObject({ amount_refunded: 5_000, captured: false });
-  expect(intent.canceled_at).toBeGreaterThanOrEqual(charge.payment_method_details?.card?.capture_before ?? Infinity);
+  expect(intent.canceled_at).toBeGreaterThanOrEqual(
+    charge.payment_method_details?.card?.capture_before ?? Infinity,
+  );
   await until(() => hooks.received.length > 0);
   const event: Stripe.Event = JSON.parse(hooks.received[0]?.body ?? "");
   expect(event).toMatchObject({
-    type: "payment_intent.canceled", data: { object: { id, status: "canceled" } }, request: { id: null, idempotency_key: null },
+    type: "payment_intent.canceled",
+    data: { object: { id, status: "canceled" } },
+    request: { id: null, idempotency_key: null },
   });
   expect(await admin(simulator.url, "effects")).toMatchObject({ count: 0 });
   await hooks.close();
@@ -70,28 +87,42 @@ test("one that was captured in part has succeeded with that part, one that was c
     { type: "payment_intent.succeeded", request: { id: null }, data: { object: { id } } },
     { type: "charge.updated", request: { id: null }, data: { object: { payment_intent: id } } },
   ]);
-  expect(await admin(simulator.url, "effects")).toMatchObject({ count: 2, amount_by_currency: { usd: 7_000 } });
+  expect(await admin(simulator.url, "effects")).toMatchObject({
+    count: 2,
+    amount_by_currency: { usd: 7_000 },
+  });
 });
 
 test("captures while the time runs out: each is in the ledger or refused, and what was not captured is released", async () => {
-  const intents = await Promise.all(Array.from({ length: 6 }, () => stripe.paymentIntents.create(authorization())));
-  await Promise.all(intents.map(async ({ id }) => {
-    let captured = 0;
-    for (;;) {
-      try {
-        await partOf(id, 1);
-        captured += 1;
-      } catch (error) {
-        expect(await stripeError(Promise.reject(error))).toMatchObject({ code: "payment_intent_unexpected_state" });
-        break;
+  const intents = await Promise.all(
+    Array.from({ length: 6 }, () => stripe.paymentIntents.create(authorization())),
+  );
+  await Promise.all(
+    intents.map(async ({ id }) => {
+      let captured = 0;
+      for (;;) {
+        try {
+          await partOf(id, 1);
+          captured += 1;
+        } catch (error) {
+          expect(await stripeError(Promise.reject(error))).toMatchObject({
+            code: "payment_intent_unexpected_state",
+          });
+          break;
+        }
       }
-    }
-    const intent = await stripe.paymentIntents.retrieve(id, { expand });
-    expect(intent).toMatchObject({ status: "succeeded", amount_received: captured });
-    expect(chargeOf(intent)).toMatchObject({ amount_captured: captured, amount_refunded: 5_000 - captured });
-    const amount_by_currency = { usd: captured };
-    expect(await admin(simulator.url, `effects?payment_intent=${id}`)).toMatchObject({ amount_by_currency });
-  }));
+      const intent = await stripe.paymentIntents.retrieve(id, { expand });
+      expect(intent).toMatchObject({ status: "succeeded", amount_received: captured });
+      expect(chargeOf(intent)).toMatchObject({
+        amount_captured: captured,
+        amount_refunded: 5_000 - captured,
+      });
+      const amount_by_currency = { usd: captured };
+      expect(await admin(simulator.url, `effects?payment_intent=${id}`)).toMatchObject({
+        amount_by_currency,
+      });
+    }),
+  );
 });
 
 test("after kill -9 an authorisation whose time came meanwhile is over for whoever asks first", async () => {
@@ -109,8 +140,14 @@ test("after kill -9 an authorisation whose time came meanwhile is over for whoev
   try {
     const again = sdk(second.url);
     const error = await stripeError(again.paymentIntents.capture(ids[0] ?? ""));
-    expect(error).toMatchObject({ code: "payment_intent_unexpected_state", payment_intent: { status: "canceled" } });
-    expect(await ended(ids[0] ?? "", again)).toMatchObject({ status: "canceled", cancellation_reason: "automatic" });
+    expect(error).toMatchObject({
+      code: "payment_intent_unexpected_state",
+      payment_intent: { status: "canceled" },
+    });
+    expect(await ended(ids[0] ?? "", again)).toMatchObject({
+      status: "canceled",
+      cancellation_reason: "automatic",
+    });
     expect(await ended(ids[1] ?? "", again)).toMatchObject({ status: "succeeded", amount_received: 700 });
     const endings = (await again.events.list({ limit: 3 })).data.map(({ type }) => type).toSorted();
     expect(endings).toEqual(["charge.updated", "payment_intent.canceled", "payment_intent.succeeded"]);

@@ -29,17 +29,31 @@ export function captured(
   const total = authorised.amount_captured + amount;
   const isEnd = is_final || total === before.amount;
   const charge: ChargeRecord = {
-    ...authorised, captured: isEnd, amount_captured: total, amount_refunded: isEnd ? before.amount - total : 0,
+    ...authorised,
+    captured: isEnd,
+    amount_captured: total,
+    amount_refunded: isEnd ? before.amount - total : 0,
   };
   const intent: IntentRecord = {
-    ...before, version: before.version + 1, status: isEnd ? "succeeded" : "requires_capture", amount_received: total,
+    ...before,
+    version: before.version + 1,
+    status: isEnd ? "succeeded" : "requires_capture",
+    amount_received: total,
     metadata,
   };
   return {
-    intent, charge, events: isEnd ? ["charge.captured", "payment_intent.succeeded"] : ["charge.updated"],
+    intent,
+    charge,
+    events: isEnd ? ["charge.captured", "payment_intent.succeeded"] : ["charge.updated"],
     effect: {
-      kind: "charge_captured", payment_intent: intent.id, charge: charge.id, amount_minor: amount,
-      currency: intent.currency, card: charge.card, metadata, created_ms: nowMs,
+      kind: "charge_captured",
+      payment_intent: intent.id,
+      charge: charge.id,
+      amount_minor: amount,
+      currency: intent.currency,
+      card: charge.card,
+      metadata,
+      created_ms: nowMs,
     },
   };
 }
@@ -55,7 +69,9 @@ export function released(
 ): Writes {
   const isPartlyCaptured = authorised.amount_captured > 0;
   const charge: ChargeRecord = {
-    ...authorised, captured: isPartlyCaptured, amount_refunded: before.amount - authorised.amount_captured,
+    ...authorised,
+    captured: isPartlyCaptured,
+    amount_refunded: before.amount - authorised.amount_captured,
   };
   const intent: IntentRecord = { ...before, version: before.version + 1 };
   if (isPartlyCaptured) {
@@ -68,7 +84,9 @@ export function released(
 /** The intent as it is once it is canceled, in the version it comes in. */
 export function canceled(intent: IntentRecord, reason: string | undefined, nowMs: number): IntentRecord {
   return {
-    ...intent, status: "canceled", canceled_at: Math.floor(nowMs / 1_000),
+    ...intent,
+    status: "canceled",
+    canceled_at: Math.floor(nowMs / 1_000),
     ...(reason === undefined ? {} : { cancellation_reason: reason }),
   };
 }

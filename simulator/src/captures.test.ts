@@ -2,7 +2,16 @@ import type Stripe from "stripe";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Simulator } from "./server.ts";
 import {
-  admin, authorization, charge, chargeOf, createTestDatabase, sdk, startForTest, stripeError, summary, type TestDatabase,
+  admin,
+  authorization,
+  charge,
+  chargeOf,
+  createTestDatabase,
+  sdk,
+  startForTest,
+  stripeError,
+  summary,
+  type TestDatabase,
 } from "./testing.ts";
 
 const expand = ["latest_charge"];
@@ -31,24 +40,41 @@ function authorise(
   return stripe.paymentIntents.create(authorization({ expand, ...changes }, several));
 }
 
-function part(id: string, amount: number, more: Stripe.PaymentIntentCaptureParams = {}): Promise<Stripe.PaymentIntent> {
-  return stripe.paymentIntents.capture(id, { amount_to_capture: amount, final_capture: false, expand, ...more });
+function part(
+  id: string,
+  amount: number,
+  more: Stripe.PaymentIntentCaptureParams = {},
+): Promise<Stripe.PaymentIntent> {
+  return stripe.paymentIntents.capture(id, {
+    amount_to_capture: amount,
+    final_capture: false,
+    expand,
+    ...more,
+  });
 }
 
 /** The types of the events since the authorisation, oldest first. */
 async function eventTypes(): Promise<string[]> {
-  return (await stripe.events.list({ limit: 100 })).data.map(({ type }) => type).toReversed().slice(3);
+  return (await stripe.events.list({ limit: 100 })).data
+    .map(({ type }) => type)
+    .toReversed()
+    .slice(3);
 }
 
 test("an authorisation moves no money and says how long and how often it may be captured", async () => {
   const several = await authorise();
   expect(several).toMatchObject({
-    status: "requires_capture", amount_capturable: 5_000, amount_received: 0,
+    status: "requires_capture",
+    amount_capturable: 5_000,
+    amount_received: 0,
     payment_method_options: { card: { request_multicapture: "if_available" } },
   });
   const { captured, amount_captured, created, payment_method_details: details } = chargeOf(several);
   expect({ captured, amount_captured }).toEqual({ captured: false, amount_captured: 0 });
-  expect(details?.card).toMatchObject({ capture_before: created + 604_800, multicapture: { status: "available" } });
+  expect(details?.card).toMatchObject({
+    capture_before: created + 604_800,
+    multicapture: { status: "available" },
+  });
   const once = await authorise({}, false);
   expect(chargeOf(once).payment_method_details?.card?.multicapture).toEqual({ status: "unavailable" });
   const never = await authorise({ payment_method_options: { card: { request_multicapture: "never" } } });
@@ -57,39 +83,63 @@ test("an authorisation moves no money and says how long and how often it may be 
 });
 
 test("what is captured at once has no capture window", async () => {
-  const paid = await stripe.paymentIntents.create(charge({
-    expand, payment_method_options: { card: { request_multicapture: "if_available" } },
-  }));
+  const paid = await stripe.paymentIntents.create(
+    charge({ expand, payment_method_options: { card: { request_multicapture: "if_available" } } }),
+  );
   expect(chargeOf(paid).payment_method_details?.card).not.toHaveProperty("capture_before");
 });
 
 test("multicapture can be asked for at the confirmation, and in known words only", async () => {
   const made = await stripe.paymentIntents.create({
-    amount: 5_000, currency: "usd", capture_method: "manual", allowed_payment_method_types: ["card"],
+    amount: 5_000,
+    currency: "usd",
+    capture_method: "manual",
+    allowed_payment_method_types: ["card"],
   });
   const authorised = await stripe.paymentIntents.confirm(made.id, {
-    payment_method: "pm_card_visa", payment_method_options: { card: { request_multicapture: "if_available" } }, expand,
+    payment_method: "pm_card_visa",
+    payment_method_options: { card: { request_multicapture: "if_available" } },
+    expand,
   });
   expect(chargeOf(authorised).payment_method_details?.card?.multicapture).toEqual({ status: "available" });
-  const error = await stripeError(authorise({ payment_method_options: { card: { request_multicapture: "always" } } }));
-  expect(error).toMatchObject({ statusCode: 400, param: "payment_method_options[card][request_multicapture]" });
+  const error = await stripeError(
+    authorise({ payment_method_options: { card: { request_multicapture: "always" } } }),
+  );
+  expect(error).toMatchObject({
+    statusCode: 400,
+    param: "payment_method_options[card][request_multicapture]",
+  });
 });
 
 test("an authorisation is captured in parts until nothing is left, each part one movement of money", async () => {
   const { id } = await authorise({ metadata: { payment_order_id: "o1" } });
   const first = await part(id, 1_000, { metadata: { shipment: "1" } });
-  expect(first).toMatchObject({ status: "requires_capture", amount_received: 1_000, amount_capturable: 4_000 });
+  expect(first).toMatchObject({
+    status: "requires_capture",
+    amount_received: 1_000,
+    amount_capturable: 4_000,
+  });
   expect(chargeOf(first)).toMatchObject({ amount_captured: 1_000, amount_refunded: 0, captured: false });
   expect(await part(id, 1_500)).toMatchObject({ amount_received: 2_500, amount_capturable: 2_500 });
   const last = await part(id, 2_500);
   expect(last).toMatchObject({ status: "succeeded", amount_received: 5_000, amount_capturable: 0 });
   expect(chargeOf(last)).toMatchObject({ amount_captured: 5_000, amount_refunded: 0, captured: true });
-  expect(await eventTypes()).toEqual(["charge.updated", "charge.updated", "charge.captured", "payment_intent.succeeded"]);
+  expect(await eventTypes()).toEqual([
+    "charge.updated",
+    "charge.updated",
+    "charge.captured",
+    "payment_intent.succeeded",
+  ]);
   const metadata = { payment_order_id: "o1", shipment: "1" };
   const row = { kind: "charge_captured", payment_intent: id, charge: chargeOf(last).id, metadata };
   expect(await admin(simulator.url, "effects?payment_order_id=o1")).toMatchObject({
-    count: 3, amount_by_currency: { usd: 5_000 },
-    data: [{ ...row, amount_minor: 2_500 }, { ...row, amount_minor: 1_500 }, { ...row, amount_minor: 1_000 }],
+    count: 3,
+    amount_by_currency: { usd: 5_000 },
+    data: [
+      { ...row, amount_minor: 2_500 },
+      { ...row, amount_minor: 1_500 },
+      { ...row, amount_minor: 1_000 },
+    ],
   });
   expect(await summary(simulator.url)).toEqual({ charges: 3, duplicates: 0 });
 });
@@ -100,7 +150,10 @@ test("an order that is authorised and captured twice is reported, one that is ca
     await part(id, 1_000);
     await part(id, 1_000);
   }
-  expect(await admin(simulator.url, "effects/summary")).toMatchObject({ charges: 6, duplicate_orders: ["o1"] });
+  expect(await admin(simulator.url, "effects/summary")).toMatchObject({
+    charges: 6,
+    duplicate_orders: ["o1"],
+  });
 });
 
 test("a final capture of less releases the rest", async () => {
@@ -108,47 +161,83 @@ test("a final capture of less releases the rest", async () => {
   await part(id, 1_000);
   const final = await part(id, 500, { final_capture: true });
   expect(final).toMatchObject({ status: "succeeded", amount_received: 1_500, amount_capturable: 0 });
-  expect(chargeOf(final)).toMatchObject({ amount_captured: 1_500, amount_refunded: 3_500, refunded: false, captured: true });
+  expect(chargeOf(final)).toMatchObject({
+    amount_captured: 1_500,
+    amount_refunded: 3_500,
+    refunded: false,
+    captured: true,
+  });
   expect(await eventTypes()).toEqual(["charge.updated", "charge.captured", "payment_intent.succeeded"]);
   const error = await stripeError(part(id, 1));
-  expect(error).toMatchObject({ statusCode: 400, code: "payment_intent_unexpected_state", payment_intent: { id, status: "succeeded" } });
+  expect(error).toMatchObject({
+    statusCode: 400,
+    code: "payment_intent_unexpected_state",
+    payment_intent: { id, status: "succeeded" },
+  });
   expect((await summary(simulator.url)).charges).toBe(2);
 });
 
 test("a capture takes all that is left when no amount is given, and is final when nothing else is said", async () => {
   const { id } = await authorise();
   await part(id, 1_200);
-  expect(await stripe.paymentIntents.capture(id)).toMatchObject({ status: "succeeded", amount_received: 5_000 });
-  expect(await admin(simulator.url, "effects")).toMatchObject({ data: [{ amount_minor: 3_800 }, { amount_minor: 1_200 }] });
+  expect(await stripe.paymentIntents.capture(id)).toMatchObject({
+    status: "succeeded",
+    amount_received: 5_000,
+  });
+  expect(await admin(simulator.url, "effects")).toMatchObject({
+    data: [{ amount_minor: 3_800 }, { amount_minor: 1_200 }],
+  });
 });
 
 test("more than what is left cannot be captured", async () => {
   const { id } = await authorise();
   await part(id, 4_000);
   expect(await stripeError(part(id, 1_001))).toMatchObject({
-    statusCode: 400, code: "amount_too_large", param: "amount_to_capture", message: expect.stringContaining("1000"),
+    statusCode: 400,
+    code: "amount_too_large",
+    param: "amount_to_capture",
+    message: expect.stringContaining("1000"),
   });
   expect(await stripeError(part(id, 0))).toMatchObject({ statusCode: 400, param: "amount_to_capture" });
-  expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({ amount_received: 4_000, amount_capturable: 1_000 });
+  expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({
+    amount_received: 4_000,
+    amount_capturable: 1_000,
+  });
 });
 
 test("without multicapture a capture is final", async () => {
   const { id } = await authorise({}, false);
   expect(await stripeError(part(id, 1_000))).toMatchObject({
-    statusCode: 400, type: "StripeInvalidRequestError", param: "final_capture",
+    statusCode: 400,
+    type: "StripeInvalidRequestError",
+    param: "final_capture",
   });
-  expect(await part(id, 1_000, { final_capture: true })).toMatchObject({ status: "succeeded", amount_received: 1_000 });
+  expect(await part(id, 1_000, { final_capture: true })).toMatchObject({
+    status: "succeeded",
+    amount_received: 1_000,
+  });
 });
 
 test("a cancel before any capture releases everything and moves no money", async () => {
   const { id } = await authorise();
   const canceled = await stripe.paymentIntents.cancel(id, { cancellation_reason: "abandoned", expand });
-  expect(canceled).toMatchObject({ status: "canceled", cancellation_reason: "abandoned", amount_capturable: 0 });
-  expect(chargeOf(canceled)).toMatchObject({ amount_captured: 0, amount_refunded: 5_000, refunded: true, captured: false });
+  expect(canceled).toMatchObject({
+    status: "canceled",
+    cancellation_reason: "abandoned",
+    amount_capturable: 0,
+  });
+  expect(chargeOf(canceled)).toMatchObject({
+    amount_captured: 0,
+    amount_refunded: 5_000,
+    refunded: true,
+    captured: false,
+  });
   expect(await eventTypes()).toEqual(["payment_intent.canceled"]);
   for (const again of [stripe.paymentIntents.cancel(id), stripe.paymentIntents.capture(id)]) {
     expect(await stripeError(again)).toMatchObject({
-      statusCode: 400, code: "payment_intent_unexpected_state", payment_intent: { id, status: "canceled" },
+      statusCode: 400,
+      code: "payment_intent_unexpected_state",
+      payment_intent: { id, status: "canceled" },
     });
   }
   expect((await summary(simulator.url)).charges).toBe(0);
@@ -157,14 +246,26 @@ test("a cancel before any capture releases everything and moves no money", async
 test("a cancel after a partial capture releases the rest, and the intent has succeeded with its part", async () => {
   const { id } = await authorise();
   await part(id, 2_000);
-  const ended = await stripe.paymentIntents.cancel(id, { cancellation_reason: "requested_by_customer", expand });
+  const ended = await stripe.paymentIntents.cancel(id, {
+    cancellation_reason: "requested_by_customer",
+    expand,
+  });
   expect(ended).toMatchObject({
-    status: "succeeded", amount_received: 2_000, amount_capturable: 0, canceled_at: null, cancellation_reason: null,
+    status: "succeeded",
+    amount_received: 2_000,
+    amount_capturable: 0,
+    canceled_at: null,
+    cancellation_reason: null,
   });
   expect(chargeOf(ended)).toMatchObject({ amount_captured: 2_000, amount_refunded: 3_000, captured: true });
   expect(await eventTypes()).toEqual(["charge.updated", "charge.updated", "payment_intent.succeeded"]);
-  expect(await stripeError(stripe.paymentIntents.cancel(id))).toMatchObject({ code: "payment_intent_unexpected_state" });
-  expect(await admin(simulator.url, "effects")).toMatchObject({ count: 1, amount_by_currency: { usd: 2_000 } });
+  expect(await stripeError(stripe.paymentIntents.cancel(id))).toMatchObject({
+    code: "payment_intent_unexpected_state",
+  });
+  expect(await admin(simulator.url, "effects")).toMatchObject({
+    count: 1,
+    amount_by_currency: { usd: 2_000 },
+  });
 });
 
 test("the charge is shown in full by create, retrieve, capture and cancel, also one that failed", async () => {
@@ -172,7 +273,9 @@ test("the charge is shown in full by create, retrieve, capture and cancel, also 
   const chargeId = chargeOf(await stripe.paymentIntents.retrieve(id, { expand })).id;
   expect(chargeOf(await part(id, 1_000)).id).toBe(chargeId);
   expect(chargeOf(await stripe.paymentIntents.cancel(id, { expand })).id).toBe(chargeId);
-  expect((await stripe.charges.retrieve(chargeId)).payment_method_details?.card).toHaveProperty("capture_before");
+  expect((await stripe.charges.retrieve(chargeId)).payment_method_details?.card).toHaveProperty(
+    "capture_before",
+  );
   const declined = await stripeError(authorise({ payment_method: "pm_card_chargeDeclined" }));
   const key = { idempotencyKey: "cancel-1" };
   const canceled = await stripe.paymentIntents.cancel(declined.payment_intent?.id ?? "", { expand }, key);
@@ -188,8 +291,14 @@ test("of captures at the same moment as many succeed as the authorisation allows
   for (const result of results) {
     if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "amount_too_large" });
   }
-  expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({ amount_received: 4_000, amount_capturable: 1_000 });
-  expect(await admin(simulator.url, "effects")).toMatchObject({ count: 2, amount_by_currency: { usd: 4_000 } });
+  expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({
+    amount_received: 4_000,
+    amount_capturable: 1_000,
+  });
+  expect(await admin(simulator.url, "effects")).toMatchObject({
+    count: 2,
+    amount_by_currency: { usd: 4_000 },
+  });
 });
 
 test("captures and a cancel at the same moment: what was captured is in the ledger, the rest is released", async () => {
@@ -199,7 +308,9 @@ test("captures and a cancel at the same moment: what was captured is in the ledg
     const ended = await stripe.paymentIntents.retrieve(id, { expand });
     expect(ended.status).toBe(ended.amount_received === 0 ? "canceled" : "succeeded");
     expect(chargeOf(ended).amount_refunded).toBe(5_000 - ended.amount_received);
-    expect(await admin(simulator.url, `effects?round=${round}`)).toMatchObject({ count: ended.amount_received / 1_000 });
+    expect(await admin(simulator.url, `effects?round=${round}`)).toMatchObject({
+      count: ended.amount_received / 1_000,
+    });
   }
 });
 
@@ -213,5 +324,8 @@ test("a capture's key gives its first answer again, although the intent went on"
   expect(JSON.stringify(again)).toBe(JSON.stringify(first));
   const other = stripe.paymentIntents.capture(id, { ...parameters, amount_to_capture: 2_000 }, key);
   expect(await stripeError(other)).toMatchObject({ statusCode: 400, rawType: "idempotency_error" });
-  expect(await admin(simulator.url, "effects")).toMatchObject({ count: 2, amount_by_currency: { usd: 1_500 } });
+  expect(await admin(simulator.url, "effects")).toMatchObject({
+    count: 2,
+    amount_by_currency: { usd: 1_500 },
+  });
 });

@@ -54,7 +54,7 @@ export const AUTHENTICATION_FAILED = decline(
   "payment_intent_authentication_failure",
   "authentication_required",
   "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod " +
-  "to attempt to fulfill this PaymentIntent again.",
+    "to attempt to fulfill this PaymentIntent again.",
 );
 
 const PAID: CardBehaviour = { kind: "paid" };
@@ -105,8 +105,11 @@ const TABLE: readonly (readonly [string, string, CardBehaviour])[] = [
   ["chargeCustomerFail", "4000000000000341", declined(GENERIC)],
   ["authenticationRequired", "4000002760003184", AUTHENTICATION],
   ["authenticationRequiredOnSetup", "4000002500003155", AUTHENTICATION],
-  ["authenticationRequiredChargeDeclinedInsufficientFunds", "4000008260003178",
-    { kind: "authentication", refusal: INSUFFICIENT }],
+  [
+    "authenticationRequiredChargeDeclinedInsufficientFunds",
+    "4000008260003178",
+    { kind: "authentication", refusal: INSUFFICIENT },
+  ],
   ["threeDSecure2Required", "4000000000003220", AUTHENTICATION],
   ["threeDSecureRequired", "4000000000003063", AUTHENTICATION],
   ["bypassPending", "4000000000000077", PAID],
@@ -130,7 +133,9 @@ function faultCard(fault: FaultName): readonly [string, Card] {
 }
 
 const CARDS: ReadonlyMap<string, Card> = new Map([
-  ...TABLE.map(([name, number, behaviour]) => [name, { name, number, brand: brandOf(number), behaviour }] as const),
+  ...TABLE.map(
+    ([name, number, behaviour]) => [name, { name, number, brand: brandOf(number), behaviour }] as const,
+  ),
   ...FAULT_NAMES.map(faultCard),
 ]);
 
@@ -180,5 +185,12 @@ export interface CardDetails {
 /** What may be shown of a card. */
 export function cardDetails(card: Card): CardDetails {
   const funding = card.name.endsWith("_debit") ? "debit" : "credit";
-  return { brand: card.brand, last4: card.number.slice(-4), exp_month: 12, exp_year: 2034, country: "US", funding };
+  return {
+    brand: card.brand,
+    last4: card.number.slice(-4),
+    exp_month: 12,
+    exp_year: 2034,
+    country: "US",
+    funding,
+  };
 }

@@ -8,7 +8,12 @@ import type { Answer, ChargeRecord, EventType, IntentRecord, Writes } from "./re
 import { serverError } from "./stripe-error.ts";
 
 const CHARGE_KEEPS = [
-  "description", "receipt_email", "shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
+  "description",
+  "receipt_email",
+  "shipping",
+  "statement_descriptor",
+  "statement_descriptor_suffix",
+  "transfer_group",
 ];
 
 /** An answer that shows the request's intent. */
@@ -44,16 +49,28 @@ export function rolledForwardPlan(writes: Writes, seconds: number, { now_ms }: R
 function newCharge(intent: IntentRecord, method: ChosenMethod, facts: RequestFacts): ChargeRecord {
   const kept = Object.entries(intent.extra ?? {}).filter(([key]) => CHARGE_KEEPS.includes(key));
   return {
-    id: chargeId(intent.id, intent.attempts ?? 0), payment_intent: intent.id,
-    created: Math.floor(facts.now_ms / 1_000), amount: intent.amount, amount_captured: 0, amount_refunded: 0,
-    currency: intent.currency, status: "succeeded", captured: false, payment_method: method.id, card: method.card.name,
-    metadata: intent.metadata, ...(kept.length === 0 ? {} : { extra: Object.fromEntries(kept) }),
+    id: chargeId(intent.id, intent.attempts ?? 0),
+    payment_intent: intent.id,
+    created: Math.floor(facts.now_ms / 1_000),
+    amount: intent.amount,
+    amount_captured: 0,
+    amount_refunded: 0,
+    currency: intent.currency,
+    status: "succeeded",
+    captured: false,
+    payment_method: method.id,
+    card: method.card.name,
+    metadata: intent.metadata,
+    ...(kept.length === 0 ? {} : { extra: Object.fromEntries(kept) }),
   };
 }
 
 function paidIntent(before: IntentRecord, method: ChosenMethod, charge: ChargeRecord): IntentRecord {
   const intent: IntentRecord = {
-    ...before, payment_method: method.id, card: method.card.name, attempts: (before.attempts ?? 0) + 1,
+    ...before,
+    payment_method: method.id,
+    card: method.card.name,
+    attempts: (before.attempts ?? 0) + 1,
     latest_charge: charge.id,
   };
   delete intent.failure;
@@ -61,29 +78,49 @@ function paidIntent(before: IntentRecord, method: ChosenMethod, charge: ChargeRe
 }
 
 /** The card is good for the amount, and no money moves yet. */
-function authorised(before: IntentRecord, method: ChosenMethod, captureBefore: number, facts: RequestFacts): Writes {
+function authorised(
+  before: IntentRecord,
+  method: ChosenMethod,
+  captureBefore: number,
+  facts: RequestFacts,
+): Writes {
   const charge: ChargeRecord = {
-    ...newCharge(before, method, facts), capture_before: captureBefore,
+    ...newCharge(before, method, facts),
+    capture_before: captureBefore,
     multicapture: before.request_multicapture === "if_available" ? "available" : "unavailable",
   };
   const intent: IntentRecord = {
-    ...paidIntent(before, method, charge), status: "requires_capture", capture_before: captureBefore,
+    ...paidIntent(before, method, charge),
+    status: "requires_capture",
+    capture_before: captureBefore,
   };
   return { intent, charge, events: ["charge.succeeded", "payment_intent.amount_capturable_updated"] };
 }
 
 function paid(before: IntentRecord, method: ChosenMethod, facts: RequestFacts): Writes {
   const charge: ChargeRecord = {
-    ...newCharge(before, method, facts), captured: true, amount_captured: before.amount,
+    ...newCharge(before, method, facts),
+    captured: true,
+    amount_captured: before.amount,
   };
   const intent: IntentRecord = {
-    ...paidIntent(before, method, charge), status: "succeeded", amount_received: before.amount,
+    ...paidIntent(before, method, charge),
+    status: "succeeded",
+    amount_received: before.amount,
   };
   return {
-    intent, charge, events: ["charge.succeeded", "payment_intent.succeeded"],
+    intent,
+    charge,
+    events: ["charge.succeeded", "payment_intent.succeeded"],
     effect: {
-      kind: "charge_succeeded", payment_intent: intent.id, charge: charge.id, amount_minor: intent.amount,
-      currency: intent.currency, card: charge.card, metadata: intent.metadata, created_ms: facts.now_ms,
+      kind: "charge_succeeded",
+      payment_intent: intent.id,
+      charge: charge.id,
+      amount_minor: intent.amount,
+      currency: intent.currency,
+      card: charge.card,
+      metadata: intent.metadata,
+      created_ms: facts.now_ms,
     },
   };
 }
@@ -96,7 +133,10 @@ function declined(
 ): Writes {
   const charge: ChargeRecord = { ...newCharge(before, method, facts), status: "failed", decline };
   const intent: IntentRecord = {
-    ...before, status: "requires_payment_method", attempts: (before.attempts ?? 0) + 1, latest_charge: charge.id,
+    ...before,
+    status: "requires_payment_method",
+    attempts: (before.attempts ?? 0) + 1,
+    latest_charge: charge.id,
     failure: { charge: charge.id, payment_method: method.id, card: method.card.name, decline },
   };
   delete intent.payment_method;
@@ -106,7 +146,10 @@ function declined(
 
 function authentication(before: IntentRecord, method: ChosenMethod): Writes {
   const intent: IntentRecord = {
-    ...before, status: "requires_action", payment_method: method.id, card: method.card.name,
+    ...before,
+    status: "requires_action",
+    payment_method: method.id,
+    card: method.card.name,
   };
   delete intent.failure;
   return { intent, events: ["payment_intent.requires_action"] };
@@ -115,7 +158,8 @@ function authentication(before: IntentRecord, method: ChosenMethod): Writes {
 /** The buyer failed 3-D Secure: nothing was charged, and another card may be tried. */
 export function failedAuthentication(intent: IntentRecord, method: ChosenMethod): Writes {
   const after: IntentRecord = {
-    ...intent, status: "requires_payment_method",
+    ...intent,
+    status: "requires_payment_method",
     failure: { payment_method: method.id, card: method.card.name, decline: AUTHENTICATION_FAILED },
   };
   delete after.payment_method;
@@ -130,7 +174,9 @@ function writesOf(
 ): Writes {
   switch (outcome.kind) {
     case "paid":
-      return capture_before === null ? paid(before, method, facts) : authorised(before, method, capture_before, facts);
+      return capture_before === null
+        ? paid(before, method, facts)
+        : authorised(before, method, capture_before, facts);
     case "declined":
       return declined(before, method, outcome.decline, facts);
     case "authentication":
@@ -147,8 +193,10 @@ export function planConfirmation(confirmation: Confirmation, facts: RequestFacts
   const writes = writesOf(confirmation, outcome, facts);
   const all: Writes = { ...writes, events: [...earlier, ...(writes.events ?? [])], ...once };
   if (decision.fault === "500_after_charge") return crashedPlan(all);
-  if (decision.fault === "500_rolled_forward") return rolledForwardPlan(all, confirmation.roll_forward_seconds, facts);
+  if (decision.fault === "500_rolled_forward")
+    return rolledForwardPlan(all, confirmation.roll_forward_seconds, facts);
   const transport = transportOf(decision.fault);
-  if (outcome.kind === "declined") return { status: 402, answer: { kind: "declined" }, writes: all, transport };
+  if (outcome.kind === "declined")
+    return { status: 402, answer: { kind: "declined" }, writes: all, transport };
   return { status: 200, answer: intentAnswer(expand), writes: all, transport };
 }

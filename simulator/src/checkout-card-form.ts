@@ -23,16 +23,21 @@ function field(params: FormMap, name: CardField): string {
 }
 
 function nameOf(params: FormMap): string {
-  const name = field(params, "name").replaceAll(/\p{Cc}/gu, "").slice(0, NAME_MAX);
+  const name = field(params, "name")
+    .replaceAll(/\p{Cc}/gu, "")
+    .slice(0, NAME_MAX);
   // A name is kept: a card number typed into the wrong field must not be.
   return /\d{8}/.test(name.replaceAll(/[ -]/g, "")) ? "" : name;
 }
 
 function passesLuhn(digits: string): boolean {
-  const sum = digits.split("").toReversed().reduce((total, character, index) => {
-    const digit = Number(character) * (index % 2 === 0 ? 1 : 2);
-    return total + (digit > 9 ? digit - 9 : digit);
-  }, 0);
+  const sum = digits
+    .split("")
+    .toReversed()
+    .reduce((total, character, index) => {
+      const digit = Number(character) * (index % 2 === 0 ? 1 : 2);
+      return total + (digit > 9 ? digit - 9 : digit);
+    }, 0);
   return sum % 10 === 0;
 }
 
@@ -49,7 +54,8 @@ function expiryError(text: string, nowMs: number): string | undefined {
   const match = /^(\d{1,2})\s*[/-]?\s*(\d{2}|\d{4})$/.exec(text);
   const month = Number(match?.[1]);
   const year = Number(match?.[2]) + (match?.[2]?.length === 2 ? 2_000 : 0);
-  if (match === null || month < 1 || month > 12) return "Enter the expiry date as month and year, such as 12 / 34.";
+  if (match === null || month < 1 || month > 12)
+    return "Enter the expiry date as month and year, such as 12 / 34.";
   // A card is good until the end of its month, wherever on earth that comes last.
   const endMs = Date.UTC(year, month, 1, 12);
   return nowMs < endMs ? undefined : "This expiry date is in the past.";
@@ -74,8 +80,10 @@ export function readCard(params: FormMap, nowMs: number): CardEntry {
     return { kind: "card", card, name: again.name, again };
   }
   const errors: FieldErrors = {
-    ...(card === undefined ? { number: numberError(number) } : {}), ...(expiry === undefined ? {} : { expiry }),
-    ...(cvc === undefined ? {} : { cvc }), ...(name === undefined ? {} : { name }),
+    ...(card === undefined ? { number: numberError(number) } : {}),
+    ...(expiry === undefined ? {} : { expiry }),
+    ...(cvc === undefined ? {} : { cvc }),
+    ...(name === undefined ? {} : { name }),
   };
   return { kind: "faulty", errors, again };
 }

@@ -15,7 +15,13 @@ async function endPlan(store: Store, id: string): Promise<{ plan: Plan | null }>
 }
 
 /** Open sessions that nobody pays in time. */
-export function expiringSessions({ store, idempotency }: { store: Store; idempotency: Idempotency }): Expiring {
+export function expiringSessions({
+  store,
+  idempotency,
+}: {
+  store: Store;
+  idempotency: Idempotency;
+}): Expiring {
   return {
     next: (limit) => nextSessionsToExpire(store.reads, limit),
     async end(id) {

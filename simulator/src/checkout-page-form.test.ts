@@ -1,6 +1,12 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { cards, fillCard, payWith, startPaymentPages, type PaymentPages } from "../../test/support/payment-page.ts";
+import {
+  cards,
+  fillCard,
+  payWith,
+  startPaymentPages,
+  type PaymentPages,
+} from "../../test/support/payment-page.ts";
 
 let pages: PaymentPages;
 
@@ -14,26 +20,40 @@ beforeEach(async () => {
   await pages.reset();
 });
 
-test.each([320, 390, 1_280])("at %i pixels nothing is wider than the screen, whatever things are called", async (width) => {
-  const made = await pages.newSession({
-    line_items: ["An ordinary name", "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen", "x".repeat(250)].map((name) => ({
-      quantity: 999, price_data: { currency: "usd", unit_amount: 33_300, product_data: { name, description: "y".repeat(300) } },
-    })),
-  });
-  const page = await pages.visit(made, { viewport: { width, height: 700 }, isMobile: width < 500 });
-  const overflow = (): Promise<number> => page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
-  expect(await overflow()).toBeLessThanOrEqual(0);
-  await page.getByText("Test cards", { exact: true }).click();
-  await page.getByRole("button", { name: /^Pay/ }).click();
-  await page.getByText("Enter a test card number.").waitFor();
-  expect(await overflow()).toBeLessThanOrEqual(0);
-});
+test.each([320, 390, 1_280])(
+  "at %i pixels nothing is wider than the screen, whatever things are called",
+  async (width) => {
+    const made = await pages.newSession({
+      line_items: [
+        "An ordinary name",
+        "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen",
+        "x".repeat(250),
+      ].map((name) => ({
+        quantity: 999,
+        price_data: {
+          currency: "usd",
+          unit_amount: 33_300,
+          product_data: { name, description: "y".repeat(300) },
+        },
+      })),
+    });
+    const page = await pages.visit(made, { viewport: { width, height: 700 }, isMobile: width < 500 });
+    const overflow = (): Promise<number> =>
+      page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
+    expect(await overflow()).toBeLessThanOrEqual(0);
+    await page.getByText("Test cards", { exact: true }).click();
+    await page.getByRole("button", { name: /^Pay/ }).click();
+    await page.getByText("Enter a test card number.").waitFor();
+    expect(await overflow()).toBeLessThanOrEqual(0);
+  },
+);
 
 test("by keyboard alone: a mistake, its correction, and 3-D Secure", async () => {
   const made = await pages.newSession();
   const page = await pages.visit(made);
   const { keyboard } = page;
-  const focused = (): Promise<string> => page.evaluate("document.activeElement.name || document.activeElement.textContent");
+  const focused = (): Promise<string> =>
+    page.evaluate("document.activeElement.name || document.activeElement.textContent");
   await keyboard.press("Tab");
   expect(await focused()).toBe("number");
   expect(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
@@ -47,7 +67,10 @@ test("by keyboard alone: a mistake, its correction, and 3-D Secure", async () =>
   await keyboard.type("Test Buyer");
   await keyboard.press("Enter");
   // The first field that is wrong has the focus and names its error.
-  await page.getByText("This page has expired").or(page.getByText("Enter the expiry date as month and year")).waitFor();
+  await page
+    .getByText("This page has expired")
+    .or(page.getByText("Enter the expiry date as month and year"))
+    .waitFor();
   expect(await focused()).toBe("expiry");
   const expiry = page.getByLabel("Expiry");
   expect(await expiry.getAttribute("aria-invalid")).toBe("true");
@@ -87,10 +110,16 @@ test("without any script: an error, a decline, 3-D Secure and payment", async ()
 test("hostile text is shown as text, and the page's policy lets no other script run", async () => {
   const hostile = `"><script>window.hacked=1</script><img src=x onerror="window.hacked=1">{{7*7}}`;
   const made = await pages.newSession({
-    line_items: [{
-      quantity: 1,
-      price_data: { currency: "usd", unit_amount: 4_000, product_data: { name: hostile, description: hostile } },
-    }],
+    line_items: [
+      {
+        quantity: 1,
+        price_data: {
+          currency: "usd",
+          unit_amount: 4_000,
+          product_data: { name: hostile, description: hostile },
+        },
+      },
+    ],
   });
   const page = await pages.visit(made);
   expect(await page.getByRole("listitem").first().innerText()).toContain(hostile);
@@ -99,7 +128,9 @@ test("hostile text is shown as text, and the page's policy lets no other script 
   await page.getByText("Enter a test card number.").waitFor();
   expect(await page.getByLabel("Name on card").inputValue()).toBe(hostile);
   expect(await page.evaluate("window.hacked")).toBeUndefined();
-  await page.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'}))");
+  await page.evaluate(
+    "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'}))",
+  );
   expect(await page.evaluate("window.hacked")).toBeUndefined();
 });
 
@@ -132,7 +163,10 @@ test("a real card number is refused and kept nowhere", async () => {
   );
   expect(tables.length).toBeGreaterThan(5);
   for (const { table_name } of tables) {
-    const { rows } = await client.query(`select 1 from simulator.${table_name} t where replace(t::text, ' ', '') like $1`, [`%${real}%`]);
+    const { rows } = await client.query(
+      `select 1 from simulator.${table_name} t where replace(t::text, ' ', '') like $1`,
+      [`%${real}%`],
+    );
     expect(rows).toEqual([]);
   }
   await client.end();

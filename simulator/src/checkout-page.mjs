@@ -20,7 +20,8 @@ for (const form of forms) {
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of forms) form.removeAttribute("aria-busy");
-  for (const button of document.querySelectorAll("button[data-label]")) button.textContent = button.dataset.label;
+  for (const button of document.querySelectorAll("button[data-label]"))
+    button.textContent = button.dataset.label;
 });
 
 const number = document.querySelector("#number");
@@ -36,8 +37,15 @@ function formatted(input, format) {
 
 function grouped(text) {
   const digits = text.replaceAll(/\D/g, "");
-  const groups = /^3[47]/.test(digits) ? /^(\d{0,4})(\d{0,6})(\d{0,5})/ : /^(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,7})/;
-  return digits.replace(groups, (_, ...parts) => parts.slice(0, -2).filter((part) => part !== "").join(" "));
+  const groups = /^3[47]/.test(digits)
+    ? /^(\d{0,4})(\d{0,6})(\d{0,5})/
+    : /^(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,7})/;
+  return digits.replace(groups, (_, ...parts) =>
+    parts
+      .slice(0, -2)
+      .filter((part) => part !== "")
+      .join(" "),
+  );
 }
 
 function monthAndYear(text) {

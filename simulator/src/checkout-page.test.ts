@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { cards, fillCard, payWith, startPaymentPages, type PaymentPages } from "../../test/support/payment-page.ts";
+import {
+  cards,
+  fillCard,
+  payWith,
+  startPaymentPages,
+  type PaymentPages,
+} from "../../test/support/payment-page.ts";
 import { until } from "./testing.ts";
 
 let pages: PaymentPages;
@@ -22,7 +28,10 @@ test("a buyer pays and comes back to the shop, through the shop's own redirect t
   await payWith(page, cards.paid);
   await pages.arrivesAtShop(page, made);
   expect(await pages.effects()).toBe(1);
-  expect(await pages.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "complete", payment_status: "paid" });
+  expect(await pages.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({
+    status: "complete",
+    payment_status: "paid",
+  });
 });
 
 test("a declined buyer reads why, and pays with another card: two tries of one intent, one charge", async () => {
@@ -36,7 +45,10 @@ test("a declined buyer reads why, and pays with another card: two tries of one i
   expect(await page.getByLabel("Card number").getAttribute("aria-describedby")).toBe("failure");
   expect(await page.getByLabel("Card number").inputValue()).toBe("");
   expect(await page.content()).not.toContain("9995 ");
-  expect(await pages.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "open", payment_status: "unpaid" });
+  expect(await pages.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({
+    status: "open",
+    payment_status: "unpaid",
+  });
   await payWith(page, cards.paid);
   await pages.arrivesAtShop(page, made);
   const [failed, paid, ...more] = await pages.charges();
@@ -51,7 +63,9 @@ test("a 3-D Secure card is charged when the authentication is completed, and not
   await payWith(page, cards.three_d_secure);
   await page.getByRole("heading", { name: "Confirm your payment" }).waitFor();
   expect(await pages.effects()).toBe(0);
-  const { payment_intent } = await pages.stripe.checkout.sessions.retrieve(made.id, { expand: ["payment_intent"] });
+  const { payment_intent } = await pages.stripe.checkout.sessions.retrieve(made.id, {
+    expand: ["payment_intent"],
+  });
   expect(payment_intent).toMatchObject({ status: "requires_action" });
   await page.getByRole("button", { name: "Complete authentication" }).click();
   await pages.arrivesAtShop(page, made);
@@ -64,9 +78,12 @@ test("a buyer who fails the authentication comes back to the form, uncharged, an
   await payWith(page, cards.three_d_secure);
   await page.getByRole("button", { name: "Fail authentication" }).click();
   await page.getByRole("alert").getByText("Your bank could not confirm that it is you.").waitFor();
-  const { payment_intent } = await pages.stripe.checkout.sessions.retrieve(made.id, { expand: ["payment_intent"] });
+  const { payment_intent } = await pages.stripe.checkout.sessions.retrieve(made.id, {
+    expand: ["payment_intent"],
+  });
   expect(payment_intent).toMatchObject({
-    status: "requires_payment_method", latest_charge: null,
+    status: "requires_payment_method",
+    latest_charge: null,
     last_payment_error: { code: "payment_intent_authentication_failure", type: "invalid_request_error" },
   });
   await payWith(page, cards.paid);
@@ -83,23 +100,26 @@ test("a 3-D Secure card without funds is declined after the authentication", asy
   expect(await pages.effects()).toBe(0);
 });
 
-test.each([true, false])("a second click while the first is on its way pays nothing more (script: %s)", async (javaScriptEnabled) => {
-  const made = await pages.newSession();
-  const page = await pages.visit(made, { javaScriptEnabled });
-  await fillCard(page, cards.paid);
-  await pages.setFaults({ latency_ms: 150 });
-  let posts = 0;
-  page.on("request", (request) => (posts += request.method() === "POST" ? 1 : 0));
-  const { x, y } = await page.locator("button.pay").boundingBox() ?? { x: 0, y: 0 };
-  await page.mouse.click(x + 20, y + 20);
-  await page.waitForTimeout(50);
-  await page.mouse.click(x + 20, y + 20);
-  await pages.arrivesAtShop(page, made);
-  expect(posts).toBe(javaScriptEnabled ? 1 : 2);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  expect(await pages.effects()).toBe(1);
-  expect(await pages.charges()).toHaveLength(1);
-});
+test.each([true, false])(
+  "a second click while the first is on its way pays nothing more (script: %s)",
+  async (javaScriptEnabled) => {
+    const made = await pages.newSession();
+    const page = await pages.visit(made, { javaScriptEnabled });
+    await fillCard(page, cards.paid);
+    await pages.setFaults({ latency_ms: 150 });
+    let posts = 0;
+    page.on("request", (request) => (posts += request.method() === "POST" ? 1 : 0));
+    const { x, y } = (await page.locator("button.pay").boundingBox()) ?? { x: 0, y: 0 };
+    await page.mouse.click(x + 20, y + 20);
+    await page.waitForTimeout(50);
+    await page.mouse.click(x + 20, y + 20);
+    await pages.arrivesAtShop(page, made);
+    expect(posts).toBe(javaScriptEnabled ? 1 : 2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await pages.effects()).toBe(1);
+    expect(await pages.charges()).toHaveLength(1);
+  },
+);
 
 test("in two tabs at the same moment the order is paid once, and both end at the shop", async () => {
   const made = await pages.newSession();
@@ -173,7 +193,10 @@ test("cancel leads back to the shop and leaves the session open", async () => {
   const page = await pages.visit(made);
   await page.getByRole("link", { name: "Cancel and return to" }).click();
   await page.waitForURL("**/cart");
-  expect(await pages.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "open", payment_intent: null });
+  expect(await pages.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({
+    status: "open",
+    payment_intent: null,
+  });
 });
 
 test("a page that expires while it is open takes no card any more", async () => {

@@ -19,7 +19,10 @@ export interface PageRequest {
 
 const SESSION_ID = /^cs_test_\w+$/;
 const NOT_CHARGED = "You have not been charged. Try again, or use another card.";
-const BUSY = { title: "The payment service is busy.", advice: "You have not been charged. Try again in a moment." };
+const BUSY = {
+  title: "The payment service is busy.",
+  advice: "You have not been charged. Try again in a moment.",
+};
 const CRASHED = {
   title: "Something went wrong at the payment service.",
   advice: "Try again: if this order is paid already, you are not charged a second time.",
@@ -31,24 +34,38 @@ function successUrl({ success_url, id }: SessionRecord): string {
 }
 
 function paidPage(session: SessionRecord): Reply {
-  return show(200, messageView({
-    title: "Payment received", text: "This order is paid. You can close this page.", mark: "done",
-    next: { url: successUrl(session), label: "Return to the shop" },
-  }));
+  return show(
+    200,
+    messageView({
+      title: "Payment received",
+      text: "This order is paid. You can close this page.",
+      mark: "done",
+      next: { url: successUrl(session), label: "Return to the shop" },
+    }),
+  );
 }
 
 function expiredPage({ cancel_url }: SessionRecord): Reply {
-  return show(410, messageView({
-    title: "This page has expired",
-    text: "The time to pay here is over. You have not been charged. Return to the shop to start again.",
-    mark: "closed", ...(cancel_url === undefined ? {} : { next: { url: cancel_url, label: "Return to the shop" } }),
-  }));
+  return show(
+    410,
+    messageView({
+      title: "This page has expired",
+      text: "The time to pay here is over. You have not been charged. Return to the shop to start again.",
+      mark: "closed",
+      ...(cancel_url === undefined ? {} : { next: { url: cancel_url, label: "Return to the shop" } }),
+    }),
+  );
 }
 
 function unknownPage(): Reply {
-  return show(404, messageView({
-    title: "There is no such payment page", text: "Check the address, or return to the shop.", mark: "closed",
-  }));
+  return show(
+    404,
+    messageView({
+      title: "There is no such payment page",
+      text: "Check the address, or return to the shop.",
+      mark: "closed",
+    }),
+  );
 }
 
 function formPage(session: SessionRecord, status: number, state: FormState): Reply {
@@ -115,14 +132,16 @@ async function pay(parts: PageParts, session: SessionRecord, params: FormMap): P
 async function authenticate(parts: PageParts, session: SessionRecord, params: FormMap): Promise<Reply> {
   const method = params.get("payment_method");
   const result = params.get("result");
-  if (typeof method !== "string" || (result !== "complete" && result !== "fail")) return asking(parts, session);
+  if (typeof method !== "string" || (result !== "complete" && result !== "fail"))
+    return asking(parts, session);
   const answer = { payment_method: method, passed: result === "complete" };
   return carryOut(parts, session, () => authenticateStep(parts, session.id, answer, Date.now()));
 }
 
 async function asking({ store }: PageParts, session: SessionRecord): Promise<Reply> {
   const intent = await findIntent(store.reads, session.payment_intent ?? "");
-  if (intent?.status !== "requires_action" || intent.card === undefined) return redirect(`/c/pay/${session.id}`);
+  if (intent?.status !== "requires_action" || intent.card === undefined)
+    return redirect(`/c/pay/${session.id}`);
   return show(200, authenticationView(intent, intent.card, `/c/pay/${session.id}/authenticate`));
 }
 
@@ -134,8 +153,10 @@ export function pageRoutes(parts: PageParts): (request: PageRequest) => Promise<
   const threeDSecure = threeDSecurePage(parts);
   return async ({ method, path, params }) => {
     const [section, id = "", step, extra] = path;
-    if (section === "3d_secure_2" && extra === undefined) return threeDSecure({ method, id, secret: step ?? "", params });
-    const isPage = section === "pay" && extra === undefined && (step === undefined || step === "authenticate");
+    if (section === "3d_secure_2" && extra === undefined)
+      return threeDSecure({ method, id, secret: step ?? "", params });
+    const isPage =
+      section === "pay" && extra === undefined && (step === undefined || step === "authenticate");
     const session = isPage && SESSION_ID.test(id) ? await findSession(parts.store.reads, id) : null;
     if (session === null) return unknownPage();
     if (method === "POST") {

@@ -2,7 +2,14 @@ import { currencyParam, expandPaths, methodsParam } from "./intent-params.ts";
 import type { FormMap, FormValue } from "./form.ts";
 import { newId } from "./ids.ts";
 import {
-  metadataParam, missingParam, optionalChoice, optionalInteger, optionalMap, optionalText, plainValue, refuseUnknown,
+  metadataParam,
+  missingParam,
+  optionalChoice,
+  optionalInteger,
+  optionalMap,
+  optionalText,
+  plainValue,
+  refuseUnknown,
 } from "./params.ts";
 import type { IntentRecord, SessionLine, SessionRecord } from "./records.ts";
 import { invalidRequest } from "./stripe-error.ts";
@@ -10,18 +17,40 @@ import { invalidRequest } from "./stripe-error.ts";
 /** Parameters that change nothing here and are given back on the object. */
 const KEPT = ["locale", "submit_type"] as const;
 const CREATE_PARAMS: ReadonlySet<string> = new Set([
-  "allowed_payment_method_types", "cancel_url", "client_reference_id", "customer_email", "expand", "expires_at",
-  "line_items", "metadata", "mode", "payment_intent_data", "payment_method_types", "success_url", "ui_mode", ...KEPT,
+  "allowed_payment_method_types",
+  "cancel_url",
+  "client_reference_id",
+  "customer_email",
+  "expand",
+  "expires_at",
+  "line_items",
+  "metadata",
+  "mode",
+  "payment_intent_data",
+  "payment_method_types",
+  "success_url",
+  "ui_mode",
+  ...KEPT,
 ]);
 /** Those of the intent that are given back on it. */
 const INTENT_KEPT = [
-  "description", "receipt_email", "shipping", "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
+  "description",
+  "receipt_email",
+  "shipping",
+  "statement_descriptor",
+  "statement_descriptor_suffix",
+  "transfer_group",
 ] as const;
 const INTENT_DATA: ReadonlySet<string> = new Set(["capture_method", "metadata", ...INTENT_KEPT]);
 const LINE: ReadonlySet<string> = new Set(["price_data", "quantity"]);
 const PRICE_DATA: ReadonlySet<string> = new Set(["currency", "product_data", "tax_behavior", "unit_amount"]);
 const PRODUCT_DATA: ReadonlySet<string> = new Set(["description", "images", "metadata", "name"]);
-const EXPANDABLE = ["line_items", "payment_intent", "payment_intent.latest_charge", "payment_intent.payment_method"];
+const EXPANDABLE = [
+  "line_items",
+  "payment_intent",
+  "payment_intent.latest_charge",
+  "payment_intent.payment_method",
+];
 
 const LINES_MAX = 100;
 const TOTAL_MAX = 99_999_999;
@@ -38,11 +67,14 @@ export function expandSessionParam(form: FormMap, prefix = ""): string[] {
 function entries(value: FormValue | undefined): [string, FormMap][] {
   if (value === undefined || value === "") {
     throw invalidRequest("The `line_items` parameter is required in payment mode.", {
-      code: "parameter_missing", param: "line_items",
+      code: "parameter_missing",
+      param: "line_items",
     });
   }
   if (typeof value === "string" || value.size > LINES_MAX) {
-    throw invalidRequest(`Invalid array: line_items holds from 1 to ${LINES_MAX} items.`, { param: "line_items" });
+    throw invalidRequest(`Invalid array: line_items holds from 1 to ${LINES_MAX} items.`, {
+      param: "line_items",
+    });
   }
   return [...value].map(([index, item]) => {
     if (typeof item !== "string") return [`line_items[${index}]`, item];
@@ -57,7 +89,8 @@ function quantityOf(item: FormMap, at: string): number {
   }
   if (quantity >= 1 && quantity <= 999_999) return quantity;
   throw invalidRequest("This value must be from 1 to 999999.", {
-    code: "parameter_invalid_integer", param: `${at}[quantity]`,
+    code: "parameter_invalid_integer",
+    param: `${at}[quantity]`,
   });
 }
 
@@ -78,33 +111,44 @@ function lineOf(item: FormMap, at: string, nowMs: number): { line: SessionLine; 
   if (unitAmount === undefined) throw missingParam(`${inPrice}[unit_amount]`);
   if (unitAmount < 0 || unitAmount > TOTAL_MAX) {
     throw invalidRequest(`Invalid integer: unit_amount must be from 0 to ${TOTAL_MAX}.`, {
-      code: "parameter_invalid_integer", param: `${inPrice}[unit_amount]`,
+      code: "parameter_invalid_integer",
+      param: `${inPrice}[unit_amount]`,
     });
   }
   const currency = optionalText(price, "currency", inPrice);
   if (currency === undefined) throw missingParam(`${inPrice}[currency]`);
   const line: SessionLine = {
-    id: newId("li", nowMs), name, unit_amount: unitAmount, quantity: quantityOf(item, at),
+    id: newId("li", nowMs),
+    name,
+    unit_amount: unitAmount,
+    quantity: quantityOf(item, at),
     ...(description === undefined ? {} : { description }),
   };
   return { line, currency };
 }
 
-function linesParam(form: FormMap, nowMs: number): Pick<SessionRecord, "amount_total" | "currency" | "lines"> {
+function linesParam(
+  form: FormMap,
+  nowMs: number,
+): Pick<SessionRecord, "amount_total" | "currency" | "lines"> {
   const found = entries(form.get("line_items")).map(([at, item]) => lineOf(item, at, nowMs));
   const currencies = new Set(found.map(({ currency }) => currency.toLowerCase()));
   const [currency = ""] = currencies;
   if (currencies.size > 1) {
-    throw invalidRequest("All prices on a Checkout Session must use the same currency.", { param: "line_items" });
+    throw invalidRequest("All prices on a Checkout Session must use the same currency.", {
+      param: "line_items",
+    });
   }
   const amount = found.reduce((total, { line }) => total + line.unit_amount * line.quantity, 0);
   if (amount < 1 || amount > TOTAL_MAX) {
-    throw invalidRequest(`The Checkout Session's total must be from 1 to ${TOTAL_MAX} in the smallest currency unit.`, {
-      code: amount < 1 ? "amount_too_small" : "amount_too_large", param: "line_items",
-    });
+    throw invalidRequest(
+      `The Checkout Session's total must be from 1 to ${TOTAL_MAX} in the smallest currency unit.`,
+      { code: amount < 1 ? "amount_too_small" : "amount_too_large", param: "line_items" },
+    );
   }
   return {
-    amount_total: amount, currency: currencyParam(new Map([["currency", currency]]), amount),
+    amount_total: amount,
+    currency: currencyParam(new Map([["currency", currency]]), amount),
     lines: found.map(({ line }) => line),
   };
 }
@@ -150,7 +194,9 @@ function kept(form: FormMap, keys: readonly string[]): Readonly<Record<string, u
 function sessionMethods(form: FormMap): IntentRecord["methods"] {
   const methods = methodsParam(form);
   if ("allow_redirects" in methods || methods.includes("card")) return methods;
-  throw invalidRequest("The simulator's page takes cards only: the allowed payment method types must contain card.");
+  throw invalidRequest(
+    "The simulator's page takes cards only: the allowed payment method types must contain card.",
+  );
 }
 
 /** The parameters of a new session. `secondsMin`: how soon after its creation it may expire. */
@@ -167,10 +213,16 @@ export function sessionParams(form: FormMap, nowMs: number, secondsMin: number):
   const email = optionalText(form, "customer_email");
   const extra = kept(form, KEPT);
   return {
-    created, expires_at: expiresAtParam(form, created, secondsMin), ...linesParam(form, nowMs),
-    success_url: successUrl, ...(cancelUrl === undefined ? {} : { cancel_url: cancelUrl }),
-    metadata: metadataParam(form), methods: sessionMethods(form), payment: paymentParam(form),
+    created,
+    expires_at: expiresAtParam(form, created, secondsMin),
+    ...linesParam(form, nowMs),
+    success_url: successUrl,
+    ...(cancelUrl === undefined ? {} : { cancel_url: cancelUrl }),
+    metadata: metadataParam(form),
+    methods: sessionMethods(form),
+    payment: paymentParam(form),
     ...(reference === undefined ? {} : { client_reference_id: reference }),
-    ...(email === undefined ? {} : { customer_email: email }), ...(extra === undefined ? {} : { extra }),
+    ...(email === undefined ? {} : { customer_email: email }),
+    ...(extra === undefined ? {} : { extra }),
   };
 }

@@ -55,10 +55,18 @@ async function intentOf(store: Store, session: SessionRecord, nowMs: number): Pr
   const { payment } = session;
   if (session.payment_intent === undefined) {
     return {
-      id: newId("pi", nowMs), version: 1, created: Math.floor(nowMs / 1_000), secret: randomText(25),
-      amount: session.amount_total, currency: session.currency, status: "requires_payment_method",
-      capture_method: "automatic_async", confirmation_method: "automatic", metadata: payment.metadata,
-      methods: session.methods, checkout_session: session.id,
+      id: newId("pi", nowMs),
+      version: 1,
+      created: Math.floor(nowMs / 1_000),
+      secret: randomText(25),
+      amount: session.amount_total,
+      currency: session.currency,
+      status: "requires_payment_method",
+      capture_method: "automatic_async",
+      confirmation_method: "automatic",
+      metadata: payment.metadata,
+      methods: session.methods,
+      checkout_session: session.id,
       ...(payment.extra === undefined ? {} : { extra: payment.extra }),
     };
   }
@@ -67,11 +75,17 @@ async function intentOf(store: Store, session: SessionRecord, nowMs: number): Pr
   return { ...intent, version: intent.version + 1 };
 }
 
-function sessionAfter(session: SessionRecord, intent: IntentRecord, customerName: string | undefined): SessionRecord {
+function sessionAfter(
+  session: SessionRecord,
+  intent: IntentRecord,
+  customerName: string | undefined,
+): SessionRecord {
   const isPaid = intent.status === "succeeded";
   if (!isPaid && session.payment_intent === intent.id) return session;
   return {
-    ...session, version: session.version + 1, payment_intent: intent.id,
+    ...session,
+    version: session.version + 1,
+    payment_intent: intent.id,
     ...(isPaid ? { status: "complete", payment_status: "paid" } : {}),
     ...(customerName === undefined ? {} : { customer_name: customerName }),
   };
@@ -103,7 +117,8 @@ function confirmed(
   const earlier = before.version === 1 ? (["payment_intent.created"] as const) : [];
   const facts = { request_id: "", idempotency_key: null, now_ms: nowMs };
   const plan = planConfirmation(
-    { before, method, decision, capture_before: null, expand: [], earlier, roll_forward_seconds: 0 }, facts,
+    { before, method, decision, capture_before: null, expand: [], earlier, roll_forward_seconds: 0 },
+    facts,
   );
   const { intent, events = [] } = plan.writes;
   const result = resultOf(plan, decision);
@@ -111,7 +126,8 @@ function confirmed(
   if (intent === undefined) return { plan: quiet(plan.writes), result, session };
   const after = sessionAfter(session, intent, customerName);
   const writes: Writes = {
-    ...plan.writes, ...(after === session ? {} : { session: after }),
+    ...plan.writes,
+    ...(after === session ? {} : { session: after }),
     events: after.status === "complete" ? [...events, "checkout.session.completed"] : events,
   };
   return { plan: quiet(writes), result, session: after };
@@ -137,8 +153,10 @@ export async function payStep(
   const end = await closed(store, session, nowMs);
   if (end !== null) return end;
   const before = await intentOf(store, session, nowMs);
-  const decision: ChargeDecision = card.behaviour.kind === "authentication" ? { outcome: card.behaviour }
-    : await faults.decide(card, before.metadata, (key) => onceFaultCount(store.reads, key), "page");
+  const decision: ChargeDecision =
+    card.behaviour.kind === "authentication"
+      ? { outcome: card.behaviour }
+      : await faults.decide(card, before.metadata, (key) => onceFaultCount(store.reads, key), "page");
   return confirmed(session, before, { id: newId("pm", nowMs), card }, decision, nowMs, name);
 }
 
@@ -153,7 +171,11 @@ export async function authenticateStep(
   const end = await closed(store, session, nowMs);
   if (end !== null) return end;
   const before = await intentOf(store, session, nowMs);
-  if (before.status !== "requires_action" || before.payment_method !== payment_method || before.card === undefined) {
+  if (
+    before.status !== "requires_action" ||
+    before.payment_method !== payment_method ||
+    before.card === undefined
+  ) {
     return { plan: null, result: { kind: "outdated" }, session };
   }
   const method: ChosenMethod = { id: payment_method, card: cardNamed(before.card) };
@@ -161,7 +183,11 @@ export async function authenticateStep(
     const plan = quietPlan(failedAuthentication(before, method));
     return { plan, result: { kind: "declined", decline: AUTHENTICATION_FAILED }, session };
   }
-  const decision = await faults.decide(authenticated(method.card), before.metadata,
-    (key) => onceFaultCount(store.reads, key), "page");
+  const decision = await faults.decide(
+    authenticated(method.card),
+    before.metadata,
+    (key) => onceFaultCount(store.reads, key),
+    "page",
+  );
   return confirmed(session, before, method, decision, nowMs);
 }

@@ -2,7 +2,16 @@ import type Stripe from "stripe";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Simulator } from "./server.ts";
 import {
-  admin, createTestDatabase, receiver, sdk, session, spawnForTest, startForTest, stripeError, submitCard, until,
+  admin,
+  createTestDatabase,
+  receiver,
+  sdk,
+  session,
+  spawnForTest,
+  startForTest,
+  stripeError,
+  submitCard,
+  until,
   type TestDatabase,
 } from "./testing.ts";
 
@@ -30,14 +39,29 @@ async function eventTypes(): Promise<string[]> {
 }
 
 test("a new session is open, unpaid, has its page's address and no intent, and is found again", async () => {
-  const made = await stripe.checkout.sessions.create(session({
-    client_reference_id: "checkout-1", metadata: { checkout_id: "c1" }, customer_email: "buyer@shop.example",
-  }));
+  const made = await stripe.checkout.sessions.create(
+    session({
+      client_reference_id: "checkout-1",
+      metadata: { checkout_id: "c1" },
+      customer_email: "buyer@shop.example",
+    }),
+  );
   expect(made).toMatchObject({
-    object: "checkout.session", mode: "payment", status: "open", payment_status: "unpaid", payment_intent: null,
-    amount_subtotal: 4_000, amount_total: 4_000, currency: "usd", client_reference_id: "checkout-1",
-    metadata: { checkout_id: "c1" }, customer_email: "buyer@shop.example", ui_mode: "hosted_page",
-    url: `${simulator.url}/c/pay/${made.id}`, expires_at: made.created + 86_400, payment_method_types: ["card"],
+    object: "checkout.session",
+    mode: "payment",
+    status: "open",
+    payment_status: "unpaid",
+    payment_intent: null,
+    amount_subtotal: 4_000,
+    amount_total: 4_000,
+    currency: "usd",
+    client_reference_id: "checkout-1",
+    metadata: { checkout_id: "c1" },
+    customer_email: "buyer@shop.example",
+    ui_mode: "hosted_page",
+    url: `${simulator.url}/c/pay/${made.id}`,
+    expires_at: made.created + 86_400,
+    payment_method_types: ["card"],
   });
   expect(made.id).toMatch(/^cs_test_/);
   expect(made.line_items).toBeUndefined();
@@ -50,7 +74,13 @@ test("the lines of a session are listed and expanded with their prices", async (
   const made = await stripe.checkout.sessions.create(session({ expand: ["line_items"] }));
   const expected = [
     { object: "item", description: "Mug", amount_total: 1_500, quantity: 1, price: { unit_amount: 1_500 } },
-    { object: "item", description: "Candle", amount_total: 2_500, quantity: 2, price: { unit_amount: 1_250 } },
+    {
+      object: "item",
+      description: "Candle",
+      amount_total: 2_500,
+      quantity: 2,
+      price: { unit_amount: 1_250 },
+    },
   ];
   expect(made.line_items?.data).toMatchObject(expected);
   expect((await stripe.checkout.sessions.listLineItems(made.id)).data).toMatchObject(expected);
@@ -61,7 +91,9 @@ test("the same idempotency key gives the same session, other parameters under it
   const first = await stripe.checkout.sessions.create(session(), key);
   const again = await stripe.checkout.sessions.create(session(), key);
   expect(again).toMatchObject({ id: first.id, url: first.url });
-  const other = await stripeError(stripe.checkout.sessions.create(session({ client_reference_id: "x" }), key));
+  const other = await stripeError(
+    stripe.checkout.sessions.create(session({ client_reference_id: "x" }), key),
+  );
   expect(other).toMatchObject({ statusCode: 400, rawType: "idempotency_error" });
   expect((await stripe.checkout.sessions.list()).data).toHaveLength(1);
 });
@@ -70,7 +102,10 @@ type Line = Stripe.Checkout.SessionCreateParams.LineItem;
 type Price = Partial<Stripe.Checkout.SessionCreateParams.LineItem.PriceData>;
 
 function oneLine(changes: Price, quantity = 1): Line {
-  return { quantity, price_data: { currency: "usd", unit_amount: 100, product_data: { name: "A" }, ...changes } };
+  return {
+    quantity,
+    price_data: { currency: "usd", unit_amount: 100, product_data: { name: "A" }, ...changes },
+  };
 }
 
 function line(changes: Price): Stripe.Checkout.SessionCreateParams {
@@ -80,22 +115,47 @@ function line(changes: Price): Stripe.Checkout.SessionCreateParams {
 test.each<[string, Stripe.Checkout.SessionCreateParams, object]>([
   ["another mode", session({ mode: "subscription" }), { param: "mode" }],
   ["no lines", session({ line_items: [] }), { param: "line_items" }],
-  ["a success_url that is none", session({ success_url: "javascript:alert(1)" }), { code: "url_invalid", param: "success_url" }],
-  ["a cancel_url that is none", session({ cancel_url: "shop" }), { code: "url_invalid", param: "cancel_url" }],
+  [
+    "a success_url that is none",
+    session({ success_url: "javascript:alert(1)" }),
+    { code: "url_invalid", param: "success_url" },
+  ],
+  [
+    "a cancel_url that is none",
+    session({ cancel_url: "shop" }),
+    { code: "url_invalid", param: "cancel_url" },
+  ],
   ["an unknown currency", line({ currency: "xyz" }), { param: "currency" }],
   ["nothing to pay", line({ unit_amount: 0 }), { code: "amount_too_small" }],
-  ["too much to pay", session({ line_items: [2, 1].map((quantity) => oneLine({ unit_amount: 50_000_000 }, quantity)) }), {
-    code: "amount_too_large",
-  }],
+  [
+    "too much to pay",
+    session({ line_items: [2, 1].map((quantity) => oneLine({ unit_amount: 50_000_000 }, quantity)) }),
+    { code: "amount_too_large" },
+  ],
   ["a fraction of the smallest unit", line({ unit_amount: 1.5 }), { code: "parameter_invalid_integer" }],
-  ["an amount the currency does not have", line({ currency: "kwd", unit_amount: 1_001 }), { param: "amount" }],
+  [
+    "an amount the currency does not have",
+    line({ currency: "kwd", unit_amount: 1_001 }),
+    { param: "amount" },
+  ],
   ["a time in the past", session({ expires_at: now() - 1 }), { param: "expires_at" }],
   ["a time beyond 24 hours", session({ expires_at: now() + 86_500 }), { param: "expires_at" }],
-  ["only other payment methods", session({ allowed_payment_method_types: ["link"] }), { type: "StripeInvalidRequestError" }],
-  ["authorisation only", session({ payment_intent_data: { capture_method: "manual" } }), { param: "capture_method" }],
+  [
+    "only other payment methods",
+    session({ allowed_payment_method_types: ["link"] }),
+    { type: "StripeInvalidRequestError" },
+  ],
+  [
+    "authorisation only",
+    session({ payment_intent_data: { capture_method: "manual" } }),
+    { param: "capture_method" },
+  ],
   ["what is not known", session({ allow_promotion_codes: true }), { code: "parameter_unknown" }],
 ])("a session with %s is refused", async (_, params, expected) => {
-  expect(await stripeError(stripe.checkout.sessions.create(params))).toMatchObject({ statusCode: 400, ...expected });
+  expect(await stripeError(stripe.checkout.sessions.create(params))).toMatchObject({
+    statusCode: 400,
+    ...expected,
+  });
 });
 
 test("lines in two currencies are refused", async () => {
@@ -107,8 +167,12 @@ test("lines in two currencies are refused", async () => {
 test("a session lives 30 minutes at least, unless a setting says otherwise", async () => {
   const strict = await startForTest(database.url);
   try {
-    const error = await stripeError(sdk(strict.url).checkout.sessions.create(session({ expires_at: now() + 1_700 })));
-    expect(error.message).toBe("The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.");
+    const error = await stripeError(
+      sdk(strict.url).checkout.sessions.create(session({ expires_at: now() + 1_700 })),
+    );
+    expect(error.message).toBe(
+      "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.",
+    );
     const made = await sdk(strict.url).checkout.sessions.create(session({ expires_at: now() + 1_810 }));
     expect(made.status).toBe("open");
   } finally {
@@ -117,9 +181,12 @@ test("a session lives 30 minutes at least, unless a setting says otherwise", asy
 });
 
 test("a card paid on the page completes the session, with one charge that carries the intent's metadata", async () => {
-  const made = await stripe.checkout.sessions.create(session({
-    metadata: { of: "session" }, payment_intent_data: { metadata: { attempt_id: "a1", checkout_id: "c1" }, description: "Order" },
-  }));
+  const made = await stripe.checkout.sessions.create(
+    session({
+      metadata: { of: "session" },
+      payment_intent_data: { metadata: { attempt_id: "a1", checkout_id: "c1" }, description: "Order" },
+    }),
+  );
   const answer = await submitCard(made.url);
   expect(answer.status).toBe(303);
   expect(answer.headers.get("location")).toBe(`https://shop.example/done?session=${made.id}`);
@@ -127,18 +194,29 @@ test("a card paid on the page completes the session, with one charge that carrie
     expand: ["payment_intent", "payment_intent.latest_charge"],
   });
   expect(paid).toMatchObject({
-    status: "complete", payment_status: "paid", url: null, metadata: { of: "session" },
+    status: "complete",
+    payment_status: "paid",
+    url: null,
+    metadata: { of: "session" },
     customer_details: { name: "Test Buyer" },
     payment_intent: {
-      status: "succeeded", amount_received: 4_000, metadata: { attempt_id: "a1", checkout_id: "c1" }, description: "Order",
+      status: "succeeded",
+      amount_received: 4_000,
+      metadata: { attempt_id: "a1", checkout_id: "c1" },
+      description: "Order",
       latest_charge: { status: "succeeded", metadata: { attempt_id: "a1" } },
     },
   });
   expect(await admin(simulator.url, "effects?attempt_id=a1")).toMatchObject({
-    count: 1, amount_by_currency: { usd: 4_000 }, data: [{ metadata: { attempt_id: "a1", checkout_id: "c1" } }],
+    count: 1,
+    amount_by_currency: { usd: 4_000 },
+    data: [{ metadata: { attempt_id: "a1", checkout_id: "c1" } }],
   });
   expect(await eventTypes()).toEqual([
-    "payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "checkout.session.completed",
+    "payment_intent.created",
+    "charge.succeeded",
+    "payment_intent.succeeded",
+    "checkout.session.completed",
   ]);
   const [event] = (await stripe.events.list({ type: "checkout.session.completed" })).data;
   expect(event).toMatchObject({
@@ -148,7 +226,10 @@ test("a card paid on the page completes the session, with one charge that carrie
 });
 
 test("sessions are listed by status and by intent", async () => {
-  const [open, paid] = [await stripe.checkout.sessions.create(session()), await stripe.checkout.sessions.create(session())];
+  const [open, paid] = [
+    await stripe.checkout.sessions.create(session()),
+    await stripe.checkout.sessions.create(session()),
+  ];
   await submitCard(paid.url);
   const ids = async (filter: Stripe.Checkout.SessionListParams): Promise<string[]> =>
     (await stripe.checkout.sessions.list(filter)).data.map(({ id }) => id);
@@ -164,17 +245,23 @@ test("an open session can be expired once; nothing can be paid on it then, and a
   expect((await submitCard(made.url, { number: "4000000000000002" })).status).toBe(402);
   const expired = await stripe.checkout.sessions.expire(made.id, { expand: ["payment_intent"] });
   expect(expired).toMatchObject({
-    status: "expired", payment_status: "unpaid", url: null,
+    status: "expired",
+    payment_status: "unpaid",
+    url: null,
     payment_intent: { status: "canceled", cancellation_reason: "expired" },
   });
   expect((await submitCard(made.url)).status).toBe(410);
   expect(await stripeError(stripe.checkout.sessions.expire(made.id))).toMatchObject({
     statusCode: 400,
-    message: 'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of `expired`.',
+    message:
+      'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of `expired`.',
   });
   expect(await admin(simulator.url, "effects")).toMatchObject({ count: 0 });
   expect(await eventTypes()).toEqual([
-    "payment_intent.created", "charge.failed", "payment_intent.payment_failed", "payment_intent.canceled",
+    "payment_intent.created",
+    "charge.failed",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
     "checkout.session.expired",
   ]);
 });
@@ -183,7 +270,10 @@ test("a paid session cannot be expired", async () => {
   const made = await stripe.checkout.sessions.create(session());
   await submitCard(made.url);
   expect(await stripeError(stripe.checkout.sessions.expire(made.id))).toMatchObject({ statusCode: 400 });
-  expect(await stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "complete", payment_status: "paid" });
+  expect(await stripe.checkout.sessions.retrieve(made.id)).toMatchObject({
+    status: "complete",
+    payment_status: "paid",
+  });
 });
 
 test("the intent of a page can be neither confirmed nor canceled by the API", async () => {
@@ -198,13 +288,20 @@ test("the intent of a page can be neither confirmed nor canceled by the API", as
 
 test("pay and expire at the same moment: the session ends paid or expired, and is charged only if paid", async () => {
   for (let round = 0; round < 5; round += 1) {
-    const made = await stripe.checkout.sessions.create(session({ payment_intent_data: { metadata: { attempt_id: `r${round}` } } }));
+    const made = await stripe.checkout.sessions.create(
+      session({ payment_intent_data: { metadata: { attempt_id: `r${round}` } } }),
+    );
     await Promise.allSettled([
-      submitCard(made.url), stripe.checkout.sessions.expire(made.id), submitCard(made.url), submitCard(made.url),
+      submitCard(made.url),
+      stripe.checkout.sessions.expire(made.id),
+      submitCard(made.url),
+      submitCard(made.url),
     ]);
     const { status } = await stripe.checkout.sessions.retrieve(made.id);
     expect(["complete", "expired"]).toContain(status);
-    expect(await admin(simulator.url, `effects?attempt_id=r${round}`)).toMatchObject({ count: status === "complete" ? 1 : 0 });
+    expect(await admin(simulator.url, `effects?attempt_id=r${round}`)).toMatchObject({
+      count: status === "complete" ? 1 : 0,
+    });
   }
 });
 
@@ -215,7 +312,10 @@ test("at its time a session expires by itself and its webhook is sent", async ()
   await until(() => hooks.received.length > 0);
   expect(now()).toBeGreaterThanOrEqual(made.expires_at);
   const event: Stripe.Event = JSON.parse(hooks.received[0]?.body ?? "");
-  expect(event).toMatchObject({ type: "checkout.session.expired", data: { object: { id: made.id, status: "expired" } } });
+  expect(event).toMatchObject({
+    type: "checkout.session.expired",
+    data: { object: { id: made.id, status: "expired" } },
+  });
   expect(await stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "expired" });
   await hooks.close();
 });

@@ -22,10 +22,17 @@ export function createSession(
   const wish = sessionParams(form, facts.now_ms, seconds_min);
   const id = newId("cs_test", facts.now_ms);
   const session: SessionRecord = {
-    ...wish, id, version: 1, status: "open", payment_status: "unpaid", url: `${origin}/c/pay/${id}`,
+    ...wish,
+    id,
+    version: 1,
+    status: "open",
+    payment_status: "unpaid",
+    url: `${origin}/c/pay/${id}`,
   };
   return {
-    status: 200, answer: { kind: "session", expand: expandSessionParam(form) }, writes: { session },
+    status: 200,
+    answer: { kind: "session", expand: expandSessionParam(form) },
+    writes: { session },
     transport: "normal",
   };
 }
@@ -33,12 +40,16 @@ export function createSession(
 /** What the end of an open session writes; an intent that its buyer began is canceled with it. */
 export async function expiry(store: Store, session: SessionRecord, nowMs: number): Promise<Writes> {
   const expired: SessionRecord = { ...session, version: session.version + 1, status: "expired" };
-  const intent = session.payment_intent === undefined ? null : await findIntent(store.reads, session.payment_intent);
+  const intent =
+    session.payment_intent === undefined ? null : await findIntent(store.reads, session.payment_intent);
   if (intent === null) return { session: expired, events: ["checkout.session.expired"] };
   return {
     session: expired,
     intent: {
-      ...intent, version: intent.version + 1, status: "canceled", canceled_at: Math.floor(nowMs / 1_000),
+      ...intent,
+      version: intent.version + 1,
+      status: "canceled",
+      canceled_at: Math.floor(nowMs / 1_000),
       cancellation_reason: "expired",
     },
     events: ["payment_intent.canceled", "checkout.session.expired"],
@@ -52,14 +63,19 @@ async function loadSession(store: Store, id: string): Promise<SessionRecord> {
 }
 
 /** POST /v1/checkout/sessions/:id/expire */
-export async function expireSession(store: Store, id: string, form: FormMap, facts: RequestFacts): Promise<Plan> {
+export async function expireSession(
+  store: Store,
+  id: string,
+  form: FormMap,
+  facts: RequestFacts,
+): Promise<Plan> {
   refuseUnknown(form, ONLY_EXPAND);
   const expand = expandSessionParam(form);
   const session = await loadSession(store, id);
   if (session.status !== "open") {
     const error = invalidRequest(
       'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of ' +
-      `\`${session.status}\`.`,
+        `\`${session.status}\`.`,
     );
     return { status: 400, answer: { kind: "body", body: error.body() }, writes: {}, transport: "normal" };
   }
@@ -72,7 +88,9 @@ async function rendered(store: Store, session: SessionRecord, expand: readonly s
   const intent = wanted ? await findIntent(store.reads, session.payment_intent ?? "") : null;
   if (intent === null) return renderSession(session, { expand });
   const inside = expand.map((path) => path.replace(/^payment_intent\./, ""));
-  const charges = inside.includes("latest_charge") ? await chargesById(store.reads, [intent.latest_charge ?? ""]) : null;
+  const charges = inside.includes("latest_charge")
+    ? await chargesById(store.reads, [intent.latest_charge ?? ""])
+    : null;
   const charge = charges?.get(intent.latest_charge ?? "");
   return renderSession(session, { expand, intent: renderIntent(intent, { charge, expand: inside }) });
 }
@@ -95,7 +113,11 @@ export async function listAllSessions(store: Store, form: FormMap): Promise<unkn
   const page = pageOf(form, ["payment_intent", "status"]);
   const status = optionalChoice(form, "status", ["complete", "expired", "open"]);
   const expand = expandSessionParam(form, "data.");
-  const found = await listSessions(store.reads, { ...page, status, payment_intent: optionalText(form, "payment_intent") });
+  const found = await listSessions(store.reads, {
+    ...page,
+    status,
+    payment_intent: optionalText(form, "payment_intent"),
+  });
   const data = await Promise.all(found.data.map((session) => rendered(store, session, expand)));
   return listBody("/v1/checkout/sessions", { data, has_more: found.has_more });
 }

@@ -41,7 +41,8 @@ function webhookIn(env: Environment, faults: string[]): SimulatorConfig["webhook
   const url = env["SIMULATOR_WEBHOOK_URL"] ?? "";
   const secret = env["SIMULATOR_WEBHOOK_SECRET"] ?? "";
   if (url === "" && secret === "") return null;
-  if (!URL.canParse(url)) faults.push("SIMULATOR_WEBHOOK_URL must be a URL (set with SIMULATOR_WEBHOOK_SECRET)");
+  if (!URL.canParse(url))
+    faults.push("SIMULATOR_WEBHOOK_URL must be a URL (set with SIMULATOR_WEBHOOK_SECRET)");
   if (!secret.startsWith("whsec_")) faults.push("SIMULATOR_WEBHOOK_SECRET must start with whsec_");
   return { url, secret };
 }
@@ -51,7 +52,9 @@ export function readConfig(env: Environment): SimulatorConfig {
   const faults: string[] = [];
   const databaseUrl = env["SIMULATOR_DATABASE_URL"] ?? "";
   if (!/^postgres(ql)?:\/\//.test(databaseUrl)) {
-    faults.push("SIMULATOR_DATABASE_URL must be a PostgreSQL URL such as postgres://user:password@host:5432/simulator");
+    faults.push(
+      "SIMULATOR_DATABASE_URL must be a PostgreSQL URL such as postgres://user:password@host:5432/simulator",
+    );
   }
   const config: SimulatorConfig = {
     port: numberIn(env, "SIMULATOR_PORT", 12_111, 0, 65_535, faults),

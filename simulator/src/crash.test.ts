@@ -59,10 +59,12 @@ test("after kill -9 under load nothing that was answered is lost and no repeated
   const before = await summary(last.url);
   expect(before.charges).toBeGreaterThanOrEqual(answered.size);
   for (let at = 0; at < sent.length; at += 64) {
-    await Promise.all(sent.slice(at, at + 64).map(async (key) => {
-      const again = await stripe.paymentIntents.create(order(key), { idempotencyKey: key });
-      if (answered.has(key)) expect(again.id).toBe(answered.get(key));
-    }));
+    await Promise.all(
+      sent.slice(at, at + 64).map(async (key) => {
+        const again = await stripe.paymentIntents.create(order(key), { idempotencyKey: key });
+        if (answered.has(key)) expect(again.id).toBe(answered.get(key));
+      }),
+    );
   }
   expect(await summary(last.url)).toEqual({ charges: sent.length, duplicates: 0 });
   const exited = once(last.process, "exit");

@@ -44,7 +44,10 @@ export function amountText(amountMinor: number, currency: string): string {
   const digits = String(amountMinor).padStart(scale + 1, "0");
   const decimal = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
   const format = new Intl.NumberFormat("en-US", {
-    style: "currency", currency, minimumFractionDigits: shown, maximumFractionDigits: shown,
+    style: "currency",
+    currency,
+    minimumFractionDigits: shown,
+    maximumFractionDigits: shown,
   });
   return format.format(asDecimal(decimal));
 }

@@ -18,11 +18,13 @@ const MAX_ROWS = 1_000;
 export type AmountByCurrency = Record<string, number>;
 
 function amounts(rows: readonly { currency: string; amount_minor: string }[]): AmountByCurrency {
-  return Object.fromEntries(rows.map(({ currency, amount_minor }) => {
-    const amount = Number(amount_minor);
-    if (!Number.isSafeInteger(amount)) throw new Error(`the ${currency} total does not fit a JSON integer`);
-    return [currency, amount];
-  }));
+  return Object.fromEntries(
+    rows.map(({ currency, amount_minor }) => {
+      const amount = Number(amount_minor);
+      if (!Number.isSafeInteger(amount)) throw new Error(`the ${currency} total does not fit a JSON integer`);
+      return [currency, amount];
+    }),
+  );
 }
 
 function conditions(filters: ReadonlyMap<string, string>): { where: string; values: string[] } {
@@ -47,15 +49,20 @@ export async function findEffects(pool: pg.Pool, filters: ReadonlyMap<string, st
   const { where, values } = conditions(filters);
   const { rows: sums } = await pool.query<{ currency: string; amount_minor: string; count: string }>(
     `select currency, sum(amount_minor)::text as amount_minor, count(*)::text as count
-     from simulator.effects where ${where} group by currency order by currency`, values,
+     from simulator.effects where ${where} group by currency order by currency`,
+    values,
   );
   const { rows: data } = await pool.query<EffectRow>(
     `select id::text, kind, payment_intent, charge, amount_minor::float8 as amount_minor, currency, card, metadata,
-       created_at from simulator.effects where ${where} order by effects.id desc limit ${MAX_ROWS}`, values,
+       created_at from simulator.effects where ${where} order by effects.id desc limit ${MAX_ROWS}`,
+    values,
   );
   return {
-    object: "list", count: sums.reduce((total, row) => total + Number(row.count), 0),
-    amount_by_currency: amounts(sums), has_more: data.length === MAX_ROWS, data,
+    object: "list",
+    count: sums.reduce((total, row) => total + Number(row.count), 0),
+    amount_by_currency: amounts(sums),
+    has_more: data.length === MAX_ROWS,
+    data,
   };
 }
 
@@ -75,7 +82,8 @@ export async function effectsSummary(pool: pg.Pool): Promise<unknown> {
      order by 1 limit ${MAX_ROWS}`,
   );
   return {
-    charges: sums.reduce((total, row) => total + Number(row.count), 0), amount_by_currency: amounts(sums),
+    charges: sums.reduce((total, row) => total + Number(row.count), 0),
+    amount_by_currency: amounts(sums),
     duplicate_orders: duplicates.map((row) => row.payment_order_id),
   };
 }

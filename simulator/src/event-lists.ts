@@ -22,7 +22,9 @@ function wantedTypes(form: FormMap): readonly EventType[] | null {
   const asked = type === undefined ? textList(form, "types") : [type];
   if (asked.length === 0) return null;
   const matches = (pattern: string, known: string): boolean =>
-    pattern === known || pattern === "*" || (pattern.endsWith(".*") && known.startsWith(pattern.slice(0, -1)));
+    pattern === known ||
+    pattern === "*" ||
+    (pattern.endsWith(".*") && known.startsWith(pattern.slice(0, -1)));
   return EVENT_TYPES.filter((known) => asked.some((pattern) => matches(pattern, known)));
 }
 
@@ -36,12 +38,20 @@ export async function listAllEvents(store: Store, form: FormMap): Promise<unknow
   const to = after !== undefined ? stemOfEvent(after) : end;
   // Each row holds at least one wanted event, and the two at the edges may hold none of this page.
   const rows = await requestsWithEvents(store.reads, {
-    types, from, to, newest_first: before === undefined, limit: limit + 2,
+    types,
+    from,
+    to,
+    newest_first: before === undefined,
+    limit: limit + 2,
   });
   const matches = (event: EventRecord): boolean =>
-    (types === null || types.includes(event.type)) && (after === undefined || event.id < after) &&
+    (types === null || types.includes(event.type)) &&
+    (after === undefined || event.id < after) &&
     (before === undefined || event.id > before);
-  const events = rows.flatMap(eventsOf).filter(matches).toSorted((a, b) => (a.id < b.id ? 1 : -1));
+  const events = rows
+    .flatMap(eventsOf)
+    .filter(matches)
+    .toSorted((a, b) => (a.id < b.id ? 1 : -1));
   const data = before === undefined ? events.slice(0, limit) : events.slice(-limit);
   return listBody("/v1/events", { data: data.map(renderEvent), has_more: events.length > limit });
 }

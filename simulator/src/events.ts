@@ -22,15 +22,22 @@ function objectOf(type: EventType, row: RequestRow): EventRecord["object"] {
   const { intent, charge, session } = row.record;
   if (type.startsWith("checkout.session.") && session !== undefined) return { session };
   if (type.startsWith("charge.") && charge !== undefined) return { charge };
-  if (intent === undefined) throw new Error(`the event ${type} of request ${row.request_id} has lost its object`);
-  return { intent: type === "payment_intent.created" && row.types.length > 1 ? beforeConfirmation(intent) : intent };
+  if (intent === undefined)
+    throw new Error(`the event ${type} of request ${row.request_id} has lost its object`);
+  return {
+    intent: type === "payment_intent.created" && row.types.length > 1 ? beforeConfirmation(intent) : intent,
+  };
 }
 
 /** The events a request caused, in the order they happened. */
 export function eventsOf(row: RequestRow): EventRecord[] {
   return row.types.map((type, index) => ({
-    id: `evt_${row.id}${index}`, type, created: row.record.created,
-    pending_webhooks: row.record.pending_webhooks?.[index] ?? 0, request_id: row.request_id, idempotency_key: row.key,
+    id: `evt_${row.id}${index}`,
+    type,
+    created: row.record.created,
+    pending_webhooks: row.record.pending_webhooks?.[index] ?? 0,
+    request_id: row.request_id,
+    idempotency_key: row.key,
     object: objectOf(type, row),
   }));
 }

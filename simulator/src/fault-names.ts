@@ -53,6 +53,9 @@ export function transportOf(fault: FaultName | undefined): Transport {
 /** Whether the fault strikes before the request begins to execute: nothing is charged and nothing is stored. */
 export function strikesFirst(fault: FaultName): boolean {
   return (
-    fault === "timeout_before_charge" || fault === "disconnect_before_charge" || fault === "429" || fault === "html"
+    fault === "timeout_before_charge" ||
+    fault === "disconnect_before_charge" ||
+    fault === "429" ||
+    fault === "html"
   );
 }

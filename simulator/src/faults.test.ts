@@ -2,7 +2,14 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Simulator } from "./server.ts";
 import {
-  admin, createTestDatabase, sdk, startForTest, stripeError, summary, tokenCharge, type TestDatabase,
+  admin,
+  createTestDatabase,
+  sdk,
+  startForTest,
+  stripeError,
+  summary,
+  tokenCharge,
+  type TestDatabase,
 } from "./testing.ts";
 
 let database: TestDatabase;
@@ -29,8 +36,9 @@ interface Seen {
 
 async function attempt(token: string, order: string, idempotencyKey: string): Promise<Seen> {
   try {
-    const intent = await stripe.paymentIntents.create(tokenCharge(token, { payment_order_id: order }),
-      { idempotencyKey });
+    const intent = await stripe.paymentIntents.create(tokenCharge(token, { payment_order_id: order }), {
+      idempotencyKey,
+    });
     return { status: intent.lastResponse.statusCode, type: intent.status };
   } catch (error) {
     const { statusCode = 0, type } = await stripeError(Promise.reject(error));
@@ -53,34 +61,49 @@ test.each([
   ["tok_fault_500_after_charge", FAILED, 1, FAILED],
   ["tok_fault_500_rolled_forward", FAILED, 0, FAILED],
   ["tok_fault_once_500", FAILED, 0, FAILED],
-  ["tok_fault_429", { status: 429, type: "StripeRateLimitError" }, 0, { status: 429, type: "StripeRateLimitError" }],
+  [
+    "tok_fault_429",
+    { status: 429, type: "StripeRateLimitError" },
+    0,
+    { status: 429, type: "StripeRateLimitError" },
+  ],
   ["tok_fault_html", { status: 502, type: "StripeAPIError" }, 0, { status: 502, type: "StripeAPIError" }],
   ["tok_fault_truncated", { status: 200, type: "StripeAPIError" }, 1, PAID],
-])("%s: the client sees %j, charges %i, and the same key then gives %j", async (token, seen, charges, then) => {
-  const key = randomUUID();
-  const first = await attempt(token, "o1", key);
-  expect(first.type).toBe(seen.type);
-  // The SDK does not always give the status of an answer it cannot read.
-  if (token !== "tok_fault_truncated" && token !== "tok_fault_html") expect(first.status).toBe(seen.status);
-  expect((await summary(simulator.url)).charges).toBe(charges);
-  expect((await attempt(token, "o1", key)).type).toBe(then.type);
-  expect((await summary(simulator.url)).charges).toBe(charges);
-});
+])(
+  "%s: the client sees %j, charges %i, and the same key then gives %j",
+  async (token, seen, charges, then) => {
+    const key = randomUUID();
+    const first = await attempt(token, "o1", key);
+    expect(first.type).toBe(seen.type);
+    // The SDK does not always give the status of an answer it cannot read.
+    if (token !== "tok_fault_truncated" && token !== "tok_fault_html") expect(first.status).toBe(seen.status);
+    expect((await summary(simulator.url)).charges).toBe(charges);
+    expect((await attempt(token, "o1", key)).type).toBe(then.type);
+    expect((await summary(simulator.url)).charges).toBe(charges);
+  },
+);
 
 test("a charge whose answer was lost is found by its metadata", async () => {
   await attempt("tok_fault_500_after_charge", "o7", randomUUID());
   const { data } = await stripe.paymentIntents.search({ query: "metadata['payment_order_id']:'o7'" });
   expect(data.map(({ status }) => status)).toEqual(["succeeded"]);
   await attempt("tok_fault_500_before", "o8", randomUUID());
-  expect((await stripe.paymentIntents.search({ query: "metadata['payment_order_id']:'o8'" })).data).toEqual([]);
+  expect((await stripe.paymentIntents.search({ query: "metadata['payment_order_id']:'o8'" })).data).toEqual(
+    [],
+  );
 });
 
 function plainPost(token: string): Promise<Response> {
   return fetch(`${simulator.url}/v1/payment_intents`, {
-    method: "POST", headers: { Authorization: "Bearer sk_test_simulator" },
+    method: "POST",
+    headers: { Authorization: "Bearer sk_test_simulator" },
     body: new URLSearchParams({
-      amount: "5", currency: "usd", confirm: "true", "payment_method_types[]": "card",
-      "payment_method_data[type]": "card", "payment_method_data[card][token]": token,
+      amount: "5",
+      currency: "usd",
+      confirm: "true",
+      "payment_method_types[]": "card",
+      "payment_method_data[type]": "card",
+      "payment_method_data[card][token]": token,
     }),
   });
 }
@@ -101,7 +124,8 @@ test("429 says when to come back and 502 is HTML", async () => {
 
 test("a 'once' fault strikes the first attempt of each order only, across restarts", async () => {
   expect(await attempt("tok_fault_once_processing_error", "o1", randomUUID())).toEqual({
-    status: 402, type: "StripeCardError",
+    status: 402,
+    type: "StripeCardError",
   });
   expect((await attempt("tok_fault_once_500", "o1", randomUUID())).status).toBe(500);
   await simulator.close();
@@ -121,7 +145,12 @@ test("a slow charge is made and answered late", async () => {
 });
 
 test("the next charges can be made to fail, a given number of times", async () => {
-  const plan = { next: [{ fault: "timeout_after_charge", count: 1 }, { fault: "429", count: 2 }] };
+  const plan = {
+    next: [
+      { fault: "timeout_after_charge", count: 1 },
+      { fault: "429", count: 2 },
+    ],
+  };
   expect(await admin(simulator.url, "faults", plan)).toMatchObject(plan);
   expect(await attempt("tok_visa", "o1", randomUUID())).toEqual(CONNECTION);
   expect((await attempt("tok_visa", "o2", randomUUID())).status).toBe(429);
@@ -155,6 +184,8 @@ test("an order charged twice is reported", async () => {
   expect((await summary(simulator.url)).duplicates).toBe(0);
   await attempt("tok_visa", "o1", randomUUID());
   expect(await admin(simulator.url, "effects/summary")).toEqual({
-    charges: 2, amount_by_currency: { usd: 3_998 }, duplicate_orders: ["o1"],
+    charges: 2,
+    amount_by_currency: { usd: 3_998 },
+    duplicate_orders: ["o1"],
   });
 });

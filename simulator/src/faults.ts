@@ -1,6 +1,10 @@
 import { PROCESSING_ERROR, type Card, type Decline } from "./cards.ts";
 import {
-  FAULT_NAMES, MODIFICATION_FAULT_NAMES, PAGE_FAULT_NAMES, strikesFirst, type FaultName,
+  FAULT_NAMES,
+  MODIFICATION_FAULT_NAMES,
+  PAGE_FAULT_NAMES,
+  strikesFirst,
+  type FaultName,
 } from "./fault-names.ts";
 import type { Metadata } from "./records.ts";
 
@@ -41,7 +45,11 @@ export class FaultStrike extends Error {
 
 /** What a charge will do, decided before it is written. */
 export interface ChargeDecision {
-  outcome: { kind: "paid" } | { kind: "authentication" } | { kind: "declined"; decline: Decline } | { kind: "crashed" };
+  outcome:
+    | { kind: "paid" }
+    | { kind: "authentication" }
+    | { kind: "declined"; decline: Decline }
+    | { kind: "crashed" };
   fault?: FaultName;
   /** Counted once in the same commit. */
   once_fault?: string;
@@ -155,11 +163,13 @@ function faultOf(value: unknown, list: string, names: readonly FaultName[]): Fau
 
 function plannedOf(value: unknown, list: string, names: readonly FaultName[]): PlannedFault[] {
   if (!Array.isArray(value)) throw new Error(`${list} must be a list of {fault, count}`);
-  return value.map((item: unknown) => {
-    if (!isObject(item)) throw new Error(`${list} must be a list of {fault, count}`);
-    knownKeys(item, ["fault", "count"]);
-    return { fault: faultOf(item["fault"], list, names), count: numberOf(item, "count", 1, 1_000_000) };
-  }).filter((item) => item.count > 0);
+  return value
+    .map((item: unknown) => {
+      if (!isObject(item)) throw new Error(`${list} must be a list of {fault, count}`);
+      knownKeys(item, ["fault", "count"]);
+      return { fault: faultOf(item["fault"], list, names), count: numberOf(item, "count", 1, 1_000_000) };
+    })
+    .filter((item) => item.count > 0);
 }
 
 function webhooksOf(current: WebhookFaults, value: unknown): WebhookFaults {
@@ -183,8 +193,11 @@ function mergeFaults(current: GlobalFaults, input: unknown): GlobalFaults {
     latency_ms: numberOf(input, "latency_ms", current.latency_ms, 600_000),
     success_rate: numberOf(input, "success_rate", current.success_rate, 1),
     next: next === undefined ? current.next : plannedOf(next, "next", ALL_FAULT_NAMES),
-    next_modifications: modifications === undefined ? current.next_modifications
-      : plannedOf(modifications, "next_modifications", MODIFICATION_FAULT_NAMES),
-    webhooks: input["webhooks"] === undefined ? current.webhooks : webhooksOf(current.webhooks, input["webhooks"]),
+    next_modifications:
+      modifications === undefined
+        ? current.next_modifications
+        : plannedOf(modifications, "next_modifications", MODIFICATION_FAULT_NAMES),
+    webhooks:
+      input["webhooks"] === undefined ? current.webhooks : webhooksOf(current.webhooks, input["webhooks"]),
   };
 }

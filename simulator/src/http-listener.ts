@@ -14,7 +14,8 @@ import { invalidRequest, serverError, StripeError } from "./stripe-error.ts";
 
 const MAX_BODY_BYTES = 1_000_000;
 const SLOW_MS = 3_000;
-const HTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
+const HTML =
+  "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
 export interface ListenerParts {
   checkKey: (header: string | undefined) => void;
@@ -34,7 +35,9 @@ function bodyOf(request: http.IncomingMessage): Promise<string> {
       if (size <= MAX_BODY_BYTES) chunks.push(chunk);
       else reject(new StripeError(413, "invalid_request_error", "The request body is too large."));
     });
-    request.on("end", () => resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString("utf8") ?? ""));
+    request.on("end", () =>
+      resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString("utf8") ?? ""),
+    );
     request.on("error", reject);
   });
 }
@@ -57,9 +60,11 @@ function strikeReply(fault: FaultName): Reply {
   switch (fault) {
     case "429":
       return {
-        ...errorReply(new StripeError(429, "invalid_request_error", "Too many requests hit the API too quickly.", {
-          code: "rate_limit",
-        })),
+        ...errorReply(
+          new StripeError(429, "invalid_request_error", "Too many requests hit the API too quickly.", {
+            code: "rate_limit",
+          }),
+        ),
         headers: { "Retry-After": "1" },
       };
     case "html":
@@ -73,7 +78,11 @@ function strikeReply(fault: FaultName): Reply {
   }
 }
 
-async function send(response: http.ServerResponse, reply: Reply, headers: Record<string, string>): Promise<void> {
+async function send(
+  response: http.ServerResponse,
+  reply: Reply,
+  headers: Record<string, string>,
+): Promise<void> {
   switch (reply.transport) {
     case "hang":
       return;
@@ -87,9 +96,13 @@ async function send(response: http.ServerResponse, reply: Reply, headers: Record
     case "normal":
       break;
   }
-  const body = reply.transport === "truncate" ? reply.body.slice(0, Math.floor(reply.body.length / 2)) : reply.body;
+  const body =
+    reply.transport === "truncate" ? reply.body.slice(0, Math.floor(reply.body.length / 2)) : reply.body;
   response.writeHead(reply.status, {
-    "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body), ...headers, ...reply.headers,
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(body),
+    ...headers,
+    ...reply.headers,
   });
   response.end(body);
 }
@@ -99,21 +112,30 @@ function isLoopback(address: string | undefined): boolean {
 }
 
 function pathParts(path: string, prefix: string): string[] {
-  return path.slice(prefix.length).split("/").filter((part) => part !== "").map((part) => decodedPart(part) ?? part);
+  return path
+    .slice(prefix.length)
+    .split("/")
+    .filter((part) => part !== "")
+    .map((part) => decodedPart(part) ?? part);
 }
 
 /** PostgreSQL's text cannot hold this character. */
 function refuseNul(form: string): void {
-  if (form.includes("%00") || form.includes("\0")) throw invalidRequest("Invalid request: it holds a NUL character.");
+  if (form.includes("%00") || form.includes("\0"))
+    throw invalidRequest("Invalid request: it holds a NUL character.");
 }
 
 /** The parts of a path that may name objects. What cannot be a name never reaches the database. */
 function idPath(path: string, prefix: string): string[] {
-  return path.slice(prefix.length).split("/").filter((part) => part !== "").map((part) => {
-    const decoded = decodedPart(part);
-    if (decoded !== undefined && !decoded.includes("\0")) return decoded;
-    throw invalidRequest("Invalid request: the path is not well-formed.");
-  });
+  return path
+    .slice(prefix.length)
+    .split("/")
+    .filter((part) => part !== "")
+    .map((part) => {
+      const decoded = decodedPart(part);
+      if (decoded !== undefined && !decoded.includes("\0")) return decoded;
+      throw invalidRequest("Invalid request: the path is not well-formed.");
+    });
 }
 
 function decodedPart(part: string): string | undefined {
@@ -148,7 +170,11 @@ async function answerStripe(
     if (latency_ms > 0) await sleep(latency_ms);
     const key = method === "POST" ? oneHeader(headers["idempotency-key"]) : undefined;
     return await parts.stripe({
-      method, path: idPath(path, "/v1/"), params: values, request_id: requestId, idempotency_key: key ?? null,
+      method,
+      path: idPath(path, "/v1/"),
+      params: values,
+      request_id: requestId,
+      idempotency_key: key ?? null,
       origin: `http://${headers.host ?? "127.0.0.1"}`,
       fingerprint: key === undefined ? "" : fingerprintOf(method, path, canonical),
     });
@@ -162,7 +188,11 @@ async function answerPage(parts: ListenerParts, request: http.IncomingMessage, p
     const { values } = decodeForm(await bodyOf(request));
     const { latency_ms } = parts.faults.current;
     if (latency_ms > 0) await sleep(latency_ms);
-    return await parts.page({ method: request.method ?? "GET", path: pathParts(path, "/c/"), params: values });
+    return await parts.page({
+      method: request.method ?? "GET",
+      path: pathParts(path, "/c/"),
+      params: values,
+    });
   } catch (error) {
     return error instanceof FaultStrike ? strikeReply(error.fault) : errorReply(error);
   }
@@ -181,7 +211,10 @@ async function answerAdmin(
     const body = await bodyOf(request);
     refuseNul(query);
     return await parts.admin({
-      method: request.method ?? "GET", path: pathParts(path, "/_simulator/"), query: decodeForm(query).values, body,
+      method: request.method ?? "GET",
+      path: pathParts(path, "/_simulator/"),
+      query: decodeForm(query).values,
+      body,
     });
   } catch (error) {
     return errorReply(error);
@@ -208,7 +241,11 @@ async function handle(
   if (path.startsWith("/adyen/")) {
     const { method = "GET", headers } = request;
     const reply = await parts.adyen({
-      method, path, headers, body: await bodyOf(request), base_url: `http://${headers.host ?? "127.0.0.1"}`,
+      method,
+      path,
+      headers,
+      body: await bodyOf(request),
+      base_url: `http://${headers.host ?? "127.0.0.1"}`,
     });
     await send(response, reply, {});
     return;
@@ -216,7 +253,8 @@ async function handle(
   const requestId = `req_${randomText(14)}`;
   const reply = await answerStripe(parts, request, path, query, requestId);
   const headers: Record<string, string> = {
-    "Request-Id": requestId, "Stripe-Version": oneHeader(request.headers["stripe-version"]) ?? API_VERSION,
+    "Request-Id": requestId,
+    "Stripe-Version": oneHeader(request.headers["stripe-version"]) ?? API_VERSION,
   };
   const key = oneHeader(request.headers["idempotency-key"]);
   if (key !== undefined) headers["Idempotency-Key"] = key;

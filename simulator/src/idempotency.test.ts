@@ -2,7 +2,14 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Simulator } from "./server.ts";
 import {
-  admin, charge, createTestDatabase, sdk, startForTest, stripeError, tokenCharge, type TestDatabase,
+  admin,
+  charge,
+  createTestDatabase,
+  sdk,
+  startForTest,
+  stripeError,
+  tokenCharge,
+  type TestDatabase,
 } from "./testing.ts";
 
 let database: TestDatabase;
@@ -42,7 +49,9 @@ test("the order of the parameters does not matter, their values and the endpoint
   const intent = await stripe.paymentIntents.create({ amount: 10, currency: "usd" }, { idempotencyKey });
   const swapped = await stripe.paymentIntents.create({ currency: "usd", amount: 10 }, { idempotencyKey });
   expect(swapped.id).toBe(intent.id);
-  const other = await stripeError(stripe.paymentIntents.create({ amount: 11, currency: "usd" }, { idempotencyKey }));
+  const other = await stripeError(
+    stripe.paymentIntents.create({ amount: 11, currency: "usd" }, { idempotencyKey }),
+  );
   expect(other).toMatchObject({ statusCode: 400, type: "StripeIdempotencyError" });
   const endpoint = await stripeError(stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }));
   expect(endpoint.type).toBe("StripeIdempotencyError");
@@ -57,7 +66,8 @@ test("a decline is replayed, also after a restart of the simulator", async () =>
   stripe = sdk(simulator.url);
   const again = await stripeError(stripe.paymentIntents.create(params, { idempotencyKey }));
   expect(again).toMatchObject({
-    statusCode: 402, code: "card_declined",
+    statusCode: 402,
+    code: "card_declined",
     payment_intent: { id: first.payment_intent?.id },
   });
   expect(again.headers).toMatchObject({ "idempotent-replayed": "true" });
@@ -72,7 +82,8 @@ test("two hundred parallel requests with one key charge once", async () => {
   const ids = new Set(results.flatMap((result) => (result.status === "fulfilled" ? [result.value.id] : [])));
   expect(ids.size).toBe(1);
   const refused = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
-  for (const error of refused) expect(error).toMatchObject({ statusCode: 409, code: "idempotency_key_in_use" });
+  for (const error of refused)
+    expect(error).toMatchObject({ statusCode: 409, code: "idempotency_key_in_use" });
   expect(await chargesOf(idempotencyKey)).toBe(1);
 });
 
@@ -91,10 +102,15 @@ test("two simulators on one database charge one key once", async () => {
 test("parallel confirmations of one intent charge it once", async () => {
   const order = randomUUID();
   const intent = await stripe.paymentIntents.create({
-    amount: 700, currency: "usd", payment_method: "pm_card_visa", allowed_payment_method_types: ["card"],
+    amount: 700,
+    currency: "usd",
+    payment_method: "pm_card_visa",
+    allowed_payment_method_types: ["card"],
     metadata: { payment_order_id: order },
   });
-  const results = await Promise.allSettled(Array.from({ length: 30 }, () => stripe.paymentIntents.confirm(intent.id)));
+  const results = await Promise.allSettled(
+    Array.from({ length: 30 }, () => stripe.paymentIntents.confirm(intent.id)),
+  );
   expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(1);
   expect(await chargesOf(order)).toBe(1);
 });
@@ -114,7 +130,10 @@ test("a refused confirmation is replayed, a request that was invalid is not", as
 
 test("a confirmation's replay shows the answer of that time", async () => {
   const intent = await stripe.paymentIntents.create({
-    amount: 900, currency: "usd", capture_method: "manual", payment_method: "pm_card_visa",
+    amount: 900,
+    currency: "usd",
+    capture_method: "manual",
+    payment_method: "pm_card_visa",
     allowed_payment_method_types: ["card"],
   });
   const idempotencyKey = randomUUID();

@@ -32,23 +32,27 @@ export function fingerprintOf(method: string, path: string, canonicalParams: str
 
 function otherParameters(key: string): StripeError {
   return new StripeError(
-    400, "idempotency_error",
+    400,
+    "idempotency_error",
     `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a ` +
-    `key other than '${key}' if you meant to execute a different request.`,
+      `key other than '${key}' if you meant to execute a different request.`,
   );
 }
 
 function replay(stored: RequestRow, key: string, request: KeyedRequest): Reply {
   if (stored.fingerprint !== request.fingerprint) throw otherParameters(key);
   return {
-    status: stored.status, body: JSON.stringify(renderAnswer(stored.record)), transport: "normal",
+    status: stored.status,
+    body: JSON.stringify(renderAnswer(stored.record)),
+    transport: "normal",
     headers: { "Idempotent-Replayed": "true", "Original-Request": stored.request_id },
   };
 }
 
 function inProgress(): StripeError {
   return new StripeError(
-    409, "idempotency_error",
+    409,
+    "idempotency_error",
     "There is currently another in-progress request using this Idempotency Key. Please try again later.",
     { code: "idempotency_key_in_use" },
   );
@@ -56,7 +60,8 @@ function inProgress(): StripeError {
 
 function lockTimeout(): StripeError {
   return new StripeError(
-    429, "invalid_request_error",
+    429,
+    "invalid_request_error",
     "This object cannot be accessed right now because another API request is currently accessing it.",
     { code: "lock_timeout" },
   );
@@ -104,9 +109,14 @@ export class Idempotency {
       const row = requestRow(request, plan);
       const outcome = await this.#commit(row, plan);
       if (outcome === "done") {
-        return { status: plan.status, body: JSON.stringify(renderAnswer(row.record)), transport: plan.transport };
+        return {
+          status: plan.status,
+          body: JSON.stringify(renderAnswer(row.record)),
+          transport: plan.transport,
+        };
       }
-      const stored = row.key === null || outcome === "stale" ? null : await findKey(this.#store.reads, row.key);
+      const stored =
+        row.key === null || outcome === "stale" ? null : await findKey(this.#store.reads, row.key);
       if (stored !== null && row.key !== null) return replay(stored, row.key, request);
     }
     throw lockTimeout();
@@ -129,7 +139,9 @@ export class Idempotency {
   async #commit(row: RequestRow, plan: Plan): Promise<CommitOutcome> {
     const deliveries = this.#deliveries(row);
     const outcome = await this.#store.commit({
-      request: isWorthKeeping(row) ? row : null, writes: plan.writes, deliveries,
+      request: isWorthKeeping(row) ? row : null,
+      writes: plan.writes,
+      deliveries,
     });
     if (outcome === "done" && deliveries.length > 0) this.#afterCommit(deliveries);
     return outcome;
@@ -156,11 +168,18 @@ function requestRow(request: KeyedRequest, plan: Plan): RequestRow {
   const nowMs = Date.now();
   const { intent, charge, session, events } = plan.writes;
   return {
-    id: newStem(nowMs), key: request.idempotency_key, fingerprint: request.fingerprint, request_id: request.request_id,
-    status: plan.status, types: events ?? [],
+    id: newStem(nowMs),
+    key: request.idempotency_key,
+    fingerprint: request.fingerprint,
+    request_id: request.request_id,
+    status: plan.status,
+    types: events ?? [],
     record: {
-      created: Math.floor(nowMs / 1_000), answer: plan.answer, ...(intent === undefined ? {} : { intent }),
-      ...(charge === undefined ? {} : { charge }), ...(session === undefined ? {} : { session }),
+      created: Math.floor(nowMs / 1_000),
+      answer: plan.answer,
+      ...(intent === undefined ? {} : { intent }),
+      ...(charge === undefined ? {} : { charge }),
+      ...(session === undefined ? {} : { session }),
     },
   };
 }

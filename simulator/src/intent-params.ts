@@ -3,7 +3,14 @@ import { amountStep, isCurrency } from "./currencies.ts";
 import type { FormMap } from "./form.ts";
 import { newId } from "./ids.ts";
 import {
-  missingParam, optionalBoolean, optionalChoice, optionalInteger, optionalMap, optionalText, plainValue, refuseUnknown,
+  missingParam,
+  optionalBoolean,
+  optionalChoice,
+  optionalInteger,
+  optionalMap,
+  optionalText,
+  plainValue,
+  refuseUnknown,
   textList,
 } from "./params.ts";
 import type { IntentRecord, PaymentMethodRecord } from "./records.ts";
@@ -11,22 +18,61 @@ import { invalidRequest, missingObject, StripeError } from "./stripe-error.ts";
 
 /** Parameters that change nothing here and are given back on the object. */
 const KEPT = [
-  "description", "receipt_email", "setup_future_usage", "shipping", "statement_descriptor",
-  "statement_descriptor_suffix", "transfer_group",
+  "description",
+  "receipt_email",
+  "setup_future_usage",
+  "shipping",
+  "statement_descriptor",
+  "statement_descriptor_suffix",
+  "transfer_group",
 ] as const;
-const METHOD_PARAMS = ["payment_method", "payment_method_data", "payment_method_options", "return_url"] as const;
-const IGNORED = ["error_on_requires_action", "mandate_data", "off_session", "radar_options", "use_stripe_sdk"] as const;
+const METHOD_PARAMS = [
+  "payment_method",
+  "payment_method_data",
+  "payment_method_options",
+  "return_url",
+] as const;
+const IGNORED = [
+  "error_on_requires_action",
+  "mandate_data",
+  "off_session",
+  "radar_options",
+  "use_stripe_sdk",
+] as const;
 
 export const CREATE_PARAMS: ReadonlySet<string> = new Set([
-  "allowed_payment_method_types", "amount", "currency", "automatic_payment_methods", "capture_method", "confirm",
-  "confirmation_method", "customer", "expand", "metadata", "payment_method_types", ...KEPT, ...METHOD_PARAMS,
+  "allowed_payment_method_types",
+  "amount",
+  "currency",
+  "automatic_payment_methods",
+  "capture_method",
+  "confirm",
+  "confirmation_method",
+  "customer",
+  "expand",
+  "metadata",
+  "payment_method_types",
+  ...KEPT,
+  ...METHOD_PARAMS,
   ...IGNORED,
 ]);
 export const CONFIRM_PARAMS: ReadonlySet<string> = new Set([
-  "capture_method", "expand", "receipt_email", "setup_future_usage", "shipping", ...METHOD_PARAMS, ...IGNORED,
+  "capture_method",
+  "expand",
+  "receipt_email",
+  "setup_future_usage",
+  "shipping",
+  ...METHOD_PARAMS,
+  ...IGNORED,
 ]);
 
-const METHOD_DATA: ReadonlySet<string> = new Set(["allow_redisplay", "billing_details", "card", "metadata", "type"]);
+const METHOD_DATA: ReadonlySet<string> = new Set([
+  "allow_redisplay",
+  "billing_details",
+  "card",
+  "metadata",
+  "type",
+]);
 const CARD_DATA: ReadonlySet<string> = new Set(["cvc", "exp_month", "exp_year", "number", "token"]);
 const AUTOMATIC: ReadonlySet<string> = new Set(["allow_redirects", "enabled"]);
 
@@ -42,12 +88,14 @@ export function amountParam(form: FormMap): number {
   if (amount === undefined) throw missingParam("amount");
   if (amount < 1) {
     throw invalidRequest("This value must be greater than or equal to 1.", {
-      code: "parameter_invalid_integer", param: "amount",
+      code: "parameter_invalid_integer",
+      param: "amount",
     });
   }
   if (amount > 99_999_999) {
     throw invalidRequest("Amount must be no more than 99999999 in the smallest currency unit.", {
-      code: "amount_too_large", param: "amount",
+      code: "amount_too_large",
+      param: "amount",
     });
   }
   return amount;
@@ -62,7 +110,8 @@ export function currencyParam(form: FormMap, amount: number): string {
   const step = amountStep(currency);
   if (amount % step !== 0) {
     throw invalidRequest(`Invalid amount: ${currency} amounts must be divisible by ${step}.`, {
-      code: "parameter_invalid_integer", param: "amount",
+      code: "parameter_invalid_integer",
+      param: "amount",
     });
   }
   return currency;
@@ -82,7 +131,8 @@ export function cardParam(form: FormMap, prefix: string): Card {
   const card = cardOfNumber(number.replaceAll(/[ -]/g, ""));
   if (card !== undefined) return card;
   throw new StripeError(402, "card_error", "Your card number is incorrect.", {
-    code: "incorrect_number", param: `${prefix}[number]`,
+    code: "incorrect_number",
+    param: `${prefix}[number]`,
   });
 }
 
@@ -109,7 +159,9 @@ export async function methodParam(
   const id = optionalText(form, "payment_method");
   const data = optionalMap(form, "payment_method_data");
   if (id !== undefined && data !== undefined) {
-    throw invalidRequest("You may only specify one of these parameters: payment_method, payment_method_data.");
+    throw invalidRequest(
+      "You may only specify one of these parameters: payment_method, payment_method_data.",
+    );
   }
   if (id !== undefined) return savedMethod(id, nowMs, find, cardNamed);
   if (data === undefined) return null;
@@ -118,7 +170,9 @@ export async function methodParam(
   if (type === undefined) throw missingParam("payment_method_data[type]");
   const card = optionalMap(data, "card", "payment_method_data");
   if (type !== "card") {
-    throw invalidRequest(`Invalid payment_method_data[type]: ${type}`, { param: "payment_method_data[type]" });
+    throw invalidRequest(`Invalid payment_method_data[type]: ${type}`, {
+      param: "payment_method_data[type]",
+    });
   }
   if (card === undefined) throw missingParam("payment_method_data[card]");
   return { id: newId("pm", nowMs), card: cardParam(card, "payment_method_data[card]") };
@@ -133,9 +187,10 @@ export function methodsParam(form: FormMap): IntentRecord["methods"] {
   const allowed = textList(form, "allowed_payment_method_types");
   const types = allowed.length > 0 ? allowed : textList(form, "payment_method_types");
   if (automatic !== undefined) refuseUnknown(automatic, AUTOMATIC, "automatic_payment_methods");
-  const enabled = automatic === undefined ? undefined
-    : optionalBoolean(automatic, "enabled", "automatic_payment_methods");
-  if (automatic !== undefined && enabled === undefined) throw missingParam("automatic_payment_methods[enabled]");
+  const enabled =
+    automatic === undefined ? undefined : optionalBoolean(automatic, "enabled", "automatic_payment_methods");
+  if (automatic !== undefined && enabled === undefined)
+    throw missingParam("automatic_payment_methods[enabled]");
   if (enabled === true && types.length > 0) {
     throw invalidRequest(
       "You may only specify one of these parameters: automatic_payment_methods, allowed_payment_method_types.",
@@ -150,8 +205,8 @@ export function methodsParam(form: FormMap): IntentRecord["methods"] {
   }
   if (types.length > 0) return types;
   if (enabled === false) return ["card"];
-  const redirects = automatic === undefined ? undefined
-    : optionalChoice(automatic, "allow_redirects", ["always", "never"]);
+  const redirects =
+    automatic === undefined ? undefined : optionalChoice(automatic, "allow_redirects", ["always", "never"]);
   return { allow_redirects: redirects ?? "always" };
 }
 
@@ -173,7 +228,12 @@ export function multicaptureParam(form: FormMap): IntentRecord["request_multicap
   const options = optionalMap(form, "payment_method_options");
   const card = options === undefined ? undefined : optionalMap(options, "card", "payment_method_options");
   if (card === undefined) return undefined;
-  return optionalChoice(card, "request_multicapture", ["if_available", "never"], "payment_method_options[card]");
+  return optionalChoice(
+    card,
+    "request_multicapture",
+    ["if_available", "never"],
+    "payment_method_options[card]",
+  );
 }
 
 /** No customer was ever created here. */
@@ -184,7 +244,11 @@ export function refuseCustomer(form: FormMap): void {
 
 /** The paths of `expand[]`; only those an intent has are known. */
 export function expandParam(form: FormMap, prefix = ""): string[] {
-  return expandPaths(form, ["latest_charge", "payment_method", "latest_charge.balance_transaction", "customer"], prefix);
+  return expandPaths(
+    form,
+    ["latest_charge", "payment_method", "latest_charge.balance_transaction", "customer"],
+    prefix,
+  );
 }
 
 /** The paths of `expand[]` without the list's prefix; others than the known ones are refused. */

@@ -11,7 +11,8 @@ export const OF_A_PAGE =
 /** A 400 about the intent's state. The request did execute, so the answer is kept under its key. */
 export function stateConflict(message: string, intent: IntentRecord): Plan {
   const error = invalidRequest(message, {
-    code: "payment_intent_unexpected_state", payment_intent: renderIntent(intent),
+    code: "payment_intent_unexpected_state",
+    payment_intent: renderIntent(intent),
   });
   return { status: 400, answer: { kind: "body", body: error.body() }, writes: {}, transport: "normal" };
 }

@@ -2,9 +2,7 @@ import { renderCharge, renderIntent } from "./render.ts";
 import type { FormMap } from "./form.ts";
 import { expandParam } from "./intent-params.ts";
 import { optionalInteger, optionalText, refuseUnknown } from "./params.ts";
-import {
-  chargesById, findIntent, listCharges, listIntents, type Page, type PageResult,
-} from "./queries.ts";
+import { chargesById, findIntent, listCharges, listIntents, type Page, type PageResult } from "./queries.ts";
 import type { ChargeRecord, IntentRecord } from "./records.ts";
 import { parseSearch } from "./search-query.ts";
 import type { Store } from "./store.ts";
@@ -16,8 +14,10 @@ const CREATED: ReadonlySet<string> = new Set(["gt", "gte", "lt", "lte"]);
 function limitParam(form: FormMap): number {
   const limit = optionalInteger(form, "limit") ?? 10;
   if (limit < 1 || limit > 100) {
-    throw invalidRequest("Invalid limit: it must be from 1 to 100.",
-      { code: "parameter_invalid_integer", param: "limit" });
+    throw invalidRequest("Invalid limit: it must be from 1 to 100.", {
+      code: "parameter_invalid_integer",
+      param: "limit",
+    });
   }
   return limit;
 }
@@ -41,8 +41,10 @@ function createdParam(form: FormMap): Pick<Page, "created_gte" | "created_lt"> {
 export function pageOf(form: FormMap, more: readonly string[]): Page {
   refuseUnknown(form, new Set([...PAGE_PARAMS, ...more]));
   return {
-    limit: limitParam(form), starting_after: optionalText(form, "starting_after"),
-    ending_before: optionalText(form, "ending_before"), ...createdParam(form),
+    limit: limitParam(form),
+    starting_after: optionalText(form, "starting_after"),
+    ending_before: optionalText(form, "ending_before"),
+    ...createdParam(form),
   };
 }
 
@@ -56,9 +58,13 @@ async function renderIntents(
   intents: readonly IntentRecord[],
   expand: readonly string[],
 ): Promise<unknown[]> {
-  const wanted = expand.includes("latest_charge") ? intents.flatMap((intent) => intent.latest_charge ?? []) : [];
+  const wanted = expand.includes("latest_charge")
+    ? intents.flatMap((intent) => intent.latest_charge ?? [])
+    : [];
   const charges: Map<string, ChargeRecord> = await chargesById(store.reads, wanted);
-  return intents.map((intent) => renderIntent(intent, { charge: charges.get(intent.latest_charge ?? ""), expand }));
+  return intents.map((intent) =>
+    renderIntent(intent, { charge: charges.get(intent.latest_charge ?? ""), expand }),
+  );
 }
 
 /** GET /v1/payment_intents */
@@ -74,11 +80,17 @@ export async function searchPaymentIntents(store: Store, form: FormMap): Promise
   const expand = expandParam(form, "data.");
   const { metadata, status } = parseSearch(optionalText(form, "query"));
   const page = await listIntents(store.reads, {
-    limit: limitParam(form), starting_after: optionalText(form, "page"), metadata, status,
+    limit: limitParam(form),
+    starting_after: optionalText(form, "page"),
+    metadata,
+    status,
   });
   return {
-    object: "search_result", data: await renderIntents(store, page.data, expand), has_more: page.has_more,
-    next_page: page.has_more ? (page.data.at(-1)?.id ?? null) : null, url: "/v1/payment_intents/search",
+    object: "search_result",
+    data: await renderIntents(store, page.data, expand),
+    has_more: page.has_more,
+    next_page: page.has_more ? (page.data.at(-1)?.id ?? null) : null,
+    url: "/v1/payment_intents/search",
   };
 }
 
@@ -94,6 +106,10 @@ export async function retrievePaymentIntent(store: Store, id: string, form: Form
 
 /** GET /v1/charges */
 export async function listAllCharges(store: Store, form: FormMap): Promise<unknown> {
-  const page = await listCharges(store.reads, pageOf(form, ["payment_intent"]), optionalText(form, "payment_intent"));
+  const page = await listCharges(
+    store.reads,
+    pageOf(form, ["payment_intent"]),
+    optionalText(form, "payment_intent"),
+  );
   return listBody("/v1/charges", { data: page.data.map(renderCharge), has_more: page.has_more });
 }

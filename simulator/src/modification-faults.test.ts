@@ -4,7 +4,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MODIFICATION_FAULT_NAMES } from "./fault-names.ts";
 import type { Simulator } from "./server.ts";
 import {
-  admin, authorization, createTestDatabase, sdk, startForTest, stripeError, summary, type TestDatabase,
+  admin,
+  authorization,
+  createTestDatabase,
+  sdk,
+  startForTest,
+  stripeError,
+  summary,
+  type TestDatabase,
 } from "./testing.ts";
 
 let database: TestDatabase;
@@ -64,43 +71,56 @@ test("every fault of captures and cancels is in the table", () => {
   expect(TABLE.map(([fault]) => fault).toSorted()).toEqual(MODIFICATION_FAULT_NAMES.toSorted());
 });
 
-test.each(TABLE)("%s strikes a capture: the client sees %s, captured: %s, the same key: %s", async (fault, sees, happened, then) => {
-  const { id } = await stripe.paymentIntents.create(authorization());
-  const key = { idempotencyKey: randomUUID() };
-  const capture = (client = stripe): Promise<string> =>
-    seen(client.paymentIntents.capture(id, { amount_to_capture: 1_000, final_capture: false }, key));
-  await strikeNext(fault);
-  expect(await capture(sees === CONNECTION ? hasty : stripe)).toBe(sees === "repeated" ? "requires_capture" : sees);
-  expect((await summary(simulator.url)).charges).toBe(happened ? 1 : 0);
-  expect((await stripe.paymentIntents.retrieve(id)).amount_received).toBe(happened ? 1_000 : 0);
-  // Without a stored answer the same key executes now.
-  expect(await capture()).toBe(then === FAILED ? FAILED : "requires_capture");
-  expect((await summary(simulator.url)).charges).toBe(happened || then === null ? 1 : 0);
-});
+test.each(TABLE)(
+  "%s strikes a capture: the client sees %s, captured: %s, the same key: %s",
+  async (fault, sees, happened, then) => {
+    const { id } = await stripe.paymentIntents.create(authorization());
+    const key = { idempotencyKey: randomUUID() };
+    const capture = (client = stripe): Promise<string> =>
+      seen(client.paymentIntents.capture(id, { amount_to_capture: 1_000, final_capture: false }, key));
+    await strikeNext(fault);
+    expect(await capture(sees === CONNECTION ? hasty : stripe)).toBe(
+      sees === "repeated" ? "requires_capture" : sees,
+    );
+    expect((await summary(simulator.url)).charges).toBe(happened ? 1 : 0);
+    expect((await stripe.paymentIntents.retrieve(id)).amount_received).toBe(happened ? 1_000 : 0);
+    // Without a stored answer the same key executes now.
+    expect(await capture()).toBe(then === FAILED ? FAILED : "requires_capture");
+    expect((await summary(simulator.url)).charges).toBe(happened || then === null ? 1 : 0);
+  },
+);
 
-test.each(TABLE)("%s strikes a cancel: the client sees %s, canceled: %s, the same key: %s", async (fault, sees, happened, then) => {
-  const { id } = await stripe.paymentIntents.create(authorization());
-  const key = { idempotencyKey: randomUUID() };
-  const cancel = (client = stripe): Promise<string> => seen(client.paymentIntents.cancel(id, {}, key));
-  const status = async (): Promise<string> => (await stripe.paymentIntents.retrieve(id)).status;
-  await strikeNext(fault);
-  expect(await cancel(sees === CONNECTION ? hasty : stripe)).toBe(sees === "repeated" ? "canceled" : sees);
-  expect(await status()).toBe(happened ? "canceled" : "requires_capture");
-  expect(await cancel()).toBe(then === FAILED ? FAILED : "canceled");
-  expect(await status()).toBe(happened || then === null ? "canceled" : "requires_capture");
-  expect((await summary(simulator.url)).charges).toBe(0);
-});
+test.each(TABLE)(
+  "%s strikes a cancel: the client sees %s, canceled: %s, the same key: %s",
+  async (fault, sees, happened, then) => {
+    const { id } = await stripe.paymentIntents.create(authorization());
+    const key = { idempotencyKey: randomUUID() };
+    const cancel = (client = stripe): Promise<string> => seen(client.paymentIntents.cancel(id, {}, key));
+    const status = async (): Promise<string> => (await stripe.paymentIntents.retrieve(id)).status;
+    await strikeNext(fault);
+    expect(await cancel(sees === CONNECTION ? hasty : stripe)).toBe(sees === "repeated" ? "canceled" : sees);
+    expect(await status()).toBe(happened ? "canceled" : "requires_capture");
+    expect(await cancel()).toBe(then === FAILED ? FAILED : "canceled");
+    expect(await status()).toBe(happened || then === null ? "canceled" : "requires_capture");
+    expect((await summary(simulator.url)).charges).toBe(0);
+  },
+);
 
 test("a capture whose connection breaks before it began is not made", async () => {
   const { id } = await stripe.paymentIntents.create(authorization());
   await strikeNext("disconnect_before_charge");
   const options = { method: "POST", headers: { Authorization: "Bearer sk_test_simulator" } };
-  await expect(fetch(`${simulator.url}/v1/payment_intents/${id}/capture`, options)).rejects.toThrow("fetch failed");
+  await expect(fetch(`${simulator.url}/v1/payment_intents/${id}/capture`, options)).rejects.toThrow(
+    "fetch failed",
+  );
   expect((await stripe.paymentIntents.retrieve(id)).status).toBe("requires_capture");
 });
 
 test("charges and modifications meet their own faults only, each as often as planned", async () => {
-  const plan = { next: [{ fault: "500_before", count: 1 }], next_modifications: [{ fault: "429", count: 2 }] };
+  const plan = {
+    next: [{ fault: "500_before", count: 1 }],
+    next_modifications: [{ fault: "429", count: 2 }],
+  };
   expect(await admin(simulator.url, "faults", plan)).toMatchObject(plan);
   expect(await seen(stripe.paymentIntents.create(authorization()))).toBe(FAILED);
   const { id } = await stripe.paymentIntents.create(authorization());
@@ -117,15 +137,23 @@ test("what is refused, and what only repeats a key, meets no fault", async () =>
   await strikeNext("429");
   expect(await seen(stripe.paymentIntents.capture(id, {}, key))).toBe("succeeded");
   expect(await seen(stripe.paymentIntents.cancel(id))).toBe("StripeInvalidRequestError");
-  expect(await admin(simulator.url, "faults")).toMatchObject({ next_modifications: [{ fault: "429", count: 1 }] });
+  expect(await admin(simulator.url, "faults")).toMatchObject({
+    next_modifications: [{ fault: "429", count: 1 }],
+  });
 });
 
 test("faults of charges alone are refused with their reason", async () => {
   for (const fault of ["once_500", "once_processing_error", "no_redirect"]) {
     expect(await strikeNext(fault)).toMatchObject({
-      error: { message: expect.stringContaining(`next_modifications cannot hold ${fault}, which strikes charges only`) },
+      error: {
+        message: expect.stringContaining(
+          `next_modifications cannot hold ${fault}, which strikes charges only`,
+        ),
+      },
     });
   }
-  expect(await strikeNext("nonsense")).toMatchObject({ error: { message: expect.stringContaining("fault must be one of") } });
+  expect(await strikeNext("nonsense")).toMatchObject({
+    error: { message: expect.stringContaining("fault must be one of") },
+  });
   expect(await admin(simulator.url, "faults")).toMatchObject({ next_modifications: [] });
 });

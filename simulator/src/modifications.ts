@@ -14,11 +14,19 @@ import { capturable } from "./render.ts";
 import type { Store } from "./store.ts";
 import { invalidRequest } from "./stripe-error.ts";
 
-const CAPTURE_PARAMS: ReadonlySet<string> = new Set(["amount_to_capture", "expand", "final_capture", "metadata"]);
+const CAPTURE_PARAMS: ReadonlySet<string> = new Set([
+  "amount_to_capture",
+  "expand",
+  "final_capture",
+  "metadata",
+]);
 const CANCEL_PARAMS: ReadonlySet<string> = new Set(["cancellation_reason", "expand"]);
 const CANCELLATION_REASONS = ["abandoned", "duplicate", "fraudulent", "requested_by_customer"] as const;
 const CANCELABLE: readonly IntentStatus[] = [
-  "requires_payment_method", "requires_capture", "requires_confirmation", "requires_action",
+  "requires_payment_method",
+  "requires_capture",
+  "requires_confirmation",
+  "requires_action",
 ];
 const ONE_CAPTURE_ONLY =
   "Multicapture is not available for this PaymentIntent: `final_capture` cannot be false. Request it with " +
@@ -41,7 +49,12 @@ async function load(parts: Parts, id: string, { now_ms }: RequestFacts): Promise
 }
 
 function shown(parts: Parts, writes: Writes, expand: readonly string[]): Promise<Plan> {
-  return withShownCharge(parts.store, { status: 200, answer: intentAnswer(expand), writes, transport: "normal" });
+  return withShownCharge(parts.store, {
+    status: 200,
+    answer: intentAnswer(expand),
+    writes,
+    transport: "normal",
+  });
 }
 
 function captureAmount(form: FormMap, intent: IntentRecord): number {
@@ -49,7 +62,8 @@ function captureAmount(form: FormMap, intent: IntentRecord): number {
   const amount = optionalInteger(form, "amount_to_capture") ?? most;
   if (amount >= 1 && amount <= most) return amount;
   throw invalidRequest(`Invalid amount_to_capture: it must be from 1 to the amount capturable, ${most}.`, {
-    code: amount < 1 ? "parameter_invalid_integer" : "amount_too_large", param: "amount_to_capture",
+    code: amount < 1 ? "parameter_invalid_integer" : "amount_too_large",
+    param: "amount_to_capture",
   });
 }
 
@@ -62,7 +76,8 @@ const captureIntent: Modify = async (parts, id, form, facts) => {
   if (intent.status !== "requires_capture") {
     return stateConflict(
       `This PaymentIntent could not be captured because it has a status of ${intent.status}. Only a PaymentIntent ` +
-      "with one of the following statuses may be captured: requires_capture.", intent,
+        "with one of the following statuses may be captured: requires_capture.",
+      intent,
     );
   }
   const amount = captureAmount(form, intent);
@@ -84,7 +99,8 @@ const cancelIntent: Modify = async (parts, id, form, facts) => {
   if (!CANCELABLE.includes(intent.status)) {
     return stateConflict(
       `You cannot cancel this PaymentIntent because it has a status of ${intent.status}. Only a PaymentIntent with ` +
-      `one of the following statuses may be canceled: ${CANCELABLE.join(", ")}, processing.`, intent,
+        `one of the following statuses may be canceled: ${CANCELABLE.join(", ")}, processing.`,
+      intent,
     );
   }
   if (intent.status === "requires_capture") {
@@ -120,5 +136,6 @@ function modification(modify: Modify) {
 
 /** By the last part of their path. */
 export const MODIFICATIONS: ReadonlyMap<string, ReturnType<typeof modification>> = new Map([
-  ["capture", modification(captureIntent)], ["cancel", modification(cancelIntent)],
+  ["capture", modification(captureIntent)],
+  ["cancel", modification(cancelIntent)],
 ]);

@@ -2,7 +2,9 @@ import type { Document } from "./checkout-views.ts";
 import type { Reply } from "./idempotency.ts";
 
 const HEADERS = {
-  "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+  "Content-Type": "text/html; charset=utf-8",
+  "Cache-Control": "no-store",
+  "Referrer-Policy": "no-referrer",
   "X-Content-Type-Options": "nosniff",
 };
 

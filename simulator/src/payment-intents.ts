@@ -4,8 +4,17 @@ import type { Faults } from "./faults.ts";
 import type { FormMap } from "./form.ts";
 import { newId, randomText } from "./ids.ts";
 import {
-  amountParam, CONFIRM_PARAMS, CREATE_PARAMS, currencyParam, expandParam, keptParams, methodParam, methodsParam,
-  multicaptureParam, refuseCustomer, type ChosenMethod,
+  amountParam,
+  CONFIRM_PARAMS,
+  CREATE_PARAMS,
+  currencyParam,
+  expandParam,
+  keptParams,
+  methodParam,
+  methodsParam,
+  multicaptureParam,
+  refuseCustomer,
+  type ChosenMethod,
 } from "./intent-params.ts";
 import { metadataParam, optionalBoolean, optionalChoice, optionalText, refuseUnknown } from "./params.ts";
 import type { Plan, RequestFacts } from "./plan.ts";
@@ -48,17 +57,29 @@ async function confirmPlan(
   expand: readonly string[],
   created: boolean,
 ): Promise<Plan> {
-  if ("allow_redirects" in intent.methods && intent.methods.allow_redirects === "always" &&
-    intent.return_url === undefined) {
+  if (
+    "allow_redirects" in intent.methods &&
+    intent.methods.allow_redirects === "always" &&
+    intent.return_url === undefined
+  ) {
     throw invalidRequest(RETURN_URL_NEEDED);
   }
-  const decision = await parts.faults.decide(method.card, intent.metadata,
-    (key) => onceFaultCount(parts.store.reads, key));
+  const decision = await parts.faults.decide(method.card, intent.metadata, (key) =>
+    onceFaultCount(parts.store.reads, key),
+  );
   const end = Math.floor(facts.now_ms / 1_000) + parts.config.authorization_seconds;
-  const plan = planConfirmation({
-    before: intent, method, decision, capture_before: intent.capture_method === "manual" ? end : null, expand,
-    earlier: created ? ["payment_intent.created"] : [], roll_forward_seconds: parts.config.roll_forward_seconds,
-  }, facts);
+  const plan = planConfirmation(
+    {
+      before: intent,
+      method,
+      decision,
+      capture_before: intent.capture_method === "manual" ? end : null,
+      expand,
+      earlier: created ? ["payment_intent.created"] : [],
+      roll_forward_seconds: parts.config.roll_forward_seconds,
+    },
+    facts,
+  );
   return withShownCharge(parts.store, plan);
 }
 
@@ -84,13 +105,20 @@ export async function createIntent(parts: Parts, form: FormMap, facts: RequestFa
   const extra = keptParams(form);
   const multicapture = multicaptureParam(form);
   const intent: IntentRecord = {
-    id: newId("pi", facts.now_ms), version: 1, created: Math.floor(facts.now_ms / 1_000), secret: randomText(25),
-    amount, currency, status: "requires_payment_method",
+    id: newId("pi", facts.now_ms),
+    version: 1,
+    created: Math.floor(facts.now_ms / 1_000),
+    secret: randomText(25),
+    amount,
+    currency,
+    status: "requires_payment_method",
     capture_method: optionalChoice(form, "capture_method", CAPTURE_METHODS) ?? "automatic_async",
     confirmation_method: optionalChoice(form, "confirmation_method", ["automatic", "manual"]) ?? "automatic",
-    metadata: metadataParam(form), methods: methodsParam(form),
+    metadata: metadataParam(form),
+    methods: methodsParam(form),
     ...(multicapture === undefined ? {} : { request_multicapture: multicapture }),
-    ...(extra === undefined ? {} : { extra }), ...returnParams(returnUrl, facts),
+    ...(extra === undefined ? {} : { extra }),
+    ...returnParams(returnUrl, facts),
   };
   const method = await chosenMethod(parts, form, facts);
   if (confirm) {
@@ -98,16 +126,24 @@ export async function createIntent(parts: Parts, form: FormMap, facts: RequestFa
     return confirmPlan(parts, intent, method, facts, expand, true);
   }
   const created: IntentRecord =
-    method === null ? intent
-    : { ...intent, status: "requires_confirmation", payment_method: method.id, card: method.card.name };
+    method === null
+      ? intent
+      : { ...intent, status: "requires_confirmation", payment_method: method.id, card: method.card.name };
   return {
-    status: 200, answer: intentAnswer(expand), writes: { intent: created, events: ["payment_intent.created"] },
+    status: 200,
+    answer: intentAnswer(expand),
+    writes: { intent: created, events: ["payment_intent.created"] },
     transport: "normal",
   };
 }
 
 /** POST /v1/payment_intents/:id/confirm */
-export async function confirmIntent(parts: Parts, id: string, form: FormMap, facts: RequestFacts): Promise<Plan> {
+export async function confirmIntent(
+  parts: Parts,
+  id: string,
+  form: FormMap,
+  facts: RequestFacts,
+): Promise<Plan> {
   refuseUnknown(form, CONFIRM_PARAMS);
   const expand = expandParam(form);
   const intent = await loadIntent(parts.store, id);
@@ -116,18 +152,24 @@ export async function confirmIntent(parts: Parts, id: string, form: FormMap, fac
     return stateConflict(ALREADY_CONFIRMED, intent);
   }
   if (intent.status === "canceled") {
-    return stateConflict("You cannot confirm this PaymentIntent because it has a status of canceled.", intent);
+    return stateConflict(
+      "You cannot confirm this PaymentIntent because it has a status of canceled.",
+      intent,
+    );
   }
   const given = await chosenMethod(parts, form, facts);
-  const kept = intent.payment_method === undefined || intent.card === undefined ? null
-    : { id: intent.payment_method, card: cardNamed(intent.card) };
+  const kept =
+    intent.payment_method === undefined || intent.card === undefined
+      ? null
+      : { id: intent.payment_method, card: cardNamed(intent.card) };
   const method = given ?? kept;
   if (method === null) return stateConflict(METHOD_NEEDED, intent);
   const returnUrl = optionalText(form, "return_url");
   const changes = keptParams(form);
   const multicapture = multicaptureParam(form);
   const before: IntentRecord = {
-    ...intent, version: intent.version + 1,
+    ...intent,
+    version: intent.version + 1,
     capture_method: optionalChoice(form, "capture_method", CAPTURE_METHODS) ?? intent.capture_method,
     ...(multicapture === undefined ? {} : { request_multicapture: multicapture }),
     ...(changes === undefined ? {} : { extra: { ...intent.extra, ...changes } }),

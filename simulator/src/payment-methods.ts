@@ -11,7 +11,12 @@ import type { Store } from "./store.ts";
 import { invalidRequest, missingObject } from "./stripe-error.ts";
 
 const CREATE_PARAMS: ReadonlySet<string> = new Set([
-  "allow_redisplay", "billing_details", "card", "expand", "metadata", "type",
+  "allow_redisplay",
+  "billing_details",
+  "card",
+  "expand",
+  "metadata",
+  "type",
 ]);
 
 /** POST /v1/payment_methods: a saved card from a token or a test number. */
@@ -23,11 +28,15 @@ export function createPaymentMethod(form: FormMap, facts: RequestFacts): Plan {
   const data = optionalMap(form, "card");
   if (data === undefined) throw missingParam("card");
   const record: PaymentMethodRecord = {
-    id: newId("pm", facts.now_ms), created: Math.floor(facts.now_ms / 1_000), card: cardParam(data, "card").name,
+    id: newId("pm", facts.now_ms),
+    created: Math.floor(facts.now_ms / 1_000),
+    card: cardParam(data, "card").name,
     metadata: metadataParam(form),
   };
   return {
-    status: 200, answer: { kind: "body", body: renderPaymentMethod(record) }, writes: { payment_method: record },
+    status: 200,
+    answer: { kind: "body", body: renderPaymentMethod(record) },
+    writes: { payment_method: record },
     transport: "normal",
   };
 }

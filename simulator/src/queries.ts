@@ -1,7 +1,15 @@
 import type pg from "pg";
 import { chargeStem, timePrefix } from "./ids.ts";
 import type {
-  ChargeRecord, EndpointRecord, EventType, IntentRecord, Metadata, PaymentMethodRecord, RequestRow, SessionRecord, Writes,
+  ChargeRecord,
+  EndpointRecord,
+  EventType,
+  IntentRecord,
+  Metadata,
+  PaymentMethodRecord,
+  RequestRow,
+  SessionRecord,
+  Writes,
 } from "./records.ts";
 
 type Table = "charges" | "checkout_sessions" | "payment_intents" | "payment_methods";
@@ -26,7 +34,9 @@ export interface PageResult<Row> {
 
 async function one<Row>(pool: pg.Pool, table: Table, id: string): Promise<Row | null> {
   const { rows } = await pool.query<{ record: Row }>({
-    name: `one_${table}`, text: `select record from simulator.${table} where id = $1`, values: [id],
+    name: `one_${table}`,
+    text: `select record from simulator.${table} where id = $1`,
+    values: [id],
   });
   return rows[0]?.record ?? null;
 }
@@ -52,7 +62,9 @@ const REQUEST_COLUMNS = "id, key, fingerprint, request_id, status, types, record
 /** The request executed under this idempotency key. */
 export async function findKey(pool: pg.Pool, key: string): Promise<RequestRow | null> {
   const { rows } = await pool.query<RequestRow>({
-    name: "find_key", text: `select ${REQUEST_COLUMNS} from simulator.requests where key = $1`, values: [key],
+    name: "find_key",
+    text: `select ${REQUEST_COLUMNS} from simulator.requests where key = $1`,
+    values: [key],
   });
   return rows[0] ?? null;
 }
@@ -60,7 +72,9 @@ export async function findKey(pool: pg.Pool, key: string): Promise<RequestRow | 
 /** The request that caused the events with this stem. */
 export async function findRequest(pool: pg.Pool, stem: string): Promise<RequestRow | null> {
   const { rows } = await pool.query<RequestRow>({
-    name: "find_request", text: `select ${REQUEST_COLUMNS} from simulator.requests where id = $1`, values: [stem],
+    name: "find_request",
+    text: `select ${REQUEST_COLUMNS} from simulator.requests where id = $1`,
+    values: [stem],
   });
   return rows[0] ?? null;
 }
@@ -68,7 +82,13 @@ export async function findRequest(pool: pg.Pool, stem: string): Promise<RequestR
 /** Requests that caused events (of these types, when given) from this stem on, newest first or oldest first. */
 export async function requestsWithEvents(
   pool: pg.Pool,
-  filter: { types: readonly EventType[] | null; from: string; to: string; newest_first: boolean; limit: number },
+  filter: {
+    types: readonly EventType[] | null;
+    from: string;
+    to: string;
+    newest_first: boolean;
+    limit: number;
+  },
 ): Promise<RequestRow[]> {
   const { rows } = await pool.query<RequestRow>(
     `select ${REQUEST_COLUMNS} from simulator.requests
@@ -81,7 +101,10 @@ export async function requestsWithEvents(
 
 /** How often a "once" fault has struck under this key. */
 export async function onceFaultCount(pool: pg.Pool, key: string): Promise<number> {
-  const { rows } = await pool.query<{ count: number }>("select count from simulator.once_faults where key = $1", [key]);
+  const { rows } = await pool.query<{ count: number }>(
+    "select count from simulator.once_faults where key = $1",
+    [key],
+  );
   return rows[0]?.count ?? 0;
 }
 
@@ -147,7 +170,10 @@ export function listSessions(pool: pg.Pool, page: Page): Promise<PageResult<Sess
 }
 
 /** The open sessions that expire first; `expires_at` in Unix seconds. */
-export async function nextSessionsToExpire(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
+export async function nextSessionsToExpire(
+  pool: pg.Pool,
+  limit: number,
+): Promise<{ id: string; expires_at: number }[]> {
   const { rows } = await pool.query<{ id: string; expires_at: number }>(
     `select id, expires_at::float8 as expires_at from simulator.checkout_sessions
      where status = 'open' order by expires_at limit $1`,
@@ -171,16 +197,23 @@ export async function nextAuthorizationsToEnd(
 }
 
 /** The requests that are due to be rolled forward first; `expires_at` in Unix seconds. */
-export async function nextRolledForward(pool: pg.Pool, limit: number): Promise<{ id: string; expires_at: number }[]> {
+export async function nextRolledForward(
+  pool: pg.Pool,
+  limit: number,
+): Promise<{ id: string; expires_at: number }[]> {
   const { rows } = await pool.query<{ id: string; expires_at: number }>(
-    "select id, due_at as expires_at from simulator.rolled_forward order by due_at limit $1", [limit],
+    "select id, due_at as expires_at from simulator.rolled_forward order by due_at limit $1",
+    [limit],
   );
   return rows;
 }
 
 /** What such a request will write; null if it was carried out already. */
 export async function findRolledForward(pool: pg.Pool, id: string): Promise<Writes | null> {
-  const { rows } = await pool.query<{ writes: Writes }>("select writes from simulator.rolled_forward where id = $1", [id]);
+  const { rows } = await pool.query<{ writes: Writes }>(
+    "select writes from simulator.rolled_forward where id = $1",
+    [id],
+  );
   return rows[0]?.writes ?? null;
 }
 
@@ -188,7 +221,8 @@ export async function findRolledForward(pool: pg.Pool, id: string): Promise<Writ
 export async function chargesById(pool: pg.Pool, ids: readonly string[]): Promise<Map<string, ChargeRecord>> {
   if (ids.length === 0) return new Map();
   const { rows } = await pool.query<{ record: ChargeRecord }>(
-    "select record from simulator.charges where id = any($1)", [ids],
+    "select record from simulator.charges where id = any($1)",
+    [ids],
   );
   return new Map(rows.map(({ record }) => [record.id, record]));
 }

@@ -15,7 +15,7 @@ async function laterWrites(store: Store, writes: Writes): Promise<Writes> {
 async function rollForwardPlan(store: Store, id: string): Promise<{ plan: Plan | null }> {
   const found = await findRolledForward(store.reads, id);
   if (found === null) return { plan: null };
-  const writes: Writes = { ...await laterWrites(store, found), rolled_forward_done: id };
+  const writes: Writes = { ...(await laterWrites(store, found)), rolled_forward_done: id };
   return { plan: { status: 200, answer: { kind: "body", body: null }, writes, transport: "normal" } };
 }
 

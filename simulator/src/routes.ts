@@ -1,5 +1,9 @@
 import {
-  createSession, expireSession, listAllSessions, listSessionLines, retrieveSession,
+  createSession,
+  expireSession,
+  listAllSessions,
+  listSessionLines,
+  retrieveSession,
 } from "./checkout-sessions.ts";
 import { listAllEvents, retrieveEvent } from "./event-lists.ts";
 import type { ExpiryClock } from "./expiry-clock.ts";
@@ -43,14 +47,16 @@ function ok(body: unknown): Reply {
 
 function unknownUrl(request: StripeRequest): StripeError {
   return new StripeError(
-    404, "invalid_request_error",
+    404,
+    "invalid_request_error",
     `Unrecognized request URL (${request.method}: /v1/${request.path.join("/")}). The simulator does not know it.`,
   );
 }
 
 async function charge(parts: StripeParts, id: string): Promise<Reply> {
   const found = await findCharge(parts.store.reads, id);
-  if (found === null || found.payment_intent !== intentIdOfCharge(id)) throw missingObject("charge", id, "charge", 404);
+  if (found === null || found.payment_intent !== intentIdOfCharge(id))
+    throw missingObject("charge", id, "charge", 404);
   return ok(renderCharge(found));
 }
 
@@ -82,14 +88,18 @@ async function read(parts: StripeParts, request: StripeRequest): Promise<Reply> 
     case "charges":
       return id === undefined ? ok(await listAllCharges(store, request.params)) : charge(parts, id);
     case "events":
-      return id === undefined ? ok(await listAllEvents(store, request.params)) : ok(await retrieveEvent(store, id));
+      return id === undefined
+        ? ok(await listAllEvents(store, request.params))
+        : ok(await retrieveEvent(store, id));
     case "payment_methods":
       if (id === undefined) throw unknownUrl(request);
       return ok(await retrievePaymentMethod(store, id, Date.now()));
     case "webhook_endpoints":
       if (id !== undefined) return endpoint(parts, id);
       return ok({
-        object: "list", data: parts.endpoints.all().map((found) => renderEndpoint(found, false)), has_more: false,
+        object: "list",
+        data: parts.endpoints.all().map((found) => renderEndpoint(found, false)),
+        has_more: false,
         url: "/v1/webhook_endpoints",
       });
     default:
@@ -116,7 +126,8 @@ function sessionWriter(parts: StripeParts, { path, params, origin }: StripeReque
 
 function intentWriter(parts: StripeParts, id: string, { path, params }: StripeRequest): Writer | undefined {
   const [, , action = ""] = path;
-  if (action === "confirm") return { plan: (facts) => confirmIntent(parts, id, params, facts), lookFirst: true };
+  if (action === "confirm")
+    return { plan: (facts) => confirmIntent(parts, id, params, facts), lookFirst: true };
   const modify = MODIFICATIONS.get(action);
   if (modify === undefined) return undefined;
   const fault = parts.faults.forModification();
@@ -178,7 +189,12 @@ export function stripeRoutes(parts: StripeParts): (request: StripeRequest) => Pr
     const [collection, id, extra] = request.path;
     if (request.method === "GET") return read(parts, request);
     if (request.method === "POST") return write(parts, request);
-    if (request.method === "DELETE" && collection === "webhook_endpoints" && id !== undefined && extra === undefined) {
+    if (
+      request.method === "DELETE" &&
+      collection === "webhook_endpoints" &&
+      id !== undefined &&
+      extra === undefined
+    ) {
       await parts.endpoints.remove(id);
       return ok({ id, object: "webhook_endpoint", deleted: true });
     }

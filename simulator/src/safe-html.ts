@@ -1,5 +1,9 @@
 const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;",
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
 };
 
 /** Text that is markup already. Only `html` and `trusted` make it. */
@@ -21,7 +25,9 @@ function markupOf(part: Part): string {
 
 /** Markup in which every inserted text is escaped, for elements and for quoted attributes. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  return new Html(texts.map((text, index) => (index === 0 ? text : markupOf(parts[index - 1] ?? "") + text)).join(""));
+  return new Html(
+    texts.map((text, index) => (index === 0 ? text : markupOf(parts[index - 1] ?? "") + text)).join(""),
+  );
 }
 
 /** Markup of our own files. */

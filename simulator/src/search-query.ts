@@ -7,7 +7,8 @@ export interface SearchQuery {
   status?: string;
 }
 
-const CLAUSE = /^\s*(?:metadata\[(["'])([^"']+)\1\]|(status))\s*:\s*(["'])((?:\\.|(?!\4).)*)\4\s*(?:(AND|and)\s+|$)/;
+const CLAUSE =
+  /^\s*(?:metadata\[(["'])([^"']+)\1\]|(status))\s*:\s*(["'])((?:\\.|(?!\4).)*)\4\s*(?:(AND|and)\s+|$)/;
 
 /**
  * Stripe's search language, as far as it goes here: `metadata['key']:'value'` and `status:'…'` joined by AND.
@@ -36,6 +37,7 @@ export function parseSearch(query: string | undefined): SearchQuery {
 function unreadable(query: string): Error {
   return invalidRequest(
     `We were unable to parse your search query: ${query}. The simulator knows metadata['key']:'value' and ` +
-    "status:'value', joined by AND.", { param: "query" },
+      "status:'value', joined by AND.",
+    { param: "query" },
   );
 }

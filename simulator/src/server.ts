@@ -27,7 +27,9 @@ async function listen(server: http.Server, port: number, host: string): Promise<
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const advice = "Stop what listens there, or set SIMULATOR_PORT to a free port.";
-      reject(error.code === "EADDRINUSE" ? new Error(`${error.message}. ${advice}`, { cause: error }) : error);
+      reject(
+        error.code === "EADDRINUSE" ? new Error(`${error.message}. ${advice}`, { cause: error }) : error,
+      );
     });
     server.listen(port, host, resolve);
   });
@@ -43,7 +45,9 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   const endpoints = new WebhookEndpoints(store);
   const sender = new WebhookSender(store, endpoints, faults);
   const idempotency = new Idempotency(
-    store, (type) => endpoints.wanting(type), (deliveries) => sender.enqueue(deliveries),
+    store,
+    (type) => endpoints.wanting(type),
+    (deliveries) => sender.enqueue(deliveries),
   );
   const adyen = new AdyenPsp(store, faults, config.adyen);
   const clocks = {
@@ -55,14 +59,21 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   const server = http.createServer(
     { keepAliveTimeout: 75_000, requestTimeout: 60_000 },
     requestListener({
-      checkKey: keyCheck(config.secret_key), stripe: stripeRoutes(parts), faults, adyen: (request) => adyen.answer(request),
+      checkKey: keyCheck(config.secret_key),
+      stripe: stripeRoutes(parts),
+      faults,
+      adyen: (request) => adyen.answer(request),
       page: pageRoutes(parts),
       admin: adyen.withReset(adminRoutes(parts)),
     }),
   );
   const rest = {
     async close(): Promise<void> {
-      await Promise.all([clocks.sessions.close(), clocks.authorizations.close(), clocks.rolled_forward.close()]);
+      await Promise.all([
+        clocks.sessions.close(),
+        clocks.authorizations.close(),
+        clocks.rolled_forward.close(),
+      ]);
       await adyen.close();
       await store.close();
     },
@@ -87,7 +98,11 @@ export async function startSimulator(config: SimulatorConfig): Promise<Simulator
   }
 }
 
-async function close(server: http.Server, sender: WebhookSender, rest: { close(): Promise<void> }): Promise<void> {
+async function close(
+  server: http.Server,
+  sender: WebhookSender,
+  rest: { close(): Promise<void> },
+): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeIdleConnections();
   await sender.close();

@@ -4,7 +4,8 @@ import { GroupCommit } from "./group-commit.ts";
 import type { EventRecord, RequestRow, Writes } from "./records.ts";
 
 const SCHEMA_LOCK = 727_001;
-const COMMIT = "select operation, refusal from simulator.commit_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const COMMIT =
+  "select operation, refusal from simulator.commit_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 export interface Delivery {
   event: EventRecord;
@@ -26,7 +27,10 @@ interface Refusal {
   refusal: "replay" | "stale";
 }
 
-function rows(operations: readonly Operation[], pick: (operation: Operation) => readonly object[]): string | null {
+function rows(
+  operations: readonly Operation[],
+  pick: (operation: Operation) => readonly object[],
+): string | null {
   const list: (object & { operation: number })[] = [];
   for (const [operation, item] of operations.entries()) {
     for (const row of pick(item)) list.push({ ...row, operation });
@@ -43,15 +47,23 @@ function commitParameters(operations: readonly Operation[]): (string | null)[] {
     rows(operations, (o) => some(o.request, (request) => request)),
     rows(operations, (o) =>
       some(o.writes.intent, (record) => ({
-        id: record.id, version: record.version, metadata: record.metadata, record,
-      }))),
+        id: record.id,
+        version: record.version,
+        metadata: record.metadata,
+        record,
+      })),
+    ),
     rows(operations, (o) => some(o.writes.charge, (record) => ({ id: record.id, record }))),
     rows(operations, (o) => some(o.writes.effect, (effect) => effect)),
-    rows(operations, (o) => o.deliveries.map(({ event, endpoint_id }) => ({ event_id: event.id, endpoint_id }))),
+    rows(operations, (o) =>
+      o.deliveries.map(({ event, endpoint_id }) => ({ event_id: event.id, endpoint_id })),
+    ),
     rows(operations, (o) => some(o.writes.once_fault, (key) => ({ key }))),
     rows(operations, (o) => some(o.writes.payment_method, (record) => ({ id: record.id, record }))),
     rows(operations, (o) => some(o.writes.endpoint, (record) => ({ id: record.id, record }))),
-    rows(operations, (o) => some(o.writes.session, (record) => ({ id: record.id, version: record.version, record }))),
+    rows(operations, (o) =>
+      some(o.writes.session, (record) => ({ id: record.id, version: record.version, record })),
+    ),
     rows(operations, (o) => some(o.writes.rolled_forward, (rolled) => rolled)),
     rows(operations, (o) => some(o.writes.rolled_forward_done, (id) => ({ id }))),
   ];
@@ -68,7 +80,10 @@ export class Store {
   constructor(url: string) {
     const pool = (max: number, options?: string): pg.Pool => {
       const made = new pg.Pool({
-        connectionString: url, max, application_name: "simulator", ...(options === undefined ? {} : { options }),
+        connectionString: url,
+        max,
+        application_name: "simulator",
+        ...(options === undefined ? {} : { options }),
       });
       // A broken idle connection is replaced at the next use; the error itself says nothing new.
       made.on("error", () => undefined);
@@ -94,7 +109,9 @@ export class Store {
   async #flush(operations: readonly Operation[]): Promise<readonly CommitOutcome[]> {
     const outcomes = operations.map((): CommitOutcome => "done");
     const { rows: refusals } = await this.#commits.query<Refusal>({
-      name: "commit_operations", text: COMMIT, values: commitParameters(operations),
+      name: "commit_operations",
+      text: COMMIT,
+      values: commitParameters(operations),
     });
     for (const { operation, refusal } of refusals) outcomes[operation] = refusal;
     return outcomes;
@@ -111,7 +128,8 @@ async function createDatabase(url: string): Promise<void> {
     await client.query(`create database ${pg.escapeIdentifier(name)}`);
   } catch (error) {
     // 42P04 and 23505: another process created it at the same moment.
-    if (!(error instanceof pg.DatabaseError) || (error.code !== "42P04" && error.code !== "23505")) throw error;
+    if (!(error instanceof pg.DatabaseError) || (error.code !== "42P04" && error.code !== "23505"))
+      throw error;
   } finally {
     await client.end();
   }

@@ -26,9 +26,10 @@ export class StripeError extends Error {
   /** The JSON body. */
   body(): unknown {
     const { code } = this.fields;
-    const docs = code === undefined ? {} : {
-      doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll("_", "-")}`,
-    };
+    const docs =
+      code === undefined
+        ? {}
+        : { doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll("_", "-")}` };
     return { error: { type: this.type, message: this.message, ...this.fields, ...docs } };
   }
 }
@@ -40,8 +41,10 @@ export function invalidRequest(message: string, fields: ErrorFields = {}): Strip
 
 /** Stripe answers 404 for an object named in the path and 400 for one named in a parameter. */
 export function missingObject(kind: string, id: string, param: string, status: 400 | 404): StripeError {
-  return new StripeError(status, "invalid_request_error", `No such ${kind}: '${id}'`,
-    { code: "resource_missing", param });
+  return new StripeError(status, "invalid_request_error", `No such ${kind}: '${id}'`, {
+    code: "resource_missing",
+    param,
+  });
 }
 
 /** 500 in Stripe's words. */

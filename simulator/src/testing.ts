@@ -29,7 +29,8 @@ async function asAdmin(work: (client: pg.Client) => Promise<unknown>): Promise<v
 
 function serverUrl(): URL {
   const url = process.env["PACIOLI_TEST_DATABASE_URL"];
-  if (url === undefined) throw new Error("set PACIOLI_TEST_DATABASE_URL to a server where databases can be created");
+  if (url === undefined)
+    throw new Error("set PACIOLI_TEST_DATABASE_URL to a server where databases can be created");
   return new URL(url);
 }
 
@@ -38,14 +39,29 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await asAdmin((client) => client.query(`create database ${name}`));
   const url = serverUrl();
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => asAdmin((client) => client.query(`drop database ${name} with (force)`)) };
+  return {
+    url: url.href,
+    drop: () => asAdmin((client) => client.query(`drop database ${name} with (force)`)),
+  };
 }
 
 /** The simulator in this process on a free port. */
-export function startForTest(databaseUrl: string, changes: Partial<SimulatorConfig> = {}): Promise<Simulator> {
+export function startForTest(
+  databaseUrl: string,
+  changes: Partial<SimulatorConfig> = {},
+): Promise<Simulator> {
   return startSimulator({
-    port: 0, host: "127.0.0.1", database_url: databaseUrl, secret_key: SECRET_KEY, webhook: null, success_rate: 1,
-    latency_ms: 0, session_seconds_min: 1_800, authorization_seconds: 604_800, roll_forward_seconds: 180, ...changes,
+    port: 0,
+    host: "127.0.0.1",
+    database_url: databaseUrl,
+    secret_key: SECRET_KEY,
+    webhook: null,
+    success_rate: 1,
+    latency_ms: 0,
+    session_seconds_min: 1_800,
+    authorization_seconds: 604_800,
+    roll_forward_seconds: 180,
+    ...changes,
   });
 }
 
@@ -73,7 +89,12 @@ export async function spawnForTest(
 export function sdk(url: string, timeoutMs = 10_000): Stripe {
   const { hostname, port } = new URL(url);
   return new Stripe(SECRET_KEY, {
-    host: hostname, port: Number(port), protocol: "http", maxNetworkRetries: 0, telemetry: false, timeout: timeoutMs,
+    host: hostname,
+    port: Number(port),
+    protocol: "http",
+    maxNetworkRetries: 0,
+    telemetry: false,
+    timeout: timeoutMs,
   });
 }
 
@@ -82,7 +103,10 @@ export function charge(
   changes: Partial<Stripe.PaymentIntentCreateParams> = {},
 ): Stripe.PaymentIntentCreateParams {
   return {
-    amount: 1_999, currency: "usd", confirm: true, payment_method: "pm_card_visa",
+    amount: 1_999,
+    currency: "usd",
+    confirm: true,
+    payment_method: "pm_card_visa",
     allowed_payment_method_types: ["card"],
     ...changes,
   };
@@ -94,7 +118,8 @@ export function authorization(
   several = true,
 ): Stripe.PaymentIntentCreateParams {
   return charge({
-    amount: 5_000, capture_method: "manual",
+    amount: 5_000,
+    capture_method: "manual",
     ...(several ? { payment_method_options: { card: { request_multicapture: "if_available" } } } : {}),
     ...changes,
   });
@@ -107,7 +132,10 @@ export function chargeOf({ latest_charge }: Stripe.PaymentIntent): Stripe.Charge
 }
 
 /** A charge by card token, with metadata. */
-export function tokenCharge(token: string, metadata: Record<string, string> = {}): Stripe.PaymentIntentCreateParams {
+export function tokenCharge(
+  token: string,
+  metadata: Record<string, string> = {},
+): Stripe.PaymentIntentCreateParams {
   const { payment_method: _, ...rest } = charge({ metadata });
   // The SDK's type of payment_method_data does not list `card`; the API takes it.
   const data = { type: "card" as const, card: { token } };
@@ -119,7 +147,8 @@ export function session(
   changes: Partial<Stripe.Checkout.SessionCreateParams> = {},
 ): Stripe.Checkout.SessionCreateParams {
   return {
-    mode: "payment", success_url: "https://shop.example/done?session={CHECKOUT_SESSION_ID}",
+    mode: "payment",
+    success_url: "https://shop.example/done?session={CHECKOUT_SESSION_ID}",
     cancel_url: "https://shop.example/cart",
     line_items: [
       { quantity: 1, price_data: { currency: "usd", unit_amount: 1_500, product_data: { name: "Mug" } } },
@@ -131,12 +160,20 @@ export function session(
 
 /** Posts the page's card form as a browser does; redirects are not followed. */
 export function submitCard(pageUrl: string | null, fields: Record<string, string> = {}): Promise<Response> {
-  const filled = { number: "4242 4242 4242 4242", expiry: "12 / 34", cvc: "123", name: "Test Buyer", ...fields };
+  const filled = {
+    number: "4242 4242 4242 4242",
+    expiry: "12 / 34",
+    cvc: "123",
+    name: "Test Buyer",
+    ...fields,
+  };
   return fetch(pageUrl ?? "", { method: "POST", body: new URLSearchParams(filled), redirect: "manual" });
 }
 
 /** The Stripe error a call ends with; fails when it succeeds. */
-export async function stripeError(call: Promise<unknown>): Promise<InstanceType<typeof Stripe.errors.StripeError>> {
+export async function stripeError(
+  call: Promise<unknown>,
+): Promise<InstanceType<typeof Stripe.errors.StripeError>> {
   try {
     await call;
   } catch (error) {
@@ -157,8 +194,12 @@ export async function admin(url: string, path: string, body?: unknown): Promise<
 export async function summary(url: string): Promise<{ charges: number; duplicates: number }> {
   const body = await admin(url, "effects/summary");
   if (
-    typeof body === "object" && body !== null && "charges" in body && typeof body.charges === "number" &&
-    "duplicate_orders" in body && Array.isArray(body.duplicate_orders)
+    typeof body === "object" &&
+    body !== null &&
+    "charges" in body &&
+    typeof body.charges === "number" &&
+    "duplicate_orders" in body &&
+    Array.isArray(body.duplicate_orders)
   ) {
     return { charges: body.charges, duplicates: body.duplicate_orders.length };
   }

@@ -25,7 +25,10 @@ export interface AuthenticationRequest {
 const INTENT_ID = /^pi_\w+$/;
 
 function unknown(): Reply {
-  return show(404, messageView({ title: "There is no such payment", text: "Return to the shop.", mark: "closed" }));
+  return show(
+    404,
+    messageView({ title: "There is no such payment", text: "Return to the shop.", mark: "closed" }),
+  );
 }
 
 /** The parameters that Stripe adds to the return URL; they are for the shop's page and prove nothing. */
@@ -58,8 +61,12 @@ export function threeDSecurePage(parts: PageParts): (request: AuthenticationRequ
     if (!passed) return { plan: quietPlan(failedAuthentication(before, method)) };
     const now_ms = Date.now();
     const end = Math.floor(now_ms / 1_000) + config.authorization_seconds;
-    const decision = await faults.decide(authenticated(method.card), before.metadata,
-      (key) => onceFaultCount(store.reads, key), "page");
+    const decision = await faults.decide(
+      authenticated(method.card),
+      before.metadata,
+      (key) => onceFaultCount(store.reads, key),
+      "page",
+    );
     const capture_before = intent.capture_method === "manual" ? end : null;
     const { writes } = planConfirmation(
       { before, method, decision, capture_before, expand: [], earlier: [], roll_forward_seconds: 0 },

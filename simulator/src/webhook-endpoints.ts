@@ -9,11 +9,21 @@ import type { Store } from "./store.ts";
 import { invalidRequest, missingObject } from "./stripe-error.ts";
 
 const CREATE_PARAMS: ReadonlySet<string> = new Set([
-  "api_version", "description", "enabled_events", "expand", "metadata", "url",
+  "api_version",
+  "description",
+  "enabled_events",
+  "expand",
+  "metadata",
+  "url",
 ]);
 const ENVIRONMENT_EVENTS = [
-  "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
-  "payment_intent.requires_action", "payment_intent.amount_capturable_updated", "checkout.session.completed", "checkout.session.expired",
+  "payment_intent.succeeded",
+  "payment_intent.payment_failed",
+  "payment_intent.canceled",
+  "payment_intent.requires_action",
+  "payment_intent.amount_capturable_updated",
+  "checkout.session.completed",
+  "checkout.session.expired",
 ];
 
 /** The registered endpoints, kept in memory because every charge asks for them. */
@@ -52,21 +62,32 @@ export class WebhookEndpoints {
   wanting(type: EventType): string[] {
     const ids: string[] = [];
     for (const { id, enabled_events, status } of this.#byId.values()) {
-      if (status === "enabled" && (enabled_events.includes("*") || enabled_events.includes(type))) ids.push(id);
+      if (status === "enabled" && (enabled_events.includes("*") || enabled_events.includes(type)))
+        ids.push(id);
     }
     return ids;
   }
 
   /** Registers the endpoint from the environment, or updates the one registered by an earlier start. */
-  async registerFromEnvironment(webhook: { url: string; secret: string } | null, nowMs: number): Promise<void> {
+  async registerFromEnvironment(
+    webhook: { url: string; secret: string } | null,
+    nowMs: number,
+  ): Promise<void> {
     const earlier = this.all().filter((endpoint) => endpoint.from_environment);
     const kept = webhook === null ? undefined : earlier[0];
     for (const endpoint of earlier) if (endpoint !== kept) await this.remove(endpoint.id);
     if (webhook === null) return;
     const endpoint: EndpointRecord = {
-      id: kept?.id ?? newId("we", nowMs), created: kept?.created ?? Math.floor(nowMs / 1_000), url: webhook.url,
-      secret: webhook.secret, enabled_events: ENVIRONMENT_EVENTS, description: "from the environment", metadata: {},
-      api_version: null, status: "enabled", from_environment: true,
+      id: kept?.id ?? newId("we", nowMs),
+      created: kept?.created ?? Math.floor(nowMs / 1_000),
+      url: webhook.url,
+      secret: webhook.secret,
+      enabled_events: ENVIRONMENT_EVENTS,
+      description: "from the environment",
+      metadata: {},
+      api_version: null,
+      status: "enabled",
+      from_environment: true,
     };
     await this.#store.commit({ request: null, writes: { endpoint }, deliveries: [] });
     this.remember(endpoint);
@@ -80,15 +101,23 @@ export function createEndpoint(form: FormMap, facts: RequestFacts): Plan {
   if (url === undefined) throw missingParam("url");
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw invalidRequest("Invalid URL: An explicit scheme (such as https) must be provided.", {
-      code: "url_invalid", param: "url",
+      code: "url_invalid",
+      param: "url",
     });
   }
   const events = textList(form, "enabled_events");
   if (events.length === 0) throw missingParam("enabled_events");
   const endpoint: EndpointRecord = {
-    id: newId("we", facts.now_ms), created: Math.floor(facts.now_ms / 1_000), url, secret: `whsec_${randomText(32)}`,
-    enabled_events: events, description: optionalText(form, "description") ?? null, metadata: metadataParam(form),
-    api_version: optionalText(form, "api_version") ?? null, status: "enabled", from_environment: false,
+    id: newId("we", facts.now_ms),
+    created: Math.floor(facts.now_ms / 1_000),
+    url,
+    secret: `whsec_${randomText(32)}`,
+    enabled_events: events,
+    description: optionalText(form, "description") ?? null,
+    metadata: metadataParam(form),
+    api_version: optionalText(form, "api_version") ?? null,
+    status: "enabled",
+    from_environment: false,
   };
   const answer = { kind: "body", body: renderEndpoint(endpoint, true) } as const;
   return { status: 200, answer, writes: { endpoint }, transport: "normal" };

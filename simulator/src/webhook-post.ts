@@ -20,7 +20,12 @@ export function postEvent(agents: Agents, endpoint: EndpointRecord, body: string
     "User-Agent": "Stripe/1.0 (simulator)",
     "Stripe-Signature": signatureHeader(body, endpoint.secret, Math.floor(Date.now() / 1_000)),
   };
-  const options = { method: "POST", headers, agent: secure ? agents.https : agents.http, timeout: ANSWER_TIMEOUT_MS };
+  const options = {
+    method: "POST",
+    headers,
+    agent: secure ? agents.https : agents.http,
+    timeout: ANSWER_TIMEOUT_MS,
+  };
   return new Promise((resolve) => {
     const request = (secure ? https : http).request(url, options, (response) => {
       const { statusCode = 0 } = response;

@@ -2,7 +2,16 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import Stripe from "stripe";
 import type { Simulator } from "./server.ts";
 import {
-  admin, charge, createTestDatabase, receiver, sdk, startForTest, stripeError, until, type Received, type TestDatabase,
+  admin,
+  charge,
+  createTestDatabase,
+  receiver,
+  sdk,
+  startForTest,
+  stripeError,
+  until,
+  type Received,
+  type TestDatabase,
 } from "./testing.ts";
 import { backoffSeconds } from "./webhook-sender.ts";
 
@@ -40,12 +49,16 @@ test("the endpoint from the environment gets signed events the SDK accepts, of i
   await until(() => hooks.received.length === 3);
   const events = hooks.received.map((one) => verified(one));
   expect(events.map(({ type }) => type).toSorted()).toEqual([
-    "payment_intent.amount_capturable_updated", "payment_intent.payment_failed", "payment_intent.succeeded",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.payment_failed",
+    "payment_intent.succeeded",
   ]);
   const succeeded = events.find(({ type }) => type === "payment_intent.succeeded");
   expect(succeeded?.data.object).toMatchObject({ id, status: "succeeded", amount_received: 1_999 });
   const first = hooks.received[0] ?? { body: "", signature: "" };
-  expect(() => verified({ ...first, body: `${first.body} ` })).toThrow(Stripe.errors.StripeSignatureVerificationError);
+  expect(() => verified({ ...first, body: `${first.body} ` })).toThrow(
+    Stripe.errors.StripeSignatureVerificationError,
+  );
   expect(() => verified(first, "whsec_other")).toThrow(Stripe.errors.StripeSignatureVerificationError);
 });
 
@@ -59,7 +72,8 @@ test("endpoints are created with their secret, listed without it, and deleted", 
   await stripe.paymentIntents.create(charge());
   await until(() => hooks.received.length === 1);
   expect(verified(hooks.received[0] ?? { body: "", signature: "" }, endpoint.secret).type).toBe(
-    "payment_intent.succeeded");
+    "payment_intent.succeeded",
+  );
   expect((await stripe.webhookEndpoints.del(endpoint.id)).deleted).toBe(true);
   await stripe.paymentIntents.create(charge());
   expect((await stripeError(stripe.webhookEndpoints.retrieve(endpoint.id))).statusCode).toBe(404);

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import type { Transaction } from "../db/db.ts";
-import { approve, proposeApproval, reject, type ApprovalRow, type Proposal, type Requester } from "./approvals.ts";
+import {
+  approve,
+  proposeApproval,
+  reject,
+  type ApprovalRow,
+  type Proposal,
+  type Requester,
+} from "./approvals.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -16,19 +23,41 @@ beforeEach(() => {
   subject_id = `att_${count}`;
 });
 
-const who = (key_id: string | null): Requester =>
-  ({ key_id, actor: key_id === null ? "cli:alice" : `key:${key_id}`, request_id: null });
-const propose = async (by: Requester, changes: Partial<Proposal> = {}): Promise<{ approval: ApprovalRow; is_new: boolean }> => {
-  const proposal = { kind: "attempt_resolution", subject_id, content: { outcome: "failed" }, reason: "seen", ...changes } as const;
+const who = (key_id: string | null): Requester => ({
+  key_id,
+  actor: key_id === null ? "cli:alice" : `key:${key_id}`,
+  request_id: null,
+});
+const propose = async (
+  by: Requester,
+  changes: Partial<Proposal> = {},
+): Promise<{ approval: ApprovalRow; is_new: boolean }> => {
+  const proposal = {
+    kind: "attempt_resolution",
+    subject_id,
+    content: { outcome: "failed" },
+    reason: "seen",
+    ...changes,
+  } as const;
   return db.database.transaction((tx) => proposeApproval(tx, proposal, by, 1));
 };
 const hashOf = ({ content_hash }: ApprovalRow): string => content_hash.toString("hex");
 
 /** Approves; gives what was executed. */
-async function decide(approval: ApprovalRow, by: Requester, content_hash = hashOf(approval)): Promise<string[]> {
+async function decide(
+  approval: ApprovalRow,
+  by: Requester,
+  content_hash = hashOf(approval),
+): Promise<string[]> {
   const executed: string[] = [];
   await db.database.transaction((tx: Transaction) =>
-    approve(tx, approval.approval_id, { note: null, by, content_hash }, async ({ content }) => void executed.push(content)));
+    approve(
+      tx,
+      approval.approval_id,
+      { note: null, by, content_hash },
+      async ({ content }) => void executed.push(content),
+    ),
+  );
   return executed;
 }
 
@@ -38,9 +67,11 @@ const stateOf = async ({ approval_id }: ApprovalRow): Promise<unknown> =>
   (await db.asOwner("select state from approvals where approval_id = $1", [approval_id]))[0]?.["state"];
 
 /** Past the triggers; the owner can. */
-const plant = (approval: ApprovalRow, change: string): Promise<unknown> => db.asOwner(
-  `begin; set local session_replication_role = replica;
-   update approvals set ${change} where approval_id = '${approval.approval_id}'; commit`);
+const plant = (approval: ApprovalRow, change: string): Promise<unknown> =>
+  db.asOwner(
+    `begin; set local session_replication_role = replica;
+   update approvals set ${change} where approval_id = '${approval.approval_id}'; commit`,
+  );
 const expire = (approval: ApprovalRow): Promise<unknown> =>
   plant(approval, "created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour'");
 
@@ -61,7 +92,10 @@ test("neither the proposing key nor the command line can approve, whoever propos
 
 test("an approver who names another hash than that of the content has read something else and is refused", async () => {
   const { approval } = await propose(who("key_1"));
-  await expect(decide(approval, who("key_2"), "0".repeat(64))).rejects.toMatchObject({ code: "state_conflict", param: "content_hash" });
+  await expect(decide(approval, who("key_2"), "0".repeat(64))).rejects.toMatchObject({
+    code: "state_conflict",
+    param: "content_hash",
+  });
   expect(await stateOf(approval)).toBe("open");
 });
 
@@ -82,7 +116,10 @@ test("content that was changed past every rule of the database is not executed, 
 test("an expired proposal cannot be approved, and makes room for the next one", async () => {
   const { approval } = await propose(who("key_1"));
   await expire(approval);
-  await expect(decide(approval, who("key_2"))).rejects.toMatchObject({ code: "state_conflict", message: expect.stringContaining("expired") as string });
+  await expect(decide(approval, who("key_2"))).rejects.toMatchObject({
+    code: "state_conflict",
+    message: expect.stringContaining("expired") as string,
+  });
   const next = await propose(who("key_1"));
   expect(next).toMatchObject({ is_new: true });
   expect([await stateOf(approval), await stateOf(next.approval)]).toEqual(["expired", "open"]);
@@ -98,8 +135,13 @@ test("a new proposal expires no other one: not one in time, nor one of another s
 
 test("the same proposal again is the open one, another one for the same subject is refused", async () => {
   const { approval } = await propose(who("key_1"));
-  expect(await propose(who("key_2"))).toMatchObject({ is_new: false, approval: { approval_id: approval.approval_id, proposer_key_id: "key_1" } });
-  await expect(propose(who("key_1"), { content: { outcome: "succeeded" } })).rejects.toMatchObject({ code: "state_conflict" });
+  expect(await propose(who("key_2"))).toMatchObject({
+    is_new: false,
+    approval: { approval_id: approval.approval_id, proposer_key_id: "key_1" },
+  });
+  await expect(propose(who("key_1"), { content: { outcome: "succeeded" } })).rejects.toMatchObject({
+    code: "state_conflict",
+  });
 });
 
 test("a rejection executes nothing, is written to the audit log, and is final", async () => {
@@ -115,11 +157,14 @@ test("a rejection executes nothing, is written to the audit log, and is final", 
 test("a second approval waits for the one under way, finds it decided and executes nothing", async () => {
   const { approval } = await propose(who("key_1"));
   const content_hash = hashOf(approval);
-  const waits = "select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = $1";
+  const waits =
+    "select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = $1";
   let second: Promise<unknown> = Promise.resolve();
-  await db.database.transaction((tx) => approve(tx, approval.approval_id, { note: null, by: who("key_2"), content_hash }, async () => {
-    second = decide(approval, who("key_3")).catch((error: unknown) => error);
-    await expect.poll(() => db.asOwner(waits, [db.name])).toEqual([{ count: 1 }]);
-  }));
+  await db.database.transaction((tx) =>
+    approve(tx, approval.approval_id, { note: null, by: who("key_2"), content_hash }, async () => {
+      second = decide(approval, who("key_3")).catch((error: unknown) => error);
+      await expect.poll(() => db.asOwner(waits, [db.name])).toEqual([{ count: 1 }]);
+    }),
+  );
   expect(await second).toMatchObject({ code: "state_conflict" });
 });

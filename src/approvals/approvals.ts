@@ -7,7 +7,12 @@ import { newId } from "../ids.ts";
 import { WorkLoop } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import {
-  decideOpenApproval, expireApprovals, insertApproval, lockApproval, selectOpenApproval, type ApprovalKind,
+  decideOpenApproval,
+  expireApprovals,
+  insertApproval,
+  lockApproval,
+  selectOpenApproval,
+  type ApprovalKind,
   type ApprovalRow,
 } from "./queries.ts";
 
@@ -30,19 +35,38 @@ export type Proposal = {
  * Errors: `state_conflict`.
  */
 export async function proposeApproval(
-  tx: Transaction, { kind, subject_id, content: fields, reason }: Proposal, by: Requester, expiryHours: number,
+  tx: Transaction,
+  { kind, subject_id, content: fields, reason }: Proposal,
+  by: Requester,
+  expiryHours: number,
 ): Promise<{ approval: ApprovalRow; is_new: boolean }> {
   const content = JSON.stringify(fields);
   const content_hash = hash("sha256", content, "buffer");
   await expireApprovals(tx, { kind, subject_id });
   const approval_id = newId("appr");
-  const inserted = await insertApproval(tx, {
-    approval_id, kind, subject_id, content, content_hash, proposed_by: by.actor, proposer_key_id: by.key_id,
-  }, expiryHours);
+  const inserted = await insertApproval(
+    tx,
+    {
+      approval_id,
+      kind,
+      subject_id,
+      content,
+      content_hash,
+      proposed_by: by.actor,
+      proposer_key_id: by.key_id,
+    },
+    expiryHours,
+  );
   if (inserted !== undefined) {
     await recordAudit(tx, {
-      actor: by.actor, action: "approval.propose", subject_type: "approval", subject_id: approval_id,
-      before: null, after: { kind, subject_id, content: fields }, reason, request_id: by.request_id,
+      actor: by.actor,
+      action: "approval.propose",
+      subject_type: "approval",
+      subject_id: approval_id,
+      before: null,
+      after: { kind, subject_id, content: fields },
+      reason,
+      request_id: by.request_id,
     });
     return { approval: inserted, is_new: true };
   }
@@ -61,7 +85,9 @@ type Verdict = { readonly note: string | null; readonly by: Requester };
  * those of `execute`.
  */
 export async function approve(
-  tx: Transaction, approvalId: string, { note, by, content_hash }: Verdict & { readonly content_hash: string },
+  tx: Transaction,
+  approvalId: string,
+  { note, by, content_hash }: Verdict & { readonly content_hash: string },
   execute: (approval: ApprovalRow) => Promise<void>,
 ): Promise<ApprovalRow> {
   const approval = await lockOpen(tx, approvalId);
@@ -69,7 +95,8 @@ export async function approve(
     const message = "The key that proposed a change cannot approve it: use another API key.";
     throw new AppError("approval_needs_another_key", message);
   }
-  if (approval.is_expired) throw new AppError("state_conflict", "The approval has expired: propose the change again.");
+  if (approval.is_expired)
+    throw new AppError("state_conflict", "The approval has expired: propose the change again.");
   const executed_hash = hash("sha256", approval.content, "buffer");
   if (!executed_hash.equals(approval.content_hash)) {
     throw new Error(`the content of ${approvalId} is not what was proposed`);
@@ -79,7 +106,10 @@ export async function approve(
     throw new AppError("state_conflict", message, { param: "content_hash" });
   }
   const decided = await decideOpenApproval(tx, approvalId, {
-    state: "approved", decided_by: by.actor, approver_key_id: by.key_id, decision_note: note,
+    state: "approved",
+    decided_by: by.actor,
+    approver_key_id: by.key_id,
+    decision_note: note,
   });
   await recordDecision(tx, decided, { note, by });
   await execute(decided);
@@ -92,7 +122,10 @@ export async function approve(
 export async function reject(tx: Transaction, approvalId: string, verdict: Verdict): Promise<ApprovalRow> {
   await lockOpen(tx, approvalId);
   const decided = await decideOpenApproval(tx, approvalId, {
-    state: "rejected", decided_by: verdict.by.actor, approver_key_id: null, decision_note: verdict.note,
+    state: "rejected",
+    decided_by: verdict.by.actor,
+    approver_key_id: null,
+    decision_note: verdict.note,
   });
   await recordDecision(tx, decided, verdict);
   return decided;
@@ -103,36 +136,53 @@ async function lockOpen(tx: Transaction, approvalId: string): Promise<ApprovalRo
   if (approval === undefined) {
     throw new AppError("not_found", `There is no approval ${approvalId}.`, { param: "approval_id" });
   }
-  if (approval.state !== "open") throw new AppError("state_conflict", `The approval is already ${approval.state}.`);
+  if (approval.state !== "open")
+    throw new AppError("state_conflict", `The approval is already ${approval.state}.`);
   return approval;
 }
 
 async function recordDecision(
-  tx: Transaction, { approval_id, state, content_hash }: ApprovalRow, { note, by }: Verdict,
+  tx: Transaction,
+  { approval_id, state, content_hash }: ApprovalRow,
+  { note, by }: Verdict,
 ): Promise<void> {
   await recordAudit(tx, {
-    actor: by.actor, action: state === "approved" ? "approval.approve" : "approval.reject",
-    subject_type: "approval", subject_id: approval_id, before: { state: "open" },
-    after: { state, content_hash: content_hash.toString("hex") }, reason: note, request_id: by.request_id,
+    actor: by.actor,
+    action: state === "approved" ? "approval.approve" : "approval.reject",
+    subject_type: "approval",
+    subject_id: approval_id,
+    before: { state: "open" },
+    after: { state, content_hash: content_hash.toString("hex") },
+    reason: note,
+    request_id: by.request_id,
   });
 }
 
 /** The change that an approval stores as text. */
-export function contentOf({ approval_id, content }: Pick<ApprovalRow, "approval_id" | "content">): Proposal["content"] {
+export function contentOf({
+  approval_id,
+  content,
+}: Pick<ApprovalRow, "approval_id" | "content">): Proposal["content"] {
   const parsed: unknown = JSON.parse(content);
   if (!isContent(parsed)) throw new Error(`the approval ${approval_id} is of no object with texts`);
   return parsed;
 }
 
 function isContent(value: unknown): value is Proposal["content"] {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    && Object.values(value).every((field) => field === null || typeof field === "string");
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((field) => field === null || typeof field === "string")
+  );
 }
 
 /** Closes proposals that nobody decided in time. */
 export function createApprovalExpiry({ database, log }: { database: Database; log: Logger }): WorkLoop {
   return new WorkLoop({
-    name: "approval_expiry", log, idle_poll_ms: 60_000,
+    name: "approval_expiry",
+    log,
+    idle_poll_ms: 60_000,
     run: async () => {
       await database.transaction((tx) => expireApprovals(tx, null));
       return 0;

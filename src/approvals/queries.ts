@@ -29,12 +29,15 @@ const columns = `approval_id, kind, subject_id, content, content_hash, state, pr
   approver_key_id, decision_note, created_at, expires_at, decided_at, expires_at <= now() as is_expired`;
 
 type NewApproval = Pick<
-  ApprovalRow, "approval_id" | "kind" | "subject_id" | "content" | "content_hash" | "proposed_by" | "proposer_key_id"
+  ApprovalRow,
+  "approval_id" | "kind" | "subject_id" | "content" | "content_hash" | "proposed_by" | "proposer_key_id"
 >;
 
 /** Gives no row if another approval is open for the same subject. */
 export async function insertApproval(
-  tx: Queryable, draft: NewApproval, expiryHours: number,
+  tx: Queryable,
+  draft: NewApproval,
+  expiryHours: number,
 ): Promise<ApprovalRow | undefined> {
   const [row] = await tx.query<ApprovalRow>(
     `insert into approvals
@@ -43,30 +46,44 @@ export async function insertApproval(
      on conflict (kind, subject_id) where state = 'open' do nothing
      returning ${columns}`,
     [
-      draft.approval_id, draft.kind, draft.subject_id, draft.content, draft.content_hash, draft.proposed_by,
-      draft.proposer_key_id, expiryHours,
+      draft.approval_id,
+      draft.kind,
+      draft.subject_id,
+      draft.content,
+      draft.content_hash,
+      draft.proposed_by,
+      draft.proposer_key_id,
+      expiryHours,
     ],
   );
   return row;
 }
 
 export async function selectOpenApproval(
-  db: Queryable, kind: ApprovalKind, subjectId: string,
+  db: Queryable,
+  kind: ApprovalKind,
+  subjectId: string,
 ): Promise<ApprovalRow | undefined> {
   const [row] = await db.query<ApprovalRow>(
-    `select ${columns} from approvals where kind = $1 and subject_id = $2 and state = 'open'`, [kind, subjectId]);
+    `select ${columns} from approvals where kind = $1 and subject_id = $2 and state = 'open'`,
+    [kind, subjectId],
+  );
   return row;
 }
 
 /** Locks one approval for a decision about it. */
 export async function lockApproval(tx: Queryable, approvalId: string): Promise<ApprovalRow | undefined> {
   const [row] = await tx.query<ApprovalRow>(
-    `select ${columns} from approvals where approval_id = $1 for update`, [approvalId]);
+    `select ${columns} from approvals where approval_id = $1 for update`,
+    [approvalId],
+  );
   return row;
 }
 
 export async function selectApproval(db: Queryable, approvalId: string): Promise<ApprovalRow | undefined> {
-  const [row] = await db.query<ApprovalRow>(`select ${columns} from approvals where approval_id = $1`, [approvalId]);
+  const [row] = await db.query<ApprovalRow>(`select ${columns} from approvals where approval_id = $1`, [
+    approvalId,
+  ]);
   return row;
 }
 
@@ -77,7 +94,11 @@ export type Decision = {
   readonly decision_note: string | null;
 };
 
-export async function decideOpenApproval(tx: Queryable, approvalId: string, decision: Decision): Promise<ApprovalRow> {
+export async function decideOpenApproval(
+  tx: Queryable,
+  approvalId: string,
+  decision: Decision,
+): Promise<ApprovalRow> {
   const [row] = await tx.query<ApprovalRow>(
     `update approvals set state = $2, decided_by = $3, approver_key_id = $4, decision_note = $5, decided_at = now()
       where approval_id = $1
@@ -90,7 +111,8 @@ export async function decideOpenApproval(tx: Queryable, approvalId: string, deci
 
 /** Closes open approvals that have expired, of one subject or of all. Gives how many. */
 export async function expireApprovals(
-  tx: Queryable, subject: { kind: ApprovalKind; subject_id: string } | null,
+  tx: Queryable,
+  subject: { kind: ApprovalKind; subject_id: string } | null,
 ): Promise<number> {
   const rows = await tx.query(
     `update approvals set state = 'expired', decided_at = now()
@@ -119,8 +141,11 @@ export function selectApprovals(db: Queryable, filter: ApprovalFilter): Promise<
       order by created_at desc, approval_id desc
       limit $5`,
     [
-      filter.kind ?? null, filter.state ?? null, filter.before?.created_at ?? null,
-      filter.before?.approval_id ?? null, filter.limit,
+      filter.kind ?? null,
+      filter.state ?? null,
+      filter.before?.created_at ?? null,
+      filter.before?.approval_id ?? null,
+      filter.limit,
     ],
   );
 }

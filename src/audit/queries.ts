@@ -56,9 +56,15 @@ export function selectAudits(db: Queryable, filter: AuditFilter): Promise<AuditR
       order by occurred_at desc, audit_id desc
       limit $9`,
     [
-      filter.actor ?? null, filter.action ?? null, filter.subject?.type ?? null, filter.subject?.id ?? null,
-      filter.occurred_from ?? null, filter.occurred_until ?? null,
-      filter.before?.occurred_at ?? null, filter.before?.audit_id ?? null, filter.limit,
+      filter.actor ?? null,
+      filter.action ?? null,
+      filter.subject?.type ?? null,
+      filter.subject?.id ?? null,
+      filter.occurred_from ?? null,
+      filter.occurred_until ?? null,
+      filter.before?.occurred_at ?? null,
+      filter.before?.audit_id ?? null,
+      filter.limit,
     ],
   );
 }

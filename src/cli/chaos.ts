@@ -7,7 +7,12 @@ import { runChaos, type ChaosReport } from "./chaos/run.ts";
 import { findFreePort } from "./free-port.ts";
 import { Paper } from "./demo/paper.ts";
 
-export type ChaosSettings = { readonly seed: string; readonly payments: string; readonly keep?: true; readonly verbose?: true };
+export type ChaosSettings = {
+  readonly seed: string;
+  readonly payments: string;
+  readonly keep?: true;
+  readonly verbose?: true;
+};
 
 const seed_max = 2 ** 32 - 1;
 const payments_max = 10_000;
@@ -22,10 +27,18 @@ export async function chaos(settings: ChaosSettings): Promise<void> {
   const paper = new Paper(process.stdout);
   const { data_dir } = loadConfig("development");
   const signal = interruption();
-  paper.title(`Chaos, seed ${seed}`, "Real processes, killed for real; the PSP keeps its own books, and in the end each charge is asked for.");
+  paper.title(
+    `Chaos, seed ${seed}`,
+    "Real processes, killed for real; the PSP keeps its own books, and in the end each charge is asked for.",
+  );
   try {
     const report = await runChaos({
-      seed, payments, data_dir, port: await findFreePort(), is_kept: settings.keep === true, signal,
+      seed,
+      payments,
+      data_dir,
+      port: await findFreePort(),
+      is_kept: settings.keep === true,
+      signal,
       on_phase: (title, subtitle) => paper.heading(title, subtitle),
       on_progress: (line) => paper.line(line),
       on_fault: (line) => {
@@ -33,9 +46,17 @@ export async function chaos(settings: ChaosSettings): Promise<void> {
       },
     });
     process.exitCode = conclude(paper, report, payments, (monotonicMilliseconds() - start) / 1_000);
-    if (settings.keep === true) paper.line(`The databases stay: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`);
+    if (settings.keep === true)
+      paper.line(
+        `The databases stay: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`,
+      );
   } catch (error) {
-    paper.verdict(signal.aborted ? "Interrupted. Everything is stopped." : `The run was not possible: ${messageOf(error)}`, false);
+    paper.verdict(
+      signal.aborted
+        ? "Interrupted. Everything is stopped."
+        : `The run was not possible: ${messageOf(error)}`,
+      false,
+    );
     process.exitCode = signal.aborted ? 130 : 2;
   }
 }
@@ -44,7 +65,11 @@ function conclude(paper: Paper, report: ChaosReport, payments: number, seconds: 
   for (const { statement, checked_count, faults } of report.checks) {
     const shown = faults.slice(0, faults_shown_max).map(({ subject, problem }) => `${subject}: ${problem}`);
     const more = faults.length > shown.length ? [`… ${faults.length} in all`] : [];
-    paper.claim({ statement: `${statement} (${checked_count})`, is_true: faults.length === 0, details: [...shown, ...more] });
+    paper.claim({
+      statement: `${statement} (${checked_count})`,
+      is_true: faults.length === 0,
+      details: [...shown, ...more],
+    });
   }
   paper.blank();
   for (const line of describeRun(report)) paper.line(line);
@@ -53,7 +78,10 @@ function conclude(paper: Paper, report: ChaosReport, payments: number, seconds: 
     paper.verdict(`All ${report.checks.length} claims hold (${seconds.toFixed(0)} s).`, true);
     return 0;
   }
-  paper.verdict(`${broken.length} of ${report.checks.length} claims do not hold. Again: pacioli chaos --seed ${report.seed} --payments ${payments} --verbose --keep`, false);
+  paper.verdict(
+    `${broken.length} of ${report.checks.length} claims do not hold. Again: pacioli chaos --seed ${report.seed} --payments ${payments} --verbose --keep`,
+    false,
+  );
   return 1;
 }
 

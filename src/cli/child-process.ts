@@ -52,13 +52,17 @@ export class ChildProcess {
 
   /** Starts it and gives its URL. Errors with the last of its output when it dies first or takes longer than 30 s. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<string> {
-    const child = spawn(process.execPath, [young_generation, this.#options.script, ...this.#options.arguments], {
-      env: { ...inheritedEnvironment(), ...this.#options.environment, ...environment },
-      // The fourth is a channel that breaks when we die, however that is: the child then ends by itself.
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // Its own process group: Ctrl-C reaches the launcher, which stops its children in order.
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      [young_generation, this.#options.script, ...this.#options.arguments],
+      {
+        env: { ...inheritedEnvironment(), ...this.#options.environment, ...environment },
+        // The fourth is a channel that breaks when we die, however that is: the child then ends by itself.
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        // Its own process group: Ctrl-C reaches the launcher, which stops its children in order.
+        detached: true,
+      },
+    );
     this.#child = child;
     const errors: string[] = [];
     child.stderr?.on("data", (chunk: Buffer) => {
@@ -67,10 +71,20 @@ export class ChildProcess {
       process.stderr.write(chunk);
     });
     const failure = once(child, "exit").then(([code, signal]: unknown[]) => {
-      throw new Error(`The ${this.#options.name} ended (${String(signal ?? code)}) before it was ready.\n${errors.join("")}`);
+      throw new Error(
+        `The ${this.#options.name} ended (${String(signal ?? code)}) before it was ready.\n${errors.join("")}`,
+      );
     });
     const timeout = new Promise<never>((_resolve, reject) => {
-      setTimeout(() => reject(new Error(`The ${this.#options.name} was not ready after ${start_ms_max / 1_000} s.\n${errors.join("")}`)), start_ms_max).unref();
+      setTimeout(
+        () =>
+          reject(
+            new Error(
+              `The ${this.#options.name} was not ready after ${start_ms_max / 1_000} s.\n${errors.join("")}`,
+            ),
+          ),
+        start_ms_max,
+      ).unref();
     });
     const ready = this.#readyUrl(child);
     const url = await Promise.race([ready, failure, timeout]);

@@ -1,11 +1,23 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
 import type { Config, PspAccount } from "../config.ts";
 import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
-import { buildApp, buildOperationsApp, createDatabaseCheck, statusUrl, type App, type HttpContext } from "../http/http.ts";
+import {
+  buildApp,
+  buildOperationsApp,
+  createDatabaseCheck,
+  statusUrl,
+  type App,
+  type HttpContext,
+} from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
-import { createNextActionSealing, createPayments, selectInFlight, type Payments } from "../payments/payments.ts";
+import {
+  createNextActionSealing,
+  createPayments,
+  selectInFlight,
+  type Payments,
+} from "../payments/payments.ts";
 import { PspRouter, type Psp } from "../psp/psp.ts";
 import { createAdyen } from "../psp/adyen/adyen.ts";
 import { createExternal } from "../psp/external/external.ts";
@@ -26,23 +38,49 @@ export type Service = {
 };
 
 /** Everything one process needs to serve, to work, or both. Nothing listens or works yet. */
-export async function composeService(config: Config, databaseUrl: string, options: { is_worker: boolean; has_api: boolean }): Promise<Service> {
+export async function composeService(
+  config: Config,
+  databaseUrl: string,
+  options: { is_worker: boolean; has_api: boolean },
+): Promise<Service> {
   const log = createLogger(config.log_level);
   const database = openDatabase(databaseUrl, config.database_connections_max, "pacioli");
   const reads = openReads(databaseUrl, config.reads);
   // A connection of its own, so that health checks work while every other connection is busy.
   const healthDatabase = openDatabase(databaseUrl, 1, "pacioli-health", { statement_timeout_ms: 1_000 });
-  const jobs = new Jobs({ url: databaseUrl, log, lease_seconds: config.payments.lease_seconds, is_supervisor: options.is_worker });
+  const jobs = new Jobs({
+    url: databaseUrl,
+    log,
+    lease_seconds: config.payments.lease_seconds,
+    is_supervisor: options.is_worker,
+  });
   await jobs.start();
   const router = createRouter(config);
-  const { intake, actions, workers } = createPayments({
-    database, jobs, log, router, sealing: createNextActionSealing(config.secret_key), statusUrlOf: (checkout) => statusUrl(config, checkout),
-  }, config.payments, options);
+  const { intake, actions, workers } = createPayments(
+    {
+      database,
+      jobs,
+      log,
+      router,
+      sealing: createNextActionSealing(config.secret_key),
+      statusUrlOf: (checkout) => statusUrl(config, checkout),
+    },
+    config.payments,
+    options,
+  );
   const inbox = openInbox(database, jobs);
   observeInFlight(() => selectInFlight(healthDatabase));
   let isDraining = false;
   const context: HttpContext = {
-    database, reads, checkDatabase: createDatabaseCheck(healthDatabase), jobs, log, intake, actions, router, inbox,
+    database,
+    reads,
+    checkDatabase: createDatabaseCheck(healthDatabase),
+    jobs,
+    log,
+    intake,
+    actions,
+    router,
+    inbox,
     settings: {
       secret_key: config.secret_key,
       allowed_hosts: config.allowed_hosts,
@@ -60,7 +98,12 @@ export async function composeService(config: Config, databaseUrl: string, option
   const app = await buildApp(context, { has_api: options.has_api });
   const operations = await buildOperationsApp(context);
   return {
-    log, database, jobs, app, operations, workers,
+    log,
+    database,
+    jobs,
+    app,
+    operations,
+    workers,
     drain: () => {
       isDraining = true;
     },
@@ -81,7 +124,9 @@ export async function composeService(config: Config, databaseUrl: string, option
 }
 
 export function openDatabase(
-  url: string, connections_max: number, application_name: string,
+  url: string,
+  connections_max: number,
+  application_name: string,
   more: Pick<DatabaseOptions, "statement_timeout_ms" | "is_read_only"> = {},
 ): Database {
   return new Database({ url, application_name, connections_max, ...more });
@@ -91,18 +136,24 @@ export function openDatabase(
 const read_ms_max = 2_000;
 
 function openReads(url: string, { connections_max, waiting_max }: Config["reads"]): ReadDatabase {
-  const pool = openDatabase(url, connections_max, "pacioli-reads", { statement_timeout_ms: read_ms_max, is_read_only: true });
+  const pool = openDatabase(url, connections_max, "pacioli-reads", {
+    statement_timeout_ms: read_ms_max,
+    is_read_only: true,
+  });
   return new ReadDatabase(pool, { at_once_max: connections_max, waiting_max, wait_ms_max: read_ms_max });
 }
 
 function createRouter({ psp }: Config): PspRouter {
   const [first, ...others] = psp.accounts;
-  return new PspRouter([createPsp(first), ...others.map(createPsp), ...psp.external_accounts.map(createExternal)], {
-    failures_in_a_row: psp.breaker_failures,
-    open_seconds: psp.breaker_open_seconds,
-    rules: psp.routing,
-    calls_at_once_max: new Map(psp.accounts.map((account) => [account.name, account.calls_at_once_max])),
-  });
+  return new PspRouter(
+    [createPsp(first), ...others.map(createPsp), ...psp.external_accounts.map(createExternal)],
+    {
+      failures_in_a_row: psp.breaker_failures,
+      open_seconds: psp.breaker_open_seconds,
+      rules: psp.routing,
+      calls_at_once_max: new Map(psp.accounts.map((account) => [account.name, account.calls_at_once_max])),
+    },
+  );
 }
 
 function createPsp(account: PspAccount): Psp {
@@ -110,13 +161,26 @@ function createPsp(account: PspAccount): Psp {
   const limits = { timeout_ms: account.timeout_seconds * 1_000, connections_max: account.calls_at_once_max };
   switch (account.kind) {
     case "stripe":
-      return createStripe({ name, secret_key, webhook_secrets, ...limits, ...(api_base === undefined ? {} : { api_base }) });
+      return createStripe({
+        name,
+        secret_key,
+        webhook_secrets,
+        ...limits,
+        ...(api_base === undefined ? {} : { api_base }),
+      });
     case "adyen":
       return createAdyen({
-        name, secret_key, webhook_secrets, merchant_account: account.merchant_account, return_url: account.return_url,
-        has_multiple_partial_captures: account.has_multiple_partial_captures, ...limits,
+        name,
+        secret_key,
+        webhook_secrets,
+        merchant_account: account.merchant_account,
+        return_url: account.return_url,
+        has_multiple_partial_captures: account.has_multiple_partial_captures,
+        ...limits,
         ...(api_base === undefined ? {} : { api_base }),
-        ...(account.live_endpoint_prefix === undefined ? {} : { live_endpoint_prefix: account.live_endpoint_prefix }),
+        ...(account.live_endpoint_prefix === undefined
+          ? {}
+          : { live_endpoint_prefix: account.live_endpoint_prefix }),
       });
   }
 }

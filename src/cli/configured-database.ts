@@ -6,8 +6,12 @@ import { startEmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
  * Runs `work` with the service's login to the configured database. If none is configured, the embedded one
  * runs meanwhile.
  */
-export async function withServiceDatabase(config: Config, work: (url: string) => Promise<void>): Promise<void> {
-  if (config.database_url === undefined) return withEmbedded(config, async (url) => work(await ensureServiceLogin(url)));
+export async function withServiceDatabase(
+  config: Config,
+  work: (url: string) => Promise<void>,
+): Promise<void> {
+  if (config.database_url === undefined)
+    return withEmbedded(config, async (url) => work(await ensureServiceLogin(url)));
   await checkLogin(config.database_url);
   return work(config.database_url);
 }

@@ -11,7 +11,9 @@ export function listDeadLetters(state: string): Promise<void> {
   return withActions(async ({ database }) => {
     const letters = await selectDeadLetters(database, { state, limit: 100 });
     for (const letter of letters) {
-      process.stdout.write(`${letter.dead_letter_id}  ${letter.created_at}  ${letter.queue}  ${letter.subject_id}\n    ${letter.reason}\n`);
+      process.stdout.write(
+        `${letter.dead_letter_id}  ${letter.created_at}  ${letter.queue}  ${letter.subject_id}\n    ${letter.reason}\n`,
+      );
     }
     process.stdout.write(`${letters.length} dead letters ${state}.\n`);
   });
@@ -24,7 +26,8 @@ export function showDeadLetter(id: string): Promise<void> {
       const letter = await selectDeadLetter(snapshot, id);
       return letter && { letter, history: await historyOf(snapshot, letter) };
     });
-    if (found === undefined) throw new Error(`There is no dead letter ${id}; see \`pacioli dead-letters list\`.`);
+    if (found === undefined)
+      throw new Error(`There is no dead letter ${id}; see \`pacioli dead-letters list\`.`);
     process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
   });
 }
@@ -32,7 +35,9 @@ export function showDeadLetter(id: string): Promise<void> {
 export function redriveDeadLetter(id: string, options: { note?: string; as?: string }): Promise<void> {
   const author = cliAuthor(options.as);
   return withActions(async ({ inTransaction }) => {
-    const letter = await inTransaction((tx, actions) => actions.redrive(tx, id, author, options.note ?? null));
+    const letter = await inTransaction((tx, actions) =>
+      actions.redrive(tx, id, author, options.note ?? null),
+    );
     process.stdout.write(`${id}: ${letter.subject_id} is taken up again.\n`);
   });
 }
@@ -47,7 +52,9 @@ export function discardDeadLetter(id: string, options: { note: string; as?: stri
 
 type Tools = {
   readonly database: Database;
-  readonly inTransaction: <Result>(work: (tx: Transaction, actions: Actions) => Promise<Result>) => Promise<Result>;
+  readonly inTransaction: <Result>(
+    work: (tx: Transaction, actions: Actions) => Promise<Result>,
+  ) => Promise<Result>;
 };
 
 export async function withActions(work: (tools: Tools) => Promise<void>): Promise<void> {
@@ -59,7 +66,8 @@ export async function withActions(work: (tools: Tools) => Promise<void>): Promis
     await jobs.start();
     try {
       const actions = createActions(jobs, {
-        retries_max: config.payments.retry_attempts_max, lease_seconds: config.payments.lease_seconds,
+        retries_max: config.payments.retry_attempts_max,
+        lease_seconds: config.payments.lease_seconds,
         approval_hours: config.payments.approval_hours,
         // The limits are settings, and the user of the command line could change them.
         approval_amounts: null,

@@ -15,8 +15,18 @@ import { declineAndRetry, killInTheMiddle, transientFailure } from "./demo/steps
 import { repeatCheckout } from "./demo/steps-repetition.ts";
 
 const steps: readonly Step[] = [
-  createEvent, executeOrders, showWallets, showLedger, proveBalance, repeatCheckout,
-  declineAndRetry, transientFailure, killInTheMiddle, countEverything, captureLater, verifyTheBooks,
+  createEvent,
+  executeOrders,
+  showWallets,
+  showLedger,
+  proveBalance,
+  repeatCheckout,
+  declineAndRetry,
+  transientFailure,
+  killInTheMiddle,
+  countEverything,
+  captureLater,
+  verifyTheBooks,
 ];
 
 /** `pacioli demo`: the whole path of payments on a stack of its own; exit code 0 only if every claim was true. */
@@ -26,10 +36,18 @@ export async function demo(): Promise<void> {
   const claims = new Claims((claim) => paper.claim(claim));
   const signal = interruption();
   const stage = new Stage(loadConfig("development"));
-  paper.title("Pacioli, shown and proved", "Real processes, a real PostgreSQL, a PSP that keeps its own books. Each ✓ was checked just now.");
+  paper.title(
+    "Pacioli, shown and proved",
+    "Real processes, a real PostgreSQL, a PSP that keeps its own books. Each ✓ was checked just now.",
+  );
   try {
     const stack = await stage.open((line) => paper.line(line), signal);
-    const client = new Client({ service_url: stack.service_url, simulator_url: stack.simulator_url, api_key, signal });
+    const client = new Client({
+      service_url: stack.service_url,
+      simulator_url: stack.simulator_url,
+      api_key,
+      signal,
+    });
     await play(steps, { stack, client, paper, claims, first_answers: new Map() }, signal);
   } catch (error) {
     if (!signal.aborted) claims.fail("the demo starts", messageOf(error));

@@ -8,6 +8,7 @@ export async function findFreePort(): Promise<number> {
   const address = server.address();
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("the system gave no free port on 127.0.0.1");
+  if (address === null || typeof address === "string")
+    throw new Error("the system gave no free port on 127.0.0.1");
   return address.port;
 }

@@ -6,14 +6,23 @@ import { openDatabase } from "./compose.ts";
 import { withOwnerDatabase } from "./configured-database.ts";
 
 /** `pacioli keys create`: prints the key; it is never shown again. */
-export function createKey(name: string, options: { readonly scopes: string; readonly as?: string }): Promise<void> {
+export function createKey(
+  name: string,
+  options: { readonly scopes: string; readonly as?: string },
+): Promise<void> {
   const scopes = options.scopes.split(",").map((scope) => {
     if (scope === "read" || scope === "write" || scope === "admin") return scope;
     throw new Error(`"${scope}" is not a scope: use read, write, admin.`);
   });
   return withAdminDatabase(async (database) => {
-    const { key_id, token } = await createApiKey(database, { name, scopes, admin: cliAuthor(options.as).actor });
-    process.stdout.write(`${token}\n${key_id} with ${scopes.join(", ")}: keep the key above, it is shown only now.\n`);
+    const { key_id, token } = await createApiKey(database, {
+      name,
+      scopes,
+      admin: cliAuthor(options.as).actor,
+    });
+    process.stdout.write(
+      `${token}\n${key_id} with ${scopes.join(", ")}: keep the key above, it is shown only now.\n`,
+    );
   });
 }
 
@@ -21,7 +30,9 @@ export function listKeys(): Promise<void> {
   return withAdminDatabase(async (database) => {
     for (const key of await selectApiKeys(database)) {
       const state = key.revoked_at === null ? "in force" : `revoked ${key.revoked_at}`;
-      process.stdout.write(`${key.key_id}  ${key.name}  …${key.last_four}  ${key.scopes.join(",")}  ${state}\n`);
+      process.stdout.write(
+        `${key.key_id}  ${key.name}  …${key.last_four}  ${key.scopes.join(",")}  ${state}\n`,
+      );
     }
   });
 }

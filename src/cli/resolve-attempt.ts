@@ -3,7 +3,12 @@ import { cliAuthor } from "./author.ts";
 import { withActions } from "./dead-letters.ts";
 
 export type ResolveOptions = {
-  outcome: string; note: string; reference?: string; amount?: string; currency?: string; as?: string;
+  outcome: string;
+  note: string;
+  reference?: string;
+  amount?: string;
+  currency?: string;
+  as?: string;
 };
 
 /**
@@ -13,18 +18,24 @@ export type ResolveOptions = {
 export function resolveAttempt(attemptId: string, options: ResolveOptions): Promise<void> {
   const { outcome, note, reference, amount, currency, as } = options;
   const resolution = readResolution({
-    outcome, note, ...(reference === undefined ? {} : { psp_reference: reference }),
+    outcome,
+    note,
+    ...(reference === undefined ? {} : { psp_reference: reference }),
     ...(amount === undefined ? {} : { amount }),
     ...(currency === undefined ? {} : { currency }),
   });
   const by = { ...cliAuthor(as), key_id: null };
   return withActions(async ({ inTransaction }) => {
-    const resolved = await inTransaction((tx, actions) => actions.resolveAttempt(tx, attemptId, resolution, by));
+    const resolved = await inTransaction((tx, actions) =>
+      actions.resolveAttempt(tx, attemptId, resolution, by),
+    );
     if (resolved.kind === "resolved") {
       process.stdout.write(`${attemptId} is already resolved as ${resolved.attempt.resolved_as}.\n`);
       return;
     }
     const { approval_id, expires_at } = resolved.approval;
-    process.stdout.write(`${approval_id} waits until ${expires_at} for the approval of an API key with the scope admin.\n`);
+    process.stdout.write(
+      `${approval_id} waits until ${expires_at} for the approval of an API key with the scope admin.\n`,
+    );
   });
 }

@@ -31,9 +31,13 @@ async function start(config: Config, service: Service, roles: Roles): Promise<vo
   if (config.mode === "production") await checkNoDevelopmentKeys(service.database);
   if (roles.works) service.workers.start();
   // A worker listens too, for its health and its metrics only.
-  const operations_url = await service.operations.listen(config.operations).catch(nameBusyPort("OPERATIONS_PORT"));
+  const operations_url = await service.operations
+    .listen(config.operations)
+    .catch(nameBusyPort("OPERATIONS_PORT"));
   const { host, port } = config;
-  const url = roles.serves ? await service.app.listen({ host, port }).catch(nameBusyPort("PORT")) : operations_url;
+  const url = roles.serves
+    ? await service.app.listen({ host, port }).catch(nameBusyPort("PORT"))
+    : operations_url;
   // Started by `pacioli dev`: when that dies without a word, so do we.
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   process.stdout.write(`${JSON.stringify({ event: "service_ready", url, operations_url, ...roles })}\n`);
@@ -43,11 +47,14 @@ async function start(config: Config, service: Service, roles: Roles): Promise<vo
 function nameBusyPort(setting: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
-    throw new Error(`${error.message}. Stop what listens there, or set ${setting} to a free port.`, { cause: error });
+    throw new Error(`${error.message}. Stop what listens there, or set ${setting} to a free port.`, {
+      cause: error,
+    });
   };
 }
 
 function databaseUrlOf(config: Config): string {
-  if (config.database_url === undefined) throw new Error("Set DATABASE_URL, or use `pacioli dev` for the embedded PostgreSQL.");
+  if (config.database_url === undefined)
+    throw new Error("Set DATABASE_URL, or use `pacioli dev` for the embedded PostgreSQL.");
   return config.database_url;
 }

@@ -2,7 +2,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { loadConfig } from "../config.ts";
 import { ensureServiceLogin } from "../db/db.ts";
-import { ensureDatabase, startEmbeddedPostgres, type EmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
+import {
+  ensureDatabase,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from "../db/embedded/embedded-postgres.ts";
 import { ChildProcess } from "./child-process.ts";
 import { migrateDatabase } from "./migrate.ts";
 
@@ -50,8 +54,10 @@ export type Stack = {
 
 /** Starts all three and resolves when they answer. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const postgres = options.database_url === undefined
-    ? await startEmbeddedPostgres({ data_dir: options.data_dir, on_progress: options.on_progress }) : undefined;
+  const postgres =
+    options.database_url === undefined
+      ? await startEmbeddedPostgres({ data_dir: options.data_dir, on_progress: options.on_progress })
+      : undefined;
   try {
     return await startOn(options, postgres);
   } catch (error) {
@@ -71,33 +77,43 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
   const secrets = { stripe: `whsec_${randomBytes(24).toString("base64")}`, key: "sk_test_simulator" };
   const servicePort = options.port;
   const simulator = new ChildProcess({
-    name: "simulator", script: join(root, "simulator/src/main.ts"), arguments: [], ready_event: "simulator_ready",
+    name: "simulator",
+    script: join(root, "simulator/src/main.ts"),
+    arguments: [],
+    ready_event: "simulator_ready",
     environment: {
       SIMULATOR_DATABASE_URL: simulatorDatabaseUrl,
       SIMULATOR_PORT: String(options.simulator_port),
       SIMULATOR_SECRET_KEY: secrets.key,
-      ...(options.has_webhooks ? {
-        SIMULATOR_WEBHOOK_URL: options.webhook_url ?? `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`,
-        SIMULATOR_WEBHOOK_SECRET: secrets.stripe,
-      } : {}),
+      ...(options.has_webhooks
+        ? {
+            SIMULATOR_WEBHOOK_URL:
+              options.webhook_url ?? `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`,
+            SIMULATOR_WEBHOOK_SECRET: secrets.stripe,
+          }
+        : {}),
       ...options.environment,
     },
   });
   const simulatorUrl = await simulator.start();
-  const serviceOn = (port: number): ChildProcess => new ChildProcess({
-    name: "service", script: join(root, "src/main.ts"), arguments: ["run"], ready_event: "service_ready",
-    environment: {
-      DATABASE_URL: databaseUrl,
-      MIGRATION_DATABASE_URL: "",
-      PORT: String(port),
-      OPERATIONS_PORT: port === servicePort ? String(options.operations_port ?? 0) : "0",
-      PSP_STRIPE_SECRET_KEY: secrets.key,
-      PSP_STRIPE_API_BASE: simulatorUrl,
-      PSP_STRIPE_WEBHOOK_SECRET: secrets.stripe,
-      PACIOLI_DATA_DIR: options.data_dir,
-      ...options.environment,
-    },
-  });
+  const serviceOn = (port: number): ChildProcess =>
+    new ChildProcess({
+      name: "service",
+      script: join(root, "src/main.ts"),
+      arguments: ["run"],
+      ready_event: "service_ready",
+      environment: {
+        DATABASE_URL: databaseUrl,
+        MIGRATION_DATABASE_URL: "",
+        PORT: String(port),
+        OPERATIONS_PORT: port === servicePort ? String(options.operations_port ?? 0) : "0",
+        PSP_STRIPE_SECRET_KEY: secrets.key,
+        PSP_STRIPE_API_BASE: simulatorUrl,
+        PSP_STRIPE_WEBHOOK_SECRET: secrets.stripe,
+        PACIOLI_DATA_DIR: options.data_dir,
+        ...options.environment,
+      },
+    });
   const service = serviceOn(servicePort);
   const serviceUrl = await service.start().catch(async (error: unknown) => {
     await service.kill();
@@ -105,7 +121,12 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
     throw error;
   });
   return {
-    owner_url: ownerUrl, database_url: databaseUrl, service, simulator, service_url: serviceUrl, simulator_url: simulatorUrl,
+    owner_url: ownerUrl,
+    database_url: databaseUrl,
+    service,
+    simulator,
+    service_url: serviceUrl,
+    simulator_url: simulatorUrl,
     operationsUrl: () => service.readyText("operations_url"),
     restartService: async (environment) => {
       await service.start(environment);
@@ -131,7 +152,10 @@ function withDatabase(url: string, name: string): string {
 }
 
 /** The stack as the environment describes it. */
-export function startStackFromEnvironment(onProgress: (line: string) => void, changes: Partial<StackOptions> = {}): Promise<Stack> {
+export function startStackFromEnvironment(
+  onProgress: (line: string) => void,
+  changes: Partial<StackOptions> = {},
+): Promise<Stack> {
   const config = loadConfig("development");
   return startStack({
     data_dir: config.data_dir,

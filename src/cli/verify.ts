@@ -10,7 +10,7 @@ import { readOneSnapshot } from "./verify-queries.ts";
 export function verifyBooks(database: Database): Promise<readonly Check[]> {
   return database.transaction(async (tx) => {
     await readOneSnapshot(tx);
-    return [...await verifyLedger(tx), ...await verifyPayments(tx)];
+    return [...(await verifyLedger(tx)), ...(await verifyPayments(tx))];
   });
 }
 
@@ -31,7 +31,9 @@ export async function verify(): Promise<void> {
       const checks = await verifyBooks(database);
       process.stdout.write(`${describeChecks(checks).join("\n")}\n`);
       const faults = checks.flatMap((check) => check.faults);
-      process.stdout.write(faults.length === 0 ? "The books are right.\n" : `The books are wrong: ${faults.length} faults.\n`);
+      process.stdout.write(
+        faults.length === 0 ? "The books are right.\n" : `The books are wrong: ${faults.length} faults.\n`,
+      );
       if (faults.length > 0) process.exitCode = 1;
     } finally {
       await database.close();

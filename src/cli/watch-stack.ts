@@ -8,7 +8,8 @@ const database_poll_ms = 1_000;
 /** If a process dies this soon after its start, this often in a row, another start will not help. */
 const short_life_ms = 10_000;
 const short_lives_max = 3;
-const database_ended = "The embedded PostgreSQL has ended. What was committed is safe: run `npm start` again.";
+const database_ended =
+  "The embedded PostgreSQL has ended. What was committed is safe: run `npm start` again.";
 
 export type StackWatch = {
   /** Resolves with the reason when the stack cannot go on; never after `stop`. */
@@ -34,7 +35,9 @@ export function watchStack(stack: Stack, onLine: (line: string) => void): StackW
       onLine(`The ${child.name} has ended (${child.end_reason}); starting it again.`);
       await restart();
     }
-    failUnlessStopped(`The ${child.name} ended ${short_lives_max} times within ${short_life_ms / 1_000} s of its start.`);
+    failUnlessStopped(
+      `The ${child.name} ended ${short_lives_max} times within ${short_life_ms / 1_000} s of its start.`,
+    );
   };
 
   const watchDatabase = async (): Promise<void> => {
@@ -47,7 +50,9 @@ export function watchStack(stack: Stack, onLine: (line: string) => void): StackW
   };
 
   for (const task of [
-    keepUp(stack.service, () => stack.restartService()), keepUp(stack.simulator, () => stack.restartSimulator()), watchDatabase(),
+    keepUp(stack.service, () => stack.restartService()),
+    keepUp(stack.simulator, () => stack.restartSimulator()),
+    watchDatabase(),
   ]) {
     // A service that cannot start because its database is gone is not what the reader has to mend.
     task.catch(async (error: unknown) => {

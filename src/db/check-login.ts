@@ -27,16 +27,20 @@ export async function checkLogin(url: string): Promise<void> {
     const faults = faultsOf(rights);
     if (faults.length > 0) {
       const { service } = await findRoles(client).catch(() => ({ service: "<service_role()>" }));
-      throw new Error(`The login "${rights.login}" may not run the service, because it ${faults.join(", ")}. `
-        + `Make a login of its own (create role <name> login password '…' in role ${service};) and name it in `
-        + "DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.");
+      throw new Error(
+        `The login "${rights.login}" may not run the service, because it ${faults.join(", ")}. ` +
+          `Make a login of its own (create role <name> login password '…' in role ${service};) and name it in ` +
+          "DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.",
+      );
     }
     await checkMembership(client, rights.login);
   });
 }
 
 async function readRights(client: pg.Client): Promise<Rights> {
-  const { rows: [rights] } = await client.query<Rights>(`
+  const {
+    rows: [rights],
+  } = await client.query<Rights>(`
     select session_user::text as login,
            array(
              select distinct a.power
@@ -80,28 +84,46 @@ function faultsOf(rights: Rights): string[] {
   return [
     ...rights.powers.map((power) => `has ${power}`),
     ...(rights.is_owner ? ["owns the schema or may take its owner's role on"] : []),
-    ...(rights.can_make_temporary_tables ? ["may make temporary tables (`pacioli migrate` takes that right away)"] : []),
+    ...(rights.can_make_temporary_tables
+      ? ["may make temporary tables (`pacioli migrate` takes that right away)"]
+      : []),
     ...(rights.can_make_objects && !rights.is_owner ? ["may make objects in the database"] : []),
     ...(rights.can_turn_triggers_off ? ["may set session_replication_role, which turns triggers off"] : []),
-    ...(rights.has_triggers_off ? ["starts its sessions with another session_replication_role than origin"] : []),
+    ...(rights.has_triggers_off
+      ? ["starts its sessions with another session_replication_role than origin"]
+      : []),
   ];
 }
 
 async function checkMembership(client: pg.Client, login: string): Promise<void> {
-  const { rows: [schema] } = await client.query<{ exists: boolean; is_readable: boolean }>(`
+  const {
+    rows: [schema],
+  } = await client.query<{ exists: boolean; is_readable: boolean }>(`
     select f.oid is not null as exists, coalesce(has_function_privilege(session_user, f.oid, 'execute'), false) as is_readable
       from (select to_regprocedure('public.service_role()') as oid) f`);
   if (schema?.exists !== true) throw new Error("The database has no schema yet: run `pacioli migrate`.");
-  const isMember = schema.is_readable && (await client.query<{ is_member: boolean }>(
-    "select pg_has_role(session_user, public.service_role(), 'usage') as is_member")).rows[0]?.is_member === true;
+  const isMember =
+    schema.is_readable &&
+    (
+      await client.query<{ is_member: boolean }>(
+        "select pg_has_role(session_user, public.service_role(), 'usage') as is_member",
+      )
+    ).rows[0]?.is_member === true;
   if (!isMember) {
-    throw new Error(`The login "${login}" lacks the service's role. As the owner: `
-      + `select service_role(); and then: grant <that role> to "${login}";`);
+    throw new Error(
+      `The login "${login}" lacks the service's role. As the owner: ` +
+        `select service_role(); and then: grant <that role> to "${login}";`,
+    );
   }
-  const { rows: [admin] } = await client.query<{ is_admin: boolean }>(
-    "select pg_has_role(session_user, public.admin_role(), 'member') as is_admin");
+  const {
+    rows: [admin],
+  } = await client.query<{ is_admin: boolean }>(
+    "select pg_has_role(session_user, public.admin_role(), 'member') as is_admin",
+  );
   if (admin?.is_admin === true) {
-    throw new Error(`The login "${login}" may make API keys, which the service must not. As the owner: `
-      + `select admin_role(); and then: revoke <that role> from "${login}";`);
+    throw new Error(
+      `The login "${login}" may make API keys, which the service must not. As the owner: ` +
+        `select admin_role(); and then: revoke <that role> from "${login}";`,
+    );
   }
 }

@@ -5,13 +5,17 @@ import { messageOf } from "../errors.ts";
  * Runs `work` with a connection of its own, and closes it. Errors with the address when nothing answers there:
  * "connect ECONNREFUSED" alone left a newcomer to guess which of three addresses was meant.
  */
-export async function withClient<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+export async function withClient<Result>(
+  url: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   await client.connect().catch((error: unknown) => {
     if (error instanceof pg.DatabaseError) throw error;
     throw new Error(
       `PostgreSQL does not answer at ${client.host}:${client.port} (${messageOf(error)}). Start it, or correct its URL.`,
-      { cause: error });
+      { cause: error },
+    );
   });
   try {
     return await work(client);

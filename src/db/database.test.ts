@@ -21,8 +21,11 @@ function openSingle(): Database {
 
 const pidOf = async (queryable: Pick<Transaction, "query">): Promise<number> =>
   (await queryable.query<{ pid: number }>("select pg_backend_pid() as pid"))[0]?.pid ?? 0;
-const valueOf = async (name: string): Promise<unknown> => (await db.database.query<{ value: bigint }>("select value from counters where name = $1", [name]))[0]?.value;
-const raise = (sqlState: string): string => `do $$ begin raise exception 'asked for' using errcode = '${sqlState}'; end $$`;
+const valueOf = async (name: string): Promise<unknown> =>
+  (await db.database.query<{ value: bigint }>("select value from counters where name = $1", [name]))[0]
+    ?.value;
+const raise = (sqlState: string): string =>
+  `do $$ begin raise exception 'asked for' using errcode = '${sqlState}'; end $$`;
 
 test("a transaction commits what it did and gives its result", async () => {
   const result = await db.database.transaction(async (tx) => {
@@ -34,7 +37,9 @@ test("a transaction commits what it did and gives its result", async () => {
 
 test("a snapshot cannot write, although other statements of its pool can", async () => {
   const write = "update counters set value = value + 1 where name = 'left'";
-  await expect(db.database.snapshot((snapshot) => snapshot.query(write))).rejects.toMatchObject({ code: "25006" });
+  await expect(db.database.snapshot((snapshot) => snapshot.query(write))).rejects.toMatchObject({
+    code: "25006",
+  });
   expect(await db.database.query(write)).toEqual([]);
   await db.database.query("update counters set value = 0 where name = 'left'");
 });
@@ -58,19 +63,24 @@ test("a failed statement leaves its connection usable for the next", async () =>
 });
 
 test("statements run with the service's login, in UTC", async () => {
-  expect(await db.database.query("select current_user::text as role, current_setting('TimeZone') as zone"))
-    .toEqual([{ role: "pacioli_template_app", zone: "UTC" }]);
+  expect(
+    await db.database.query("select current_user::text as role, current_setting('TimeZone') as zone"),
+  ).toEqual([{ role: "pacioli_template_app", zone: "UTC" }]);
 });
 
 test.for([
-  ["2026-01-02 03:04:05.678901+00", "2026-01-02T03:04:05.678901Z"], ["2026-01-02 03:04:05.6789+00", "2026-01-02T03:04:05.678900Z"],
-  ["2026-01-02 03:04:05+00", "2026-01-02T03:04:05.000000Z"], ["2026-01-02 05:04:05.5+02", "2026-01-02T03:04:05.500000Z"],
+  ["2026-01-02 03:04:05.678901+00", "2026-01-02T03:04:05.678901Z"],
+  ["2026-01-02 03:04:05.6789+00", "2026-01-02T03:04:05.678900Z"],
+  ["2026-01-02 03:04:05+00", "2026-01-02T03:04:05.000000Z"],
+  ["2026-01-02 05:04:05.5+02", "2026-01-02T03:04:05.500000Z"],
 ] as const)("the time %s is read with all six digits of its microseconds", async ([stored, read]) => {
   expect(await db.database.query("select $1::timestamptz as at", [stored])).toEqual([{ at: read }]);
 });
 
 test("a time that RFC 3339 cannot write is an error and not another time", async () => {
-  await expect(db.database.query("select 'infinity'::timestamptz as at")).rejects.toThrow("RFC 3339 cannot write");
+  await expect(db.database.query("select 'infinity'::timestamptz as at")).rejects.toThrow(
+    "RFC 3339 cannot write",
+  );
 });
 
 test("a connection that breaks in a transaction is an unavailable outcome and never comes back to the pool", async () => {
@@ -105,22 +115,29 @@ test("a connection that breaks while idle is replaced without a word", async () 
 });
 
 test("a server that is not there is an unavailable outcome", async () => {
-  const nowhere = new Database({ url: "postgres://nobody@127.0.0.1:1/none", application_name: "test", connections_max: 1 });
+  const nowhere = new Database({
+    url: "postgres://nobody@127.0.0.1:1/none",
+    application_name: "test",
+    connections_max: 1,
+  });
   onTestFinished(() => nowhere.close());
   await expect(nowhere.query("select 1")).rejects.toMatchObject({ code: "unavailable" });
-  await expect(nowhere.transaction((tx) => tx.query("select 1"))).rejects.toMatchObject({ code: "unavailable" });
+  await expect(nowhere.transaction((tx) => tx.query("select 1"))).rejects.toMatchObject({
+    code: "unavailable",
+  });
 });
 
 test("a deadlock is resolved by running the victim again: both transactions commit", async () => {
   const bothHoldOne = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
   let runs = 0;
-  const raiseBoth = async (first: string, second: string, mine: 0 | 1): Promise<void> => db.database.transaction(async (tx) => {
-    runs += 1;
-    await tx.query("update counters set value = value + 1 where name = $1", [first]);
-    bothHoldOne[mine].resolve();
-    await Promise.all(bothHoldOne.map((held) => held.promise));
-    await tx.query("update counters set value = value + 1 where name = $1", [second]);
-  });
+  const raiseBoth = async (first: string, second: string, mine: 0 | 1): Promise<void> =>
+    db.database.transaction(async (tx) => {
+      runs += 1;
+      await tx.query("update counters set value = value + 1 where name = $1", [first]);
+      bothHoldOne[mine].resolve();
+      await Promise.all(bothHoldOne.map((held) => held.promise));
+      await tx.query("update counters set value = value + 1 where name = $1", [second]);
+    });
   await Promise.all([raiseBoth("left", "right", 0), raiseBoth("right", "left", 1)]);
   expect([await valueOf("left"), await valueOf("right")]).toEqual([2n, 2n]);
   expect(runs).toBe(3);
@@ -160,7 +177,10 @@ test("when one branch of a transaction fails, what another one still sends is re
     await Promise.all([watched, Promise.reject(new Error("the other branch"))]);
   });
   await expect(call).rejects.toThrow("the other branch");
-  expect(await other.promise).toMatchObject({ name: "AssertionError", message: expect.stringContaining("transaction has ended") as string });
+  expect(await other.promise).toMatchObject({
+    name: "AssertionError",
+    message: expect.stringContaining("transaction has ended") as string,
+  });
   expect(await valueOf("escaped")).toBeUndefined();
 });
 
@@ -182,10 +202,12 @@ test.each([
   ["rolled back", (): Promise<void> => Promise.reject(new Error("no"))],
 ])("a transaction that was %s refuses every later statement, those of the job queue too", async (_, work) => {
   let kept: Transaction | undefined;
-  await db.database.transaction(async (tx) => {
-    kept = tx;
-    await work();
-  }).catch(() => undefined);
+  await db.database
+    .transaction(async (tx) => {
+      kept = tx;
+      await work();
+    })
+    .catch(() => undefined);
   await expect(kept?.query("select 1")).rejects.toThrow("transaction has ended");
   await expect(kept?.send({ text: "select 1" })).rejects.toThrow("transaction has ended");
 });
@@ -217,10 +239,12 @@ test("the mark of a transaction stands across awaits and in what it starts, and 
     await tx.query("select 1");
     await new Promise((resolve) => setImmediate(resolve));
     seen["after awaits"] = isInsideTransaction();
-    await Promise.all([1, 2].map(async (branch) => {
-      await tx.query("select 1");
-      seen[`in branch ${branch}`] = isInsideTransaction();
-    }));
+    await Promise.all(
+      [1, 2].map(async (branch) => {
+        await tx.query("select 1");
+        seen[`in branch ${branch}`] = isInsideTransaction();
+      }),
+    );
     inside.resolve();
     await leave.promise;
   });
@@ -232,11 +256,16 @@ test("the mark of a transaction stands across awaits and in what it starts, and 
   seen["afterwards"] = isInsideTransaction();
   await db.database.transaction(() => Promise.reject(new Error("no"))).catch(() => undefined);
   seen["after an error"] = isInsideTransaction();
-  expect(Object.entries(seen).filter(([, mark]) => mark).map(([where]) => where)).toEqual(["at its start", "after awaits", "in branch 1", "in branch 2"]);
+  expect(
+    Object.entries(seen)
+      .filter(([, mark]) => mark)
+      .map(([where]) => where),
+  ).toEqual(["at its start", "after awaits", "in branch 1", "in branch 2"]);
 });
 
 test("int8 comes as bigint without loss, both in a transaction and outside", async () => {
-  const text = "select 9223372036854775807::bigint as largest, (-9223372036854775808)::bigint as smallest, 7::int as small";
+  const text =
+    "select 9223372036854775807::bigint as largest, (-9223372036854775808)::bigint as smallest, 7::int as small";
   const rows = [{ largest: 2n ** 63n - 1n, smallest: -(2n ** 63n), small: 7 }];
   expect(await db.database.query(text)).toEqual(rows);
   expect(await db.database.transaction((tx) => tx.query(text))).toEqual(rows);
@@ -244,23 +273,35 @@ test("int8 comes as bigint without loss, both in a transaction and outside", asy
 
 test("times come as RFC 3339 in UTC with their microseconds, and go back unchanged", async () => {
   const [row] = await db.database.query<{ at: string; whole: string }>(
-    "select '2026-03-01 01:02:03.000457+02'::timestamptz as at, '2026-01-02 03:04:05+00'::timestamptz as whole");
+    "select '2026-03-01 01:02:03.000457+02'::timestamptz as at, '2026-01-02 03:04:05+00'::timestamptz as whole",
+  );
   expect(row).toEqual({ at: "2026-02-28T23:02:03.000457Z", whole: "2026-01-02T03:04:05.000000Z" });
-  expect(await db.database.query("select $1::timestamptz = '2026-03-01 01:02:03.000457+02'::timestamptz as same", [row?.at])).toEqual([{ same: true }]);
+  expect(
+    await db.database.query("select $1::timestamptz = '2026-03-01 01:02:03.000457+02'::timestamptz as same", [
+      row?.at,
+    ]),
+  ).toEqual([{ same: true }]);
 });
 
 test("other pools of the process keep the driver's own types, which pg-boss expects", async () => {
   const client = new pg.Client({ connectionString: db.url });
   await client.connect();
   onTestFinished(() => client.end());
-  const { rows } = await client.query("select 5::bigint as number, '2026-01-02 03:04:05+00'::timestamptz as at");
+  const { rows } = await client.query(
+    "select 5::bigint as number, '2026-01-02 03:04:05+00'::timestamptz as at",
+  );
   expect(rows).toEqual([{ number: "5", at: new Date("2026-01-02T03:04:05Z") }]);
 });
 
 test("the state of an error is its SQLSTATE or the system's code; what says not now is told from what says no", () => {
   expect(sqlStateOf({ code: "23505" })).toBe("23505");
-  expect([sqlStateOf(undefined), sqlStateOf("23505"), sqlStateOf({ code: 7 })]).toEqual([undefined, undefined, undefined]);
-  for (const code of ["08006", "53300", "57P01", "ECONNREFUSED", "ECONNRESET", "EPIPE"]) expect(isUnavailable({ code })).toBe(true);
+  expect([sqlStateOf(undefined), sqlStateOf("23505"), sqlStateOf({ code: 7 })]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  for (const code of ["08006", "53300", "57P01", "ECONNREFUSED", "ECONNRESET", "EPIPE"])
+    expect(isUnavailable({ code })).toBe(true);
   for (const code of ["23505", "40001", "22P02", "PL001"]) expect(isUnavailable({ code })).toBe(false);
   expect(isUnavailable(new Error("Connection terminated unexpectedly"))).toBe(true);
   expect(isUnavailable(new Error("a bug"))).toBe(false);

@@ -44,7 +44,8 @@ const types: pg.CustomTypesConfig = {
  */
 function readTimestamp(text: string): Timestamp {
   const [, date, time, fraction = ""] = /^(\d+-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00$/.exec(text) ?? [];
-  if (date === undefined || time === undefined) throw new Error(`RFC 3339 cannot write the database's time ${text}`);
+  if (date === undefined || time === undefined)
+    throw new Error(`RFC 3339 cannot write the database's time ${text}`);
   return `${date}T${time}.${fraction.padEnd(6, "0")}Z`;
 }
 
@@ -73,7 +74,9 @@ export function sqlStateOf(thrown: unknown): string | undefined {
 export function isUnavailable(thrown: unknown): boolean {
   const code = sqlStateOf(thrown);
   if (code !== undefined) return unavailableStates.test(code) || unavailableCodes.has(code);
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(messageOf(thrown));
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
+    messageOf(thrown),
+  );
 }
 
 /** A pool of connections to PostgreSQL. */
@@ -156,15 +159,24 @@ export class Database implements Queryable {
       });
       const [{ result, unawaited }] = await Promise.all([running, begun]);
       await statements.close();
-      if (unawaited > 0) throw new AssertionError({ message: `${unawaited} statements of a transaction were not awaited by its work` });
+      if (unawaited > 0)
+        throw new AssertionError({
+          message: `${unawaited} statements of a transaction were not awaited by its work`,
+        });
       const { command } = await client.query("commit");
       // PostgreSQL answers COMMIT with ROLLBACK if a statement of the transaction failed.
-      if (command !== "COMMIT") throw new AssertionError({ message: "a transaction was rolled back: its work ignored a failed statement" });
+      if (command !== "COMMIT")
+        throw new AssertionError({
+          message: "a transaction was rolled back: its work ignored a failed statement",
+        });
       isBroken = false;
       return result;
     } catch (error) {
       await statements.close();
-      isBroken = await client.query("rollback").then(() => false, () => true);
+      isBroken = await client.query("rollback").then(
+        () => false,
+        () => true,
+      );
       throw error;
     } finally {
       client.off("error", onBreak);
@@ -187,7 +199,8 @@ class Statements {
   }
 
   async send<Row extends object>(statement: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
-    if (this.#isClosed) throw new AssertionError({ message: "the transaction has ended: it takes no more statements" });
+    if (this.#isClosed)
+      throw new AssertionError({ message: "the transaction has ended: it takes no more statements" });
     writeOncePerTurn(this.#client);
     const answer = this.#client.query<Row>(statement);
     this.#underWay.add(answer);
@@ -229,7 +242,10 @@ function transactionOn(statements: Statements): Transaction {
 
 function refuseWhenUnavailable(error: unknown): never {
   if (isUnavailable(error)) {
-    throw new AppError("unavailable", "The database cannot be reached now.", { retry_after_seconds: 1, cause: error });
+    throw new AppError("unavailable", "The database cannot be reached now.", {
+      retry_after_seconds: 1,
+      cause: error,
+    });
   }
   throw error;
 }

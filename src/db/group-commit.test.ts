@@ -7,7 +7,9 @@ import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase();
-  await db.asOwner("create table items (name text primary key check (name <> 'bad'), written_count integer not null default 1)");
+  await db.asOwner(
+    "create table items (name text primary key check (name <> 'bad'), written_count integer not null default 1)",
+  );
   await db.asOwner("grant select, insert, update on items to " + db.service_role);
 });
 beforeEach(() => db.asOwner("truncate items"));
@@ -20,17 +22,24 @@ afterAll(() => db.drop());
 /** Writes each name once and says which were there before: an idempotent flush, as the contract asks. */
 async function writeItems(tx: Transaction, names: readonly string[]): Promise<string[]> {
   const rows = await tx.query<{ name: string }>(
-    "insert into items (name) select unnest($1::text[]) on conflict do nothing returning name", [[...new Set(names)]]);
+    "insert into items (name) select unnest($1::text[]) on conflict do nothing returning name",
+    [[...new Set(names)]],
+  );
   const written = new Set(rows.map((row) => row.name));
   return names.map((name) => `${name} ${written.has(name) ? "written" : "known"}`);
 }
 
 /** A group over `items` that also notes the batches it was given. */
-function openGroup(options: Partial<GroupCommitOptions<string, string>> = {}): { group: GroupCommit<string, string>; batches: string[][] } {
+function openGroup(options: Partial<GroupCommitOptions<string, string>> = {}): {
+  group: GroupCommit<string, string>;
+  batches: string[][];
+} {
   const batches: string[][] = [];
   const flush = options.flush ?? writeItems;
   const group = new GroupCommit<string, string>({
-    name: "test", database: db.database, ...options,
+    name: "test",
+    database: db.database,
+    ...options,
     flush: (tx, items) => (batches.push([...items]), flush(tx, items)),
   });
   return { group, batches };
@@ -43,14 +52,17 @@ function gate(): { entered: Promise<void>; open(): void; pass(): Promise<void> }
   return { entered: entered.promise, open: opened.resolve, pass: () => (entered.resolve(), opened.promise) };
 }
 
-const names = async (): Promise<string[]> => (await db.asOwner("select name from items order by name")).map((row) => String(row["name"]));
+const names = async (): Promise<string[]> =>
+  (await db.asOwner("select name from items order by name")).map((row) => String(row["name"]));
 const outcomes = async (calls: readonly Promise<string>[]): Promise<string[]> =>
   (await Promise.allSettled(calls)).map((call) => (call.status === "fulfilled" ? call.value : "refused"));
 
 test("every caller gets the result of its own item, and the items stay in their order", async () => {
   const { group, batches } = openGroup();
   const items = Array.from({ length: 300 }, (_, index) => `item-${String(index).padStart(3, "0")}`);
-  expect(await Promise.all(items.map((item) => group.submit(item)))).toEqual(items.map((item) => `${item} written`));
+  expect(await Promise.all(items.map((item) => group.submit(item)))).toEqual(
+    items.map((item) => `${item} written`),
+  );
   expect(batches.flat()).toEqual(items);
   expect(batches).toHaveLength(1);
   expect(await names()).toEqual(items);
@@ -64,7 +76,9 @@ test("a caller hears of its item only after the commit", async () => {
 
 test("items that arrive during a flush form the next one together", async () => {
   const held = gate();
-  const { group, batches } = openGroup({ flush: async (tx, items) => (await held.pass(), writeItems(tx, items)) });
+  const { group, batches } = openGroup({
+    flush: async (tx, items) => (await held.pass(), writeItems(tx, items)),
+  });
   const first = group.submit("first");
   await held.entered;
   const later = ["b", "c", "d"].map((item) => group.submit(item));
@@ -134,7 +148,11 @@ test("a connection that the server ends during a flush loses nothing and doubles
       return results;
     },
   });
-  expect(await outcomes(["a", "b", "c"].map((item) => group.submit(item)))).toEqual(["a written", "b written", "c written"]);
+  expect(await outcomes(["a", "b", "c"].map((item) => group.submit(item)))).toEqual([
+    "a written",
+    "b written",
+    "c written",
+  ]);
   expect(batches).toEqual([["a", "b", "c"], ["a"], ["b"], ["c"]]);
   expect(await names()).toEqual(["a", "b", "c"]);
 });
@@ -149,18 +167,29 @@ test("a commit whose answer is lost is found again: the items are tried one by o
   const { group, batches } = openGroup({ database });
   expect(await group.submit("before")).toBe("before written");
   proxy.loseNextCommit();
-  expect(await outcomes(["a", "b", "c"].map((item) => group.submit(item)))).toEqual(["a known", "b known", "c known"]);
+  expect(await outcomes(["a", "b", "c"].map((item) => group.submit(item)))).toEqual([
+    "a known",
+    "b known",
+    "c known",
+  ]);
   expect(batches).toEqual([["before"], ["a", "b", "c"], ["a"], ["b"], ["c"]]);
   expect(await names()).toEqual(["a", "b", "before", "c"]);
 });
 
 test("close decides what was handed over and refuses what comes after", async () => {
   const held = gate();
-  const { group } = openGroup({ batch_items_max: 2, flush: async (tx, items) => (await held.pass(), writeItems(tx, items)) });
+  const { group } = openGroup({
+    batch_items_max: 2,
+    flush: async (tx, items) => (await held.pass(), writeItems(tx, items)),
+  });
   const calls = ["a", "b", "c", "d", "e"].map((item) => group.submit(item));
   await held.entered;
   const closed = group.close();
-  await expect(group.submit("late")).rejects.toMatchObject({ code: "unavailable", status: 503, retry_after_seconds: 1 });
+  await expect(group.submit("late")).rejects.toMatchObject({
+    code: "unavailable",
+    status: 503,
+    retry_after_seconds: 1,
+  });
   held.open();
   await closed;
   expect(await names()).toEqual(["a", "b", "c", "d", "e"]);
@@ -176,11 +205,18 @@ test("close of an idle group resolves at once, also twice", async () => {
 
 test("more waiting items than the bound are refused with 503, and room comes back", async () => {
   const held = gate();
-  const { group } = openGroup({ waiting_items_max: 2, flush: async (tx, items) => (await held.pass(), writeItems(tx, items)) });
+  const { group } = openGroup({
+    waiting_items_max: 2,
+    flush: async (tx, items) => (await held.pass(), writeItems(tx, items)),
+  });
   const running = group.submit("running");
   await held.entered;
   const waiting = [group.submit("waiting-1"), group.submit("waiting-2")];
-  await expect(group.submit("one-too-many")).rejects.toMatchObject({ code: "unavailable", status: 503, retry_after_seconds: 1 });
+  await expect(group.submit("one-too-many")).rejects.toMatchObject({
+    code: "unavailable",
+    status: 503,
+    retry_after_seconds: 1,
+  });
   held.open();
   await Promise.all([running, ...waiting]);
   expect(await group.submit("room-again")).toBe("room-again written");

@@ -46,9 +46,14 @@ export class GroupCommit<Item, Result> {
 
   /** Resolves with the item's own result once its transaction is committed. Errors: `unavailable`, or what the flush threw for it. */
   submit(item: Item): Promise<Result> {
-    if (this.#isClosed) return Promise.reject(new AppError("unavailable", "The service is shutting down.", { retry_after_seconds: 1 }));
+    if (this.#isClosed)
+      return Promise.reject(
+        new AppError("unavailable", "The service is shutting down.", { retry_after_seconds: 1 }),
+      );
     if (this.#waiting.length >= this.#waitingItemsMax) {
-      return Promise.reject(new AppError("unavailable", "Too much work is waiting.", { retry_after_seconds: 1 }));
+      return Promise.reject(
+        new AppError("unavailable", "Too much work is waiting.", { retry_after_seconds: 1 }),
+      );
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
@@ -63,7 +68,9 @@ export class GroupCommit<Item, Result> {
   }
 
   #startDrain(): void {
-    const isFull = this.#waiting.length >= this.#batchItemsMax && this.#drainsRunning < (this.#options.flushes_at_once_max ?? 1);
+    const isFull =
+      this.#waiting.length >= this.#batchItemsMax &&
+      this.#drainsRunning < (this.#options.flushes_at_once_max ?? 1);
     if (this.#drainsRunning > 0 && !isFull) return;
     this.#drainsRunning += 1;
     const draining = this.#drain().finally(() => this.#draining.delete(draining));
@@ -102,7 +109,9 @@ export class GroupCommit<Item, Result> {
     return this.#options.database.transaction(async (tx) => {
       const results = await this.#options.flush(tx, items);
       if (results.length !== items.length) {
-        throw new Error(`group commit ${this.#options.name}: ${results.length} results for ${items.length} items`);
+        throw new Error(
+          `group commit ${this.#options.name}: ${results.length} results for ${items.length} items`,
+        );
       }
       return results;
     });

@@ -33,6 +33,8 @@ test("a service does not start on a schema that lacks a migration or has one mor
 });
 
 test("the committed hashes are those of the migration files", async () => {
-  const committed: unknown = JSON.parse(await readFile(join(import.meta.dirname, "../../migrations/hashes.json"), "utf8"));
+  const committed: unknown = JSON.parse(
+    await readFile(join(import.meta.dirname, "../../migrations/hashes.json"), "utf8"),
+  );
   expect(committed).toEqual(await hashMigrations());
 });

@@ -5,7 +5,10 @@ import { runner, type MigrationBuilder, type RunnerOption } from "node-pg-migrat
 import { withClient } from "./client.ts";
 import { findRoles, withRoles, type DatabaseRoles } from "./roles.ts";
 
-type MigrationLoader = Exclude<NonNullable<RunnerOption["migrationLoaderStrategies"]>[number]["loader"], string>;
+type MigrationLoader = Exclude<
+  NonNullable<RunnerOption["migrationLoaderStrategies"]>[number]["loader"],
+  string
+>;
 type MigrationUnit = Awaited<ReturnType<MigrationLoader>>[number];
 
 const migrationsFolder = join(import.meta.dirname, "../../migrations");
@@ -38,10 +41,16 @@ export async function migrate(url: string): Promise<readonly string[]> {
 }
 
 async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): Promise<MigrationUnit[]> {
-  return Promise.all(paths.map(async (path) => {
-    const sql = withRoles(await readFile(path, "utf8"), roles);
-    return { id: path, filePaths: [path], actions: { up: (builder: MigrationBuilder) => builder.sql(sql), down: false } };
-  }));
+  return Promise.all(
+    paths.map(async (path) => {
+      const sql = withRoles(await readFile(path, "utf8"), roles);
+      return {
+        id: path,
+        filePaths: [path],
+        actions: { up: (builder: MigrationBuilder) => builder.sql(sql), down: false },
+      };
+    }),
+  );
 }
 
 /**
@@ -51,7 +60,9 @@ async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): P
 export async function setRights(url: string): Promise<void> {
   await withClient(url, async (client) => {
     const { service, admin } = await findRoles(client);
-    const { rows: [found] } = await client.query<{ database: string }>("select current_database() as database");
+    const {
+      rows: [found],
+    } = await client.query<{ database: string }>("select current_database() as database");
     const database = client.escapeIdentifier(found?.database ?? "");
     await client.query(`
       begin;
@@ -60,11 +71,16 @@ export async function setRights(url: string): Promise<void> {
       grant connect on database ${database} to ${service}, ${admin};
       grant select on ${migrationsTable} to ${service};
       commit;`);
-    const { rows: [open] } = await client.query<{ is_open: boolean }>(
-      "select has_database_privilege('public', current_database(), 'connect, temporary') as is_open");
+    const {
+      rows: [open],
+    } = await client.query<{ is_open: boolean }>(
+      "select has_database_privilege('public', current_database(), 'connect, temporary') as is_open",
+    );
     if (open?.is_open === true) {
-      throw new Error(`Everybody may connect to the database ${database}, and this login cannot change that. `
-        + `Make it the owner: alter database ${database} owner to <the login of MIGRATION_DATABASE_URL>;`);
+      throw new Error(
+        `Everybody may connect to the database ${database}, and this login cannot change that. ` +
+          `Make it the owner: alter database ${database} owner to <the login of MIGRATION_DATABASE_URL>;`,
+      );
     }
   });
 }
@@ -72,19 +88,28 @@ export async function setRights(url: string): Promise<void> {
 /** Errors unless the database has exactly the migrations of this version. */
 export async function checkSchema(url: string): Promise<void> {
   await withClient(url, async (client) => {
-    const { rows: [table] } = await client.query<{ exists: boolean }>("select to_regclass($1) is not null as exists", [migrationsTable]);
+    const {
+      rows: [table],
+    } = await client.query<{ exists: boolean }>("select to_regclass($1) is not null as exists", [
+      migrationsTable,
+    ]);
     if (table?.exists !== true) throw new Error("The database has no schema yet: run `pacioli migrate`.");
     const { rows } = await client.query<{ name: string }>(`select name from ${migrationsTable} order by id`);
     const wanted = await migrationNames();
     const missing = wanted.filter((name) => !rows.some((row) => row.name === name));
-    if (missing.length > 0) throw new Error(`The database lacks ${missing.join(", ")}: run \`pacioli migrate\`.`);
-    if (rows.length > wanted.length) throw new Error("The database is newer than this version of the service: deploy the newer one.");
+    if (missing.length > 0)
+      throw new Error(`The database lacks ${missing.join(", ")}: run \`pacioli migrate\`.`);
+    if (rows.length > wanted.length)
+      throw new Error("The database is newer than this version of the service: deploy the newer one.");
   });
 }
 
 async function migrationNames(): Promise<string[]> {
   const files = await readdir(migrationsFolder);
-  return files.filter((file) => file.endsWith(".sql")).map((file) => file.slice(0, -".sql".length)).toSorted();
+  return files
+    .filter((file) => file.endsWith(".sql"))
+    .map((file) => file.slice(0, -".sql".length))
+    .toSorted();
 }
 
 /** The SHA-256 of every migration file, by name. */
@@ -100,10 +125,15 @@ export async function hashMigrations(): Promise<Record<string, string>> {
 /** node-pg-migrate keeps no checksums, so an edited, already applied file would pass unnoticed. */
 async function assertMigrationsUnchanged(): Promise<void> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- scripts/hash-migrations.ts writes it
-  const committed = JSON.parse(await readFile(join(migrationsFolder, "hashes.json"), "utf8")) as Record<string, string>;
+  const committed = JSON.parse(await readFile(join(migrationsFolder, "hashes.json"), "utf8")) as Record<
+    string,
+    string
+  >;
   const found = await hashMigrations();
   const changed = Object.keys({ ...committed, ...found }).filter((name) => committed[name] !== found[name]);
   if (changed.length > 0) {
-    throw new Error(`Migration files differ from migrations/hashes.json: ${changed.join(", ")}. Write a new migration, then run \`npm run hash-migrations\`.`);
+    throw new Error(
+      `Migration files differ from migrations/hashes.json: ${changed.join(", ")}. Write a new migration, then run \`npm run hash-migrations\`.`,
+    );
   }
 }

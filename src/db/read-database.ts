@@ -16,7 +16,11 @@ export type ReadLimits = {
 /** SQLSTATE query_canceled: the statement_timeout of the pool. */
 const query_canceled = "57014";
 
-type Waiting = { readonly since_ms: number; readonly admit: () => void; readonly refuse: (error: AppError) => void };
+type Waiting = {
+  readonly since_ms: number;
+  readonly admit: () => void;
+  readonly refuse: (error: AppError) => void;
+};
 
 /**
  * The database for GET routes: a pool of its own behind a bounded queue, so that a burst of reads takes no
@@ -53,7 +57,11 @@ export class ReadDatabase implements Queryable {
       return await read();
     } catch (error) {
       if (sqlStateOf(error) !== query_canceled) throw error;
-      throw new AppError("read_timeout", "The read took too long and was stopped; narrow its filters, such as created_at[gte].", { cause: error });
+      throw new AppError(
+        "read_timeout",
+        "The read took too long and was stopped; narrow its filters, such as created_at[gte].",
+        { cause: error },
+      );
     } finally {
       this.#running -= 1;
       this.#admitNext();
@@ -84,5 +92,7 @@ export class ReadDatabase implements Queryable {
 }
 
 function tooMany(): AppError {
-  return new AppError("concurrency_limited", "Too many reads are waiting; send the request again.", { retry_after_seconds: 1 });
+  return new AppError("concurrency_limited", "Too many reads are waiting; send the request again.", {
+    retry_after_seconds: 1,
+  });
 }

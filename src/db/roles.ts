@@ -34,14 +34,23 @@ export function withRoles(sql: string, roles: DatabaseRoles): string {
 
 /** The roles that the database remembers from its first migration, or those that it will get. */
 export async function findRoles(client: pg.Client): Promise<DatabaseRoles> {
-  const { rows: [row] } = await client.query<{ database: string; is_known: boolean }>(
-    "select current_database() as database, to_regprocedure('public.service_role()') is not null as is_known");
+  const {
+    rows: [row],
+  } = await client.query<{ database: string; is_known: boolean }>(
+    "select current_database() as database, to_regprocedure('public.service_role()') is not null as is_known",
+  );
   if (row?.is_known !== true) return rolesOfDatabase(row?.database ?? "");
-  const { rows: [known] } = await client.query<{ role: string }>("select public.service_role()::text as role");
+  const {
+    rows: [known],
+  } = await client.query<{ role: string }>("select public.service_role()::text as role");
   return rolesOfService(known?.role ?? "");
 }
 
 function plainNameOf(database: string): string {
-  const start = database.toLowerCase().replaceAll(/[^a-z0-9_]/g, "_").replace(/^(?=\d)/, "_").slice(0, 32);
+  const start = database
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_]/g, "_")
+    .replace(/^(?=\d)/, "_")
+    .slice(0, 32);
   return `${start}_${createHash("sha256").update(database).digest("hex").slice(0, 12)}`;
 }

@@ -14,7 +14,16 @@ test("a key with any one character changed, missing or added has not the form", 
     expect(hasApiKeyForm(key.slice(0, at) + other + key.slice(at + 1))).toBe(false);
     expect(hasApiKeyForm(key.slice(0, at) + key.slice(at + 1))).toBe(false);
   }
-  for (const text of [`${key}A`, ` ${key}`, `${key}\n`, key.toUpperCase(), "", "sk_", "sk_dev", "a".repeat(1_000_000)]) {
+  for (const text of [
+    `${key}A`,
+    ` ${key}`,
+    `${key}\n`,
+    key.toUpperCase(),
+    "",
+    "sk_",
+    "sk_dev",
+    "a".repeat(1_000_000),
+  ]) {
     expect(hasApiKeyForm(text)).toBe(false);
   }
 });

@@ -11,11 +11,18 @@ export { revokeApiKey, selectApiKeys } from "./api-key-queries.ts";
  * `db` has the rights of the owner or of an admin.
  */
 export async function createApiKey(
-  db: Queryable, key: { readonly name: string; readonly scopes: readonly Scope[]; readonly admin: string },
+  db: Queryable,
+  key: { readonly name: string; readonly scopes: readonly Scope[]; readonly admin: string },
 ): Promise<{ key_id: string; token: string }> {
   const token = newApiKey();
   const key_id = newId("key");
-  const stored = { key_id, key_hash: hashApiKey(token), name: key.name, last_four: token.slice(-4), scopes: key.scopes };
+  const stored = {
+    key_id,
+    key_hash: hashApiKey(token),
+    name: key.name,
+    last_four: token.slice(-4),
+    scopes: key.scopes,
+  };
   await insertApiKey(db, stored, key.admin);
   return { key_id, token };
 }
@@ -30,6 +37,8 @@ const known_keys = ["sk_dev", "sk_demo", "sk_chaos", "sk_test"];
 export async function checkNoDevelopmentKeys(db: Queryable): Promise<void> {
   const ids = await selectDevelopmentKeys(db, known_keys.map(hashApiKey));
   if (ids.length === 0) return;
-  throw new Error(`Development keys are in force in this database: ${ids.join(", ")}. `
-    + "Revoke them (`pacioli keys revoke <key_id>`) before production starts.");
+  throw new Error(
+    `Development keys are in force in this database: ${ids.join(", ")}. ` +
+      "Revoke them (`pacioli keys revoke <key_id>`) before production starts.",
+  );
 }

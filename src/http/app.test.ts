@@ -12,18 +12,43 @@ let db: TestDatabase;
 let service: Service;
 beforeAll(async () => {
   db = await createTestDatabase();
-  service = await composeService(loadConfig("development", { LOG_LEVEL: "silent", RATE_LIMIT_PER_SECOND: "100000", CALLS_AT_ONCE_MAX: String(calls_at_once_max) }), db.service_url, { is_worker: false, has_api: true });
-  const sellers = ["ann", "bob", "cid"].map((name) => ({ ...purse(`seller:${name}:pending`), owner_id: name }));
-  await db.database.transaction((tx) => postAll(tx, sellers.map((seller, index) => transfer(`t-${index}`, account("cash"), seller, 5n))));
+  service = await composeService(
+    loadConfig("development", {
+      LOG_LEVEL: "silent",
+      RATE_LIMIT_PER_SECOND: "100000",
+      CALLS_AT_ONCE_MAX: String(calls_at_once_max),
+    }),
+    db.service_url,
+    { is_worker: false, has_api: true },
+  );
+  const sellers = ["ann", "bob", "cid"].map((name) => ({
+    ...purse(`seller:${name}:pending`),
+    owner_id: name,
+  }));
+  await db.database.transaction((tx) =>
+    postAll(
+      tx,
+      sellers.map((seller, index) => transfer(`t-${index}`, account("cash"), seller, 5n)),
+    ),
+  );
   const body = (n: number) => ({
-    checkout_id: `c-${n}`, buyer_info: { user_id: "b", email: "b@example.com" }, credit_card_info: { token: "tok_visa_4242" },
+    checkout_id: `c-${n}`,
+    buyer_info: { user_id: "b", email: "b@example.com" },
+    credit_card_info: { token: "tok_visa_4242" },
     payment_orders: [{ payment_order_id: `o-${n}`, seller_account: "ann", amount: "1.00" }],
   });
   for (const n of [1, 2, 3]) {
-    const reply = await service.app.inject({ method: "POST", url: "/api/v1/payments", headers, payload: body(n) });
+    const reply = await service.app.inject({
+      method: "POST",
+      url: "/api/v1/payments",
+      headers,
+      payload: body(n),
+    });
     if (reply.statusCode !== 202) throw new Error(reply.body);
   }
-  await db.asOwner("insert into dead_letters (dead_letter_id, queue, subject_id, payload, reason, attempt_count) select 'dead_' || n, 'payment_execute', n, '{}', 'r', 0 from generate_series(1, 3) n");
+  await db.asOwner(
+    "insert into dead_letters (dead_letter_id, queue, subject_id, payload, reason, attempt_count) select 'dead_' || n, 'payment_execute', n, '{}', 'r', 0 from generate_series(1, 3) n",
+  );
 });
 afterAll(async () => {
   await service.close();
@@ -38,7 +63,11 @@ async function get(path: string): Promise<{ status: number; type: string; json: 
 }
 
 const lists = {
-  payments: "/payments", wallets: "/wallets", entries: "/ledger", accounts: "/ledger/accounts", dead_letters: "/dead_letters",
+  payments: "/payments",
+  wallets: "/wallets",
+  entries: "/ledger",
+  accounts: "/ledger/accounts",
+  dead_letters: "/dead_letters",
   statement: "/ledger/accounts/cash/statement?currency=USD",
 } as const;
 const paged = (list: string, query: string): string => `${list}${list.includes("?") ? "&" : "?"}${query}`;
@@ -52,9 +81,11 @@ test.each(Object.entries(lists))("the pages of %s give each row once", async (_n
   const whole = (await get(list)).json["data"];
   const rows: unknown[] = [];
   for (let cursor: unknown = ""; cursor !== null;) {
-    const { status, json } = await get(paged(list, `limit=1${cursor === "" ? "" : `&cursor=${String(cursor)}`}`));
+    const { status, json } = await get(
+      paged(list, `limit=1${cursor === "" ? "" : `&cursor=${String(cursor)}`}`),
+    );
     expect(status).toBe(200);
-    rows.push(...json["data"] as unknown[]);
+    rows.push(...(json["data"] as unknown[]));
     cursor = json["next_cursor"];
   }
   expect(rows).toEqual(whole);
@@ -65,29 +96,63 @@ test.each(Object.entries(lists))("a changed cursor of %s is a 400 that names it"
   const cursor = await cursorOf(list);
   const changed = `${cursor.startsWith("A") ? "B" : "A"}${cursor.slice(1)}`;
   const { status, type, json } = await get(paged(list, `cursor=${changed}`));
-  expect([status, type.split(";")[0], json["code"], json["param"]]).toEqual([400, "application/problem+json", "invalid_cursor", "cursor"]);
+  expect([status, type.split(";")[0], json["code"], json["param"]]).toEqual([
+    400,
+    "application/problem+json",
+    "invalid_cursor",
+    "cursor",
+  ]);
 });
 
-test.each(Object.entries(lists))("a cursor of another list is refused by %s and never half understood", async (name, list) => {
-  const others = await Promise.all(Object.entries(lists).filter(([other]) => other !== name).map(async ([, other]) => get(paged(list, `cursor=${await cursorOf(other)}`))));
-  expect(others.map(({ status, json }) => [status, json["code"]])).toEqual(others.map(() => [400, "invalid_cursor"]));
-});
+test.each(Object.entries(lists))(
+  "a cursor of another list is refused by %s and never half understood",
+  async (name, list) => {
+    const others = await Promise.all(
+      Object.entries(lists)
+        .filter(([other]) => other !== name)
+        .map(async ([, other]) => get(paged(list, `cursor=${await cursorOf(other)}`))),
+    );
+    expect(others.map(({ status, json }) => [status, json["code"]])).toEqual(
+      others.map(() => [400, "invalid_cursor"]),
+    );
+  },
+);
 
 test("every failure has the same shape, and its instance is the request-id of the answer", async () => {
   const reply = await service.app.inject({ method: "GET", url: "/api/v1/payments/nobody", headers });
   expect(reply.json()).toEqual({
-    type: "https://pacioli.dev/errors/not_found", title: "There is no such object", status: 404, detail: "There is no payment order nobody.",
-    instance: `urn:request:${String(reply.headers["request-id"])}`, code: "not_found", param: "payment_order_id", errors: [],
+    type: "https://pacioli.dev/errors/not_found",
+    title: "There is no such object",
+    status: 404,
+    detail: "There is no payment order nobody.",
+    instance: `urn:request:${String(reply.headers["request-id"])}`,
+    code: "not_found",
+    param: "payment_order_id",
+    errors: [],
   });
 });
 
 test("whatever a client puts into a path or a query, the answer is no 5xx", async () => {
   const paths = [
-    "/payments/%00", "/payments?seller_account=%00", "/checkouts/a%00b", "/wallets/%00", "/ledger?account_id=%00", "/ledger?transaction_id=%00",
-    "/ledger/accounts/%00/balance?currency=USD", "/ledger/accounts/%00/statement?currency=USD", "/dead_letters/%00", "/dead_letters?queue=%00",
-    "/payments?created_at[gte]=0000-01-01T00:00:00Z", "/payments?created_at[lt]=2016-12-31T23:59:60Z", "/payments/%ff", "/payments?limit=0", "/payments?limit=1e9",
-    "/ledger/accounts/cash/balance?currency=USD&at=0000-01-01T00:00:00Z", "/ledger/accounts/cash/balance?currency=USD&at=9999-12-31T23:59:59-23:59",
-    "/ledger/ffffffff-ffff-8fff-bfff-ffffffffffff", "/ledger?transaction_id=99999999999999999999",
+    "/payments/%00",
+    "/payments?seller_account=%00",
+    "/checkouts/a%00b",
+    "/wallets/%00",
+    "/ledger?account_id=%00",
+    "/ledger?transaction_id=%00",
+    "/ledger/accounts/%00/balance?currency=USD",
+    "/ledger/accounts/%00/statement?currency=USD",
+    "/dead_letters/%00",
+    "/dead_letters?queue=%00",
+    "/payments?created_at[gte]=0000-01-01T00:00:00Z",
+    "/payments?created_at[lt]=2016-12-31T23:59:60Z",
+    "/payments/%ff",
+    "/payments?limit=0",
+    "/payments?limit=1e9",
+    "/ledger/accounts/cash/balance?currency=USD&at=0000-01-01T00:00:00Z",
+    "/ledger/accounts/cash/balance?currency=USD&at=9999-12-31T23:59:59-23:59",
+    "/ledger/ffffffff-ffff-8fff-bfff-ffffffffffff",
+    "/ledger?transaction_id=99999999999999999999",
   ];
   const failed: unknown[] = [];
   for (const path of paths) {
@@ -98,7 +163,8 @@ test("whatever a client puts into a path or a query, the answer is no 5xx", asyn
 });
 
 test("a key with CALLS_AT_ONCE_MAX requests in progress is told to wait, and is served when they are answered", async () => {
-  const waiting = "select count(*)::int as count from pg_locks where not granted and relation = 'payment_orders'::regclass";
+  const waiting =
+    "select count(*)::int as count from pg_locks where not granted and relation = 'payment_orders'::regclass";
   await withClient(db.url, async (client) => {
     await client.query("begin");
     await client.query("lock table payment_orders in access exclusive mode");
@@ -113,10 +179,18 @@ test("a key with CALLS_AT_ONCE_MAX requests in progress is told to wait, and is 
 
 test("openapi.json is printed once, however often it is asked for", async () => {
   const print = vi.spyOn(service.app, "swagger");
-  const replies = await Promise.all([1, 2, 3].map(() => service.app.inject({ method: "GET", url: "/openapi.json" })));
+  const replies = await Promise.all(
+    [1, 2, 3].map(() => service.app.inject({ method: "GET", url: "/openapi.json" })),
+  );
   for (const reply of replies) {
-    expect([reply.statusCode, reply.headers["content-type"]]).toEqual([200, "application/json; charset=utf-8"]);
-    expect(reply.json()).toMatchObject({ openapi: "3.1.0", paths: { "/api/v1/payments": expect.anything() as unknown } });
+    expect([reply.statusCode, reply.headers["content-type"]]).toEqual([
+      200,
+      "application/json; charset=utf-8",
+    ]);
+    expect(reply.json()).toMatchObject({
+      openapi: "3.1.0",
+      paths: { "/api/v1/payments": expect.anything() as unknown },
+    });
   }
   expect(print).toHaveBeenCalledTimes(1);
 });

@@ -28,16 +28,23 @@ import { createServer } from "./server.ts";
  * The API. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a
  * socket.
  */
-export async function buildApp(context: HttpContext, options: { has_api: boolean } = { has_api: true }): Promise<App> {
+export async function buildApp(
+  context: HttpContext,
+  options: { has_api: boolean } = { has_api: true },
+): Promise<App> {
   const app = createServer(context);
   await app.register(fastifySwagger, { openapi: openApiInfo, transform: withStatedScope });
-  app.addHook("onRequest", async ({ headers }) => assertAllowedHost(headers.host, context.settings.allowed_hosts));
+  app.addHook("onRequest", async ({ headers }) =>
+    assertAllowedHost(headers.host, context.settings.allowed_hosts),
+  );
   await app.register(async (scope: App) => {
     registerLivenessRoute(scope);
     serveDocument(scope, () => JSON.stringify(app.swagger()));
   });
   if (options.has_api) {
-    await app.register(async (scope: App) => registerWebhookRoutes(scope, context), { prefix: "/api/v1/webhooks" });
+    await app.register(async (scope: App) => registerWebhookRoutes(scope, context), {
+      prefix: "/api/v1/webhooks",
+    });
     await app.register(async (scope: App) => registerApi(scope, context), { prefix: "/api/v1" });
     await app.register(async (scope: App) => registerStatusPageRoutes(scope, context));
   }
@@ -63,7 +70,9 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   const { database, settings } = context;
   const limitRate = createRateLimit(settings.rate_limit_per_second);
   const authenticate = createAuthenticator({
-    database, rate_limit_per_second: settings.rate_limit_per_second, development_key: settings.development_key,
+    database,
+    rate_limit_per_second: settings.rate_limit_per_second,
+    development_key: settings.development_key,
   });
   const beginRead = createReadTurns(reads_begun_per_turn_max);
   requireStatedScopes(app);
@@ -92,12 +101,28 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   registerRiskRoutes(app, context);
   registerUnresolvedOrderRoutes(app, context);
   registerAuditLogRoutes(app, context);
-  app.get("/", {
-    config: { scope: "read" }, schema: { operationId: "listResources", summary: "The resources of this API", hide: false },
-  }, async () => ({
-    object: "index",
-    resources: ["payments", "checkouts", "wallets", "ledger", "dead_letters", "approvals", "unresolved_orders", "risk_blocks", "audit_log", "webhooks"].map((name) => `/api/v1/${name}`),
-  }));
+  app.get(
+    "/",
+    {
+      config: { scope: "read" },
+      schema: { operationId: "listResources", summary: "The resources of this API", hide: false },
+    },
+    async () => ({
+      object: "index",
+      resources: [
+        "payments",
+        "checkouts",
+        "wallets",
+        "ledger",
+        "dead_letters",
+        "approvals",
+        "unresolved_orders",
+        "risk_blocks",
+        "audit_log",
+        "webhooks",
+      ].map((name) => `/api/v1/${name}`),
+    }),
+  );
 }
 
 /** Anybody may ask for it, and printing it takes 10 ms: it is printed once, when it is first asked for. */

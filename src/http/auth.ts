@@ -54,7 +54,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const isDevelopment = token !== undefined && token === options.development_key;
     if (token === undefined || (!isDevelopment && !hasApiKeyForm(token))) {
       countFailure();
-      const detail = token === undefined ? "Send Authorization: Bearer <API key>." : "This does not have the form of an API key: check that you sent the whole key.";
+      const detail =
+        token === undefined
+          ? "Send Authorization: Bearer <API key>."
+          : "This does not have the form of an API key: check that you sent the whole key.";
       throw new AppError("unauthenticated", detail);
     }
     const row = isDevelopment ? developmentRow : await lookup.find(hashApiKey(token), countFailure);
@@ -64,7 +67,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     request.caller = caller;
     const { scope } = request.routeOptions.config;
     assert(scope !== undefined, `${request.method} ${request.routeOptions.url ?? "none"} states no scope`);
-    if (!caller.scopes.includes(scope)) throw new AppError("forbidden", `This route needs the scope ${scope}, which the API key does not have.`);
+    if (!caller.scopes.includes(scope))
+      throw new AppError(
+        "forbidden",
+        `This route needs the scope ${scope}, which the API key does not have.`,
+      );
     return caller;
   };
 }
@@ -75,7 +82,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
  */
 export function requireStatedScopes(app: App): void {
   app.addHook("onRoute", ({ method, url, config }) => {
-    if (config?.scope === undefined) throw new Error(`${String(method)} ${url} states no scope: add config: { scope: … }.`);
+    if (config?.scope === undefined)
+      throw new Error(`${String(method)} ${url} states no scope: add config: { scope: … }.`);
   });
 }
 

@@ -26,7 +26,8 @@ function appWith(calls_at_once_max: number): { app: App; letGo: () => void; held
   };
   return { app, letGo, held: () => waiting.length };
 }
-const get = async (app: App, path: string, key: string): Promise<number> => (await app.inject({ url: path, headers: { key } })).statusCode;
+const get = async (app: App, path: string, key: string): Promise<number> =>
+  (await app.inject({ url: path, headers: { key } })).statusCode;
 
 test("a key that has as many calls under way as it may is refused, another key is served, and answers make room", async () => {
   const { app, letGo, held } = appWith(2);
@@ -34,7 +35,10 @@ test("a key that has as many calls under way as it may is refused, another key i
   await expect.poll(held).toBe(2);
   const refused = await app.inject({ url: "/wait", headers: { key: "one" } });
   expect(refused.statusCode).toBe(429);
-  expect(refused.json()).toMatchObject({ code: "concurrency_limited", message: expect.stringContaining("2 requests in progress") as string });
+  expect(refused.json()).toMatchObject({
+    code: "concurrency_limited",
+    message: expect.stringContaining("2 requests in progress") as string,
+  });
   const other = get(app, "/wait", "two");
   await expect.poll(held).toBe(3);
   letGo();

@@ -15,7 +15,11 @@ export function limitCallsAtOnce(app: App, calls_at_once_max: number): void {
     const { key_id } = request.caller;
     const calls = running.get(key_id) ?? 0;
     if (calls >= calls_at_once_max) {
-      throw new AppError("concurrency_limited", `This key has ${calls_at_once_max} requests in progress; wait for their answers.`, { retry_after_seconds: 1 });
+      throw new AppError(
+        "concurrency_limited",
+        `This key has ${calls_at_once_max} requests in progress; wait for their answers.`,
+        { retry_after_seconds: 1 },
+      );
     }
     running.set(key_id, calls + 1);
     counted.set(request, key_id);

@@ -9,7 +9,13 @@ import type { PspRouter } from "../psp/psp.ts";
 import type { Inbox } from "../webhooks/webhooks.ts";
 
 /** A scope with the schemas' types. */
-export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+export type App = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
 
 /** What the routes work with; made by the composition root. */
 export type HttpContext = {

@@ -22,7 +22,10 @@ export function cursorKey(secretKey: string, list: string): string {
 export function encodeCursor(position: Position, secretKey: string): string {
   const payload = Buffer.from(JSON.stringify(position));
   const cursor = Buffer.concat([macOf(payload, secretKey), payload]).toString("base64url");
-  assert.ok(cursor.length <= cursor_length_max, `a cursor of ${cursor.length} characters would be refused when it comes back`);
+  assert.ok(
+    cursor.length <= cursor_length_max,
+    `a cursor of ${cursor.length} characters would be refused when it comes back`,
+  );
   return cursor;
 }
 
@@ -33,8 +36,16 @@ export function decodeCursor(cursor: string, secretKey: string): Position {
   // Node decodes base64 leniently: with "=", spaces and unused bits one cursor could be written in several
   // ways.
   const isExact = bytes.toString("base64url") === cursor;
-  if (!isExact || bytes.length <= mac_bytes || !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))) {
-    throw new AppError("invalid_cursor", "The cursor is not one of ours; take next_cursor from the last page.", { param: "cursor" });
+  if (
+    !isExact ||
+    bytes.length <= mac_bytes ||
+    !timingSafeEqual(bytes.subarray(0, mac_bytes), macOf(payload, secretKey))
+  ) {
+    throw new AppError(
+      "invalid_cursor",
+      "The cursor is not one of ours; take next_cursor from the last page.",
+      { param: "cursor" },
+    );
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that encodeCursor wrote it
   return JSON.parse(payload.toString("utf8")) as Position;
@@ -46,7 +57,11 @@ function macOf(payload: Buffer, secretKey: string): Buffer {
 
 /** A page of a list: one row more than the limit was read to know whether there are more. */
 export function pageOf<Row, View>(
-  rows: readonly Row[], limit: number, secretKey: string, view: (row: Row) => View, position: (row: Row) => Position,
+  rows: readonly Row[],
+  limit: number,
+  secretKey: string,
+  view: (row: Row) => View,
+  position: (row: Row) => Position,
 ): { object: "list"; data: View[]; has_more: boolean; next_cursor: string | null } {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);

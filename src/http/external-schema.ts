@@ -1,9 +1,11 @@
 import { Type } from "typebox";
 
 /** Payment through an external account: the money is collected outside a PSP's API. */
-export const ExternalAccount = Type.Object({
-  psp: Type.String({ minLength: 1, maxLength: 32, description: "The name of an external account." }),
-}, {
-  additionalProperties: false,
-  description: "In place of credit_card_info: the money is collected outside a PSP's API, and the account reports how it ended.",
-});
+export const ExternalAccount = Type.Object(
+  { psp: Type.String({ minLength: 1, maxLength: 32, description: "The name of an external account." }) },
+  {
+    additionalProperties: false,
+    description:
+      "In place of credit_card_info: the money is collected outside a PSP's API, and the account reports how it ended.",
+  },
+);

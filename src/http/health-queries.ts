@@ -11,8 +11,13 @@ const fresh_ms = 500;
 export function createDatabaseCheck(db: Queryable): () => Promise<void> {
   let last: { readonly answer: Promise<void>; asked_ms: number; isOpen: boolean } | undefined;
   return () => {
-    if (last !== undefined && (last.isOpen || monotonicMilliseconds() - last.asked_ms < fresh_ms)) return last.answer;
-    const check = { answer: db.query("select 1").then(() => undefined), asked_ms: monotonicMilliseconds(), isOpen: true };
+    if (last !== undefined && (last.isOpen || monotonicMilliseconds() - last.asked_ms < fresh_ms))
+      return last.answer;
+    const check = {
+      answer: db.query("select 1").then(() => undefined),
+      asked_ms: monotonicMilliseconds(),
+      isOpen: true,
+    };
     const close = (): void => {
       check.isOpen = false;
     };

@@ -79,7 +79,8 @@ const exponent_digits_max = 20;
  * linear time, for a number may be as long as the body: 60 kB of zeros once blocked the process for 11 s.
  */
 function decimal(source: string): string {
-  const [, sign = "", whole = "", fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
   const digits = (whole + fraction).replace(/^0+/, "");
   const significant = withoutZerosAtEnd(digits);
   if (significant === "") return "0";
@@ -118,7 +119,10 @@ function findFault(text: string): { param: string; message: string } {
     } else if (isNumberStart(text.charCodeAt(at))) {
       const end = endOfNumber(text, at);
       if (!isExactNumber(text.slice(at, end))) {
-        return { param: paramOf(path), message: "is a number that cannot be kept exactly; send it as a string." };
+        return {
+          param: paramOf(path),
+          message: "is a number that cannot be kept exactly; send it as a string.",
+        };
       }
       at = end - 1;
     }
@@ -129,6 +133,8 @@ function findFault(text: string): { param: string; message: string } {
 }
 
 function paramOf(path: readonly Container[]): string {
-  const [first = "body", ...rest] = path.map(({ names, index, name }) => (names === undefined ? String(index) : name));
+  const [first = "body", ...rest] = path.map(({ names, index, name }) =>
+    names === undefined ? String(index) : name,
+  );
   return `${first}${rest.map((part) => `[${part}]`).join("")}`.slice(0, 200);
 }

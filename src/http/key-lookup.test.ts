@@ -3,7 +3,14 @@ import type { ApiKeyRow } from "./api-key-queries.ts";
 import { hashApiKey } from "./auth.ts";
 import { KeyLookup } from "./key-lookup.ts";
 
-const rowOf = (name: string): ApiKeyRow => ({ key_id: name, name, last_four: "", scopes: ["read"], created_at: "2026-01-01T00:00:00Z", revoked_at: null });
+const rowOf = (name: string): ApiKeyRow => ({
+  key_id: name,
+  name,
+  last_four: "",
+  scopes: ["read"],
+  created_at: "2026-01-01T00:00:00Z",
+  revoked_at: null,
+});
 const free = (): void => undefined;
 
 function lookupOf(...names: string[]): { lookup: KeyLookup; asked: string[] } {
@@ -28,7 +35,8 @@ test("a key is asked for once, also by a hundred requests at the same time", asy
 test("a refused key is remembered too, and each use of it counts as a failure", async () => {
   const { lookup, asked } = lookupOf();
   let failures = 0;
-  for (let call = 0; call < 3; call++) expect(await lookup.find(hashApiKey("x"), () => (failures += 1))).toBeUndefined();
+  for (let call = 0; call < 3; call++)
+    expect(await lookup.find(hashApiKey("x"), () => (failures += 1))).toBeUndefined();
   expect([asked.length, failures]).toEqual([1, 3]);
 });
 
@@ -43,7 +51,9 @@ test("thirty thousand guesses leave a bounded memory and do not push out the key
 
 test("a question that failed is not remembered", async () => {
   let isUp = false;
-  const lookup = new KeyLookup(() => (isUp ? Promise.resolve(rowOf("a")) : Promise.reject(new Error("down"))));
+  const lookup = new KeyLookup(() =>
+    isUp ? Promise.resolve(rowOf("a")) : Promise.reject(new Error("down")),
+  );
   await expect(lookup.find(hashApiKey("a"), free)).rejects.toThrow("down");
   isUp = true;
   expect((await lookup.find(hashApiKey("a"), free))?.name).toBe("a");

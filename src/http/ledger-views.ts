@@ -1,10 +1,12 @@
 import { entryIdOf, type AccountRow, type EntryRow, type TrialBalanceRow } from "../ledger/ledger.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
 
-const format = (amount_minor: bigint, currency: string): string => formatAmount({ amount_minor, currency: toCurrencyCode(currency) });
+const format = (amount_minor: bigint, currency: string): string =>
+  formatAmount({ amount_minor, currency: toCurrencyCode(currency) });
 
 /** A signed balance in its account's normal direction: what it holds, not which side it is on. */
-const normal = (balance_minor: bigint, kind: string): bigint => (kind === "asset" || kind === "expense" ? balance_minor : -balance_minor);
+const normal = (balance_minor: bigint, kind: string): bigint =>
+  kind === "asset" || kind === "expense" ? balance_minor : -balance_minor;
 
 export function entryView(row: EntryRow) {
   const isDebit = row.amount_minor > 0n;

@@ -28,7 +28,8 @@ export class PreferredWaits {
 
   /** Polls until there is an outcome or the time is over; undefined if too many requests are waiting. */
   async until<Result>(
-    seconds: number, look: () => Promise<{ readonly is_done: boolean; readonly result: Result }>,
+    seconds: number,
+    look: () => Promise<{ readonly is_done: boolean; readonly result: Result }>,
   ): Promise<Result | undefined> {
     if (seconds === 0 || this.#waiting >= waiting_max) return undefined;
     this.#waiting += 1;

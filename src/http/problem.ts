@@ -21,28 +21,39 @@ export function problemOf(error: AppError, requestId: string) {
     type: `https://pacioli.dev/errors/${error.code}`,
     title,
     status: error.status,
-    detail: shortened(error.message, detail_shown_max) + (left > 0 ? ` ${left} more faults are not listed.` : ""),
+    detail:
+      shortened(error.message, detail_shown_max) + (left > 0 ? ` ${left} more faults are not listed.` : ""),
     instance: `urn:request:${requestId}`,
     code: error.code,
     param: error.param === undefined ? null : shortened(error.param, text_shown_max),
-    errors: error.errors.slice(0, errors_shown_max).map(({ param, code, message }) => (
-      { param: shortened(param, text_shown_max), code, message: shortened(message, text_shown_max) })),
+    errors: error.errors
+      .slice(0, errors_shown_max)
+      .map(({ param, code, message }) => ({
+        param: shortened(param, text_shown_max),
+        code,
+        message: shortened(message, text_shown_max),
+      })),
   };
 }
 
 /** Never cut through the middle of a character. */
-const shortened = (text: string, length: number): string => (text.length <= length ? text : text.slice(0, length).toWellFormed());
+const shortened = (text: string, length: number): string =>
+  text.length <= length ? text : text.slice(0, length).toWellFormed();
 
 /** What the framework threw, as an outcome of ours; undefined: a bug. */
 export function outcomeOf(error: FastifyError): AppError | undefined {
   if (error instanceof AppError) return error;
-  if (error.validation !== undefined) return validationError(error.validation, error.validationContext ?? "body");
+  if (error.validation !== undefined)
+    return validationError(error.validation, error.validationContext ?? "body");
   // A value that passed the schema but that PostgreSQL cannot hold, such as a time in the year 0.
-  if (sqlStateOf(error)?.startsWith("22") === true) return new AppError("invalid_request", "A value is out of its range.", { cause: error });
+  if (sqlStateOf(error)?.startsWith("22") === true)
+    return new AppError("invalid_request", "A value is out of its range.", { cause: error });
   const code = frameworkCodes.get(error.code);
   if (code !== undefined) return new AppError(code, detailOf(code, error.message), { param: "body" });
-  if (error instanceof SyntaxError && error.statusCode === 400) return new AppError("invalid_json", `The body is not valid JSON: ${error.message}`, { param: "body" });
-  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new AppError("invalid_request", error.message);
+  if (error instanceof SyntaxError && error.statusCode === 400)
+    return new AppError("invalid_json", `The body is not valid JSON: ${error.message}`, { param: "body" });
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
+    return new AppError("invalid_request", error.message);
   return undefined;
 }
 
@@ -61,11 +72,15 @@ function detailOf(code: ErrorCode, message: string): string {
 type SchemaFault = NonNullable<FastifyError["validation"]>[number];
 
 function validationError(faults: readonly SchemaFault[], context: string): AppError {
-  const errors = faults.map((fault): FieldError => (
-    { param: paramOf(fault, context), code: "invalid_request", message: messageOf(fault) }));
+  const errors = faults.map((fault): FieldError => ({
+    param: paramOf(fault, context),
+    code: "invalid_request",
+    message: messageOf(fault),
+  }));
   const [first] = errors;
   return new AppError("invalid_request", `${first?.param ?? context} ${first?.message ?? "is not valid."}`, {
-    errors, ...(first === undefined ? {} : { param: first.param }),
+    errors,
+    ...(first === undefined ? {} : { param: first.param }),
   });
 }
 

@@ -36,12 +36,16 @@ export class ProtocolFaults {
   listen(server: Server): void {
     server.on("request", (request, response) => this.#remember(request, response));
     server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
-      const { status, headers, body } = answerOf(new AppError("expectation_failed", "The header Expect must be 100-continue, or left out."));
+      const { status, headers, body } = answerOf(
+        new AppError("expectation_failed", "The header Expect must be 100-continue, or left out."),
+      );
       response.writeHead(status, headers).end(body);
     });
     // The routes decide first: `continueIfExpected` asks for the body once a request is accepted.
     server.on("checkContinue", (request, response) => server.emit("request", request, response));
-    server.on("connect", (_request: IncomingMessage, socket: Duplex) => writeAnswer(socket, new AppError("not_found", "CONNECT is not served: Pacioli is not a proxy.")));
+    server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
+      writeAnswer(socket, new AppError("not_found", "CONNECT is not served: Pacioli is not a proxy.")),
+    );
   }
 
   /**
@@ -61,7 +65,8 @@ export class ProtocolFaults {
     const open = exchanges.filter(({ response }) => !response.writableFinished);
     const last = exchanges.at(-1);
     // It was answered before it was complete: nobody waits for another answer.
-    if (last !== undefined && !last.request.complete && last.response.headersSent) return void socket.destroy();
+    if (last !== undefined && !last.request.complete && last.response.headersSent)
+      return void socket.destroy();
     // An accepted payment must not look refused because of the bytes that followed it.
     const before = open.findLast(({ request }) => request.complete);
     if (before === undefined) return writeAnswer(socket, faultOf(error));
@@ -90,7 +95,9 @@ export function continueIfExpected(app: App): void {
 function faultOf(error: NodeJS.ErrnoException): AppError {
   switch (error.code) {
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new AppError("request_timeout", "The request did not arrive in time.", { retry_after_seconds: 1 });
+      return new AppError("request_timeout", "The request did not arrive in time.", {
+        retry_after_seconds: 1,
+      });
     case "HPE_HEADER_OVERFLOW":
       return new AppError("headers_too_large", "Path and headers together are larger than 16 KiB.");
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
@@ -100,11 +107,18 @@ function faultOf(error: NodeJS.ErrnoException): AppError {
   }
 }
 
-function answerOf(error: AppError): { status: number; headers: Record<string, string | number>; body: string } {
+function answerOf(error: AppError): {
+  status: number;
+  headers: Record<string, string | number>;
+  body: string;
+} {
   const id = newId("req");
   const body = JSON.stringify(problemOf(error, id));
   const headers = {
-    "content-type": "application/problem+json; charset=utf-8", "content-length": Buffer.byteLength(body), "request-id": id, connection: "close",
+    "content-type": "application/problem+json; charset=utf-8",
+    "content-length": Buffer.byteLength(body),
+    "request-id": id,
+    connection: "close",
     ...(error.retry_after_seconds === undefined ? {} : { "retry-after": error.retry_after_seconds }),
   };
   return { status: error.status, headers, body };
@@ -113,7 +127,9 @@ function answerOf(error: AppError): { status: number; headers: Record<string, st
 function writeAnswer(socket: Duplex, error: AppError): void {
   if (!socket.writable) return void socket.destroy();
   const { status, headers, body } = answerOf(error);
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const lines = Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${body}`);
   setTimeout(() => socket.destroy(), last_words_ms).unref();
 }

@@ -31,15 +31,24 @@ test("a rate limit never remembers more than 100,001 keys, and counts those beyo
 });
 
 test.each([
-  ["203.0.113.7", "203.0.113.7"], ["::ffff:203.0.113.7", "203.0.113.7"], ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
-  ["2001:DB8:1:2::9", "2001:db8:1:2::/64"], ["2001:db8::1", "2001:db8:0:0::/64"], ["::1", "0:0:0:0::/64"],
+  ["203.0.113.7", "203.0.113.7"],
+  ["::ffff:203.0.113.7", "203.0.113.7"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:DB8:1:2::9", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8:0:0::/64"],
+  ["::1", "0:0:0:0::/64"],
 ])("the address %s is limited as %s", (address, group) => {
   expect(addressGroup(address)).toBe(group);
 });
 
 test("a full LRU map drops the one entry that was not used for the longest time", () => {
   const map = new LruMap<string, number>(3);
-  for (const [key, value] of [["a", 1], ["b", 2], ["c", 3]] as const) map.set(key, value);
+  for (const [key, value] of [
+    ["a", 1],
+    ["b", 2],
+    ["c", 3],
+  ] as const)
+    map.set(key, value);
   expect(map.get("a")).toBe(1);
   map.set("d", 4);
   expect(["a", "b", "c", "d"].map((key) => map.get(key))).toEqual([1, undefined, 3, 4]);

@@ -47,7 +47,9 @@ export function createRateLimit(requestsPerSecond: number): (keyId: string, repl
     reply.header("ratelimit-policy", `"default";q=${requestsPerSecond};w=1`);
     reply.header("ratelimit", `"default";r=${Math.max(0, requestsPerSecond - used)};t=1`);
     if (used > requestsPerSecond) {
-      throw new AppError("rate_limited", `More than ${requestsPerSecond} requests a second.`, { retry_after_seconds: 1 });
+      throw new AppError("rate_limited", `More than ${requestsPerSecond} requests a second.`, {
+        retry_after_seconds: 1,
+      });
     }
   };
 }
@@ -60,5 +62,8 @@ export function addressGroup(address: string): string {
   const groups = head === "" ? [] : head.split(":");
   const tailGroups = tail === undefined || tail === "" ? [] : tail.split(":");
   while (tail !== undefined && groups.length + tailGroups.length < 8) groups.push("0");
-  return `${[...groups, ...tailGroups].slice(0, 4).map((group) => group.toLowerCase()).join(":")}::/64`;
+  return `${[...groups, ...tailGroups]
+    .slice(0, 4)
+    .map((group) => group.toLowerCase())
+    .join(":")}::/64`;
 }

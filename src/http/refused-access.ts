@@ -5,7 +5,9 @@ import { accessRefused } from "../metrics.ts";
 import type { Caller } from "./auth.ts";
 
 const kinds: Partial<Record<ErrorCode, "authentication" | "scope" | "signature">> = {
-  unauthenticated: "authentication", forbidden: "scope", signature_invalid: "signature",
+  unauthenticated: "authentication",
+  forbidden: "scope",
+  signature_invalid: "signature",
 };
 
 /** Beyond this many lines a second refusals are only counted, so that guessing keys cannot fill the disk. */
@@ -33,10 +35,20 @@ export function createRefusalLog(): (request: FastifyRequest, error: AppError) =
     lines += 1;
     // Undefined before the key is known.
     const caller: Caller | undefined = request.caller;
-    request.log.warn({
-      event: "access_refused", kind, reason: error.message, address: request.ip, method: request.method, route, request_id: request.id,
-      ...(caller === undefined ? {} : { key_id: caller.key_id }), ...(left_out === 0 ? {} : { lines_left_out: left_out }),
-    }, "access refused");
+    request.log.warn(
+      {
+        event: "access_refused",
+        kind,
+        reason: error.message,
+        address: request.ip,
+        method: request.method,
+        route,
+        request_id: request.id,
+        ...(caller === undefined ? {} : { key_id: caller.key_id }),
+        ...(left_out === 0 ? {} : { lines_left_out: left_out }),
+      },
+      "access refused",
+    );
     left_out = 0;
   };
 }

@@ -27,14 +27,19 @@ function readReturnUrl(text: string, field: Field, allowed: Origins): string {
     return refuse(field, "must be an https URL without a user or password.");
   }
   if (allowed !== "any" && !allowed.includes(url.origin)) {
-    return refuse(field, "has an origin that is not allowed: the setting RETURN_URL_ORIGINS lists the allowed ones.");
+    return refuse(
+      field,
+      "has an origin that is not allowed: the setting RETURN_URL_ORIGINS lists the allowed ones.",
+    );
   }
   return url.href;
 }
 
 /** HTTPS, or HTTP on this machine. */
 function isSecure({ protocol, hostname }: URL): boolean {
-  return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
+  return (
+    protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname))
+  );
 }
 
 function refuse(field: Field, message: string): never {

@@ -31,7 +31,8 @@ function withoutSecret(name: string, value: unknown): unknown {
   if (name === "next_action") return kindOnly(value);
   if (/client_?secret$/i.test(name)) return value === null ? null : removed;
   if (typeof value !== "string" && typeof value !== "number") return value;
-  const isSafe = isReference(name) || (!isVerificationCodeName(name) && cardDataIn(String(value)) === undefined);
+  const isSafe =
+    isReference(name) || (!isVerificationCodeName(name) && cardDataIn(String(value)) === undefined);
   return isSafe ? value : removed;
 }
 
@@ -41,4 +42,5 @@ function kindOnly(action: unknown): unknown {
   return "type" in action ? { type: action.type } : {};
 }
 
-const isReference = (name: string): boolean => /(^|_)id$|Id$|reference$|_key$|^payment_intent$|^object$/i.test(name);
+const isReference = (name: string): boolean =>
+  /(^|_)id$|Id$|reference$|_key$|^payment_intent$|^object$/i.test(name);

@@ -1,6 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
 import { AppError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { summaryOf } from "../logged-error.ts";
@@ -35,10 +41,22 @@ export function createServer(context: HttpContext): App {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
     // For failures before a route is found, such as a broken percent encoding in the path.
     frameworkErrors: (error, request, reply) => {
-      sendProblem(request, reply.header("request-id", request.id), new AppError("invalid_request", error.message, { param: "path" }));
+      sendProblem(
+        request,
+        reply.header("request-id", request.id),
+        new AppError("invalid_request", error.message, { param: "path" }),
+      );
     },
     genReqId: () => newId("req"),
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: true, formats } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        allErrors: true,
+        useDefaults: true,
+        formats,
+      },
+    },
     // Answers are only printed by their schemas, but a format that is not known there is warned about at each
     // start.
     serializerOpts: { ajv: { formats } },
@@ -71,7 +89,8 @@ function takeOnlyJson(app: App): void {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
     // Many clients declare JSON even for an action without a body.
     if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
-    if (!isUtf8(bytes)) return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
+    if (!isUtf8(bytes))
+      return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
     try {
       return done(null, readJson(bytes.toString("utf8")));
     } catch (error) {
@@ -94,7 +113,9 @@ function assertHostHeader({ headers, raw }: FastifyRequest): void {
 function refuseWhileDraining({ routeOptions }: FastifyRequest, reply: FastifyReply): void {
   if (routeOptions.config.answers_while_draining === true) return;
   reply.header("connection", "close");
-  throw new AppError("unavailable", "This process is stopping; send the request again.", { retry_after_seconds: 1 });
+  throw new AppError("unavailable", "This process is stopping; send the request again.", {
+    retry_after_seconds: 1,
+  });
 }
 
 function answerWithProblems(app: App): void {
@@ -103,11 +124,19 @@ function answerWithProblems(app: App): void {
     const outcome = outcomeOf(error);
     if (outcome !== undefined) {
       noteRefusal(request, outcome);
-      if (outcome.status >= 500) request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
+      if (outcome.status >= 500)
+        request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
       return sendProblem(request, reply, outcome);
     }
     request.log.error({ err: error, request_id: request.id }, `a bug: ${summaryOf(error)}`);
-    return sendProblem(request, reply, new AppError("internal_error", "The request could not be handled; nothing was changed. Report the value of instance."));
+    return sendProblem(
+      request,
+      reply,
+      new AppError(
+        "internal_error",
+        "The request could not be handled; nothing was changed. Report the value of instance.",
+      ),
+    );
   });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));
 }
@@ -122,7 +151,11 @@ function observe(app: App): void {
     reply.header("request-id", request.id);
   });
   app.addHook("onResponse", async (request, reply) => {
-    const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
+    const labels = {
+      route: request.routeOptions.url ?? "none",
+      method: request.method,
+      status: String(reply.statusCode),
+    };
     httpRequestSeconds.observe(labels, reply.elapsedTime / 1_000);
   });
 }

@@ -19,17 +19,32 @@ test("a link opens its checkout until its time is over, and is the same whenever
     expect(statusUrl(settings, checkout)).toBe(url);
   }
   at("2026-11-27T11:00:00Z");
-  expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, token)).toThrow(expect.objectContaining({ code: "link_expired" }));
+  expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, token)).toThrow(
+    expect.objectContaining({ code: "link_expired" }),
+  );
 });
 
 test("nobody can lengthen a link's life or turn it to another checkout", () => {
   at("2026-11-27T10:00:01Z");
   const [expires = "", mac = ""] = token.split(".");
-  const forged = [`${Number(expires) + 1}.${mac}`, `${expires}.${mac.slice(1)}x`, `${expires}.${mac}x`, mac, "", `0${expires}.${mac}`, `${expires}\n.${mac}`];
+  const forged = [
+    `${Number(expires) + 1}.${mac}`,
+    `${expires}.${mac.slice(1)}x`,
+    `${expires}.${mac}x`,
+    mac,
+    "",
+    `0${expires}.${mac}`,
+    `${expires}\n.${mac}`,
+  ];
   for (const wrong of forged) {
-    expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, wrong), wrong).toThrow(expect.objectContaining({ code: "not_found" }));
+    expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, wrong), wrong).toThrow(
+      expect.objectContaining({ code: "not_found" }),
+    );
   }
-  for (const [secret, id] of [[settings.secret_key, "shop/2"], ["another secret of thirty-two bytes", checkout.checkout_id]] as const) {
+  for (const [secret, id] of [
+    [settings.secret_key, "shop/2"],
+    ["another secret of thirty-two bytes", checkout.checkout_id],
+  ] as const) {
     expect(() => assertStatusLink(secret, id, token)).toThrow(expect.objectContaining({ code: "not_found" }));
   }
 });

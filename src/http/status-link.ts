@@ -9,7 +9,10 @@ type LinkSettings = { readonly secret_key: string; readonly status_link_seconds:
  * The address of a buyer's status page, relative to the host. Its expiry is counted from the checkout's
  * creation, so that a repeated POST gets the same link.
  */
-export function statusUrl({ secret_key, status_link_seconds }: LinkSettings, { checkout_id, created_at }: LinkedCheckout): string {
+export function statusUrl(
+  { secret_key, status_link_seconds }: LinkSettings,
+  { checkout_id, created_at }: LinkedCheckout,
+): string {
   const expires = String(Math.floor(Date.parse(created_at) / 1_000) + status_link_seconds);
   return `/pay/${encodeURIComponent(checkout_id)}?token=${expires}.${macOf(secret_key, checkout_id, expires)}`;
 }
@@ -20,11 +23,16 @@ export function assertStatusLink(secretKey: string, checkoutId: string, token: s
   const expected = Buffer.from(macOf(secretKey, checkoutId, expires));
   const given = Buffer.from(mac);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw noSuchLink();
-  if (Number(expires) * 1_000 <= now().getTime()) throw new AppError("link_expired", "The link has expired. Ask the shop about your payment.");
+  if (Number(expires) * 1_000 <= now().getTime())
+    throw new AppError("link_expired", "The link has expired. Ask the shop about your payment.");
 }
 
-export const noSuchLink = (): AppError => new AppError("not_found", "There is no such payment, or the link is incomplete.");
+export const noSuchLink = (): AppError =>
+  new AppError("not_found", "There is no such payment, or the link is incomplete.");
 
 function macOf(secretKey: string, checkoutId: string, expires: string): string {
-  return createHmac("sha256", secretKey).update(`status\n${expires}\n${checkoutId}`).digest("base64url").slice(0, 32);
+  return createHmac("sha256", secretKey)
+    .update(`status\n${expires}\n${checkoutId}`)
+    .digest("base64url")
+    .slice(0, 32);
 }

@@ -1,10 +1,19 @@
 import type { NextActionView, checkoutView } from "../payments/payments.ts";
 
 /** What a buyer is told about a checkout. */
-export type BuyerState = "pending" | "action_needed" | "paid" | "partly_paid" | "failed" | "expired" | "canceled";
+export type BuyerState =
+  | "pending"
+  | "action_needed"
+  | "paid"
+  | "partly_paid"
+  | "failed"
+  | "expired"
+  | "canceled";
 
 type CheckoutShown = ReturnType<typeof checkoutView>;
-type OrdersShown = { readonly payment_orders: readonly Pick<CheckoutShown["payment_orders"][number], "status" | "error_code">[] };
+type OrdersShown = {
+  readonly payment_orders: readonly Pick<CheckoutShown["payment_orders"][number], "status" | "error_code">[];
+};
 
 /** Only our own records count: what a redirect said is never looked at. */
 function buyerState({ payment_orders: orders }: OrdersShown, next: NextActionView | null): BuyerState {
@@ -19,7 +28,10 @@ function buyerState({ payment_orders: orders }: OrdersShown, next: NextActionVie
 
 const words: Readonly<Record<BuyerState, { readonly title: string; readonly text: string }>> = {
   pending: { title: "Payment pending", text: "We are waiting for the payment. This page updates by itself." },
-  action_needed: { title: "Confirm your payment", text: "Your bank asks you to confirm it. You have not been charged yet." },
+  action_needed: {
+    title: "Confirm your payment",
+    text: "Your bank asks you to confirm it. You have not been charged yet.",
+  },
   paid: { title: "Paid", text: "Thank you. The payment has arrived." },
   partly_paid: { title: "Partly paid", text: "Some of the orders could not be paid; the others have been." },
   failed: { title: "Payment failed", text: "The payment did not go through. You have not been charged." },
@@ -27,8 +39,15 @@ const words: Readonly<Record<BuyerState, { readonly title: string; readonly text
   canceled: { title: "Payment canceled", text: "The payment was canceled. You have not been charged." },
 };
 
-const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? character);
+const escapes: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => escapes[character] ?? character);
 
 export type StatusShown = {
   readonly state: BuyerState;
@@ -44,21 +63,34 @@ export type StatusShown = {
 export function statusOf(checkout: OrdersShown, next: NextActionView | null): StatusShown {
   const state = buyerState(checkout, next);
   const isFinal = state !== "pending" && state !== "action_needed";
-  const next_url = isFinal ? null : next?.redirect_url ?? null;
-  const next_label = next_url === null ? null : state === "action_needed" ? "Confirm with your bank" : "Go to the payment page";
+  const next_url = isFinal ? null : (next?.redirect_url ?? null);
+  const next_label =
+    next_url === null
+      ? null
+      : state === "action_needed"
+        ? "Confirm with your bank"
+        : "Go to the payment page";
   const isShopsStep = state === "action_needed" && next_url === null;
-  const text = isShopsStep ? "Your bank asks you to confirm it: go back to the shop's page." : words[state].text;
+  const text = isShopsStep
+    ? "Your bank asks you to confirm it: go back to the shop's page."
+    : words[state].text;
   return { state, title: words[state].title, text, is_final: isFinal, next_url, next_label };
 }
 
 /** The page, with a script and style of its own only; without the script it loads itself again. */
 export function statusPage(status: StatusShown, checkout: CheckoutShown, nonce: string): string {
-  const rows = checkout.payment_orders.map((order) =>
-    `<li><span>${escaped(order.payment_order_id)}</span><span>${escaped(order.amount)} ${escaped(order.currency)}</span></li>`).join("");
+  const rows = checkout.payment_orders
+    .map(
+      (order) =>
+        `<li><span>${escaped(order.payment_order_id)}</span><span>${escaped(order.amount)} ${escaped(order.currency)}</span></li>`,
+    )
+    .join("");
   const link = (href: string | null, text: string | null, id: string): string =>
-    (href === null ? `<a id="${id}" hidden></a>` : `<a id="${id}" href="${escaped(href)}">${text ?? ""}</a>`);
+    href === null ? `<a id="${id}" hidden></a>` : `<a id="${id}" href="${escaped(href)}">${text ?? ""}</a>`;
   return htmlPage({
-    title: status.title, nonce, head: status.is_final ? "" : '<noscript><meta http-equiv="refresh" content="3"></noscript>',
+    title: status.title,
+    nonce,
+    head: status.is_final ? "" : '<noscript><meta http-equiv="refresh" content="3"></noscript>',
     body: `<main data-state="${status.state}">
 <div class="mark" aria-hidden="true"></div>
 <h1 id="title" role="status">${status.title}</h1>
@@ -71,12 +103,30 @@ ${status.is_final ? "" : `<script nonce="${nonce}">${script}</script>`}`,
 }
 
 /** The page for a wrong, expired or revoked link. */
-export function closedLinkPage(error: { readonly code: string; readonly message: string }, nonce: string): string {
+export function closedLinkPage(
+  error: { readonly code: string; readonly message: string },
+  nonce: string,
+): string {
   const title = error.code === "link_expired" ? "This link is closed" : "This link does not work";
-  return htmlPage({ title, nonce, head: "", body: `<main data-state="closed">\n<h1>${title}</h1>\n<p>${escaped(error.message)}</p>\n</main>` });
+  return htmlPage({
+    title,
+    nonce,
+    head: "",
+    body: `<main data-state="closed">\n<h1>${title}</h1>\n<p>${escaped(error.message)}</p>\n</main>`,
+  });
 }
 
-function htmlPage({ title, nonce, head, body }: { readonly title: string; readonly nonce: string; readonly head: string; readonly body: string }): string {
+function htmlPage({
+  title,
+  nonce,
+  head,
+  body,
+}: {
+  readonly title: string;
+  readonly nonce: string;
+  readonly head: string;
+  readonly body: string;
+}): string {
   return `<!doctype html>
 <html lang="en">
 <head>

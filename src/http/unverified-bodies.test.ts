@@ -7,19 +7,38 @@ import { UnverifiedBodies } from "./unverified-bodies.ts";
 
 const limits = { body_bytes_max: 20_000, address_bytes_max: 30_000, total_bytes_max: 50_000 };
 
-type Arrival = { readonly payload: PassThrough; readonly outcome: Promise<unknown>; readonly isOpen: () => boolean };
+type Arrival = {
+  readonly payload: PassThrough;
+  readonly outcome: Promise<unknown>;
+  readonly isOpen: () => boolean;
+};
 
 /** A body of which these bytes have come. */
-async function arrive(bodies: UnverifiedBodies, address: string, bytes: number, announced = Number.NaN): Promise<Arrival> {
+async function arrive(
+  bodies: UnverifiedBodies,
+  address: string,
+  bytes: number,
+  announced = Number.NaN,
+): Promise<Arrival> {
   const payload = new PassThrough();
   let isOpen = true;
-  const outcome = bodies.read(payload, address, announced).then((body) => body.length, (error: unknown) => error).finally(() => (isOpen = false));
+  const outcome = bodies
+    .read(payload, address, announced)
+    .then(
+      (body) => body.length,
+      (error: unknown) => error,
+    )
+    .finally(() => (isOpen = false));
   if (bytes > 0) payload.write(Buffer.alloc(bytes));
   await new Promise(setImmediate);
   return { payload, outcome, isOpen: () => isOpen };
 }
 
-const cutOff = expect.objectContaining({ code: "concurrency_limited", status: 429, retry_after_seconds: 1 }) as unknown;
+const cutOff = expect.objectContaining({
+  code: "concurrency_limited",
+  status: 429,
+  retry_after_seconds: 1,
+}) as unknown;
 
 test("a body comes back whole, and leaves its room", async () => {
   const bodies = new UnverifiedBodies(limits);
@@ -43,7 +62,11 @@ test("an empty body is empty", async () => {
 test("when one address holds too much, its oldest body is cut off and no other", async () => {
   const bodies = new UnverifiedBodies(limits);
   const other = await arrive(bodies, "b", 9_000);
-  const [first, second, third] = [await arrive(bodies, "a", 14_000), await arrive(bodies, "a", 14_000), await arrive(bodies, "a", 14_000)];
+  const [first, second, third] = [
+    await arrive(bodies, "a", 14_000),
+    await arrive(bodies, "a", 14_000),
+    await arrive(bodies, "a", 14_000),
+  ];
   expect(await first.outcome).toEqual(cutOff);
   expect([other, second, third].map(({ isOpen }) => isOpen())).toEqual([true, true, true]);
 });
@@ -87,17 +110,22 @@ test("a body larger than one may be is refused, before it is read if its length 
   const bodies = new UnverifiedBodies(limits);
   const announced = await arrive(bodies, "a", 0, 20_001);
   const received = await arrive(bodies, "a", 20_001);
-  for (const { outcome } of [announced, received]) expect(await outcome).toMatchObject({ code: "payload_too_large", param: "body" });
+  for (const { outcome } of [announced, received])
+    expect(await outcome).toMatchObject({ code: "payload_too_large", param: "body" });
   expect(bodies.bytes).toBe(0);
 });
 
 test("who hangs up leaves their room", async () => {
   const bodies = new UnverifiedBodies(limits);
   const outcome = Promise.withResolvers<unknown>();
-  const server = createServer((request) => void bodies.read(request, "a", Number.NaN).then(outcome.resolve, outcome.resolve)).listen(0, "127.0.0.1");
+  const server = createServer(
+    (request) => void bodies.read(request, "a", Number.NaN).then(outcome.resolve, outcome.resolve),
+  ).listen(0, "127.0.0.1");
   onTestFinished(() => void server.close());
   await once(server, "listening");
-  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1", () => socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n${"x".repeat(5_000)}`));
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1", () =>
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n${"x".repeat(5_000)}`),
+  );
   await expect.poll(() => bodies.bytes).toBeGreaterThanOrEqual(5_000);
   socket.destroy();
   expect(await outcome.promise).toMatchObject({ code: "invalid_request", status: 400 });

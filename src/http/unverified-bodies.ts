@@ -2,7 +2,11 @@ import type { Readable } from "node:stream";
 import { AppError } from "../errors.ts";
 import { webhookBodiesCutOff } from "../metrics.ts";
 
-type Limits = { readonly body_bytes_max: number; readonly address_bytes_max: number; readonly total_bytes_max: number };
+type Limits = {
+  readonly body_bytes_max: number;
+  readonly address_bytes_max: number;
+  readonly total_bytes_max: number;
+};
 
 type ArrivingBody = { readonly address: string; bytes: number; readonly cutOff: (error: AppError) => void };
 
@@ -83,10 +87,18 @@ export class UnverifiedBodies {
 function cutOffOldest(bodies: ReadonlySet<ArrivingBody>): void {
   const [oldest] = bodies;
   webhookBodiesCutOff.inc();
-  oldest?.cutOff(new AppError("concurrency_limited", "Too many bodies are arriving, and this one took longest; send it again.", { retry_after_seconds: 1 }));
+  oldest?.cutOff(
+    new AppError(
+      "concurrency_limited",
+      "Too many bodies are arriving, and this one took longest; send it again.",
+      { retry_after_seconds: 1 },
+    ),
+  );
 }
 
-const tooLarge = (): AppError => new AppError("payload_too_large", "The body is larger than 1 MiB.", { param: "body" });
+const tooLarge = (): AppError =>
+  new AppError("payload_too_large", "The body is larger than 1 MiB.", { param: "body" });
 
 /** The sender hung up: its request is answered to nobody, and is no bug. */
-const interrupted = (cause: Error): AppError => new AppError("invalid_request", "The body broke off.", { param: "body", cause });
+const interrupted = (cause: Error): AppError =>
+  new AppError("invalid_request", "The body broke off.", { param: "body", cause });

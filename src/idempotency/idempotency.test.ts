@@ -13,7 +13,10 @@ let runs: string[] = [];
 
 /** A request whose work notes that it ran, and answers with how often any has. */
 function ask(
-  name: string | null, body: unknown = {}, work: () => Promise<void> = () => Promise.resolve(), key_id = "key_1",
+  name: string | null,
+  body: unknown = {},
+  work: () => Promise<void> = () => Promise.resolve(),
+  key_id = "key_1",
 ): Promise<Answer> {
   const key = name === null ? null : { key_id, idempotency_key: name };
   const request = { key, fingerprint: fingerprintOf("POST", "/x", body), lifetime_hours: 24 };
@@ -27,7 +30,10 @@ function ask(
 
 test("without a key the work runs every time", async () => {
   runs = [];
-  expect([await ask(null), await ask(null)].map((answer) => answer.body)).toEqual(['{"runs":1}', '{"runs":2}']);
+  expect([await ask(null), await ask(null)].map((answer) => answer.body)).toEqual([
+    '{"runs":1}',
+    '{"runs":2}',
+  ]);
 });
 
 test("with a key it runs once, and the first answer comes again byte for byte", async () => {
@@ -43,14 +49,20 @@ test("the same key of two API keys is two keys, also at the same time: neither s
   const asks = ["key_1", "key_2"].map((key_id) => ask("shared", { key_id }, () => Promise.resolve(), key_id));
   expect((await Promise.all(asks)).map((answer) => answer.is_replay)).toEqual([false, false]);
   expect(runs).toEqual(["shared", "shared"]);
-  const again = await Promise.all(["key_1", "key_2"].map((key_id) => ask("shared", { key_id }, () => Promise.resolve(), key_id)));
+  const again = await Promise.all(
+    ["key_1", "key_2"].map((key_id) => ask("shared", { key_id }, () => Promise.resolve(), key_id)),
+  );
   expect(again.map((answer) => answer.is_replay)).toEqual([true, true]);
   expect(new Set(again.map((answer) => answer.body))).toHaveLength(2);
 });
 
 test("the key with another body is refused", async () => {
   await ask("reused", { a: 1 });
-  await expect(ask("reused", { a: 2 })).rejects.toMatchObject({ code: "idempotency_key_reused", status: 422, param: "Idempotency-Key" });
+  await expect(ask("reused", { a: 2 })).rejects.toMatchObject({
+    code: "idempotency_key_reused",
+    status: 422,
+    param: "Idempotency-Key",
+  });
 });
 
 test("work that fails leaves no answer behind, so the same key may try again", async () => {
@@ -62,7 +74,11 @@ test("work that fails leaves no answer behind, so the same key may try again", a
 
 test("the same request at the same time runs once: the others wait for its answer", async () => {
   runs = [];
-  const answers = await Promise.all(Array.from({ length: 6 }, () => ask("together", {}, () => new Promise((resolve) => setTimeout(resolve, 50)))));
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, () =>
+      ask("together", {}, () => new Promise((resolve) => setTimeout(resolve, 50))),
+    ),
+  );
   expect(runs).toEqual(["together"]);
   expect(answers.filter((answer) => !answer.is_replay)).toHaveLength(1);
   expect(new Set(answers.map((answer) => answer.body))).toHaveLength(1);
@@ -73,7 +89,11 @@ test("a request that runs for long lets the next one go with 409 and Retry-After
   const started = Promise.withResolvers<void>();
   const long = ask("long", {}, () => (started.resolve(), held.promise));
   await started.promise;
-  await expect(ask("long")).rejects.toMatchObject({ code: "idempotency_key_in_use", status: 409, retry_after_seconds: 1 });
+  await expect(ask("long")).rejects.toMatchObject({
+    code: "idempotency_key_in_use",
+    status: 409,
+    retry_after_seconds: 1,
+  });
   held.resolve();
   expect(await long).toMatchObject({ is_replay: false });
   expect(await ask("long")).toMatchObject({ is_replay: true });
@@ -89,7 +109,9 @@ test("other keys do not wait", async () => {
 
 test("an answer that has expired is forgotten: the key works anew, also for another request", async () => {
   await ask("old", { a: 1 });
-  await db.asOwner("update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'old'");
+  await db.asOwner(
+    "update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'old'",
+  );
   expect(await ask("old", { a: 2 })).toMatchObject({ is_replay: false });
   expect(await ask("old", { a: 2 })).toMatchObject({ is_replay: true });
 });
@@ -97,15 +119,24 @@ test("an answer that has expired is forgotten: the key works anew, also for anot
 test("answers are found along the primary key, however many there are", async () => {
   await db.asOwner(
     `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body, expires_at)
-     select 'key_1', 'many-' || n, decode(repeat('00', 32), 'hex'), 200, '{}', now() + interval '1 day' from generate_series(1, 20000) n`);
+     select 'key_1', 'many-' || n, decode(repeat('00', 32), 'hex'), 200, '{}', now() + interval '1 day' from generate_series(1, 20000) n`,
+  );
   await db.asOwner("analyze idempotency_keys");
-  const found = await selectAnswers(db.database, [{ key_id: "key_1", idempotency_key: "many-7" }, { key_id: "key_2", idempotency_key: "many-8" }]);
-  expect(found.get(textOfKey({ key_id: "key_1", idempotency_key: "many-7" }))).toMatchObject({ response_body: "{}" });
+  const found = await selectAnswers(db.database, [
+    { key_id: "key_1", idempotency_key: "many-7" },
+    { key_id: "key_2", idempotency_key: "many-8" },
+  ]);
+  expect(found.get(textOfKey({ key_id: "key_1", idempotency_key: "many-7" }))).toMatchObject({
+    response_body: "{}",
+  });
   expect(found.get(textOfKey({ key_id: "key_2", idempotency_key: "many-8" }))).toBeUndefined();
   const names = `{${Array.from({ length: 200 }, (_, index) => `many-${index}`).join(",")}}`;
-  const plan = JSON.stringify(await db.asOwner(
-    `explain select 1 from idempotency_keys
-      where idempotency_key = any ('${names}'::text[]) and key_id = any ('{key_1,key_2}'::text[]) and expires_at > now()`));
+  const plan = JSON.stringify(
+    await db.asOwner(
+      `explain select 1 from idempotency_keys
+      where idempotency_key = any ('${names}'::text[]) and key_id = any ('{key_1,key_2}'::text[]) and expires_at > now()`,
+    ),
+  );
   expect(plan).toMatch(/Index (Only )?Scan/);
   expect(plan).not.toContain("Seq Scan");
 });
@@ -113,7 +144,11 @@ test("answers are found along the primary key, however many there are", async ()
 test("cleaning removes what has expired and nothing else", async () => {
   await ask("to clean");
   await ask("to keep");
-  await db.asOwner("update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'to clean'");
+  await db.asOwner(
+    "update idempotency_keys set expires_at = now() - interval '1 second' where idempotency_key = 'to clean'",
+  );
   expect(await deleteExpiredAnswers(db.database)).toBe(1);
-  expect(await db.asService("select 1 from idempotency_keys where idempotency_key in ('to clean', 'to keep')")).toHaveLength(1);
+  expect(
+    await db.asService("select 1 from idempotency_keys where idempotency_key in ('to clean', 'to keep')"),
+  ).toHaveLength(1);
 });

@@ -6,7 +6,15 @@ import { AppError } from "../errors.ts";
 import { WorkLoop } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { deleteExpiredAnswers, insertAnswers, lockKey, selectAnswers, textOfKey, type AnswerKey, type AnswerRow } from "./queries.ts";
+import {
+  deleteExpiredAnswers,
+  insertAnswers,
+  lockKey,
+  selectAnswers,
+  textOfKey,
+  type AnswerKey,
+  type AnswerRow,
+} from "./queries.ts";
 
 export { insertAnswers, selectAnswers, textOfKey } from "./queries.ts";
 export type { AnswerKey, AnswerRow } from "./queries.ts";
@@ -22,7 +30,11 @@ export function fingerprintOf(method: string, path: string, body: unknown): Buff
 /** Errors with `idempotency_key_reused` unless the stored answer belongs to this very request. */
 export function replayOf(stored: AnswerRow, fingerprint: Buffer): Answer {
   if (!stored.fingerprint.equals(fingerprint)) {
-    throw new AppError("idempotency_key_reused", "This Idempotency-Key was sent with another request before.", { param: "Idempotency-Key" });
+    throw new AppError(
+      "idempotency_key_reused",
+      "This Idempotency-Key was sent with another request before.",
+      { param: "Idempotency-Key" },
+    );
   }
   return { status: stored.response_status, body: stored.response_body, is_replay: true };
 }
@@ -49,12 +61,17 @@ export async function answerOnce(
       const stored = (await selectAnswers(tx, [key])).get(textOfKey(key));
       if (stored !== undefined) return replayOf(stored, fingerprint);
       const answer = await run(tx);
-      await insertAnswers(tx, [{ ...key, fingerprint, lifetime_hours, response_status: answer.status, response_body: answer.body }]);
+      await insertAnswers(tx, [
+        { ...key, fingerprint, lifetime_hours, response_status: answer.status, response_body: answer.body },
+      ]);
       return answer;
     });
   } catch (error) {
     if (sqlStateOf(error) === "55P03") {
-      throw new AppError("idempotency_key_in_use", "A request with this key is still running.", { retry_after_seconds: 1, cause: error });
+      throw new AppError("idempotency_key_in_use", "A request with this key is still running.", {
+        retry_after_seconds: 1,
+        cause: error,
+      });
     }
     throw error;
   }
@@ -65,7 +82,9 @@ const purge_interval_ms = 600_000;
 /** Removes answers whose time is over, every ten minutes; their keys may then be used again. */
 export function createAnswerPurge(database: Database, log: Logger): WorkLoop {
   return new WorkLoop({
-    name: "idempotency_purge", log, idle_poll_ms: purge_interval_ms,
+    name: "idempotency_purge",
+    log,
+    idle_poll_ms: purge_interval_ms,
     run: async () => {
       await deleteExpiredAnswers(database);
       return 0;

@@ -12,7 +12,10 @@ export type NewAnswer = AnswerRow & { readonly lifetime_hours: number };
 
 /** Holds back other requests with this key until the transaction ends; errors with SQLSTATE 55P03 after two seconds. */
 export async function lockKey(tx: Queryable, key: AnswerKey): Promise<void> {
-  await tx.query("select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtextextended($1, 42))", [textOfKey(key)]);
+  await tx.query(
+    "select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtextextended($1, 42))",
+    [textOfKey(key)],
+  );
 }
 
 /** The two parts joined by a line break, which neither can have. */
@@ -22,12 +25,18 @@ export const textOfKey = ({ key_id, idempotency_key }: AnswerKey): string => `${
  * The answers that have not expired, by `textOfKey`. Two separate list conditions use the primary key
  * whatever the statistics say; the extra pairs that they find are never looked up.
  */
-export async function selectAnswers(tx: Queryable, keys: readonly AnswerKey[]): Promise<ReadonlyMap<string, AnswerRow>> {
+export async function selectAnswers(
+  tx: Queryable,
+  keys: readonly AnswerKey[],
+): Promise<ReadonlyMap<string, AnswerRow>> {
   const rows = await tx.query<AnswerRow>(
     `select key_id, idempotency_key, fingerprint, response_status, response_body
        from idempotency_keys
       where idempotency_key = any ($1::text[]) and key_id = any ($2::text[]) and expires_at > now()`,
-    [textArray(keys.map((key) => key.idempotency_key)), textArray([...new Set(keys.map((key) => key.key_id))])],
+    [
+      textArray(keys.map((key) => key.idempotency_key)),
+      textArray([...new Set(keys.map((key) => key.key_id))]),
+    ],
   );
   return new Map(rows.map((row) => [textOfKey(row), row]));
 }
@@ -35,15 +44,20 @@ export async function selectAnswers(tx: Queryable, keys: readonly AnswerKey[]): 
 /** Stores answers; one that expired under the same key makes room. */
 export async function insertAnswers(tx: Queryable, answers: readonly NewAnswer[]): Promise<void> {
   if (answers.length === 0) return;
-  await tx.query("delete from idempotency_keys where idempotency_key = any ($1::text[]) and expires_at <= now()", [
-    textArray(answers.map((answer) => answer.idempotency_key)),
-  ]);
+  await tx.query(
+    "delete from idempotency_keys where idempotency_key = any ($1::text[]) and expires_at <= now()",
+    [textArray(answers.map((answer) => answer.idempotency_key))],
+  );
   await tx.query(
     `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body, expires_at)
      select key_id, idempotency_key, decode(fingerprint, 'hex'), response_status, response_body, now() + lifetime_hours * interval '1 hour'
        from json_to_recordset($1::json)
             as a (key_id text, idempotency_key text, fingerprint text, response_status smallint, response_body text, lifetime_hours double precision)`,
-    [JSON.stringify(answers.map((answer) => ({ ...answer, fingerprint: answer.fingerprint.toString("hex") })))],
+    [
+      JSON.stringify(
+        answers.map((answer) => ({ ...answer, fingerprint: answer.fingerprint.toString("hex") })),
+      ),
+    ],
   );
 }
 

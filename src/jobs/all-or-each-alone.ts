@@ -5,7 +5,9 @@ import { AppError } from "../errors.ts";
  * block the others; `onCulprit` gets those that fail again. Gives all results. Errors: `unavailable`.
  */
 export async function allOrEachAlone<Item, Result>(
-  items: readonly Item[], work: (items: readonly Item[]) => Promise<readonly Result[]>, onCulprit: (item: Item, error: unknown) => Promise<void>,
+  items: readonly Item[],
+  work: (items: readonly Item[]) => Promise<readonly Result[]>,
+  onCulprit: (item: Item, error: unknown) => Promise<void>,
 ): Promise<readonly Result[]> {
   try {
     return await work(items);
@@ -15,7 +17,7 @@ export async function allOrEachAlone<Item, Result>(
   const results: Result[] = [];
   for (const item of items) {
     try {
-      results.push(...await work([item]));
+      results.push(...(await work([item])));
     } catch (error) {
       if (error instanceof AppError && error.code === "unavailable") throw error;
       await onCulprit(item, error);

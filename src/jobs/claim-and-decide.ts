@@ -3,12 +3,25 @@ import { AppError, messageOf } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { subjectOf, type JobPayloads, type QueueName } from "./queues.ts";
 
-type Claimed<Name extends QueueName> = { readonly id: string; readonly retry_count: number; readonly data: JobPayloads[Name] };
+type Claimed<Name extends QueueName> = {
+  readonly id: string;
+  readonly retry_count: number;
+  readonly data: JobPayloads[Name];
+};
 
 /** The part of the queues that this needs. */
 type Claims = {
-  claim<Name extends QueueName>(tx: Transaction, queue: Name, count: number): Promise<readonly Claimed<Name>[]>;
-  giveBack<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Claimed<Name>[], reason: string): Promise<void>;
+  claim<Name extends QueueName>(
+    tx: Transaction,
+    queue: Name,
+    count: number,
+  ): Promise<readonly Claimed<Name>[]>;
+  giveBack<Name extends QueueName>(
+    tx: Transaction,
+    queue: Name,
+    jobs: readonly Claimed<Name>[],
+    reason: string,
+  ): Promise<void>;
 };
 
 type Parts = { readonly database: Database; readonly jobs: Claims; readonly log: Logger };
@@ -19,9 +32,14 @@ type Parts = { readonly database: Database; readonly jobs: Claims; readonly log:
  * delays its neighbours for a moment, and never blocks them.
  */
 export async function claimAndDecide<Name extends QueueName, Result>(
-  { database, jobs, log }: Parts, queue: Name, count: number, decide: (tx: Transaction, claimed: readonly Claimed<Name>[]) => Promise<readonly Result[]>,
+  { database, jobs, log }: Parts,
+  queue: Name,
+  count: number,
+  decide: (tx: Transaction, claimed: readonly Claimed<Name>[]) => Promise<readonly Result[]>,
 ): Promise<{ readonly claimed_count: number; readonly results: readonly Result[] }> {
-  const decideAll = async (tx: Transaction): Promise<{ claimed_count: number; results: readonly Result[] }> => {
+  const decideAll = async (
+    tx: Transaction,
+  ): Promise<{ claimed_count: number; results: readonly Result[] }> => {
     const claimed = await jobs.claim(tx, queue, count);
     return { claimed_count: claimed.length, results: claimed.length === 0 ? [] : await decide(tx, claimed) };
   };
@@ -36,13 +54,15 @@ export async function claimAndDecide<Name extends QueueName, Result>(
   const results: Result[] = [];
   for (const [subject_id, alike] of Map.groupBy(claimed, (job) => subjectOf(queue, job))) {
     try {
-      results.push(...await database.transaction((tx) => decide(tx, alike)));
+      results.push(...(await database.transaction((tx) => decide(tx, alike))));
     } catch (error) {
       log.error({ err: error, queue, subject_id }, "a job failed and was given back");
-      await database.transaction((tx) => jobs.giveBack(tx, queue, alike, messageOf(error))).catch((failure: unknown) => {
-        // The lease ends by the database's clock, so the job comes back even if it could not be given back.
-        log.error({ err: failure, queue, subject_id }, "a job could not be given back");
-      });
+      await database
+        .transaction((tx) => jobs.giveBack(tx, queue, alike, messageOf(error)))
+        .catch((failure: unknown) => {
+          // The lease ends by the database's clock, so the job comes back even if it could not be given back.
+          log.error({ err: failure, queue, subject_id }, "a job could not be given back");
+        });
     }
   }
   return { claimed_count: claimed.length, results };

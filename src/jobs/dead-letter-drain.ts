@@ -18,7 +18,12 @@ type DeadLetterQueue = {
   complete(tx: Transaction, queue: "dead_letter", jobs: readonly DeadJob[]): Promise<void>;
 };
 
-type DrainOptions = { readonly database: Database; readonly jobs: DeadLetterQueue; readonly log: Logger; readonly idle_poll_ms: number };
+type DrainOptions = {
+  readonly database: Database;
+  readonly jobs: DeadLetterQueue;
+  readonly log: Logger;
+  readonly idle_poll_ms: number;
+};
 
 const batch_jobs_max = 50;
 
@@ -27,21 +32,28 @@ const batch_jobs_max = 50;
  * dead letters.
  */
 export function createDeadLetterDrain({ database, jobs, log, idle_poll_ms }: DrainOptions): WorkLoop {
-  const drain = (count: number): Promise<number> => database.transaction(async (tx) => {
-    const given = await jobs.claimDead(tx, count);
-    await buryAll(tx, given.map((job) => letterOf(queueOf(job), job, reasonOf(job), job.source.retry_count + 1)));
-    await jobs.complete(tx, "dead_letter", given);
-    return given.length;
-  });
+  const drain = (count: number): Promise<number> =>
+    database.transaction(async (tx) => {
+      const given = await jobs.claimDead(tx, count);
+      await buryAll(
+        tx,
+        given.map((job) => letterOf(queueOf(job), job, reasonOf(job), job.source.retry_count + 1)),
+      );
+      await jobs.complete(tx, "dead_letter", given);
+      return given.length;
+    });
   return new WorkLoop({ name: "dead_letter", log, idle_poll_ms, run: () => drain(batch_jobs_max) });
 }
 
 /** A job that a person put there has no original queue. */
-const queueOf = ({ source }: DeadJob): QueueName => queueNames.find((name) => name === source.queue) ?? "dead_letter";
+const queueOf = ({ source }: DeadJob): QueueName =>
+  queueNames.find((name) => name === source.queue) ?? "dead_letter";
 
 function reasonOf({ source: { output } }: DeadJob): string {
   const said = saidIn(output);
-  return said === undefined ? "Every try of this job failed or killed its worker." : `Every try of this job failed or killed its worker; the last one: ${said}`;
+  return said === undefined
+    ? "Every try of this job failed or killed its worker."
+    : `Every try of this job failed or killed its worker; the last one: ${said}`;
 }
 
 /** `reason` is ours; `value.message` is pg-boss's, for a job that outlived its lease. */
@@ -49,5 +61,7 @@ function saidIn(output: unknown): string | undefined {
   if (typeof output !== "object" || output === null) return undefined;
   if ("reason" in output && typeof output.reason === "string") return output.reason;
   const value = "value" in output ? output.value : undefined;
-  return typeof value === "object" && value !== null && "message" in value ? String(value.message) : undefined;
+  return typeof value === "object" && value !== null && "message" in value
+    ? String(value.message)
+    : undefined;
 }

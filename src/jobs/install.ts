@@ -26,9 +26,22 @@ const writtenTables = ["job", "job_common", "job_dependency", "queue_stats", "wa
 const writtenColumns = {
   version: ["cron_on", "bam_on", "flow_on", "reindex_on", "monitor_backoff_on"],
   queue: [
-    "deferred_count", "queued_count", "ready_count", "active_count", "failed_count", "total_count",
-    "created_delta", "completed_delta", "failed_delta", "delta_on", "delta_seconds", "ready_history",
-    "singletons_active", "monitor_claim_on", "monitor_on", "maintain_on",
+    "deferred_count",
+    "queued_count",
+    "ready_count",
+    "active_count",
+    "failed_count",
+    "total_count",
+    "created_delta",
+    "completed_delta",
+    "failed_delta",
+    "delta_on",
+    "delta_seconds",
+    "ready_history",
+    "singletons_active",
+    "monitor_claim_on",
+    "monitor_on",
+    "maintain_on",
   ],
 };
 
@@ -40,8 +53,9 @@ const writtenColumns = {
 async function grantToService(url: string): Promise<void> {
   await withClient(url, async (client) => {
     const { service } = await findRoles(client);
-    const columns = Object.entries(writtenColumns).map(([table, names]) =>
-      `grant update (${names.join(", ")}) on ${schema}.${table} to ${service};`);
+    const columns = Object.entries(writtenColumns).map(
+      ([table, names]) => `grant update (${names.join(", ")}) on ${schema}.${table} to ${service};`,
+    );
     const tables = writtenTables.map((table) => `${schema}.${table}`).join(", ");
     await client.query(`
       revoke all on all tables in schema ${schema} from ${service};

@@ -14,7 +14,14 @@ export { buryAll, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
 export {
-  decideWaiting, hasDiscrepancy, selectAnswered, selectDeadLetter, selectDeadLetters, type DeadLetterRow, type LetterKind, type LetterSubjects,
+  decideWaiting,
+  hasDiscrepancy,
+  selectAnswered,
+  selectDeadLetter,
+  selectDeadLetters,
+  type DeadLetterRow,
+  type LetterKind,
+  type LetterSubjects,
 } from "./queries.ts";
 export { isLastTry, isPayloadOf, type JobPayloads, type QueueName } from "./queues.ts";
 export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
@@ -34,7 +41,10 @@ type Claimed = { readonly id: string; readonly retry_count: number; readonly dat
 /** With the queues' delays about ten seconds. */
 const failures_before_letter = 4;
 
-type Enqueued<Name extends QueueName> = { readonly data: JobPayloads[Name]; readonly start_after_seconds?: number };
+type Enqueued<Name extends QueueName> = {
+  readonly data: JobPayloads[Name];
+  readonly start_after_seconds?: number;
+};
 
 export type JobsOptions = {
   readonly url: string;
@@ -82,7 +92,11 @@ export class Jobs {
   }
 
   /** Adds jobs in the caller's transaction. Call `wake` after the commit, so that an idle worker of this process looks at once. */
-  async enqueue<Name extends QueueName>(tx: Transaction, queue: Name, jobs: readonly Enqueued<Name>[]): Promise<void> {
+  async enqueue<Name extends QueueName>(
+    tx: Transaction,
+    queue: Name,
+    jobs: readonly Enqueued<Name>[],
+  ): Promise<void> {
     if (jobs.length === 0) return;
     await this.#boss.insert(
       queue,
@@ -90,7 +104,8 @@ export class Jobs {
         data,
         expireInSeconds: this.#options.lease_seconds,
         ...(start_after_seconds !== undefined && start_after_seconds > 0
-          ? { startAfter: Math.ceil(start_after_seconds * 1000) / 1000 } : {}),
+          ? { startAfter: Math.ceil(start_after_seconds * 1000) / 1000 }
+          : {}),
       })),
       { db: inTransaction(tx) },
     );
@@ -100,7 +115,11 @@ export class Jobs {
    * Claims up to `count` due jobs for the length of the lease. Those whose data cannot be read become dead
    * letters at once.
    */
-  async claim<Name extends QueueName>(tx: Transaction, queue: Name, count: number): Promise<readonly Job<Name>[]> {
+  async claim<Name extends QueueName>(
+    tx: Transaction,
+    queue: Name,
+    count: number,
+  ): Promise<readonly Job<Name>[]> {
     const found = await this.#boss.fetch(queue, { batchSize: count, db: inTransaction(tx) });
     const jobs: Job<Name>[] = [];
     const unreadable: Claimed[] = [];
@@ -114,9 +133,17 @@ export class Jobs {
 
   /** Claims jobs that pg-boss gave up, each with the queue it came from. */
   async claimDead(tx: Transaction, count: number): Promise<readonly DeadJob[]> {
-    const found = await this.#boss.fetch<unknown>("dead_letter", { batchSize: count, includeMetadata: true, db: inTransaction(tx) });
-    return found.map(({ id, retryCount, data, sourceName, sourceRetryCount, sourceOutput }) =>
-      ({ id, retry_count: retryCount, data, source: { queue: sourceName, retry_count: sourceRetryCount ?? 0, output: sourceOutput } }));
+    const found = await this.#boss.fetch<unknown>("dead_letter", {
+      batchSize: count,
+      includeMetadata: true,
+      db: inTransaction(tx),
+    });
+    return found.map(({ id, retryCount, data, sourceName, sourceRetryCount, sourceOutput }) => ({
+      id,
+      retry_count: retryCount,
+      data,
+      source: { queue: sourceName, retry_count: sourceRetryCount ?? 0, output: sourceOutput },
+    }));
   }
 
   /** Ends claimed jobs in the transaction that did their work. A claim that was lost meanwhile is left alone. */
@@ -135,12 +162,18 @@ export class Jobs {
   async giveBack(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
     await this.fail(tx, queue, jobs, reason);
     const repeated = jobs.filter((job) => job.retry_count + 1 === failures_before_letter);
-    await buryAll(tx, repeated.map((job) => letterOf(queue, job, reason, failures_before_letter)));
+    await buryAll(
+      tx,
+      repeated.map((job) => letterOf(queue, job, reason, failures_before_letter)),
+    );
   }
 
   /** Ends claimed jobs that another try would not help, with a dead letter each. */
   async abandon(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
-    await buryAll(tx, jobs.map((job) => letterOf(queue, job, reason, job.retry_count + 1)));
+    await buryAll(
+      tx,
+      jobs.map((job) => letterOf(queue, job, reason, job.retry_count + 1)),
+    );
     await this.complete(tx, queue, jobs);
   }
 
@@ -156,11 +189,12 @@ export class Jobs {
   }
 }
 
-const claimOf = (job: Pick<Claimed, "id" | "retry_count">): { id: string; retryCount: number } => ({ id: job.id, retryCount: job.retry_count });
+const claimOf = (job: Pick<Claimed, "id" | "retry_count">): { id: string; retryCount: number } => ({
+  id: job.id,
+  retryCount: job.retry_count,
+});
 
 /** pg-boss on the caller's connection, with the driver's default types, which it expects. */
 function inTransaction(tx: Transaction): BossDatabase {
-  return {
-    executeSql: (text, values) => tx.send({ text, values: values ?? [], types: pg.types }),
-  };
+  return { executeSql: (text, values) => tx.send({ text, values: values ?? [], types: pg.types }) };
 }

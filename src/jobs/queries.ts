@@ -25,7 +25,8 @@ const columns = `dead_letter_id, queue, subject_id, kind, payload, reason, attem
   decision_note, created_at, decided_at`;
 
 type NewDeadLetter = Pick<
-  DeadLetterRow, "dead_letter_id" | "queue" | "subject_id" | "kind" | "payload" | "reason" | "attempt_count"
+  DeadLetterRow,
+  "dead_letter_id" | "queue" | "subject_id" | "kind" | "payload" | "reason" | "attempt_count"
 >;
 
 export async function insertDeadLetters(tx: Queryable, rows: readonly NewDeadLetter[]): Promise<void> {
@@ -41,14 +42,21 @@ export async function insertDeadLetters(tx: Queryable, rows: readonly NewDeadLet
   );
 }
 
-export async function selectDeadLetter(db: Queryable, deadLetterId: string): Promise<DeadLetterRow | undefined> {
-  const [row] = await db.query<DeadLetterRow>(`select ${columns} from dead_letters where dead_letter_id = $1`, [deadLetterId]);
+export async function selectDeadLetter(
+  db: Queryable,
+  deadLetterId: string,
+): Promise<DeadLetterRow | undefined> {
+  const [row] = await db.query<DeadLetterRow>(
+    `select ${columns} from dead_letters where dead_letter_id = $1`,
+    [deadLetterId],
+  );
   return row;
 }
 
 /** Newest first, keyset on (created_at, id). */
 export function selectDeadLetters(
-  db: Queryable, filter: { state?: string; queue?: string; before?: { created_at: Timestamp; id: string }; limit: number },
+  db: Queryable,
+  filter: { state?: string; queue?: string; before?: { created_at: Timestamp; id: string }; limit: number },
 ): Promise<DeadLetterRow[]> {
   return db.query<DeadLetterRow>(
     `select ${columns}
@@ -58,41 +66,58 @@ export function selectDeadLetters(
         and ($3::timestamptz is null or (created_at, dead_letter_id) < ($3, $4::text))
       order by created_at desc, dead_letter_id desc
       limit $5`,
-    [filter.state ?? null, filter.queue ?? null, filter.before?.created_at ?? null, filter.before?.id ?? null, filter.limit],
+    [
+      filter.state ?? null,
+      filter.queue ?? null,
+      filter.before?.created_at ?? null,
+      filter.before?.id ?? null,
+      filter.limit,
+    ],
   );
 }
 
 /** Subjects of dead letters in one queue, and the attempt that a person has looked up at the PSP. */
 export type LetterSubjects = {
-  readonly queue: string; readonly subject_ids: readonly string[]; readonly attempt_id?: string;
+  readonly queue: string;
+  readonly subject_ids: readonly string[];
+  readonly attempt_id?: string;
 };
 
 /** What a person does elsewhere decides these. Discrepancies stay, except those about the attempt looked up. */
 const isAnswered = `queue = $1 and subject_id = any ($2::text[]) and state = 'waiting'
         and (kind <> 'discrepancy' or payload ->> 'attempt_id' = $3)`;
-const answeredBy = ({ queue, subject_ids, attempt_id }: LetterSubjects): unknown[] =>
-  [queue, textArray(subject_ids), attempt_id ?? null];
+const answeredBy = ({ queue, subject_ids, attempt_id }: LetterSubjects): unknown[] => [
+  queue,
+  textArray(subject_ids),
+  attempt_id ?? null,
+];
 
 /** Decides the waiting dead letters that a person's action elsewhere answers. */
 export async function decideWaiting(
-  tx: Queryable, subjects: LetterSubjects,
+  tx: Queryable,
+  subjects: LetterSubjects,
   { state, actor, note }: { state: "redriven" | "discarded"; actor: string; note: string },
 ): Promise<void> {
   await tx.query(
     `update dead_letters set state = $4, decided_by = $5, decision_note = $6, decided_at = now() where ${isAnswered}`,
-    [...answeredBy(subjects), state, actor, note]);
+    [...answeredBy(subjects), state, actor, note],
+  );
 }
 
 /** The ids of those that `decideWaiting` would decide. */
 export async function selectAnswered(db: Queryable, subjects: LetterSubjects): Promise<string[]> {
   const rows = await db.query<{ dead_letter_id: string }>(
-    `select dead_letter_id from dead_letters where ${isAnswered} order by dead_letter_id`, answeredBy(subjects));
+    `select dead_letter_id from dead_letters where ${isAnswered} order by dead_letter_id`,
+    answeredBy(subjects),
+  );
   return rows.map((row) => row.dead_letter_id);
 }
 
 /** Whether a discrepancy of one of these subjects waits for a person. */
 export async function hasDiscrepancy(
-  db: Queryable, queue: string, subjectIds: readonly string[],
+  db: Queryable,
+  queue: string,
+  subjectIds: readonly string[],
 ): Promise<boolean> {
   const rows = await db.query(
     `select 1 from dead_letters
@@ -105,7 +130,9 @@ export async function hasDiscrepancy(
 
 /** Gives no row when it does not wait any more. */
 export async function decideDeadLetter(
-  tx: Queryable, deadLetterId: string, decision: { state: "redriven" | "discarded"; actor: string; note: string | null },
+  tx: Queryable,
+  deadLetterId: string,
+  decision: { state: "redriven" | "discarded"; actor: string; note: string | null },
 ): Promise<DeadLetterRow | undefined> {
   const [row] = await tx.query<DeadLetterRow>(
     `update dead_letters

@@ -7,14 +7,33 @@ export const queueNames = ["payment_execute", "payment_modify", "webhook_apply",
 export type QueueName = (typeof queueNames)[number];
 
 export const queueSettings = {
-  payment_execute: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
-  payment_modify: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
-  webhook_apply: { retryLimit: 20, retryDelay: 1, retryBackoff: true, retryDelayMax: 60, deadLetter: "dead_letter" },
+  payment_execute: {
+    retryLimit: 20,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 60,
+    deadLetter: "dead_letter",
+  },
+  payment_modify: {
+    retryLimit: 20,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 60,
+    deadLetter: "dead_letter",
+  },
+  webhook_apply: {
+    retryLimit: 20,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 60,
+    deadLetter: "dead_letter",
+  },
   dead_letter: { retryLimit: 1_000, retryDelay: 5 },
 } as const satisfies Record<QueueName, object>;
 
 /** Whether a claimed job goes to `dead_letter` when it fails once more. */
-export const isLastTry = (queue: QueueName, job: { readonly retry_count: number }): boolean => job.retry_count >= queueSettings[queue].retryLimit;
+export const isLastTry = (queue: QueueName, job: { readonly retry_count: number }): boolean =>
+  job.retry_count >= queueSettings[queue].retryLimit;
 
 /** What a job of each queue carries: the ids of the rows to look at, nothing else. */
 export type JobPayloads = {
@@ -25,12 +44,16 @@ export type JobPayloads = {
   dead_letter: object;
 };
 
-const isRecord = (data: unknown): data is Record<string, unknown> => typeof data === "object" && data !== null && !Array.isArray(data);
-const isId = (value: unknown): value is string => typeof value === "string" && value !== "" && value.length <= 255;
+const isRecord = (data: unknown): data is Record<string, unknown> =>
+  typeof data === "object" && data !== null && !Array.isArray(data);
+const isId = (value: unknown): value is string =>
+  typeof value === "string" && value !== "" && value.length <= 255;
 
 const payloadChecks: { readonly [Name in QueueName]: (data: unknown) => data is JobPayloads[Name] } = {
-  payment_execute: (data): data is JobPayloads["payment_execute"] => isRecord(data) && isId(data["payment_order_id"]),
-  payment_modify: (data): data is JobPayloads["payment_modify"] => isRecord(data) && isId(data["modification_id"]),
+  payment_execute: (data): data is JobPayloads["payment_execute"] =>
+    isRecord(data) && isId(data["payment_order_id"]),
+  payment_modify: (data): data is JobPayloads["payment_modify"] =>
+    isRecord(data) && isId(data["modification_id"]),
   webhook_apply: (data): data is JobPayloads["webhook_apply"] =>
     isRecord(data) && Array.isArray(data["message_ids"]) && data["message_ids"].every(isId),
   dead_letter: isRecord,
@@ -42,7 +65,10 @@ export function isPayloadOf<Name extends QueueName>(queue: Name, data: unknown):
 }
 
 /** The subject of a job: the order, the modification, or the job itself if its data name neither. */
-export function subjectOf(queue: QueueName, { id, data }: { readonly id: string; readonly data: unknown }): string {
+export function subjectOf(
+  queue: QueueName,
+  { id, data }: { readonly id: string; readonly data: unknown },
+): string {
   if (queue === "payment_execute" && isPayloadOf(queue, data)) return data.payment_order_id;
   return queue === "payment_modify" && isPayloadOf(queue, data) ? data.modification_id : id;
 }

@@ -3,8 +3,21 @@ export type RetryPolicy =
   | { readonly strategy: "none" }
   | { readonly strategy: "immediate"; readonly attempts_max: number }
   | { readonly strategy: "fixed"; readonly attempts_max: number; readonly delay_seconds: number }
-  | { readonly strategy: "incremental"; readonly attempts_max: number; readonly delay_seconds: number; readonly step_seconds: number; readonly delay_seconds_max: number }
-  | { readonly strategy: "exponential"; readonly attempts_max: number; readonly delay_seconds: number; readonly base: number; readonly delay_seconds_max: number; readonly jitter: number };
+  | {
+      readonly strategy: "incremental";
+      readonly attempts_max: number;
+      readonly delay_seconds: number;
+      readonly step_seconds: number;
+      readonly delay_seconds_max: number;
+    }
+  | {
+      readonly strategy: "exponential";
+      readonly attempts_max: number;
+      readonly delay_seconds: number;
+      readonly base: number;
+      readonly delay_seconds_max: number;
+      readonly jitter: number;
+    };
 
 /**
  * Seconds to wait before the next try after `attempts` tries, or undefined to give up.
@@ -12,13 +25,19 @@ export type RetryPolicy =
  * spreads a delay over ±20 %, so that payments that failed together do not come back together.
  */
 export function nextDelaySeconds(
-  policy: RetryPolicy, attempts: number, options: { retry_after_seconds?: number; random: number },
+  policy: RetryPolicy,
+  attempts: number,
+  options: { retry_after_seconds?: number; random: number },
 ): number | undefined {
   if (policy.strategy === "none" || attempts >= policy.attempts_max) return undefined;
   return Math.max(delayOf(policy, attempts, options.random), options.retry_after_seconds ?? 0);
 }
 
-function delayOf(policy: Exclude<RetryPolicy, { strategy: "none" }>, attempts: number, random: number): number {
+function delayOf(
+  policy: Exclude<RetryPolicy, { strategy: "none" }>,
+  attempts: number,
+  random: number,
+): number {
   switch (policy.strategy) {
     case "immediate":
       return 0;

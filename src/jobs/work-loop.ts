@@ -50,7 +50,10 @@ export class WorkLoop {
     try {
       return (await this.#options.run()) > 0 ? 0 : this.#options.idle_poll_ms;
     } catch (error) {
-      this.#options.log.error({ err: error, work: this.#options.name }, `work failed, trying again: ${summaryOf(error)}`);
+      this.#options.log.error(
+        { err: error, work: this.#options.name },
+        `work failed, trying again: ${summaryOf(error)}`,
+      );
       return 1_000;
     }
   }

@@ -14,14 +14,24 @@ export type AccountRef = {
   readonly floor_minor: bigint | null;
 };
 
-const platform = (code: string, kind: AccountKind, floor_minor: bigint | null = null) => (currency: CurrencyCode): AccountRef =>
-  ({ code, currency, kind, owner_id: null, floor_minor });
+const platform =
+  (code: string, kind: AccountKind, floor_minor: bigint | null = null) =>
+  (currency: CurrencyCode): AccountRef => ({ code, currency, kind, owner_id: null, floor_minor });
 
-const ofPsp = (suffix: string, kind: AccountKind, floor_minor: bigint | null = null) => (psp: string, currency: CurrencyCode): AccountRef =>
-  platform(`psp:${psp}:${suffix}`, kind, floor_minor)(currency);
+const ofPsp =
+  (suffix: string, kind: AccountKind, floor_minor: bigint | null = null) =>
+  (psp: string, currency: CurrencyCode): AccountRef =>
+    platform(`psp:${psp}:${suffix}`, kind, floor_minor)(currency);
 
-const ofSeller = (suffix: string, kind: AccountKind) => (seller: string, currency: CurrencyCode): AccountRef =>
-  ({ code: `seller:${seller}:${suffix}`, currency, kind, owner_id: seller, floor_minor: 0n });
+const ofSeller =
+  (suffix: string, kind: AccountKind) =>
+  (seller: string, currency: CurrencyCode): AccountRef => ({
+    code: `seller:${seller}:${suffix}`,
+    currency,
+    kind,
+    owner_id: seller,
+    floor_minor: 0n,
+  });
 
 /** The chart of accounts: every account the platform uses, per currency. */
 export const chart = {
@@ -40,7 +50,8 @@ export const chart = {
   sellerDebt: ofSeller("debt", "asset"),
   payoutsInTransit: platform("payouts:in_transit", "liability"),
   platformCommission: platform("platform:commission", "revenue"),
-  disputes: (name: string, currency: CurrencyCode): AccountRef => platform(`disputes:${name}`, "asset")(currency),
+  disputes: (name: string, currency: CurrencyCode): AccountRef =>
+    platform(`disputes:${name}`, "asset")(currency),
   losses: platform("losses", "expense"),
   /** Money not yet explained. */
   suspense: platform("suspense", "liability"),

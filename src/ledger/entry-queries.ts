@@ -16,14 +16,19 @@ export type EntryFilter = AccountName & {
 export async function selectEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
   const ids = await findTransactionIds(db, filter);
   if (ids !== null) return ids.length === 0 ? [] : selectEntriesOf(db, ids, filter);
-  return filter.owner_id === undefined && filter.code === undefined ? selectNewestEntries(db, filter) : selectEntriesOfAccounts(db, filter);
+  return filter.owner_id === undefined && filter.code === undefined
+    ? selectNewestEntries(db, filter)
+    : selectEntriesOfAccounts(db, filter);
 }
 
 /**
  * Looks the filter up first: one that matched nothing read all entries, half a second for a million. Null: no
  * such filter.
  */
-async function findTransactionIds(db: Queryable, { transaction_id, source }: EntryFilter): Promise<bigint[] | null> {
+async function findTransactionIds(
+  db: Queryable,
+  { transaction_id, source }: EntryFilter,
+): Promise<bigint[] | null> {
   if (source === undefined) return transaction_id === undefined ? null : [transaction_id];
   const rows = await db.query<{ transaction_id: bigint }>(
     "select transaction_id from ledger_transactions where source = $1 and ($2::bigint is null or transaction_id = $2)",
@@ -32,7 +37,11 @@ async function findTransactionIds(db: Queryable, { transaction_id, source }: Ent
   return rows.map((row) => row.transaction_id);
 }
 
-function selectEntriesOf(db: Queryable, transactionIds: readonly bigint[], filter: EntryFilter): Promise<EntryRow[]> {
+function selectEntriesOf(
+  db: Queryable,
+  transactionIds: readonly bigint[],
+  filter: EntryFilter,
+): Promise<EntryRow[]> {
   return db.query<EntryRow>(
     `select ${entryColumns}
        from ledger_entry_lines
@@ -45,7 +54,13 @@ function selectEntriesOf(db: Queryable, transactionIds: readonly bigint[], filte
         and ($9::text is null or code = $9)
       order by transaction_id desc, account_id desc, account_version desc
       limit $10`,
-    [numberArray(transactionIds), ...narrowing(filter), filter.owner_id ?? null, filter.code ?? null, filter.limit],
+    [
+      numberArray(transactionIds),
+      ...narrowing(filter),
+      filter.owner_id ?? null,
+      filter.code ?? null,
+      filter.limit,
+    ],
   );
 }
 
@@ -54,10 +69,13 @@ function selectEntriesOf(db: Queryable, transactionIds: readonly bigint[], filte
  * as ids.
  */
 async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
-  const [ids] = filter.created_from === undefined && filter.created_until === undefined ? [] : await db.query<{ first: bigint | null; last: bigint | null }>(
-    `select ledger_first_transaction_since($1) as first, ledger_first_transaction_since($2::timestamptz + interval '80 seconds') as last`,
-    [filter.created_from ?? null, filter.created_until ?? null],
-  );
+  const [ids] =
+    filter.created_from === undefined && filter.created_until === undefined
+      ? []
+      : await db.query<{ first: bigint | null; last: bigint | null }>(
+          `select ledger_first_transaction_since($1) as first, ledger_first_transaction_since($2::timestamptz + interval '80 seconds') as last`,
+          [filter.created_from ?? null, filter.created_until ?? null],
+        );
   return db.query<EntryRow>(
     `select ${entryColumns}
        from ledger_entry_lines
@@ -77,8 +95,12 @@ async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<
 
 function narrowing({ currency, created_from, created_until, before }: EntryFilter): unknown[] {
   return [
-    currency ?? null, created_from ?? null, created_until ?? null,
-    before?.transaction_id ?? null, before?.account_id ?? null, before?.account_version ?? null,
+    currency ?? null,
+    created_from ?? null,
+    created_until ?? null,
+    before?.transaction_id ?? null,
+    before?.account_id ?? null,
+    before?.account_version ?? null,
   ];
 }
 
@@ -104,7 +126,10 @@ function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<En
           and ($2::text is null or a.code = $2)
           and ($3::text is null or a.currency = $3)
      )
-     select ${entryColumns.split(", ").map((column) => `l.${column.trim()}`).join(", ")}
+     select ${entryColumns
+       .split(", ")
+       .map((column) => `l.${column.trim()}`)
+       .join(", ")}
        from accounts a
        cross join lateral (
          select e.* from ledger_entry_lines e
@@ -115,9 +140,14 @@ function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<En
       order by l.created_at desc, l.account_id desc, l.account_version desc
       limit $9`,
     [
-      filter.owner_id ?? null, filter.code ?? null, filter.currency ?? null,
-      filter.created_from ?? null, filter.created_until ?? null,
-      filter.before?.created_at ?? null, filter.before?.account_id ?? null, filter.before?.account_version ?? null,
+      filter.owner_id ?? null,
+      filter.code ?? null,
+      filter.currency ?? null,
+      filter.created_from ?? null,
+      filter.created_until ?? null,
+      filter.before?.created_at ?? null,
+      filter.before?.account_id ?? null,
+      filter.before?.account_version ?? null,
       filter.limit,
     ],
   );

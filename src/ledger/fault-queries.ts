@@ -11,5 +11,6 @@ const faults_shown_max = 20;
  */
 export function selectFaults(db: Queryable, query: string): Promise<FaultRow[]> {
   return db.query<FaultRow>(
-    `with faults as materialized (${query}) select subject, problem from faults limit ${faults_shown_max}`);
+    `with faults as materialized (${query}) select subject, problem from faults limit ${faults_shown_max}`,
+  );
 }

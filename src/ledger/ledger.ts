@@ -11,8 +11,21 @@ export { postAll } from "./post.ts";
 export type { EntryDraft, TransactionDraft } from "./post.ts";
 export { selectEntries } from "./entry-queries.ts";
 export type { EntryFilter } from "./entry-queries.ts";
-export { selectAccounts, selectBalance, selectEntry, selectStatement, selectTrialBalance } from "./queries.ts";
-export type { AccountFilter, AccountRow, EntryRow, Posting, PostingOutcome, TrialBalanceRow } from "./queries.ts";
+export {
+  selectAccounts,
+  selectBalance,
+  selectEntry,
+  selectStatement,
+  selectTrialBalance,
+} from "./queries.ts";
+export type {
+  AccountFilter,
+  AccountRow,
+  EntryRow,
+  Posting,
+  PostingOutcome,
+  TrialBalanceRow,
+} from "./queries.ts";
 export { reversalsOf, reverse } from "./reverse.ts";
 export { selectFaults } from "./fault-queries.ts";
 export type { FaultRow } from "./fault-queries.ts";
@@ -25,7 +38,10 @@ export type Ledger = { post(draft: TransactionDraft): Promise<Posting>; close():
 /** A ledger over the given database; up to `batch_items_max` transactions share a commit. */
 export function openLedger(database: Database, batch_items_max = 1_000): Ledger {
   const postings = new GroupCommit<TransactionDraft, Posting>({
-    name: "ledger_post", database, batch_items_max, waiting_items_max: 100_000,
+    name: "ledger_post",
+    database,
+    batch_items_max,
+    waiting_items_max: 100_000,
     // While one batch is written the next is made up and sent; a hot account lets them through one by one.
     flushes_at_once_max: 2,
     flush: postAll,

@@ -1,8 +1,22 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { createTestDatabase, dropDatabase, onServer, serverUrl, type TestDatabase } from "../../test/support/database.ts";
+import {
+  createTestDatabase,
+  dropDatabase,
+  onServer,
+  serverUrl,
+  type TestDatabase,
+} from "../../test/support/database.ts";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
 import { Database, ensureServiceLogin, migrate } from "../db/db.ts";
-import { openLedger, postAll, selectAccounts, selectBalance, verifyLedger, type Posting, type TransactionDraft } from "./ledger.ts";
+import {
+  openLedger,
+  postAll,
+  selectAccounts,
+  selectBalance,
+  verifyLedger,
+  type Posting,
+  type TransactionDraft,
+} from "./ledger.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -14,23 +28,35 @@ afterAll(async () => {
   expect(faults).toEqual([]);
 });
 
-const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> => db.database.transaction((tx) => postAll(tx, drafts));
+const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> =>
+  db.database.transaction((tx) => postAll(tx, drafts));
 const outcomesOf = (postings: readonly Posting[]): string[] => postings.map((posting) => posting.outcome);
-const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> => selectBalance(db.database, { code, currency }, null, "recorded");
+const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> =>
+  selectBalance(db.database, { code, currency }, null, "recorded");
 
 const cash = account("cash");
 
 test("a transaction is written with its entries, running balances and versions, all at one time", async () => {
   const [posting] = await post(transfer("first", cash, purse("first:seller"), 1_500n));
   expect(posting?.outcome).toBe("posted");
-  expect(await db.asService(
-    `select a.code, e.amount_minor, e.balance_after_minor, e.account_version from ledger_entries e join ledger_accounts a using (account_id)
-      where transaction_id = $1 order by a.code`, [posting?.transaction_id])).toEqual([
+  expect(
+    await db.asService(
+      `select a.code, e.amount_minor, e.balance_after_minor, e.account_version from ledger_entries e join ledger_accounts a using (account_id)
+      where transaction_id = $1 order by a.code`,
+      [posting?.transaction_id],
+    ),
+  ).toEqual([
     { code: "cash", amount_minor: "1500", balance_after_minor: "1500", account_version: "1" },
     { code: "first:seller", amount_minor: "-1500", balance_after_minor: "-1500", account_version: "1" },
   ]);
   const [seller] = await selectAccounts(db.database, { code: "first:seller", limit: 2 });
-  expect(seller).toMatchObject({ kind: "liability", currency: "USD", balance_minor: -1_500n, version: 1n, floor_minor: 0n });
+  expect(seller).toMatchObject({
+    kind: "liability",
+    currency: "USD",
+    balance_minor: -1_500n,
+    version: 1n,
+    floor_minor: 0n,
+  });
 });
 
 test("a batch of nothing is nothing", async () => {
@@ -39,18 +65,26 @@ test("a batch of nothing is nothing", async () => {
 
 test("a draft that is empty, has a zero entry or does not balance in each currency is a bug of the caller, and nothing is written", async () => {
   const good = transfer("beside-a-bug", cash, purse("bug"), 1n);
-  const entry = (amount_minor: bigint, currency = usd) => ({ account: account("bug", { currency }), amount_minor });
+  const entry = (amount_minor: bigint, currency = usd) => ({
+    account: account("bug", { currency }),
+    amount_minor,
+  });
   for (const entries of [[], [entry(0n)], [entry(5n), entry(-4n)], [entry(5n), entry(-5n, eur)]]) {
     await expect(post(good, { source: "bug", entries })).rejects.toThrow(/^bug: /);
   }
-  expect(await db.asService("select 1 from ledger_transactions where source in ('bug', 'beside-a-bug')")).toEqual([]);
+  expect(
+    await db.asService("select 1 from ledger_transactions where source in ('bug', 'beside-a-bug')"),
+  ).toEqual([]);
 });
 
 test("accounts of one code in two currencies are two accounts", async () => {
-  const both: TransactionDraft = { source: "two-currencies", entries: [
-    ...transfer("", account("till"), purse("till:owner"), 7n).entries,
-    ...transfer("", account("till", { currency: eur }), purse("till:owner", eur), 9n).entries,
-  ] };
+  const both: TransactionDraft = {
+    source: "two-currencies",
+    entries: [
+      ...transfer("", account("till"), purse("till:owner"), 7n).entries,
+      ...transfer("", account("till", { currency: eur }), purse("till:owner", eur), 9n).entries,
+    ],
+  };
   expect(outcomesOf(await post(both))).toEqual(["posted"]);
   expect([await balanceOf("till"), await balanceOf("till", eur)]).toEqual([7n, 9n]);
 });
@@ -64,7 +98,11 @@ test("codes and sources with quotes, backslashes, commas and braces are kept as 
 test("a source that was posted is skipped and names the first transaction", async () => {
   const draft = transfer("again", cash, purse("again"), 10n);
   const [first] = await post(draft);
-  const [fresh, repeated, other] = await post(transfer("again-neighbour", cash, purse("again"), 1n), draft, transfer("again-2", cash, purse("again"), 2n));
+  const [fresh, repeated, other] = await post(
+    transfer("again-neighbour", cash, purse("again"), 1n),
+    draft,
+    transfer("again-2", cash, purse("again"), 2n),
+  );
   expect(repeated).toEqual({ outcome: "already_posted", transaction_id: first?.transaction_id });
   expect([fresh?.outcome, other?.outcome]).toEqual(["posted", "posted"]);
   expect(await balanceOf("again")).toBe(-13n);
@@ -73,15 +111,24 @@ test("a source that was posted is skipped and names the first transaction", asyn
 test("the same source in another order of entries is still the same", async () => {
   const draft = transfer("reordered", cash, purse("reordered"), 10n);
   await post(draft);
-  expect(outcomesOf(await post({ ...draft, entries: draft.entries.toReversed() }))).toEqual(["already_posted"]);
+  expect(outcomesOf(await post({ ...draft, entries: draft.entries.toReversed() }))).toEqual([
+    "already_posted",
+  ]);
 });
 
 test("a source that was posted with another amount, account, currency or further entries is a conflict", async () => {
   await post(transfer("conflict", cash, purse("conflict"), 10n));
   const others: TransactionDraft[] = [
-    transfer("conflict", cash, purse("conflict"), 11n), transfer("conflict", account("other"), purse("conflict"), 10n),
+    transfer("conflict", cash, purse("conflict"), 11n),
+    transfer("conflict", account("other"), purse("conflict"), 10n),
     transfer("conflict", account("cash", { currency: eur }), purse("conflict", eur), 10n),
-    { source: "conflict", entries: [...transfer("", cash, purse("conflict"), 10n).entries, ...transfer("", cash, purse("conflict"), 1n).entries] },
+    {
+      source: "conflict",
+      entries: [
+        ...transfer("", cash, purse("conflict"), 10n).entries,
+        ...transfer("", cash, purse("conflict"), 1n).entries,
+      ],
+    },
   ];
   for (const other of others) expect(outcomesOf(await post(other))).toEqual(["source_conflict"]);
   expect(await balanceOf("conflict")).toBe(-10n);
@@ -89,16 +136,26 @@ test("a source that was posted with another amount, account, currency or further
 
 test("duplicates inside one batch: the first is posted, the same again is skipped, another one is a conflict", async () => {
   const draft = transfer("twin", cash, purse("twin"), 10n);
-  const postings = await post(draft, transfer("between", cash, purse("twin"), 1n), draft, transfer("twin", cash, purse("twin"), 11n));
+  const postings = await post(
+    draft,
+    transfer("between", cash, purse("twin"), 1n),
+    draft,
+    transfer("twin", cash, purse("twin"), 11n),
+  );
   expect(outcomesOf(postings)).toEqual(["posted", "posted", "already_posted", "source_conflict"]);
-  expect(new Set([postings[0], postings[2], postings[3]].map((posting) => posting?.transaction_id))).toHaveLength(1);
+  expect(
+    new Set([postings[0], postings[2], postings[3]].map((posting) => posting?.transaction_id)),
+  ).toHaveLength(1);
   expect(await balanceOf("twin")).toBe(-11n);
 });
 
 test("a transaction that breaks a floor is refused alone, and its neighbours stand", async () => {
   const seller = purse("poor");
   const postings = await post(
-    transfer("poor-1", cash, seller, 10n), transfer("poor-2", seller, cash, 11n), transfer("poor-3", seller, cash, 4n));
+    transfer("poor-1", cash, seller, 10n),
+    transfer("poor-2", seller, cash, 11n),
+    transfer("poor-3", seller, cash, 4n),
+  );
   expect(outcomesOf(postings)).toEqual(["posted", "below_floor", "posted"]);
   expect(postings[1]?.transaction_id).toBeNull();
   expect(await balanceOf("poor")).toBe(-6n);
@@ -107,7 +164,10 @@ test("a transaction that breaks a floor is refused alone, and its neighbours sta
 test("the order of a batch decides: what comes before its funding is refused, what comes after is posted", async () => {
   const seller = purse("early");
   const postings = await post(
-    transfer("early-payout", seller, cash, 5n), transfer("early-funding", cash, seller, 5n), transfer("early-second-payout", seller, cash, 5n));
+    transfer("early-payout", seller, cash, 5n),
+    transfer("early-funding", cash, seller, 5n),
+    transfer("early-second-payout", seller, cash, 5n),
+  );
   expect(outcomesOf(postings)).toEqual(["below_floor", "posted", "posted"]);
   expect(await balanceOf("early")).toBe(0n);
 });
@@ -130,8 +190,14 @@ test("a floor holds for debit-normal accounts too, and need not be 0", async () 
 
 test("balances reach the ends of bigint; beyond them the transaction fails and nothing of it stays", async () => {
   const largest = 2n ** 63n - 1n;
-  expect(outcomesOf(await post(transfer("largest", account("vast"), account("void", { kind: "equity" }), largest)))).toEqual(["posted"]);
-  await expect(post(transfer("one-more", account("vast"), account("void", { kind: "equity" }), 1n))).rejects.toMatchObject({ code: "22003" });
+  expect(
+    outcomesOf(
+      await post(transfer("largest", account("vast"), account("void", { kind: "equity" }), largest)),
+    ),
+  ).toEqual(["posted"]);
+  await expect(
+    post(transfer("one-more", account("vast"), account("void", { kind: "equity" }), 1n)),
+  ).rejects.toMatchObject({ code: "22003" });
   expect(await balanceOf("vast")).toBe(largest);
   expect(await db.asService("select 1 from ledger_transactions where source = 'one-more'")).toEqual([]);
 });
@@ -139,7 +205,9 @@ test("balances reach the ends of bigint; beyond them the transaction fails and n
 test("an account that two posters make at the same moment is made once and holds both postings", async () => {
   for (let round = 0; round < 15; round++) {
     const seller = purse(`newborn-${round}`);
-    const postings = await Promise.all([1n, 2n].map((amount) => post(transfer(`newborn-${round}-${amount}`, cash, seller, amount))));
+    const postings = await Promise.all(
+      [1n, 2n].map((amount) => post(transfer(`newborn-${round}-${amount}`, cash, seller, amount))),
+    );
     expect(outcomesOf(postings.flat())).toEqual(["posted", "posted"]);
     expect(await balanceOf(seller.code)).toBe(-3n);
   }
@@ -148,7 +216,10 @@ test("an account that two posters make at the same moment is made once and holds
 test("two posters of one source at the same moment: one posts, the other finds it posted", async () => {
   for (let round = 0; round < 10; round++) {
     const draft = transfer(`race-${round}`, cash, purse("race"), 1n);
-    expect(outcomesOf((await Promise.all([post(draft), post(draft)])).flat()).toSorted()).toEqual(["already_posted", "posted"]);
+    expect(outcomesOf((await Promise.all([post(draft), post(draft)])).flat()).toSorted()).toEqual([
+      "already_posted",
+      "posted",
+    ]);
   }
   expect(await balanceOf("race")).toBe(-10n);
 });
@@ -156,7 +227,9 @@ test("two posters of one source at the same moment: one posts, the other finds i
 test("thirty posters that take from one purse at once get exactly what is in it", async () => {
   const seller = purse("shared");
   await post(transfer("shared-funding", cash, seller, 105n));
-  const postings = await Promise.all(Array.from({ length: 30 }, (_, index) => post(transfer(`shared-${index}`, seller, cash, 10n))));
+  const postings = await Promise.all(
+    Array.from({ length: 30 }, (_, index) => post(transfer(`shared-${index}`, seller, cash, 10n))),
+  );
   const outcomes = outcomesOf(postings.flat());
   expect(outcomes.filter((outcome) => outcome === "posted")).toHaveLength(10);
   expect(outcomes.filter((outcome) => outcome === "below_floor")).toHaveLength(20);
@@ -169,17 +242,22 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
   const hot = account("hot");
   const sellers = Array.from({ length: 12 }, (_, index) => purse(`hot:${"aAbBcCdDeEfF".charAt(index)}`));
   let runs = 0;
-  const postOnce = (drafts: readonly TransactionDraft[]): Promise<readonly Posting[]> => database.transaction((tx) => {
-    runs += 1;
-    return postAll(tx, drafts);
-  });
+  const postOnce = (drafts: readonly TransactionDraft[]): Promise<readonly Posting[]> =>
+    database.transaction((tx) => {
+      runs += 1;
+      return postAll(tx, drafts);
+    });
   const rounds = 12;
   const poster = async (poster_number: number): Promise<void> => {
     for (let round = 0; round < rounds; round++) {
       const drafts = sellers.slice(0, 6).map((_, index): TransactionDraft => {
-        const seller = sellers[(poster_number * 5 + round * 7 + index * 5) % sellers.length] ?? purse("hot:none");
+        const seller =
+          sellers[(poster_number * 5 + round * 7 + index * 5) % sellers.length] ?? purse("hot:none");
         const entries = transfer("", hot, seller, 1n).entries;
-        return { source: `hot-${poster_number}-${round}-${index}`, entries: index % 2 === 0 ? entries : entries.toReversed() };
+        return {
+          source: `hot-${poster_number}-${round}-${index}`,
+          entries: index % 2 === 0 ? entries : entries.toReversed(),
+        };
       });
       const outcomes = outcomesOf(await postOnce(drafts));
       if (outcomes.some((outcome) => outcome !== "posted")) throw new Error(outcomes.join());
@@ -188,45 +266,59 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
   await Promise.all(Array.from({ length: 16 }, (_, index) => poster(index)));
   expect(runs).toBe(16 * rounds);
   const total = BigInt(16 * rounds * 6);
-  expect(await db.asService(
-    `select count(*), min(account_version) as first, max(account_version) as last, max(balance_after_minor) as balance
+  expect(
+    await db.asService(
+      `select count(*), min(account_version) as first, max(account_version) as last, max(balance_after_minor) as balance
        from ledger_entries join ledger_accounts using (account_id) where code = 'hot'`,
-  )).toEqual([{ count: String(total), first: "1", last: String(total), balance: String(total) }]);
+    ),
+  ).toEqual([{ count: String(total), first: "1", last: String(total), balance: String(total) }]);
 });
 
 test("posters that go the longer way lock in the same order as the others, also on a cluster whose text sorts by a language", async () => {
   const name = `${db.name}_icu`;
-  await onServer(serverUrl(), `create database ${name} template template0 locale_provider icu icu_locale 'en-US'`);
+  await onServer(
+    serverUrl(),
+    `create database ${name} template template0 locale_provider icu icu_locale 'en-US'`,
+  );
   onTestFinished(() => dropDatabase(serverUrl(), name));
   const url = db.url.replace(db.name, name);
   await migrate(url);
-  const database = new Database({ url: await ensureServiceLogin(url), application_name: "test-icu", connections_max: 8 });
+  const database = new Database({
+    url: await ensureServiceLogin(url),
+    application_name: "test-icu",
+    connections_max: 8,
+  });
   onTestFinished(() => database.close());
   // In "C" all capitals come first, in English each stands beside its small letter.
   const shared = Array.from("aAbBcCdDeEfF", (letter) => account(`shared:${letter}`));
   let runs = 0;
-  await Promise.all(Array.from({ length: 8 }, async (_, poster) => {
-    for (let round = 0; round < 4; round++) {
-      const own = account(`z:${poster}`);
-      const drafts = shared.map((one, index) => transfer(`${poster}-${round}-${index}`, own, one, 1n));
-      const refused = transfer(`${poster}-${round}-refused`, purse(`z:empty:${poster}`), own, 5n);
-      await database.transaction((tx) => {
-        runs += 1;
-        return postAll(tx, poster % 2 === 0 ? drafts : [...drafts, refused]);
-      });
-    }
-  }));
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, poster) => {
+      for (let round = 0; round < 4; round++) {
+        const own = account(`z:${poster}`);
+        const drafts = shared.map((one, index) => transfer(`${poster}-${round}-${index}`, own, one, 1n));
+        const refused = transfer(`${poster}-${round}-refused`, purse(`z:empty:${poster}`), own, 5n);
+        await database.transaction((tx) => {
+          runs += 1;
+          return postAll(tx, poster % 2 === 0 ? drafts : [...drafts, refused]);
+        });
+      }
+    }),
+  );
   expect(runs).toBe(32);
 });
 
 test("many callers share the commits of an open ledger, each answered for itself", async () => {
   const ledger = openLedger(db.database, 50);
   const seller = purse("many");
-  const calls = Array.from({ length: 120 }, (_, index) => ledger.post(transfer(`many-${index % 100}`, cash, seller, 1n)));
+  const calls = Array.from({ length: 120 }, (_, index) =>
+    ledger.post(transfer(`many-${index % 100}`, cash, seller, 1n)),
+  );
   const outcomes = outcomesOf(await Promise.all(calls));
   await ledger.close();
   // Two flushes run at once, so either of two equal ones may be the first.
   expect(outcomes.slice(20, 100).every((outcome) => outcome === "posted")).toBe(true);
-  for (let index = 0; index < 20; index++) expect([outcomes[index], outcomes[100 + index]].toSorted()).toEqual(["already_posted", "posted"]);
+  for (let index = 0; index < 20; index++)
+    expect([outcomes[index], outcomes[100 + index]].toSorted()).toEqual(["already_posted", "posted"]);
   expect(await balanceOf("many")).toBe(-100n);
 });

@@ -24,7 +24,10 @@ export type TransactionDraft = {
  * A transaction that is refused or was posted before leaves its neighbours standing.
  * Throws AssertionError for a draft that is empty, has a zero entry or does not balance per currency.
  */
-export async function postAll(tx: Queryable, drafts: readonly TransactionDraft[]): Promise<readonly Posting[]> {
+export async function postAll(
+  tx: Queryable,
+  drafts: readonly TransactionDraft[],
+): Promise<readonly Posting[]> {
   if (drafts.length === 0) return [];
   drafts.forEach(assertBalanced);
   const accounts = new Map<string, { position: number; account: AccountRef }>();
@@ -65,11 +68,14 @@ export async function postAll(tx: Queryable, drafts: readonly TransactionDraft[]
 function assertBalanced(draft: TransactionDraft): void {
   const sums = new Map<string, bigint>();
   for (const { account, amount_minor } of draft.entries) {
-    if (amount_minor === 0n) throw new AssertionError({ message: `${draft.source}: an entry of ${account.code} is 0` });
+    if (amount_minor === 0n)
+      throw new AssertionError({ message: `${draft.source}: an entry of ${account.code} is 0` });
     sums.set(account.currency, (sums.get(account.currency) ?? 0n) + amount_minor);
   }
-  if (sums.size === 0) throw new AssertionError({ message: `${draft.source}: a transaction without entries` });
+  if (sums.size === 0)
+    throw new AssertionError({ message: `${draft.source}: a transaction without entries` });
   for (const [currency, sum] of sums) {
-    if (sum !== 0n) throw new AssertionError({ message: `${draft.source}: its ${currency} entries sum to ${sum}` });
+    if (sum !== 0n)
+      throw new AssertionError({ message: `${draft.source}: its ${currency} entries sum to ${sum}` });
   }
 }

@@ -36,7 +36,11 @@ export type AccountRow = {
 /** By owner or by code, never one value with both, because an owner may be named like an account code. */
 export type AccountName = { readonly owner_id?: string; readonly code?: string };
 
-export type AccountFilter = AccountName & { readonly currency?: string; readonly before_account_id?: bigint; readonly limit: number };
+export type AccountFilter = AccountName & {
+  readonly currency?: string;
+  readonly before_account_id?: bigint;
+  readonly limit: number;
+};
 
 /** Newest first. */
 export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<AccountRow[]> {
@@ -49,7 +53,13 @@ export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<Ac
         and ($4::bigint is null or account_id < $4)
       order by account_id desc
       limit $5`,
-    [filter.owner_id ?? null, filter.code ?? null, filter.currency ?? null, filter.before_account_id ?? null, filter.limit],
+    [
+      filter.owner_id ?? null,
+      filter.code ?? null,
+      filter.currency ?? null,
+      filter.before_account_id ?? null,
+      filter.limit,
+    ],
   );
 }
 
@@ -72,7 +82,11 @@ export type EntryRow = {
 export const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
   owner_id, source, description, created_at, effective_at`;
 
-export async function selectEntry(db: Queryable, accountId: bigint, accountVersion: bigint): Promise<EntryRow | undefined> {
+export async function selectEntry(
+  db: Queryable,
+  accountId: bigint,
+  accountVersion: bigint,
+): Promise<EntryRow | undefined> {
   const [row] = await db.query<EntryRow>(
     `select ${entryColumns} from ledger_entry_lines where account_id = $1 and account_version = $2`,
     [accountId, accountVersion],
@@ -82,7 +96,10 @@ export async function selectEntry(db: Queryable, accountId: bigint, accountVersi
 
 /** The account's entries in the order of its versions, after the given one. */
 export function selectStatement(
-  db: Queryable, account: { code: string; currency: string }, afterVersion: bigint, limit: number,
+  db: Queryable,
+  account: { code: string; currency: string },
+  afterVersion: bigint,
+  limit: number,
 ): Promise<EntryRow[]> {
   return db.query<EntryRow>(
     `select ${entryColumns}
@@ -97,7 +114,10 @@ export function selectStatement(
 
 /** The signed balance now (`at` null) or as of a time, by when it was recorded or by when it happened; no row: no such account. */
 export async function selectBalance(
-  db: Queryable, account: { code: string; currency: string }, at: Timestamp | null, basis: "recorded" | "effective",
+  db: Queryable,
+  account: { code: string; currency: string },
+  at: Timestamp | null,
+  basis: "recorded" | "effective",
 ): Promise<bigint | undefined> {
   const [row] = await db.query<{ balance_minor: bigint }>(
     `select case
@@ -144,7 +164,10 @@ export type ReversibleEntryRow = {
 };
 
 /** The entries of some transactions with their accounts, by source. */
-export function selectReversibleEntries(db: Queryable, sources: readonly string[]): Promise<ReversibleEntryRow[]> {
+export function selectReversibleEntries(
+  db: Queryable,
+  sources: readonly string[],
+): Promise<ReversibleEntryRow[]> {
   return db.query<ReversibleEntryRow>(
     `select t.source, t.transaction_id, a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor, e.amount_minor
        from ledger_transactions t

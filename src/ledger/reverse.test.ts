@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
-import { postAll, reverse, selectBalance, verifyLedger, type Posting, type TransactionDraft } from "./ledger.ts";
+import {
+  postAll,
+  reverse,
+  selectBalance,
+  verifyLedger,
+  type Posting,
+  type TransactionDraft,
+} from "./ledger.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -14,19 +21,40 @@ afterAll(async () => {
 });
 
 const cash = account("cash");
-const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> => db.database.transaction((tx) => postAll(tx, drafts));
-const undo = (source: string): Promise<Posting> => db.database.transaction((tx) => reverse(tx, source, "posted by mistake"));
-const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> => selectBalance(db.database, { code, currency }, null, "recorded");
+const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> =>
+  db.database.transaction((tx) => postAll(tx, drafts));
+const undo = (source: string): Promise<Posting> =>
+  db.database.transaction((tx) => reverse(tx, source, "posted by mistake"));
+const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> =>
+  selectBalance(db.database, { code, currency }, null, "recorded");
 
 test("a reversal posts the opposite entries in every currency and points at what it reverses", async () => {
-  const [original] = await post({ source: "mistake", entries: [
-    ...transfer("", cash, purse("seller"), 10n).entries, ...transfer("", account("cash", { currency: eur }), purse("seller", eur), 3n).entries,
-  ] });
+  const [original] = await post({
+    source: "mistake",
+    entries: [
+      ...transfer("", cash, purse("seller"), 10n).entries,
+      ...transfer("", account("cash", { currency: eur }), purse("seller", eur), 3n).entries,
+    ],
+  });
   const reversal = await undo("mistake");
   expect(reversal.outcome).toBe("posted");
-  expect([await balanceOf("seller"), await balanceOf("seller", eur), await balanceOf("cash")]).toEqual([0n, 0n, 0n]);
-  expect(await db.asService("select source, description, reverses_transaction_id from ledger_transactions where transaction_id = $1", [reversal.transaction_id]))
-    .toEqual([{ source: "reversal:mistake", description: "posted by mistake", reverses_transaction_id: String(original?.transaction_id) }]);
+  expect([await balanceOf("seller"), await balanceOf("seller", eur), await balanceOf("cash")]).toEqual([
+    0n,
+    0n,
+    0n,
+  ]);
+  expect(
+    await db.asService(
+      "select source, description, reverses_transaction_id from ledger_transactions where transaction_id = $1",
+      [reversal.transaction_id],
+    ),
+  ).toEqual([
+    {
+      source: "reversal:mistake",
+      description: "posted by mistake",
+      reverses_transaction_id: String(original?.transaction_id),
+    },
+  ]);
 });
 
 test("a second reversal finds the first one", async () => {
@@ -45,7 +73,10 @@ test("two reversals at the same moment: one is posted", async () => {
 test("a transaction is reversed once, whatever source the other reversal has", async () => {
   const [original] = await post(transfer("twice", cash, purse("twice"), 10n));
   await undo("twice");
-  const other = { ...transfer("another name", purse("twice"), cash, 1n), reverses_transaction_id: original?.transaction_id ?? 0n };
+  const other = {
+    ...transfer("another name", purse("twice"), cash, 1n),
+    reverses_transaction_id: original?.transaction_id ?? 0n,
+  };
   const postings = await post(transfer("neighbour", cash, purse("twice"), 5n), other);
   expect(postings.map((posting) => posting.outcome)).toEqual(["posted", "already_reversed"]);
 });

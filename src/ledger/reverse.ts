@@ -18,18 +18,26 @@ export async function reverse(tx: Transaction, source: string, description: stri
  * The opposites of transactions, to be posted with others in one call. Errors: `not_found` when nothing was
  * posted from a source.
  */
-export async function reversalsOf(tx: Queryable, sources: readonly string[], description: string): Promise<TransactionDraft[]> {
+export async function reversalsOf(
+  tx: Queryable,
+  sources: readonly string[],
+  description: string,
+): Promise<TransactionDraft[]> {
   if (sources.length === 0) return [];
   const rows = Map.groupBy(await selectReversibleEntries(tx, sources), (row) => row.source);
   return sources.map((source) => {
     const entries = rows.get(source) ?? [];
     const [first] = entries;
-    if (first === undefined) throw new AppError("not_found", `Nothing was posted from ${source}.`, { param: "source" });
+    if (first === undefined)
+      throw new AppError("not_found", `Nothing was posted from ${source}.`, { param: "source" });
     return {
-      source: `reversal:${source}`, description, reverses_transaction_id: first.transaction_id,
-      entries: entries.map(({ code, kind, owner_id, floor_minor, currency, amount_minor }) => (
-        { account: { code, kind, owner_id, floor_minor, currency: toCurrencyCode(currency) }, amount_minor: -amount_minor }
-      )),
+      source: `reversal:${source}`,
+      description,
+      reverses_transaction_id: first.transaction_id,
+      entries: entries.map(({ code, kind, owner_id, floor_minor, currency, amount_minor }) => ({
+        account: { code, kind, owner_id, floor_minor, currency: toCurrencyCode(currency) },
+        amount_minor: -amount_minor,
+      })),
     };
   });
 }

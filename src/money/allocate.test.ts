@@ -69,7 +69,8 @@ test("a part rounded up has a larger remainder than one rounded down, or the sam
       });
       for (const up of graded.filter((part) => part.up)) {
         for (const down of graded.filter((part) => !part.up)) {
-          const first = up.remainder > down.remainder || (up.remainder === down.remainder && up.index < down.index);
+          const first =
+            up.remainder > down.remainder || (up.remainder === down.remainder && up.index < down.index);
           expect(first).toBe(true);
         }
       }

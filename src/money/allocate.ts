@@ -41,7 +41,11 @@ export function shareInBasisPoints(money: Money, basisPoints: bigint): Money {
   return share;
 }
 
-function splitByLargestRemainder(magnitude: bigint, weights: readonly bigint[], totalWeight: bigint): bigint[] {
+function splitByLargestRemainder(
+  magnitude: bigint,
+  weights: readonly bigint[],
+  totalWeight: bigint,
+): bigint[] {
   const shares = weights.map((weight, index) => {
     const scaled = magnitude * weight;
     return { index, part: scaled / totalWeight, remainder: scaled % totalWeight };

@@ -29,7 +29,8 @@ export function toCurrencyCode(text: string): CurrencyCode {
 export function isPaymentCurrency(text: string, date: Date): boolean {
   const row = rows_by_code.get(text);
   if (row === undefined) return false;
-  if (row.valid_from === undefined && row.valid_until === undefined && !Number.isNaN(date.getTime())) return true;
+  if (row.valid_from === undefined && row.valid_until === undefined && !Number.isNaN(date.getTime()))
+    return true;
   const day = date.toISOString().slice(0, 10);
   if (row.valid_from !== undefined && day < row.valid_from) return false;
   return row.valid_until === undefined || day <= row.valid_until;

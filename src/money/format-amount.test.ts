@@ -45,9 +45,13 @@ test("dinero.js writes the same text", () => {
   // MGA and MRU count fifths there; see the table's reviewed exceptions.
   const decimal = Object.values(dineroCurrencies).filter((currency) => currency.base === 10n);
   fc.assert(
-    fc.property(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), fc.constantFrom(...decimal), (amount, currency) => {
-      expect(format(amount, currency.code)).toBe(toDecimal(dinero({ amount, currency })));
-    }),
+    fc.property(
+      fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }),
+      fc.constantFrom(...decimal),
+      (amount, currency) => {
+        expect(format(amount, currency.code)).toBe(toDecimal(dinero({ amount, currency })));
+      },
+    ),
     { numRuns: 1000 },
   );
 });

@@ -20,7 +20,8 @@ function parse(text: string, code: string): bigint | AmountRefusal {
 function readByHand(text: string, exponent: number): bigint | null {
   const [whole = "", fraction = "", ...rest] = text.split(".");
   const hasPoint = text.includes(".");
-  if (rest.length > 0 || whole === "" || (hasPoint && fraction === "") || fraction.length > exponent) return null;
+  if (rest.length > 0 || whole === "" || (hasPoint && fraction === "") || fraction.length > exponent)
+    return null;
   if (whole.length > 1 && whole.startsWith("0")) return null;
   let amountMinor = 0n;
   for (const digit of whole + fraction.padEnd(exponent, "0")) {
@@ -52,16 +53,58 @@ test("each of the 100,000 amounts from 0.01 to 1000.00 is read and written exact
   for (let cents = 1; cents <= 100_000; cents += 1) {
     const text = `${Math.trunc(cents / 100)}.${String(cents % 100).padStart(2, "0")}`;
     const parsed = parseAmount(text, usd);
-    const exact = parsed.ok && parsed.money.amount_minor === BigInt(cents) && formatAmount(parsed.money) === text;
+    const exact =
+      parsed.ok && parsed.money.amount_minor === BigInt(cents) && formatAmount(parsed.money) === text;
     if (!exact) wrong.push(text);
   }
   expect(wrong).toEqual([]);
 });
 
 test.each([
-  "", " ", ".", "-", "--1", "+5.00", ".5", "5.", "-.5", "-5.", "007", "00", "00.50", "-01", "1.2.3", "1,50", "1 000",
-  "1_000", " 1", "1 ", "1\n", "\u00001", "1\u0000", "1e3", "1E400", "1e400", "0x10", "10n", "abc", "nan", "NaN",
-  "Infinity", "-Infinity", "null", "٣", "１２", "1٫5", "१", "−5", "\ud800", "1\u200b", "$5", "5 USD", "[1]",
+  "",
+  " ",
+  ".",
+  "-",
+  "--1",
+  "+5.00",
+  ".5",
+  "5.",
+  "-.5",
+  "-5.",
+  "007",
+  "00",
+  "00.50",
+  "-01",
+  "1.2.3",
+  "1,50",
+  "1 000",
+  "1_000",
+  " 1",
+  "1 ",
+  "1\n",
+  "\u00001",
+  "1\u0000",
+  "1e3",
+  "1E400",
+  "1e400",
+  "0x10",
+  "10n",
+  "abc",
+  "nan",
+  "NaN",
+  "Infinity",
+  "-Infinity",
+  "null",
+  "٣",
+  "１２",
+  "1٫5",
+  "१",
+  "−5",
+  "\ud800",
+  "1\u200b",
+  "$5",
+  "5 USD",
+  "[1]",
 ])("%j is not a decimal", (text) => {
   expect(parse(text, "USD")).toBe("not_a_decimal");
 });

@@ -2,14 +2,19 @@ import { textArray, type Queryable } from "../db/db.ts";
 import type { AttemptRow } from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
-type Stored = Pick<AttemptRow, "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by">;
+type Stored = Pick<
+  AttemptRow,
+  "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by"
+>;
 
 /**
  * Stores a resolution, to be settled at the earliest this many seconds after the last request. The caller has
  * locked the orders.
  */
 export async function storeAttemptResolution(
-  tx: Queryable, resolved: Stored, requestSeconds: number,
+  tx: Queryable,
+  resolved: Stored,
+  requestSeconds: number,
 ): Promise<AttemptRow> {
   const [row] = await tx.query<AttemptRow>(
     `update payment_attempts a
@@ -18,17 +23,24 @@ export async function storeAttemptResolution(
       where a.attempt_id = $1
      returning ${attemptColumns}`,
     [
-      resolved.attempt_id, resolved.resolved_as, resolved.resolution_reference, resolved.resolution_note,
-      resolved.resolved_by, requestSeconds,
+      resolved.attempt_id,
+      resolved.resolved_as,
+      resolved.resolution_reference,
+      resolved.resolution_note,
+      resolved.resolved_by,
+      requestSeconds,
     ],
   );
-  if (row === undefined) throw new Error(`the attempt ${resolved.attempt_id} vanished under its orders' lock`);
+  if (row === undefined)
+    throw new Error(`the attempt ${resolved.attempt_id} vanished under its orders' lock`);
   return row;
 }
 
 /** Another attempt at the same PSP that has this reference, or was resolved with it. */
 export async function selectAttemptWithReference(
-  tx: Queryable, { attempt_id, psp }: Pick<AttemptRow, "attempt_id" | "psp">, psp_reference: string,
+  tx: Queryable,
+  { attempt_id, psp }: Pick<AttemptRow, "attempt_id" | "psp">,
+  psp_reference: string,
 ): Promise<string | undefined> {
   const [row] = await tx.query<{ attempt_id: string }>(
     `select attempt_id from payment_attempts where psp_reference = $3 and psp = $2 and attempt_id <> $1
@@ -56,7 +68,9 @@ export function selectDueResolutions(db: Queryable, limit: number): Promise<Atte
 
 /** Postpones resolutions that could not be settled. */
 export async function postponeResolutions(
-  db: Queryable, attemptIds: readonly string[], seconds: number,
+  db: Queryable,
+  attemptIds: readonly string[],
+  seconds: number,
 ): Promise<void> {
   await db.query(
     `update payment_attempts set resolution_due_at = now() + $2 * interval '1 second'

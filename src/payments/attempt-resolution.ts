@@ -1,5 +1,10 @@
 import {
-  approve, contentOf, proposeApproval, selectApproval, type ApprovalRow, type Requester,
+  approve,
+  contentOf,
+  proposeApproval,
+  selectApproval,
+  type ApprovalRow,
+  type Requester,
 } from "../approvals/approvals.ts";
 import { recordAudit } from "../audit/audit.ts";
 import { sqlStateOf, type Transaction } from "../db/db.ts";
@@ -33,7 +38,11 @@ const approval_major_units = 1_000n;
  * `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
  */
 export async function resolveAttempt(
-  tx: Transaction, options: ResolutionOptions, attemptId: string, resolution: AttemptResolution, by: Requester,
+  tx: Transaction,
+  options: ResolutionOptions,
+  attemptId: string,
+  resolution: AttemptResolution,
+  by: Requester,
 ): Promise<Resolved> {
   const { attempt, orders } = await lockAttempt(tx, attemptId);
   if (attempt.resolved_as !== null) {
@@ -46,12 +55,15 @@ export async function resolveAttempt(
   }
   const { outcome, psp_reference, money, note } = resolution;
   const content = {
-    outcome, psp_reference, amount_minor: money === null ? null : String(money.amount_minor),
-    currency: money?.currency ?? null, note,
+    outcome,
+    psp_reference,
+    amount_minor: money === null ? null : String(money.amount_minor),
+    currency: money?.currency ?? null,
+    note,
     dead_letter_ids: (await answeredLetters(tx, { attempt, orders })).join(" ") || null,
   };
   const proposal = { kind: "attempt_resolution", subject_id: attemptId, content, reason: note } as const;
-  return { kind: "proposed", ...await proposeApproval(tx, proposal, by, options.approval_hours) };
+  return { kind: "proposed", ...(await proposeApproval(tx, proposal, by, options.approval_hours)) };
 }
 
 /**
@@ -59,7 +71,9 @@ export async function resolveAttempt(
  * `resolveAttempt`.
  */
 export async function approveResolution(
-  tx: Transaction, options: ResolutionOptions, approvalId: string,
+  tx: Transaction,
+  options: ResolutionOptions,
+  approvalId: string,
   verdict: { readonly content_hash: string; readonly note: string | null; readonly by: Requester },
 ): Promise<ApprovalRow> {
   const known = await selectApproval(tx, approvalId);
@@ -84,8 +98,10 @@ async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> 
     throw new AppError("not_found", `There is no attempt ${attemptId}.`, { param: "attempt_id" });
   }
   const { payment_order_id, checkout_id } = known;
-  const orders = payment_order_id === null
-    ? await lockOrdersOfCheckout(tx, checkout_id) : [await lockOrder(tx, payment_order_id)];
+  const orders =
+    payment_order_id === null
+      ? await lockOrdersOfCheckout(tx, checkout_id)
+      : [await lockOrder(tx, payment_order_id)];
   const [attempt] = await selectAttemptsById(tx, [attemptId]);
   if (attempt === undefined) throw new Error(`the attempt ${attemptId} vanished under its orders' lock`);
   return { attempt, orders: orders.filter((order) => order !== undefined) };
@@ -99,17 +115,20 @@ async function assertNothingNew(tx: Transaction, locked: Locked, approval: Appro
   const known = contentOf(approval)["dead_letter_ids"]?.split(" ") ?? [];
   const unread = (await answeredLetters(tx, locked)).find((id) => !known.includes(id));
   if (unread === undefined) return;
-  throw conflict(`The dead letter ${unread} is newer than the proposal. Read it, reject the proposal, and propose again.`);
+  throw conflict(
+    `The dead letter ${unread} is newer than the proposal. Read it, reject the proposal, and propose again.`,
+  );
 }
 
 /** The ids of the waiting dead letters that a resolution closes. */
 async function answeredLetters(tx: Transaction, locked: Locked): Promise<string[]> {
   const [ofOrders, ofModifications] = await lettersOf(tx, locked);
-  return [...await selectAnswered(tx, ofOrders), ...await selectAnswered(tx, ofModifications)];
+  return [...(await selectAnswered(tx, ofOrders)), ...(await selectAnswered(tx, ofModifications))];
 }
 
 async function lettersOf(
-  tx: Transaction, { attempt: { attempt_id }, orders }: Locked,
+  tx: Transaction,
+  { attempt: { attempt_id }, orders }: Locked,
 ): Promise<readonly [LetterSubjects, LetterSubjects]> {
   const order_ids = orders.map((order) => order.payment_order_id);
   const modification_ids = await selectModificationIds(tx, attempt_id);
@@ -123,11 +142,15 @@ function repeated(attempt: AttemptRow, { outcome, psp_reference }: AttemptResolu
   // A resolution always has the attempt's own amount, so there is nothing to compare.
   if (attempt.resolved_as === outcome && attempt.resolution_reference === psp_reference) return attempt;
   const reference = attempt.resolution_reference ?? "none";
-  throw conflict(`The attempt is already resolved as ${attempt.resolved_as} with the reference ${reference}.`);
+  throw conflict(
+    `The attempt is already resolved as ${attempt.resolved_as} with the reference ${reference}.`,
+  );
 }
 
 async function assertResolvable(
-  tx: Transaction, attempt: AttemptRow, { outcome, psp_reference, money }: AttemptResolution,
+  tx: Transaction,
+  attempt: AttemptRow,
+  { outcome, psp_reference, money }: AttemptResolution,
 ): Promise<void> {
   if (!openAttemptStatuses.includes(attempt.status)) {
     throw conflict(`Only an undecided attempt can be resolved; this one is ${attempt.status}.`);
@@ -142,24 +165,35 @@ async function assertResolvable(
     throw new Error(`an attempt cannot be resolved as ${outcome} without reference and amount`);
   }
   if (money.amount_minor !== attempt.amount_minor || money.currency !== attempt.currency) {
-    const due = formatAmount({ amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) });
-    const message = `The attempt is for ${due} ${attempt.currency}, and only that amount can be booked. `
-      + "If the PSP charged another amount, refund it there and resolve the attempt as failed.";
+    const due = formatAmount({
+      amount_minor: attempt.amount_minor,
+      currency: toCurrencyCode(attempt.currency),
+    });
+    const message =
+      `The attempt is for ${due} ${attempt.currency}, and only that amount can be booked. ` +
+      "If the PSP charged another amount, refund it there and resolve the attempt as failed.";
     throw new AppError("resolution_amount_mismatch", message, { param: "amount" });
   }
   const other = await selectAttemptWithReference(tx, attempt, psp_reference);
   if (other !== undefined) throw referenceTaken(psp_reference, `the attempt ${other}`);
 }
 
-function needsApproval({ amount_minor, currency }: AttemptRow, { approval_amounts }: ResolutionOptions): boolean {
+function needsApproval(
+  { amount_minor, currency }: AttemptRow,
+  { approval_amounts }: ResolutionOptions,
+): boolean {
   if (approval_amounts === null) return true;
   const exponent = exponentOf(toCurrencyCode(currency));
   return amount_minor > (approval_amounts.get(currency) ?? approval_major_units * 10n ** BigInt(exponent));
 }
 
 async function store(
-  tx: Transaction, { lease_seconds }: ResolutionOptions, { attempt, orders }: Locked, resolution: AttemptResolution,
-  by: Requester, approval: ApprovalRow | null,
+  tx: Transaction,
+  { lease_seconds }: ResolutionOptions,
+  { attempt, orders }: Locked,
+  resolution: AttemptResolution,
+  by: Requester,
+  approval: ApprovalRow | null,
 ): Promise<AttemptRow> {
   const { outcome, psp_reference, note } = resolution;
   const resolved_by = approval?.proposed_by ?? by.actor;
@@ -167,25 +201,39 @@ async function store(
   // longer possible: the worker starts within half a lease, and may ask twice before it charges, each call
   // taking less than half a lease. No new call starts from now on.
   const request_seconds = outcome === "failed" ? 2 * lease_seconds : 0;
-  const stored = await storeAttemptResolution(tx, {
-    attempt_id: attempt.attempt_id, resolved_as: outcome, resolution_reference: psp_reference,
-    resolution_note: note, resolved_by,
-  }, request_seconds).catch((error: unknown) => {
+  const stored = await storeAttemptResolution(
+    tx,
+    {
+      attempt_id: attempt.attempt_id,
+      resolved_as: outcome,
+      resolution_reference: psp_reference,
+      resolution_note: note,
+      resolved_by,
+    },
+    request_seconds,
+  ).catch((error: unknown) => {
     // Another attempt was resolved with this reference at the same moment.
     throw sqlStateOf(error) === "23505" ? referenceTaken(psp_reference, "another attempt") : error;
   });
   const decided = `resolved as ${outcome}: ${note}`.slice(0, 500);
   const decision = { state: "discarded", actor: resolved_by, note: decided } as const;
-  for (const subjects of await lettersOf(tx, { attempt, orders })) await decideWaiting(tx, subjects, decision);
+  for (const subjects of await lettersOf(tx, { attempt, orders }))
+    await decideWaiting(tx, subjects, decision);
   await recordAudit(tx, {
-    actor: by.actor, action: "payment_attempt.resolve", subject_type: "payment_attempt",
+    actor: by.actor,
+    action: "payment_attempt.resolve",
+    subject_type: "payment_attempt",
     subject_id: attempt.attempt_id,
     before: { status: attempt.status, psp_reference: attempt.psp_reference },
     after: {
-      outcome, psp_reference, amount_minor: attempt.amount_minor, currency: attempt.currency,
+      outcome,
+      psp_reference,
+      amount_minor: attempt.amount_minor,
+      currency: attempt.currency,
       ...(approval === null ? {} : { approval_id: approval.approval_id, proposed_by: approval.proposed_by }),
     },
-    reason: note, request_id: by.request_id,
+    reason: note,
+    request_id: by.request_id,
   });
   return stored;
 }
@@ -193,15 +241,22 @@ async function store(
 /** The resolution in the text of its approval. */
 function resolutionIn(approval: ApprovalRow): AttemptResolution {
   const { outcome, psp_reference, amount_minor, currency, note } = contentOf(approval);
-  if ((outcome !== "succeeded" && outcome !== "authorized" && outcome !== "failed") || typeof note !== "string") {
+  if (
+    (outcome !== "succeeded" && outcome !== "authorized" && outcome !== "failed") ||
+    typeof note !== "string"
+  ) {
     throw new Error("an approved resolution without an outcome or a note");
   }
-  const money = typeof amount_minor === "string" && typeof currency === "string"
-    ? { amount_minor: BigInt(amount_minor), currency: toCurrencyCode(currency) } : null;
+  const money =
+    typeof amount_minor === "string" && typeof currency === "string"
+      ? { amount_minor: BigInt(amount_minor), currency: toCurrencyCode(currency) }
+      : null;
   return { outcome, psp_reference: psp_reference ?? null, money, note };
 }
 
 const conflict = (message: string): AppError => new AppError("state_conflict", message);
 
 const referenceTaken = (psp_reference: string | null, owner: string): AppError =>
-  new AppError("state_conflict", `The reference ${psp_reference} belongs to ${owner}.`, { param: "psp_reference" });
+  new AppError("state_conflict", `The reference ${psp_reference} belongs to ${owner}.`, {
+    param: "psp_reference",
+  });

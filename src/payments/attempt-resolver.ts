@@ -9,7 +9,10 @@ import { resolved_by_person } from "./modification-machine.ts";
 import type { Settlement } from "./settlement.ts";
 
 type Parts = {
-  readonly database: Database; readonly settlement: Settlement; readonly log: Logger; readonly idle_poll_ms: number;
+  readonly database: Database;
+  readonly settlement: Settlement;
+  readonly log: Logger;
+  readonly idle_poll_ms: number;
 };
 
 const batch_attempts_max = 100;
@@ -22,7 +25,9 @@ const postponed_seconds = 60;
  */
 export function createAttemptResolver({ database, settlement, log, idle_poll_ms }: Parts): WorkLoop {
   return new WorkLoop({
-    name: "attempt_resolution", log, idle_poll_ms,
+    name: "attempt_resolution",
+    log,
+    idle_poll_ms,
     run: async () => {
       const due = await selectDueResolutions(database, batch_attempts_max);
       const results = await Promise.allSettled(due.map((attempt) => settle(settlement, attempt)));
@@ -42,10 +47,20 @@ export function createAttemptResolver({ database, settlement, log, idle_poll_ms 
 function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {
   if (attempt.resolved_by === null) throw new Error(`nobody has resolved the attempt ${attempt.attempt_id}`);
   return settlement.settle({
-    payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id: null,
-    outcome: outcomeOf(attempt), actor: attempt.resolved_by, is_first_send: false, epoch: null, is_resolution: true,
-    is_inquiry: false, psp_call_ms: null, job: null,
-    modification_job: null, is_answer_to_modification: false, message_id: null,
+    payment_order_id: attempt.payment_order_id,
+    attempt_id: attempt.attempt_id,
+    modification_id: null,
+    outcome: outcomeOf(attempt),
+    actor: attempt.resolved_by,
+    is_first_send: false,
+    epoch: null,
+    is_resolution: true,
+    is_inquiry: false,
+    psp_call_ms: null,
+    job: null,
+    modification_job: null,
+    is_answer_to_modification: false,
+    message_id: null,
   });
 }
 
@@ -58,8 +73,18 @@ function outcomeOf(attempt: AttemptRow): PspOutcome {
   }
   if (resolved_as === "authorized" && resolution_reference !== null) {
     const captured = { ...money, amount_minor: 0n };
-    return { kind: "authorized", psp_reference: resolution_reference, authorized: money, captured, expires_at: null };
+    return {
+      kind: "authorized",
+      psp_reference: resolution_reference,
+      authorized: money,
+      captured,
+      expires_at: null,
+    };
   }
-  const failure = { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" } as const;
+  const failure = {
+    class: "hard_decline",
+    code: resolved_by_person,
+    message: resolution_note ?? "",
+  } as const;
   return { kind: "declined", psp_reference: resolution_reference, failure };
 }

@@ -1,6 +1,11 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
 import {
-  become, modified, unchanged, type DecidableModification, type Decision, type DecisionInput,
+  become,
+  modified,
+  unchanged,
+  type DecidableModification,
+  type Decision,
+  type DecisionInput,
 } from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
@@ -12,7 +17,8 @@ export const capture_failed = "capture_failed";
 
 /** The failure of an attempt that is captured at once. Null: it was known, or nothing was booked. */
 export function decideCaptureFailed(
-  input: DecisionInput, { capture_reference, money, failure }: Extract<PspOutcome, { kind: "capture_failed" }>,
+  input: DecisionInput,
+  { capture_reference, money, failure }: Extract<PspOutcome, { kind: "capture_failed" }>,
 ): Decision | null {
   const { order, attempt } = input;
   const isOpen = openAttemptStatuses.includes(attempt.status);
@@ -24,8 +30,10 @@ export function decideCaptureFailed(
     return unchanged(input, { alarm, alarm_kind: "discrepancy" });
   }
   return become("FAILED", "declined", "capture_failed", {
-    ...failed(failure), undoes_minor: order.captured_minor,
-    alarm: alarmOf(capture_reference, failure, order.captured_minor), alarm_kind: "reversal",
+    ...failed(failure),
+    undoes_minor: order.captured_minor,
+    alarm: alarmOf(capture_reference, failure, order.captured_minor),
+    alarm_kind: "reversal",
   });
 }
 
@@ -34,7 +42,10 @@ export function decideCaptureFailed(
  * other captures or ends.
  */
 export function undoCapture(
-  input: DecisionInput, modification: DecidableModification, capture_reference: string, failure: Failure,
+  input: DecisionInput,
+  modification: DecidableModification,
+  capture_reference: string,
+  failure: Failure,
 ): Decision {
   const { order, attempt } = input;
   if (modification.psp_reference !== null && modification.psp_reference !== capture_reference) {
@@ -44,21 +55,30 @@ export function undoCapture(
   }
   const undoes_minor = modification.amount_minor ?? 0n;
   const undone = {
-    undoes_minor, alarm: alarmOf(capture_reference, failure, undoes_minor), alarm_kind: "reversal" as const,
+    undoes_minor,
+    alarm: alarmOf(capture_reference, failure, undoes_minor),
+    alarm_kind: "reversal" as const,
     modification: modified("failed", { failure, psp_reference: capture_reference }),
   };
   // While the authorisation is open it holds the amount again, for another capture.
   if (attempt.status === "authorized") return become(order.status, "authorized", order.status_cause, undone);
   const released = { ...undone, releases_minor: undoes_minor };
-  if (order.captured_minor > undoes_minor) return become("SUCCESS", "succeeded", order.status_cause, released);
+  if (order.captured_minor > undoes_minor)
+    return become("SUCCESS", "succeeded", order.status_cause, released);
   return become("FAILED", "declined", "capture_failed", { ...released, ...failed(failure) });
 }
 
-const failed = ({ code, message, class: failure_class }: Failure): Pick<Decision, "error" | "failure_class"> =>
-  ({ error: { code, message }, failure_class });
+const failed = ({
+  code,
+  message,
+  class: failure_class,
+}: Failure): Pick<Decision, "error" | "failure_class"> => ({ error: { code, message }, failure_class });
 
 function alarmOf(capture_reference: string, { message }: Failure, undone_minor: bigint): string {
-  const booked = undone_minor === 0n ? "Nothing was booked." : `The credit of ${undone_minor} minor units was reversed.`;
-  return `The capture ${capture_reference} failed at the PSP (${message}), so its money will not come. ${booked} `
-    + "Charge the buyer again, or talk to them; do not capture it at the PSP as well.";
+  const booked =
+    undone_minor === 0n ? "Nothing was booked." : `The credit of ${undone_minor} minor units was reversed.`;
+  return (
+    `The capture ${capture_reference} failed at the PSP (${message}), so its money will not come. ${booked} ` +
+    "Charge the buyer again, or talk to them; do not capture it at the PSP as well."
+  );
 }

@@ -4,7 +4,13 @@
  * count-th passing) or `FREEZE_POINT`, which configuration refuses outside development; unarmed, a passing
  * costs one comparison.
  */
-export const crashPointNames = ["after_intake", "after_claim", "after_psp_call", "in_settlement", "after_settlement"] as const;
+export const crashPointNames = [
+  "after_intake",
+  "after_claim",
+  "after_psp_call",
+  "in_settlement",
+  "after_settlement",
+] as const;
 export type CrashPointName = (typeof crashPointNames)[number];
 
 type Signal = "SIGKILL" | "SIGSTOP";

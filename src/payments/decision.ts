@@ -1,5 +1,12 @@
 import { nextDelaySeconds, type LetterKind } from "../jobs/jobs.ts";
-import type { CaptureMethod, Failure, FailureClass, ModificationAnswer, PageOutcome, PspOutcome } from "../psp/psp.ts";
+import type {
+  CaptureMethod,
+  Failure,
+  FailureClass,
+  ModificationAnswer,
+  PageOutcome,
+  PspOutcome,
+} from "../psp/psp.ts";
 import type { AttemptStatus, Cause, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
 import { inquiries_before_alarm, type RetryPolicies } from "./retry-policies.ts";
 
@@ -22,11 +29,18 @@ export type DecidableModification = {
 /** What is known, under the order's lock, when news come. */
 export type DecisionInput = {
   readonly order: {
-    readonly status: OrderStatus; readonly status_cause: Cause; readonly currency: string; readonly amount_minor: bigint;
-    readonly captured_minor: bigint; readonly capturing_minor: bigint;
+    readonly status: OrderStatus;
+    readonly status_cause: Cause;
+    readonly currency: string;
+    readonly amount_minor: bigint;
+    readonly captured_minor: bigint;
+    readonly capturing_minor: bigint;
   };
   readonly attempt: {
-    readonly status: AttemptStatus; readonly attempt_number: number; readonly inquiry_count: number; readonly amount_minor: bigint;
+    readonly status: AttemptStatus;
+    readonly attempt_number: number;
+    readonly inquiry_count: number;
+    readonly amount_minor: bigint;
     readonly capture_method: CaptureMethod;
     /** Why the buyer's card was declined while the attempt could still be paid with another one. */
     readonly failure: Failure | null;
@@ -98,11 +112,30 @@ export type Decision = {
 };
 
 /** Order and attempt in these states; nothing else happens unless a field says so. */
-export function become(order_status: OrderStatus, attempt_status: AttemptStatus, cause: Cause, changes: Partial<Decision> = {}): Decision {
+export function become(
+  order_status: OrderStatus,
+  attempt_status: AttemptStatus,
+  cause: Cause,
+  changes: Partial<Decision> = {},
+): Decision {
   return {
-    order_status, attempt_status, cause, error: null, failure_class: null, authorizes_minor: 0n, captures_minor: 0n, releases_minor: 0n, undoes_minor: 0n,
-    retry_delay_seconds: null, alarm: null, alarm_kind: "work", is_unchanged: false, modification: null,
-    void_cause: null, authorization_ended_as: null, ...changes,
+    order_status,
+    attempt_status,
+    cause,
+    error: null,
+    failure_class: null,
+    authorizes_minor: 0n,
+    captures_minor: 0n,
+    releases_minor: 0n,
+    undoes_minor: 0n,
+    retry_delay_seconds: null,
+    alarm: null,
+    alarm_kind: "work",
+    is_unchanged: false,
+    modification: null,
+    void_cause: null,
+    authorization_ended_as: null,
+    ...changes,
   };
 }
 
@@ -112,31 +145,65 @@ export function unchanged({ order, attempt }: DecisionInput, changes: Partial<De
 }
 
 /** The modification gets this status. */
-export function modified(status: ModificationStatus, changes: Partial<ModificationDecision> = {}): ModificationDecision {
-  return { status, failure: null, psp_reference: null, is_new_key: false, retry_delay_seconds: null, alarm: null, ...changes };
+export function modified(
+  status: ModificationStatus,
+  changes: Partial<ModificationDecision> = {},
+): ModificationDecision {
+  return {
+    status,
+    failure: null,
+    psp_reference: null,
+    is_new_key: false,
+    retry_delay_seconds: null,
+    alarm: null,
+    ...changes,
+  };
 }
 
 /** When an unclear outcome is asked about again, after so many inquiries. */
-export function inquiryDelay({ policies, random }: DecisionInput, inquiry_count: number, retry_after_seconds?: number): number {
-  const delay = nextDelaySeconds(policies.inquiry, inquiry_count + 1, { random, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) });
+export function inquiryDelay(
+  { policies, random }: DecisionInput,
+  inquiry_count: number,
+  retry_after_seconds?: number,
+): number {
+  const delay = nextDelaySeconds(policies.inquiry, inquiry_count + 1, {
+    random,
+    ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }),
+  });
   // The inquiry policy never gives up; a policy that does is a bug in the settings.
   if (delay === undefined) throw new Error("the inquiry policy must not end");
   return delay;
 }
 
 /** When to try again after the n-th failure of this kind; undefined: not by itself. */
-export function retryDelay({ policies, random }: DecisionInput, failure: Failure, tries: number): number | undefined {
+export function retryDelay(
+  { policies, random }: DecisionInput,
+  failure: Failure,
+  tries: number,
+): number | undefined {
   const { retry_after_seconds } = failure;
-  return nextDelaySeconds(policies[failure.class], tries, { random, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) });
+  return nextDelaySeconds(policies[failure.class], tries, {
+    random,
+    ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }),
+  });
 }
 
 /** Too many unanswered inquiries. */
 export const inquiryAlarm = (inquiry_count: number, reason: string): string | null =>
-  (inquiry_count >= inquiries_before_alarm ? `The outcome is unknown after ${inquiry_count} inquiries: ${reason}` : null);
+  inquiry_count >= inquiries_before_alarm
+    ? `The outcome is unknown after ${inquiry_count} inquiries: ${reason}`
+    : null;
 
 /** After a request that may have arrived, "not sent" is no news. */
-export function doubted<Outcome extends AttemptOutcome | { readonly kind: "unchanged" }>(outcome: Outcome, is_first_send: boolean): Outcome | Extract<PspOutcome, { kind: "unknown" }> {
+export function doubted<Outcome extends AttemptOutcome | { readonly kind: "unchanged" }>(
+  outcome: Outcome,
+  is_first_send: boolean,
+): Outcome | Extract<PspOutcome, { kind: "unknown" }> {
   if (is_first_send || outcome.kind !== "not_sent") return outcome;
   const { message, retry_after_seconds } = outcome.failure;
-  return { kind: "unknown", reason: message, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) };
+  return {
+    kind: "unknown",
+    reason: message,
+    ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }),
+  };
 }

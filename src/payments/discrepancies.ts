@@ -4,33 +4,47 @@ import { AppError } from "../errors.ts";
 import { decide, hasDiscrepancy, selectDeadLetter, type DeadLetterRow } from "../jobs/jobs.ts";
 import type { OrderRow } from "./model.ts";
 import { hasOpenAttempt } from "./modifications.ts";
-import { failOrders, lockOrder, lockOrdersOfCheckout, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
+import {
+  failOrders,
+  lockOrder,
+  lockOrdersOfCheckout,
+  selectEvent,
+  selectOrdersOfCheckouts,
+} from "./queries.ts";
 
 /** Errors: `state_conflict` if a PSP may have taken money for the order that nobody has dealt with. */
 export async function assertNothingTaken(
-  tx: Transaction, { payment_order_id, checkout_id }: OrderRow,
+  tx: Transaction,
+  { payment_order_id, checkout_id }: OrderRow,
 ): Promise<void> {
-  const orders = await isOnPage(tx, checkout_id)
-    ? await selectOrdersOfCheckouts(tx, [checkout_id]) : [{ payment_order_id }];
+  const orders = (await isOnPage(tx, checkout_id))
+    ? await selectOrdersOfCheckouts(tx, [checkout_id])
+    : [{ payment_order_id }];
   if (await isReported(tx, orders)) throw mayBeCharged();
 }
 
-export const mayBeCharged = (): AppError => new AppError(
-  "state_conflict", "A dead letter says that the PSP may have taken money for this order. Look there, give "
-  + "back what was taken, then discard the letter with what you did.");
+export const mayBeCharged = (): AppError =>
+  new AppError(
+    "state_conflict",
+    "A dead letter says that the PSP may have taken money for this order. Look there, give " +
+      "back what was taken, then discard the letter with what you did.",
+  );
 
 /**
  * Closes a dead letter. Orders that only the discrepancies kept from their next attempt end with the last of
  * them: only a person may charge their buyer again. Errors: `not_found`, `state_conflict`.
  */
 export async function discardLetter(
-  tx: Transaction, deadLetterId: string, by: Author, note: string,
+  tx: Transaction,
+  deadLetterId: string,
+  by: Author,
+  note: string,
 ): Promise<DeadLetterRow> {
   const known = await selectDeadLetter(tx, deadLetterId);
   // Locked before the letter is changed, as a settlement does; otherwise the two could deadlock.
   const orders = known?.kind === "discrepancy" ? await lockChargedTogether(tx, known.subject_id) : [];
   const letter = await decide(tx, deadLetterId, { state: "discarded", by, note });
-  if (orders.length === 0 || await isReported(tx, orders)) return letter;
+  if (orders.length === 0 || (await isReported(tx, orders))) return letter;
   const stopped: string[] = [];
   for (const order of orders) {
     const isStopped = order.status === "RETRY_SCHEDULED" || order.status === "EXECUTING";
@@ -45,11 +59,18 @@ export async function discardLetter(
 async function lockChargedTogether(tx: Transaction, paymentOrderId: string): Promise<readonly OrderRow[]> {
   const order = await lockOrder(tx, paymentOrderId);
   if (order === undefined) return [];
-  return await isOnPage(tx, order.checkout_id) ? lockOrdersOfCheckout(tx, order.checkout_id) : [order];
+  return (await isOnPage(tx, order.checkout_id)) ? lockOrdersOfCheckout(tx, order.checkout_id) : [order];
 }
 
-const isReported = (tx: Transaction, orders: readonly { readonly payment_order_id: string }[]): Promise<boolean> =>
-  hasDiscrepancy(tx, "payment_execute", orders.map(({ payment_order_id }) => payment_order_id));
+const isReported = (
+  tx: Transaction,
+  orders: readonly { readonly payment_order_id: string }[],
+): Promise<boolean> =>
+  hasDiscrepancy(
+    tx,
+    "payment_execute",
+    orders.map(({ payment_order_id }) => payment_order_id),
+  );
 
 async function isOnPage(tx: Transaction, checkoutId: string): Promise<boolean> {
   const event = await selectEvent(tx, checkoutId);

@@ -47,7 +47,12 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    this.#loop = new WorkLoop({ name: "payment_execute", log: options.log, idle_poll_ms: options.idle_poll_ms, run: () => this.#run() });
+    this.#loop = new WorkLoop({
+      name: "payment_execute",
+      log: options.log,
+      idle_poll_ms: options.idle_poll_ms,
+      run: () => this.#run(),
+    });
     options.jobs.onWake("payment_execute", () => {
       this.#isQueueDue = true;
       this.#loop.wake();
@@ -90,7 +95,9 @@ export class Executor {
     const { concurrency } = this.#options;
     const free = concurrency - this.#callsRunning - this.#ready.length;
     const held = this.#running.size + this.#ready.length;
-    return held > held_per_call_max * concurrency ? 0 : Math.max(0, free, quarterOf(concurrency) - this.#claimsHeld);
+    return held > held_per_call_max * concurrency
+      ? 0
+      : Math.max(0, free, quarterOf(concurrency) - this.#claimsHeld);
   }
 
   async #run(): Promise<number> {
@@ -105,7 +112,11 @@ export class Executor {
     if (places === 0) return 0;
     this.#isQueueDue = false;
     const { claimed_count, results: tasks } = await claimAndDecide(
-      this.#options, "payment_execute", places, (tx, claimed) => openTasks(tx, this.#options, claimed));
+      this.#options,
+      "payment_execute",
+      places,
+      (tx, claimed) => openTasks(tx, this.#options, claimed),
+    );
     for (const task of tasks) this.execute(task);
     // A claim that was not filled has emptied the queue: whoever adds to it wakes the loop again.
     if (claimed_count < places) return 0;
@@ -116,7 +127,9 @@ export class Executor {
   #startReady(): void {
     while (this.#callsRunning < this.#options.concurrency) {
       // A PSP whose places are all taken holds its own tasks back, not the others'.
-      const index = this.#ready.findIndex(({ task }) => this.#options.router.placesFreeFor(task.attempt.psp) > 0);
+      const index = this.#ready.findIndex(
+        ({ task }) => this.#options.router.placesFreeFor(task.attempt.psp) > 0,
+      );
       const [next] = index < 0 ? [] : this.#ready.splice(index, 1);
       if (next === undefined) return;
       // Near the end of its lease somebody else may take it up, so it is no first send any more: it is left to the sweep or the queue.
@@ -153,8 +166,19 @@ export class Executor {
     });
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
-      payment_order_id, attempt_id: attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
-      is_first_send, epoch, is_inquiry: !is_first_send, psp_call_ms, job, modification_job: null, is_answer_to_modification: false, message_id: null,
+      payment_order_id,
+      attempt_id: attempt.attempt_id,
+      modification_id: null,
+      outcome,
+      actor: executor_actor,
+      is_first_send,
+      epoch,
+      is_inquiry: !is_first_send,
+      psp_call_ms,
+      job,
+      modification_job: null,
+      is_answer_to_modification: false,
+      message_id: null,
     });
     crashPoint("after_settlement");
   }
@@ -163,13 +187,18 @@ export class Executor {
   async #giveBack(task: Task, error: unknown): Promise<void> {
     const { log, database, jobs } = this.#options;
     const { job } = task;
-    log.error({ err: error, payment_order_id: task.payment_order_id, attempt_id: task.attempt.attempt_id }, "execution failed");
+    log.error(
+      { err: error, payment_order_id: task.payment_order_id, attempt_id: task.attempt.attempt_id },
+      "execution failed",
+    );
     // Without a job the attempt itself says that it is under way: the sweep queues it after the lease.
     if (job === null) return;
-    await database.transaction((tx) => jobs.giveBack(tx, "payment_execute", [job], messageOf(error))).catch((failure: unknown) => {
-      // The lease ends by the database's clock, so the job comes back even when this could not be said.
-      log.error({ err: failure }, "a job could not be given back");
-    });
+    await database
+      .transaction((tx) => jobs.giveBack(tx, "payment_execute", [job], messageOf(error)))
+      .catch((failure: unknown) => {
+        // The lease ends by the database's clock, so the job comes back even when this could not be said.
+        log.error({ err: failure }, "a job could not be given back");
+      });
   }
 }
 

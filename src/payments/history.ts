@@ -20,9 +20,18 @@ export async function historyOf(db: Queryable, letter: DeadLetterRow): Promise<H
   const payment_order_id = typeof named === "string" ? named : null;
   const messageIds = Array.isArray(message_ids) ? message_ids.filter((id) => typeof id === "string") : [];
   const webhooks = await selectMessagesAbout(db, { payment_order_id, message_ids: messageIds });
-  if (payment_order_id === null) return { payment_order_id, transitions: [], attempts: [], modifications: [], webhooks };
+  if (payment_order_id === null)
+    return { payment_order_id, transitions: [], attempts: [], modifications: [], webhooks };
   const [transitions, attempts, modifications] = await Promise.all([
-    selectTransitions(db, payment_order_id), selectAttempts(db, payment_order_id), selectModifications(db, payment_order_id),
+    selectTransitions(db, payment_order_id),
+    selectAttempts(db, payment_order_id),
+    selectModifications(db, payment_order_id),
   ]);
-  return { payment_order_id, transitions, attempts: attempts.map(attemptView), modifications: modifications.map(modificationView), webhooks };
+  return {
+    payment_order_id,
+    transitions,
+    attempts: attempts.map(attemptView),
+    modifications: modifications.map(modificationView),
+    webhooks,
+  };
 }

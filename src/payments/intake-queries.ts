@@ -4,12 +4,23 @@ import { attemptsJson, type NewAttempt } from "./settlement-queries.ts";
 export type KnownRows = {
   /** The transaction's time, which the new rows will carry. */
   readonly created_at: Timestamp;
-  readonly events: readonly { checkout_id: string; request_fingerprint: string; risk_decision: "pass" | "review" | "reject"; created_at: Timestamp }[] | null;
+  readonly events:
+    | readonly {
+        checkout_id: string;
+        request_fingerprint: string;
+        risk_decision: "pass" | "review" | "reject";
+        created_at: Timestamp;
+      }[]
+    | null;
   readonly orders: readonly { payment_order_id: string; checkout_id: string }[] | null;
 };
 
 /** Which of these checkouts and orders exist already. */
-export async function selectKnown(tx: Queryable, checkoutIds: readonly string[], paymentOrderIds: readonly string[]): Promise<KnownRows> {
+export async function selectKnown(
+  tx: Queryable,
+  checkoutIds: readonly string[],
+  paymentOrderIds: readonly string[],
+): Promise<KnownRows> {
   const [row] = await tx.query<KnownRows>(
     `select now() as created_at,
             (select json_agg(json_build_object(
@@ -58,7 +69,14 @@ export type NewOrder = {
 
 /** Inserts checkouts with their orders and first attempts, plainly: a row that another transaction inserted first is a unique violation. */
 export async function insertCheckouts(
-  tx: Queryable, events: readonly NewEvent[], orders: readonly NewOrder[], attempts: readonly NewAttempt[],
+  tx: Queryable,
+  events: readonly NewEvent[],
+  orders: readonly NewOrder[],
+  attempts: readonly NewAttempt[],
 ): Promise<void> {
-  await tx.query("select payments_take_checkouts($1, $2, $3)", [JSON.stringify(events), JSON.stringify(orders), attemptsJson(attempts)]);
+  await tx.query("select payments_take_checkouts($1, $2, $3)", [
+    JSON.stringify(events),
+    JSON.stringify(orders),
+    attemptsJson(attempts),
+  ]);
 }

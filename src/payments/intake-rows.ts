@@ -58,8 +58,18 @@ export function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewE
         capture_method: checkout.capture_method,
         created_by: actor,
         ...(attempt_id === undefined
-          ? { status: firstStatus[verdict.decision], status_cause: firstCause[verdict.decision], status_actor: actor, attempt_id: null }
-          : { status: "EXECUTING", status_cause: "execution_started", status_actor: executor_actor, attempt_id }),
+          ? {
+              status: firstStatus[verdict.decision],
+              status_cause: firstCause[verdict.decision],
+              status_actor: actor,
+              attempt_id: null,
+            }
+          : {
+              status: "EXECUTING",
+              status_cause: "execution_started",
+              status_actor: executor_actor,
+              attempt_id,
+            }),
         error_code: rejected ? "risk_rejected" : null,
         error_message: rejected ? verdict.reasons.join("; ").slice(0, 500) : null,
       };

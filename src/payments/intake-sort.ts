@@ -10,7 +10,11 @@ export type Sorted =
   | { readonly repeats: IntakeRequest };
 
 /** Tells new checkouts from repeated and refused ones, in the order of arrival; earlier ones of the batch count as known. */
-export function sort(requests: readonly IntakeRequest[], answers: ReadonlyMap<string, AnswerRow>, known: KnownRows): Sorted[] {
+export function sort(
+  requests: readonly IntakeRequest[],
+  answers: ReadonlyMap<string, AnswerRow>,
+  known: KnownRows,
+): Sorted[] {
   const keys = new Map<string, string>();
   const events = new Map((known.events ?? []).map((event) => [event.checkout_id, event.request_fingerprint]));
   const owners = new Map((known.orders ?? []).map((order) => [order.payment_order_id, order.checkout_id]));
@@ -22,17 +26,33 @@ export function sort(requests: readonly IntakeRequest[], answers: ReadonlyMap<st
       const answer = answers.get(answerKey);
       if (answer !== undefined) return replay(answer, request.fingerprint);
       if ((keys.get(answerKey) ?? fingerprint) !== fingerprint) {
-        return { refusal: new AppError("idempotency_key_reused", "This Idempotency-Key was sent with another request before.", { param: "Idempotency-Key" }) };
+        return {
+          refusal: new AppError(
+            "idempotency_key_reused",
+            "This Idempotency-Key was sent with another request before.",
+            { param: "Idempotency-Key" },
+          ),
+        };
       }
     }
     const before = events.get(checkout.checkout_id);
     if (before !== undefined && before !== fingerprint) {
-      return { refusal: new AppError("checkout_id_reused", `The checkout ${checkout.checkout_id} was sent with another content before.`, { param: "checkout_id" }) };
+      return {
+        refusal: new AppError(
+          "checkout_id_reused",
+          `The checkout ${checkout.checkout_id} was sent with another content before.`,
+          { param: "checkout_id" },
+        ),
+      };
     }
-    const taken = checkout.orders.findIndex((order) => (owners.get(order.payment_order_id) ?? checkout.checkout_id) !== checkout.checkout_id);
+    const taken = checkout.orders.findIndex(
+      (order) => (owners.get(order.payment_order_id) ?? checkout.checkout_id) !== checkout.checkout_id,
+    );
     if (taken >= 0) {
       const param = `payment_orders[${taken}][payment_order_id]`;
-      return { refusal: new AppError("payment_order_id_in_use", "The order belongs to another checkout.", { param }) };
+      return {
+        refusal: new AppError("payment_order_id_in_use", "The order belongs to another checkout.", { param }),
+      };
     }
     if (answerKey !== null) keys.set(answerKey, fingerprint);
     if (before !== undefined) return { repeats: request };

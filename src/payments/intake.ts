@@ -1,6 +1,12 @@
 import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/db.ts";
 import type { AppError } from "../errors.ts";
-import { insertAnswers, selectAnswers, textOfKey, type Answer, type AnswerRow } from "../idempotency/idempotency.ts";
+import {
+  insertAnswers,
+  selectAnswers,
+  textOfKey,
+  type Answer,
+  type AnswerRow,
+} from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { CaptureMethod, PspRouter } from "../psp/psp.ts";
 import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject } from "../risk/risk.ts";
@@ -45,7 +51,9 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#group = new GroupCommit({
-      name: "intake", database: options.database, batch_items_max: 200,
+      name: "intake",
+      database: options.database,
+      batch_items_max: 200,
       flush: (tx, requests) => this.#flush(tx, requests),
     });
   }
@@ -69,10 +77,12 @@ export class Intake {
     const body = JSON.stringify(await pages.answer(request.checkout.checkout_id, is_new));
     const answer = answerRow(request, body, this.#options.idempotency_hours);
     if (answer !== null) {
-      await database.transaction((tx) => insertAnswers(tx, [answer])).catch((error: unknown) => {
-        // The same request at the same time stored the same answer first.
-        if (sqlStateOf(error) !== "23505") throw error;
-      });
+      await database
+        .transaction((tx) => insertAnswers(tx, [answer]))
+        .catch((error: unknown) => {
+          // The same request at the same time stored the same answer first.
+          if (sqlStateOf(error) !== "23505") throw error;
+        });
     }
     return { status: 202, body, is_replay: !is_new };
   }
@@ -93,7 +103,11 @@ export class Intake {
       selectBlocked(tx, requests.map(riskSubject)),
     ]);
     const sorted = sort(requests, answers, known);
-    const stored = await this.#store(tx, sorted.flatMap((one) => ("created" in one ? one.created : [])), blocked);
+    const stored = await this.#store(
+      tx,
+      sorted.flatMap((one) => ("created" in one ? one.created : [])),
+      blocked,
+    );
     const first = await this.#firstAnswers(tx, sorted, stored, known.created_at);
     await this.#storeAnswers(tx, sorted, first);
     return sorted.map((one): Decided => {
@@ -110,7 +124,11 @@ export class Intake {
   }
 
   /** Stores new checkouts. Orders that the risk rules let pass start at once while the executor has places; the others are queued. */
-  async #store(tx: Transaction, requests: readonly IntakeRequest[], blocked: Blocked): Promise<ReadonlyMap<string, Stored>> {
+  async #store(
+    tx: Transaction,
+    requests: readonly IntakeRequest[],
+    blocked: Blocked,
+  ): Promise<ReadonlyMap<string, Stored>> {
     if (requests.length === 0) return new Map();
     const { executor, jobs, router, limits } = this.#options;
     const verdicts = await assess(tx, limits, requests.map(riskSubject), blocked);
@@ -120,25 +138,55 @@ export class Intake {
       const passing = verdict.decision === "pass" ? request.checkout.orders : [];
       const { checkout_id, way_to_pay, capture_method } = request.checkout;
       if ("hosted_page" in way_to_pay) {
-        return { request, verdict, tasks: [], queued: [], page: passing.length === 0 ? null : this.#pageAttempt(request.checkout) };
+        return {
+          request,
+          verdict,
+          tasks: [],
+          queued: [],
+          page: passing.length === 0 ? null : this.#pageAttempt(request.checkout),
+        };
       }
       const started = passing.slice(0, places);
       places -= started.length;
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
-        const psp = "external" in way_to_pay ? way_to_pay.external.psp
-          : router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
-        const attempt = newAttempt({ payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null }, 1, psp);
+        const psp =
+          "external" in way_to_pay
+            ? way_to_pay.external.psp
+            : router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
+        const attempt = newAttempt(
+          { payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null },
+          1,
+          psp,
+        );
         const way = "external" in way_to_pay ? "external" : cardPayment(way_to_pay.card, capture_method);
         return { payment_order_id, attempt, way_to_pay: way, ...first_hold, job: null };
       });
-      return { request, verdict, tasks, queued: passing.slice(started.length).map((order) => order.payment_order_id), page: null };
+      return {
+        request,
+        verdict,
+        tasks,
+        queued: passing.slice(started.length).map((order) => order.payment_order_id),
+        page: null,
+      };
     });
     const rows = stored.map(rowsOf);
     const queued = stored.flatMap((one) => one.queued);
-    const attempts = stored.flatMap((one) => [...one.tasks.map((task) => task.attempt), ...(one.page === null ? [] : [one.page])]);
+    const attempts = stored.flatMap((one) => [
+      ...one.tasks.map((task) => task.attempt),
+      ...(one.page === null ? [] : [one.page]),
+    ]);
     await Promise.all([
-      insertCheckouts(tx, rows.map((row) => row.event), rows.flatMap((row) => row.orders), attempts),
-      jobs.enqueue(tx, "payment_execute", queued.map((payment_order_id) => ({ data: { payment_order_id } }))),
+      insertCheckouts(
+        tx,
+        rows.map((row) => row.event),
+        rows.flatMap((row) => row.orders),
+        attempts,
+      ),
+      jobs.enqueue(
+        tx,
+        "payment_execute",
+        queued.map((payment_order_id) => ({ data: { payment_order_id } })),
+      ),
     ]);
     return new Map(stored.map((one) => [one.request.checkout.checkout_id, one]));
   }
@@ -149,15 +197,26 @@ export class Intake {
     const currency = first?.money.currency ?? missing();
     const amount_minor = orders.reduce((sum, order) => sum + order.money.amount_minor, 0n);
     const page_expires_at = pageEnd(this.#options.page_seconds);
-    const facts = { payment_order_id: first?.payment_order_id ?? missing(), money: { amount_minor, currency }, card_country: null };
+    const facts = {
+      payment_order_id: first?.payment_order_id ?? missing(),
+      money: { amount_minor, currency },
+      card_country: null,
+    };
     // The HTTP door let no checkout through for which there is none.
     const psp = this.#options.router.chooseForPage(facts) ?? missing();
-    return newAttempt({ payment_order_id: null, checkout_id, amount_minor, currency, capture_method, page_expires_at }, 1, psp);
+    return newAttempt(
+      { payment_order_id: null, checkout_id, amount_minor, currency, capture_method, page_expires_at },
+      1,
+      psp,
+    );
   }
 
   /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */
   async #firstAnswers(
-    tx: Transaction, sorted: readonly Sorted[], stored: ReadonlyMap<string, Stored>, created_at: string,
+    tx: Transaction,
+    sorted: readonly Sorted[],
+    stored: ReadonlyMap<string, Stored>,
+    created_at: string,
   ): Promise<Map<string, string>> {
     const bodies = new Map<string, string>();
     for (const one of sorted) {
@@ -165,25 +224,52 @@ export class Intake {
       const { checkout } = one.created;
       const risk_decision = (stored.get(checkout.checkout_id) ?? missing()).verdict.decision;
       const orders = checkout.orders.map(({ money, ...order }) => ({ ...order, ...money }));
-      bodies.set(checkout.checkout_id, JSON.stringify(acceptedView({ checkout_id: checkout.checkout_id, risk_decision, created_at }, orders)));
+      bodies.set(
+        checkout.checkout_id,
+        JSON.stringify(
+          acceptedView({ checkout_id: checkout.checkout_id, risk_decision, created_at }, orders),
+        ),
+      );
     }
-    const before = sorted.flatMap((one) => ("repeats" in one && !isHosted(one.repeats) && !bodies.has(one.repeats.checkout.checkout_id) ? one.repeats.checkout.checkout_id : []));
+    const before = sorted.flatMap((one) =>
+      "repeats" in one && !isHosted(one.repeats) && !bodies.has(one.repeats.checkout.checkout_id)
+        ? one.repeats.checkout.checkout_id
+        : [],
+    );
     const orders = before.length === 0 ? [] : await selectOrdersOfCheckouts(tx, before);
     for (const checkoutId of new Set(before)) {
       const event = await selectEvent(tx, checkoutId);
       if (event === undefined) throw new Error(`the checkout ${checkoutId} vanished`);
-      bodies.set(checkoutId, JSON.stringify(acceptedView(event, orders.filter((order) => order.checkout_id === checkoutId))));
+      bodies.set(
+        checkoutId,
+        JSON.stringify(
+          acceptedView(
+            event,
+            orders.filter((order) => order.checkout_id === checkoutId),
+          ),
+        ),
+      );
     }
     return bodies;
   }
 
-  async #storeAnswers(tx: Transaction, sorted: readonly Sorted[], bodies: ReadonlyMap<string, string>): Promise<void> {
-    const answers = new Map(sorted.flatMap((one) => {
-      const request = "created" in one ? one.created : "repeats" in one ? one.repeats : undefined;
-      if (request === undefined || isHosted(request)) return [];
-      const answer = answerRow(request, bodies.get(request.checkout.checkout_id) ?? "", this.#options.idempotency_hours);
-      return answer === null ? [] : [[textOfKey(answer), answer] as const];
-    }));
+  async #storeAnswers(
+    tx: Transaction,
+    sorted: readonly Sorted[],
+    bodies: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    const answers = new Map(
+      sorted.flatMap((one) => {
+        const request = "created" in one ? one.created : "repeats" in one ? one.repeats : undefined;
+        if (request === undefined || isHosted(request)) return [];
+        const answer = answerRow(
+          request,
+          bodies.get(request.checkout.checkout_id) ?? "",
+          this.#options.idempotency_hours,
+        );
+        return answer === null ? [] : [[textOfKey(answer), answer] as const];
+      }),
+    );
     await insertAnswers(tx, [...answers.values()]);
   }
 }
@@ -193,7 +279,9 @@ const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in chec
 /** What is kept under the request's Idempotency-Key, if it has one. */
 function answerRow(request: IntakeRequest, response_body: string, lifetime_hours: number) {
   const { idempotency_key, fingerprint } = request;
-  return idempotency_key === null ? null : { ...idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
+  return idempotency_key === null
+    ? null
+    : { ...idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
 }
 
 const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({
@@ -207,5 +295,8 @@ function missing(): never {
   throw new Error("a checkout without a risk verdict");
 }
 
-const cardPayment = ({ token, return_url }: CardInfo, capture_method: CaptureMethod): CardPayment =>
-  ({ card_token: token, capture_method, return_url: return_url ?? null });
+const cardPayment = ({ token, return_url }: CardInfo, capture_method: CaptureMethod): CardPayment => ({
+  card_token: token,
+  capture_method,
+  return_url: return_url ?? null,
+});

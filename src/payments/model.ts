@@ -4,18 +4,53 @@ import type { Money } from "../money/money.ts";
 import type { CaptureMethod, FailureClass } from "../psp/psp.ts";
 
 export type OrderStatus =
-  | "NOT_STARTED" | "EXECUTING" | "PENDING" | "UNKNOWN" | "RETRY_SCHEDULED" | "AUTHORIZED" | "SUCCESS" | "FAILED" | "CANCELED";
+  | "NOT_STARTED"
+  | "EXECUTING"
+  | "PENDING"
+  | "UNKNOWN"
+  | "RETRY_SCHEDULED"
+  | "AUTHORIZED"
+  | "SUCCESS"
+  | "FAILED"
+  | "CANCELED";
 
-export type AttemptStatus = "executing" | "pending" | "unknown" | "authorized" | "succeeded" | "declined" | "not_sent" | "canceled";
+export type AttemptStatus =
+  | "executing"
+  | "pending"
+  | "unknown"
+  | "authorized"
+  | "succeeded"
+  | "declined"
+  | "not_sent"
+  | "canceled";
 
 export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pending", "unknown"];
 
 /** Why an order changed its state; written into its history. */
 export type Cause =
-  | "accepted" | "risk_review" | "risk_rejected" | "review_approved" | "review_rejected"
-  | "execution_started" | "psp_succeeded" | "psp_declined" | "psp_pending" | "psp_unknown" | "psp_not_reached"
-  | "retries_exhausted" | "manual_retry" | "redrive" | "canceled" | "expired" | "page_opened"
-  | "psp_authorized" | "captured" | "rest_released" | "capture_failed" | "no_psp" | "discrepancy";
+  | "accepted"
+  | "risk_review"
+  | "risk_rejected"
+  | "review_approved"
+  | "review_rejected"
+  | "execution_started"
+  | "psp_succeeded"
+  | "psp_declined"
+  | "psp_pending"
+  | "psp_unknown"
+  | "psp_not_reached"
+  | "retries_exhausted"
+  | "manual_retry"
+  | "redrive"
+  | "canceled"
+  | "expired"
+  | "page_opened"
+  | "psp_authorized"
+  | "captured"
+  | "rest_released"
+  | "capture_failed"
+  | "no_psp"
+  | "discrepancy";
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string };
 export type HostedPage = { readonly return_url: string };
@@ -35,9 +70,16 @@ export type CheckoutDraft = {
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, string> | null;
   /** How it is paid: a card token, the PSP's page, or money that is collected elsewhere. */
-  readonly way_to_pay: { readonly card: CardInfo } | { readonly hosted_page: HostedPage } | { readonly external: External };
+  readonly way_to_pay:
+    | { readonly card: CardInfo }
+    | { readonly hosted_page: HostedPage }
+    | { readonly external: External };
   readonly capture_method: CaptureMethod;
-  readonly orders: readonly { readonly payment_order_id: PaymentOrderId; readonly seller_account: string; readonly money: Money }[];
+  readonly orders: readonly {
+    readonly payment_order_id: PaymentOrderId;
+    readonly seller_account: string;
+    readonly money: Money;
+  }[];
 };
 
 /** One payment order with all its columns. */
@@ -141,7 +183,11 @@ export type Resolution = { readonly outcome: "succeeded" | "failed"; readonly no
 
 export type Resolved =
   | { readonly resolved_as: null; readonly resolved_by: null; readonly resolution_note: null }
-  | { readonly resolved_as: Resolution["outcome"]; readonly resolved_by: string; readonly resolution_note: string };
+  | {
+      readonly resolved_as: Resolution["outcome"];
+      readonly resolved_by: string;
+      readonly resolution_note: string;
+    };
 
 /** A capture or a void. */
 export type ModificationRow = Resolved & {

@@ -1,13 +1,23 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
 import type { Turn } from "../psp/psp.ts";
-import type { AttemptStatus, ModificationRow, ModificationStatus, Resolution, Resolved, VoidCause } from "./model.ts";
+import type {
+  AttemptStatus,
+  ModificationRow,
+  ModificationStatus,
+  Resolution,
+  Resolved,
+  VoidCause,
+} from "./model.ts";
 
 const columns = `m.modification_id, m.attempt_id, m.payment_order_id, m.kind, m.capture_id, m.request_fingerprint, m.amount_minor,
   m.currency::text, m.is_final, m.void_cause, m.status, m.psp_key, m.psp_reference, m.inquiry_count, m.failure_code,
   m.failure_message, m.resolved_as, m.resolved_by, m.resolution_note, m.created_by, m.created_at, m.updated_at`;
 
-export type NewModification = Pick<ModificationRow, "modification_id" | "attempt_id" | "payment_order_id" | "kind" | "currency" | "is_final" | "created_by"> & {
+export type NewModification = Pick<
+  ModificationRow,
+  "modification_id" | "attempt_id" | "payment_order_id" | "kind" | "currency" | "is_final" | "created_by"
+> & {
   readonly capture_id?: string;
   readonly request_fingerprint?: Buffer;
   readonly amount_minor?: bigint;
@@ -26,15 +36,29 @@ export async function insertModification(tx: Queryable, draft: NewModification):
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      returning ${columns}`,
     [
-      draft.modification_id, draft.attempt_id, draft.payment_order_id, draft.kind, draft.capture_id ?? null, draft.request_fingerprint ?? null,
-      draft.currency, draft.amount_minor ?? null, draft.is_final, draft.void_cause ?? null, draft.created_by,
+      draft.modification_id,
+      draft.attempt_id,
+      draft.payment_order_id,
+      draft.kind,
+      draft.capture_id ?? null,
+      draft.request_fingerprint ?? null,
+      draft.currency,
+      draft.amount_minor ?? null,
+      draft.is_final,
+      draft.void_cause ?? null,
+      draft.created_by,
     ],
   );
   if (row === undefined) throw new Error("an inserted modification gave no row");
   return row;
 }
 
-export type NewVoid = { readonly modification_id: ModificationId; readonly attempt_id: string; readonly void_cause: VoidCause; readonly created_by: string };
+export type NewVoid = {
+  readonly modification_id: ModificationId;
+  readonly attempt_id: string;
+  readonly void_cause: VoidCause;
+  readonly created_by: string;
+};
 
 /**
  * Stores voids of attempts that have none, and gives the ids of those that are new. Who cancels a payment that is
@@ -59,7 +83,9 @@ export async function insertVoids(tx: Queryable, drafts: readonly NewVoid[]): Pr
 
 export async function selectModificationIds(db: Queryable, attemptId: string): Promise<string[]> {
   const rows = await db.query<{ modification_id: string }>(
-    "select modification_id from payment_modifications where attempt_id = $1", [attemptId]);
+    "select modification_id from payment_modifications where attempt_id = $1",
+    [attemptId],
+  );
   return rows.map((row) => row.modification_id);
 }
 
@@ -77,24 +103,41 @@ export function selectModifications(db: Queryable, paymentOrderId: string): Prom
   );
 }
 
-export function selectModificationsById(db: Queryable, modificationIds: readonly string[]): Promise<ModificationRow[]> {
-  return db.query<ModificationRow>(`select ${columns} from payment_modifications m where m.modification_id = any ($1::text[])`, [textArray(modificationIds)]);
+export function selectModificationsById(
+  db: Queryable,
+  modificationIds: readonly string[],
+): Promise<ModificationRow[]> {
+  return db.query<ModificationRow>(
+    `select ${columns} from payment_modifications m where m.modification_id = any ($1::text[])`,
+    [textArray(modificationIds)],
+  );
 }
 
 /** By a PSP's own references of them. */
-export function selectModificationsByReference(db: Queryable, psp_reference: string): Promise<ModificationRow[]> {
-  return db.query<ModificationRow>(`select ${columns} from payment_modifications m where m.psp_reference = $1`, [psp_reference]);
+export function selectModificationsByReference(
+  db: Queryable,
+  psp_reference: string,
+): Promise<ModificationRow[]> {
+  return db.query<ModificationRow>(
+    `select ${columns} from payment_modifications m where m.psp_reference = $1`,
+    [psp_reference],
+  );
 }
 
 /** Whether the PSP may know a modification of the attempt by a reference that we have not heard yet. */
 export async function hasUnnamedModification(db: Queryable, attemptId: string): Promise<boolean> {
   const rows = await db.query(
-    "select 1 from payment_modifications where attempt_id = $1 and psp_reference is null and status in ('executing', 'pending', 'unknown')", [attemptId]);
+    "select 1 from payment_modifications where attempt_id = $1 and psp_reference is null and status in ('executing', 'pending', 'unknown')",
+    [attemptId],
+  );
   return rows.length > 0;
 }
 
 /** The next modification of each attempt that waits for its turn. */
-export async function selectNextQueued(tx: Queryable, attemptIds: readonly string[]): Promise<ModificationId[]> {
+export async function selectNextQueued(
+  tx: Queryable,
+  attemptIds: readonly string[],
+): Promise<ModificationId[]> {
   const rows = await tx.query<{ modification_id: ModificationId }>(
     `select distinct on (attempt_id) modification_id
        from payment_modifications
@@ -133,19 +176,33 @@ export type PursuableRow = {
 } & Resolved;
 
 /** Locks the orders of modifications in key order. */
-export function lockForModification(tx: Queryable, modificationIds: readonly string[]): Promise<PursuableRow[]> {
-  return tx.query<PursuableRow>("select * from payments_lock_for_modification($1)", [textArray(modificationIds)]);
+export function lockForModification(
+  tx: Queryable,
+  modificationIds: readonly string[],
+): Promise<PursuableRow[]> {
+  return tx.query<PursuableRow>("select * from payments_lock_for_modification($1)", [
+    textArray(modificationIds),
+  ]);
 }
 
-export type StartedModification = { readonly modification_id: ModificationId; readonly epoch: number; readonly turn: Turn };
+export type StartedModification = {
+  readonly modification_id: ModificationId;
+  readonly epoch: number;
+  readonly turn: Turn;
+};
 
 /**
  * Takes modifications up: each gets a new epoch, and nobody else calls the PSP about it until the lease ends.
  * `keySeconds`: how long each PSP is certain to remember a key.
  */
 export async function startModifications(
-  tx: Queryable, modificationIds: readonly string[],
-  terms: { readonly lease_seconds: number; readonly key_seconds: Readonly<Record<string, number>>; readonly quiet_seconds: number },
+  tx: Queryable,
+  modificationIds: readonly string[],
+  terms: {
+    readonly lease_seconds: number;
+    readonly key_seconds: Readonly<Record<string, number>>;
+    readonly quiet_seconds: number;
+  },
 ): Promise<StartedModification[]> {
   if (modificationIds.length === 0) return [];
   return tx.query<StartedModification>(
@@ -170,11 +227,16 @@ export async function startModifications(
 
 /** No call was made, or none came to an end: another worker may take it up. */
 export async function releaseModification(tx: Queryable, modificationId: string): Promise<void> {
-  await tx.query("update payment_modifications set leased_until = null where modification_id = $1", [modificationId]);
+  await tx.query("update payment_modifications set leased_until = null where modification_id = $1", [
+    modificationId,
+  ]);
 }
 
 /** They wait for so long, each for itself. */
-export async function postponeModifications(tx: Queryable, delays: readonly { readonly modification_id: string; readonly seconds: number }[]): Promise<void> {
+export async function postponeModifications(
+  tx: Queryable,
+  delays: readonly { readonly modification_id: string; readonly seconds: number }[],
+): Promise<void> {
   if (delays.length === 0) return;
   await tx.query(
     `update payment_modifications m set due_at = now() + d.seconds * interval '1 second', updated_at = now()
@@ -186,7 +248,10 @@ export async function postponeModifications(tx: Queryable, delays: readonly { re
 
 /** A person's word on what became of it. One that had failed is open again by that, and counts as under way; its order is locked by the caller. */
 export async function storeResolution(
-  tx: Queryable, { modification_id, status }: Pick<PursuableRow, "modification_id" | "status">, { outcome, note }: Resolution, actor: string,
+  tx: Queryable,
+  { modification_id, status }: Pick<PursuableRow, "modification_id" | "status">,
+  { outcome, note }: Resolution,
+  actor: string,
 ): Promise<void> {
   await tx.query(
     `with resolved as (
@@ -204,7 +269,10 @@ export async function storeResolution(
 }
 
 /** The PSP has ended authorisations while a capture of them was under way. */
-export async function markAuthorizationsEnded(tx: Queryable, ended: readonly { readonly attempt_id: string; readonly authorization_ended_as: string }[]): Promise<void> {
+export async function markAuthorizationsEnded(
+  tx: Queryable,
+  ended: readonly { readonly attempt_id: string; readonly authorization_ended_as: string }[],
+): Promise<void> {
   if (ended.length === 0) return;
   await tx.query(
     `update payment_attempts a set authorization_ended_as = e.authorization_ended_as, updated_at = now()
@@ -261,7 +329,11 @@ export async function selectExpiredAuthorizations(tx: Queryable, limit: number):
 }
 
 /** Modifications that nobody touched for so long. */
-export async function selectStaleModifications(db: Queryable, staleSeconds: number, limit: number): Promise<ModificationId[]> {
+export async function selectStaleModifications(
+  db: Queryable,
+  staleSeconds: number,
+  limit: number,
+): Promise<ModificationId[]> {
   const rows = await db.query<{ modification_id: ModificationId }>(
     `select modification_id from payment_modifications
       where status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $1 * interval '1 second'
@@ -274,7 +346,9 @@ export async function selectStaleModifications(db: Queryable, staleSeconds: numb
 
 /** Extends the lease of those that are still untouched. */
 export async function renewStaleModifications(
-  tx: Queryable, modificationIds: readonly string[], staleSeconds: number,
+  tx: Queryable,
+  modificationIds: readonly string[],
+  staleSeconds: number,
 ): Promise<ModificationId[]> {
   const rows = await tx.query<{ modification_id: ModificationId }>(
     `update payment_modifications m set due_at = now(), updated_at = now()

@@ -4,7 +4,13 @@ import { AppError } from "../errors.ts";
 import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
 import { capture_failed } from "./capture-failure.ts";
 import type { ModificationRow, Resolution } from "./model.ts";
-import { lockForModification, selectModifications, selectModificationsById, storeResolution, type PursuableRow } from "./modification-queries.ts";
+import {
+  lockForModification,
+  selectModifications,
+  selectModificationsById,
+  storeResolution,
+  type PursuableRow,
+} from "./modification-queries.ts";
 import { lockOrder } from "./queries.ts";
 
 /**
@@ -12,21 +18,40 @@ import { lockOrder } from "./queries.ts";
  * worker then settles it like any news. Said again it changes nothing. Errors: `not_found`, `state_conflict`.
  */
 export async function resolveModification(
-  tx: Transaction, jobs: Jobs, modificationId: string, resolution: Resolution, by: Author,
+  tx: Transaction,
+  jobs: Jobs,
+  modificationId: string,
+  resolution: Resolution,
+  by: Author,
 ): Promise<{ modification: ModificationRow; is_new: boolean }> {
   const [row] = await lockForModification(tx, [modificationId]);
-  if (row === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`, { param: "modification_id" });
-  if (row.resolved_as === resolution.outcome) return { modification: await find(tx, modificationId), is_new: false };
+  if (row === undefined)
+    throw new AppError("not_found", `There is no modification ${modificationId}.`, {
+      param: "modification_id",
+    });
+  if (row.resolved_as === resolution.outcome)
+    return { modification: await find(tx, modificationId), is_new: false };
   if (row.status === "failed") await assertReopenable(tx, row, resolution);
   else if (row.status === "succeeded" || row.status === "queued" || row.resolved_as !== null) {
-    throw conflict(`Only what the PSP was asked for and has not told can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`);
+    throw conflict(
+      `Only what the PSP was asked for and has not told can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`,
+    );
   }
   await storeResolution(tx, row, resolution, by.actor);
   const note = `resolved as ${resolution.outcome}: ${resolution.note}`.slice(0, 500);
-  await decideWaiting(tx, { queue: "payment_modify", subject_ids: [modificationId] }, { state: "discarded", actor: by.actor, note });
+  await decideWaiting(
+    tx,
+    { queue: "payment_modify", subject_ids: [modificationId] },
+    { state: "discarded", actor: by.actor, note },
+  );
   await recordAudit(tx, {
-    ...by, action: "modification.resolve", subject_type: "modification", subject_id: modificationId,
-    before: { status: row.status, resolved_as: row.resolved_as }, after: { resolved_as: resolution.outcome }, reason: resolution.note,
+    ...by,
+    action: "modification.resolve",
+    subject_type: "modification",
+    subject_id: modificationId,
+    before: { status: row.status, resolved_as: row.resolved_as },
+    after: { resolved_as: resolution.outcome },
+    reason: resolution.note,
   });
   await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
   return { modification: await find(tx, modificationId), is_new: true };
@@ -40,13 +65,18 @@ async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }:
   if (failure_code === capture_failed) {
     throw conflict("It was booked, and failed after that: what was taken since is another capture.");
   }
-  if (row.attempt_status !== "authorized" || row.payment_order_id === null) throw conflict(`It has failed, and the payment is ${row.attempt_status}.`);
-  const others = (await selectModifications(tx, row.payment_order_id)).filter(({ modification_id, status }) =>
-    modification_id !== row.modification_id && status !== "succeeded" && status !== "failed");
+  if (row.attempt_status !== "authorized" || row.payment_order_id === null)
+    throw conflict(`It has failed, and the payment is ${row.attempt_status}.`);
+  const others = (await selectModifications(tx, row.payment_order_id)).filter(
+    ({ modification_id, status }) =>
+      modification_id !== row.modification_id && status !== "succeeded" && status !== "failed",
+  );
   if (others.length > 0) throw conflict(`Another ${others[0]?.kind} of this payment is under way.`);
   const order = await lockOrder(tx, row.payment_order_id);
-  const left_minor = order === undefined ? 0n : order.amount_minor - order.captured_minor - order.capturing_minor;
-  if (row.kind === "capture" && (row.amount_minor ?? 0n) > left_minor) throw conflict(`It has failed, and only ${left_minor} minor units are left of the authorisation.`);
+  const left_minor =
+    order === undefined ? 0n : order.amount_minor - order.captured_minor - order.capturing_minor;
+  if (row.kind === "capture" && (row.amount_minor ?? 0n) > left_minor)
+    throw conflict(`It has failed, and only ${left_minor} minor units are left of the authorisation.`);
 }
 
 const conflict = (message: string): AppError => new AppError("state_conflict", message);

@@ -1,15 +1,34 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
-import { buryAll, claimAndDecide, WorkLoop, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
+import {
+  buryAll,
+  claimAndDecide,
+  WorkLoop,
+  type DeadLetterDraft,
+  type Job,
+  type Jobs,
+} from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { messageOf } from "../errors.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import { authorization_ended, type ModificationAnswer, type ModificationRequest, type PspRouter, type Turn } from "../psp/psp.ts";
+import {
+  authorization_ended,
+  type ModificationAnswer,
+  type ModificationRequest,
+  type PspRouter,
+  type Turn,
+} from "../psp/psp.ts";
 import { executor_actor } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { openAttemptStatuses } from "./model.ts";
 import { resolved_by_person } from "./modification-machine.ts";
-import { lockForModification, postponeModifications, releaseModification, startModifications, type PursuableRow } from "./modification-queries.ts";
+import {
+  lockForModification,
+  postponeModifications,
+  releaseModification,
+  startModifications,
+  type PursuableRow,
+} from "./modification-queries.ts";
 import { missingAccount } from "./psp-call.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -37,7 +56,12 @@ const word_wait_seconds = 1;
  */
 const unconfigured_wait_seconds = 15;
 
-type Task = { readonly row: PursuableRow; readonly job: Job<"payment_modify">; readonly turn: Turn; readonly epoch: number };
+type Task = {
+  readonly row: PursuableRow;
+  readonly job: Job<"payment_modify">;
+  readonly turn: Turn;
+  readonly epoch: number;
+};
 type Ready = Pick<Task, "row" | "job">;
 
 /** Brings captures and voids forward, those of one attempt one after another. */
@@ -48,7 +72,12 @@ export class ModificationWorker {
 
   constructor(options: ModificationWorkerOptions) {
     this.#options = options;
-    this.#loop = new WorkLoop({ name: "payment_modify", log: options.log, idle_poll_ms: options.idle_poll_ms, run: () => this.#run() });
+    this.#loop = new WorkLoop({
+      name: "payment_modify",
+      log: options.log,
+      idle_poll_ms: options.idle_poll_ms,
+      run: () => this.#run(),
+    });
     options.jobs.onWake("payment_modify", () => this.#loop.wake());
   }
 
@@ -67,7 +96,11 @@ export class ModificationWorker {
     while (this.#running.size >= concurrency) await Promise.race(this.#running);
     const places = concurrency - this.#running.size;
     const { claimed_count, results: tasks } = await claimAndDecide(
-      this.#options, "payment_modify", places, (tx, claimed) => this.#begin(tx, claimed));
+      this.#options,
+      "payment_modify",
+      places,
+      (tx, claimed) => this.#begin(tx, claimed),
+    );
     for (const task of tasks) this.#start(task);
     return claimed_count < places ? 0 : claimed_count;
   }
@@ -84,21 +117,47 @@ export class ModificationWorker {
     const waits = new Map(ready.map((task) => [task, this.#secondsToWait(task.row)]));
     const due = ready.filter((task) => waits.get(task) === 0);
     const later = ready.filter((task) => !due.includes(task));
-    const delays = later.map((task) => ({ modification_id: task.row.modification_id, seconds: waits.get(task) ?? 0 }));
+    const delays = later.map((task) => ({
+      modification_id: task.row.modification_id,
+      seconds: waits.get(task) ?? 0,
+    }));
     const terms = { lease_seconds, key_seconds: router.keySeconds(), quiet_seconds: unknown_quiet_seconds };
-    const holds = await startModifications(tx, due.map(({ row }) => row.modification_id), terms);
+    const holds = await startModifications(
+      tx,
+      due.map(({ row }) => row.modification_id),
+      terms,
+    );
     const started = new Map(holds.map((hold) => [hold.modification_id, hold]));
     const tasks = due.flatMap(({ row, job }): Task[] => {
       const hold = started.get(row.modification_id);
       return hold === undefined ? [] : [{ row, job, turn: hold.turn, epoch: hold.epoch }];
     });
     await postponeModifications(tx, delays);
-    await jobs.enqueue(tx, "payment_modify", delays.map(({ modification_id, seconds }) => ({ data: { modification_id }, start_after_seconds: seconds })));
-    await buryAll(tx, later.flatMap(({ row, job }) => (router.has(row.psp) ? [] : [unconfigured(row, job)])));
+    await jobs.enqueue(
+      tx,
+      "payment_modify",
+      delays.map(({ modification_id, seconds }) => ({
+        data: { modification_id },
+        start_after_seconds: seconds,
+      })),
+    );
+    await buryAll(
+      tx,
+      later.flatMap(({ row, job }) => (router.has(row.psp) ? [] : [unconfigured(row, job)])),
+    );
     const known = new Set<string>(rows.map((row) => row.modification_id));
     const idle = claimed.filter((job) => !tasks.some((task) => task.job === job));
-    await jobs.abandon(tx, "payment_modify", idle.filter(({ data }) => !known.has(data.modification_id)), "There is no such modification.");
-    await jobs.complete(tx, "payment_modify", idle.filter(({ data }) => known.has(data.modification_id)));
+    await jobs.abandon(
+      tx,
+      "payment_modify",
+      idle.filter(({ data }) => !known.has(data.modification_id)),
+      "There is no such modification.",
+    );
+    await jobs.complete(
+      tx,
+      "payment_modify",
+      idle.filter(({ data }) => known.has(data.modification_id)),
+    );
     return tasks;
   }
 
@@ -130,9 +189,20 @@ export class ModificationWorker {
     const outcome = isWord ? wordOf(row) : await this.#ask(task);
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
-      payment_order_id: row.payment_order_id, attempt_id: row.attempt_id, modification_id: row.modification_id, outcome, actor: isWord && row.resolved_by !== null ? row.resolved_by : executor_actor,
-      is_first_send: turn === "first_send" || isWord, epoch, is_inquiry: false, psp_call_ms: monotonicMilliseconds() - start, job: null, modification_job: job,
-      is_answer_to_modification: !isWord, ...(isWord ? {} : { sent_key_number: row.key_number }), message_id: null,
+      payment_order_id: row.payment_order_id,
+      attempt_id: row.attempt_id,
+      modification_id: row.modification_id,
+      outcome,
+      actor: isWord && row.resolved_by !== null ? row.resolved_by : executor_actor,
+      is_first_send: turn === "first_send" || isWord,
+      epoch,
+      is_inquiry: false,
+      psp_call_ms: monotonicMilliseconds() - start,
+      job: null,
+      modification_job: job,
+      is_answer_to_modification: !isWord,
+      ...(isWord ? {} : { sent_key_number: row.key_number }),
+      message_id: null,
     });
     crashPoint("after_settlement");
     this.#options.jobs.wake("payment_modify");
@@ -142,23 +212,35 @@ export class ModificationWorker {
     const { router } = this.#options;
     const isAuthorized = row.attempt_status === "authorized";
     if (isAuthorized && row.void_cause === "declined") {
-      return { kind: "failed", failure: { class: "hard_decline", code: "paid_meanwhile", message: "The buyer has authorised it meanwhile." } };
+      return {
+        kind: "failed",
+        failure: {
+          class: "hard_decline",
+          code: "paid_meanwhile",
+          message: "The buyer has authorised it meanwhile.",
+        },
+      };
     }
     if (mayBeCalled(row)) return router.modify(row.psp, requestOf(row, turn));
-    return { kind: "failed", failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." } };
+    return {
+      kind: "failed",
+      failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." },
+    };
   }
 
   /** A bug or a lost database: the job goes back to the queue, and past its limit to the dead letters. */
   async #giveBack({ row, job }: Task, error: unknown): Promise<void> {
     const { log, database, jobs } = this.#options;
     log.error({ err: error, modification_id: row.modification_id }, "a modification failed");
-    await database.transaction(async (tx) => {
-      await releaseModification(tx, row.modification_id);
-      await jobs.giveBack(tx, "payment_modify", [job], messageOf(error));
-    }).catch((failure: unknown) => {
-      // The lease ends by the database's clock, so the job comes back even when this could not be said.
-      log.error({ err: failure }, "a job could not be given back");
-    });
+    await database
+      .transaction(async (tx) => {
+        await releaseModification(tx, row.modification_id);
+        await jobs.giveBack(tx, "payment_modify", [job], messageOf(error));
+      })
+      .catch((failure: unknown) => {
+        // The lease ends by the database's clock, so the job comes back even when this could not be said.
+        log.error({ err: failure }, "a job could not be given back");
+      });
   }
 }
 
@@ -174,12 +256,19 @@ const mayBeCalled = ({ kind, attempt_status }: PursuableRow): boolean =>
   attempt_status === "authorized" || (kind === "void" && openAttemptStatuses.includes(attempt_status));
 
 /** The PSP was asked, and a person has said what came of it. */
-const isByPerson = ({ status, resolved_as }: PursuableRow): boolean => resolved_as !== null && status !== "queued";
+const isByPerson = ({ status, resolved_as }: PursuableRow): boolean =>
+  resolved_as !== null && status !== "queued";
 
 /** The dead letter of a modification whose PSP account is not configured. */
-function unconfigured({ modification_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow, { data }: Job<"payment_modify">): DeadLetterDraft {
+function unconfigured(
+  { modification_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow,
+  { data }: Job<"payment_modify">,
+): DeadLetterDraft {
   return {
-    queue: "payment_modify", subject_id: modification_id, payload: { ...data, payment_order_id, attempt_id }, attempt_count: key_number,
+    queue: "payment_modify",
+    subject_id: modification_id,
+    payload: { ...data, payment_order_id, attempt_id },
+    attempt_count: key_number,
     reason: `The ${kind} waits: ${missingAccount(psp)}`,
   };
 }
@@ -187,14 +276,27 @@ function unconfigured({ modification_id, payment_order_id, attempt_id, psp, kind
 /** What he has said. */
 function wordOf({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {
   if (resolved_as === "succeeded") return { kind: "done", psp_reference: null };
-  return { kind: "failed", failure: { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" } };
+  return {
+    kind: "failed",
+    failure: { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" },
+  };
 }
 
 function requestOf(row: PursuableRow, turn: Turn): ModificationRequest {
   const { kind, modification_id, psp_key, attempt_id, psp_reference, page_token, is_final } = row;
   return {
-    kind, modification_id, psp_key, attempt_id, psp_reference, page_token, is_final, turn,
-    money: { amount_minor: row.amount_minor ?? row.attempt_amount_minor, currency: toCurrencyCode(row.currency) },
+    kind,
+    modification_id,
+    psp_key,
+    attempt_id,
+    psp_reference,
+    page_token,
+    is_final,
+    turn,
+    money: {
+      amount_minor: row.amount_minor ?? row.attempt_amount_minor,
+      currency: toCurrencyCode(row.currency),
+    },
     captured_before_minor: row.captured_minor,
   };
 }

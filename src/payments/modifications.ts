@@ -4,7 +4,13 @@ import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
 import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderRow } from "./model.ts";
-import { insertModification, insertVoids, postponeModifications, selectModifications, selectModificationsById } from "./modification-queries.ts";
+import {
+  insertModification,
+  insertVoids,
+  postponeModifications,
+  selectModifications,
+  selectModificationsById,
+} from "./modification-queries.ts";
 import { selectAttempts } from "./queries.ts";
 
 /** A capture as the HTTP door hands it over. */
@@ -25,26 +31,51 @@ type Parts = { readonly jobs: Jobs };
  * authorised. Errors: `capture_id_reused`, `capture_exceeds_authorization`, `state_conflict`.
  */
 export async function requestCapture(
-  tx: Transaction, { jobs }: Parts, order: OrderRow, request: CaptureRequest, actor: string,
+  tx: Transaction,
+  { jobs }: Parts,
+  order: OrderRow,
+  request: CaptureRequest,
+  actor: string,
 ): Promise<{ modification: ModificationRow; is_new: boolean }> {
   const modifications = await selectModifications(tx, order.payment_order_id);
   const before = modifications.find((modification) => modification.capture_id === request.capture_id);
   if (before !== undefined) return { modification: repeated(before, request), is_new: false };
-  if (order.status !== "AUTHORIZED") throw new AppError("state_conflict", `Only an AUTHORIZED order can be captured; this one is ${order.status}.`);
+  if (order.status !== "AUTHORIZED")
+    throw new AppError(
+      "state_conflict",
+      `Only an AUTHORIZED order can be captured; this one is ${order.status}.`,
+    );
   if (modifications.some((one) => isOpen(one) && one.is_final)) {
-    throw new AppError("state_conflict", "The order's last capture, or the release of its authorisation, is under way.", { retry_after_seconds: 1 });
+    throw new AppError(
+      "state_conflict",
+      "The order's last capture, or the release of its authorisation, is under way.",
+      { retry_after_seconds: 1 },
+    );
   }
   const rest_minor = order.amount_minor - order.captured_minor - order.capturing_minor;
   const amount_minor = request.amount_minor ?? rest_minor;
   if (amount_minor > rest_minor || rest_minor === 0n) {
-    const shown = (minor: bigint): string => formatAmount({ amount_minor: minor, currency: toCurrencyCode(order.currency) });
+    const shown = (minor: bigint): string =>
+      formatAmount({ amount_minor: minor, currency: toCurrencyCode(order.currency) });
     const underWay = order.capturing_minor > 0n ? `, ${shown(order.capturing_minor)} are being captured` : "";
-    throw new AppError("capture_exceeds_authorization", `Of ${shown(order.amount_minor)} ${order.currency} ${shown(order.captured_minor)} are captured${underWay}; ${shown(rest_minor)} are left.`, { param: "amount" });
+    throw new AppError(
+      "capture_exceeds_authorization",
+      `Of ${shown(order.amount_minor)} ${order.currency} ${shown(order.captured_minor)} are captured${underWay}; ${shown(rest_minor)} are left.`,
+      { param: "amount" },
+    );
   }
   const { attempt_id } = await authorizedAttempt(tx, order);
   const modification = await insertModification(tx, {
-    modification_id: newId("mod"), attempt_id, payment_order_id: order.payment_order_id, kind: "capture", capture_id: request.capture_id,
-    request_fingerprint: request.fingerprint, amount_minor, currency: order.currency, is_final: request.is_final, created_by: actor,
+    modification_id: newId("mod"),
+    attempt_id,
+    payment_order_id: order.payment_order_id,
+    kind: "capture",
+    capture_id: request.capture_id,
+    request_fingerprint: request.fingerprint,
+    amount_minor,
+    currency: order.currency,
+    is_final: request.is_final,
+    created_by: actor,
   });
   await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modification.modification_id } }]);
   return { modification, is_new: true };
@@ -52,7 +83,11 @@ export async function requestCapture(
 
 function repeated(before: ModificationRow, { capture_id, fingerprint }: CaptureRequest): ModificationRow {
   if (before.request_fingerprint?.equals(fingerprint) === true) return before;
-  throw new AppError("capture_id_reused", `The capture ${capture_id} was asked for with another content before.`, { param: "capture_id" });
+  throw new AppError(
+    "capture_id_reused",
+    `The capture ${capture_id} was asked for with another content before.`,
+    { param: "capture_id" },
+  );
 }
 
 /**
@@ -61,48 +96,90 @@ function repeated(before: ModificationRow, { capture_id, fingerprint }: CaptureR
  * capture is under way, unless such orders are to be left alone.
  */
 export async function requestVoids(
-  tx: Transaction, { jobs }: Parts, orders: readonly OrderRow[], actor: string, options: { readonly skips_captures: boolean } = { skips_captures: false },
+  tx: Transaction,
+  { jobs }: Parts,
+  orders: readonly OrderRow[],
+  actor: string,
+  options: { readonly skips_captures: boolean } = { skips_captures: false },
 ): Promise<readonly AttemptRow[]> {
   const attempts: AttemptRow[] = [];
   for (const order of orders) {
-    const live = (await selectAttempts(tx, order.payment_order_id)).find((attempt) => attempt.status === "authorized" || attempt.status === "pending");
+    const live = (await selectAttempts(tx, order.payment_order_id)).find(
+      (attempt) => attempt.status === "authorized" || attempt.status === "pending",
+    );
     if (live === undefined || attempts.some((attempt) => attempt.attempt_id === live.attempt_id)) continue;
-    if ((await selectModifications(tx, order.payment_order_id)).some((one) => isOpen(one) && one.kind === "capture")) {
+    if (
+      (await selectModifications(tx, order.payment_order_id)).some(
+        (one) => isOpen(one) && one.kind === "capture",
+      )
+    ) {
       if (options.skips_captures) continue;
-      throw new AppError("state_conflict", "A capture of this order is under way.", { retry_after_seconds: 1 });
+      throw new AppError("state_conflict", "A capture of this order is under way.", {
+        retry_after_seconds: 1,
+      });
     }
     attempts.push(live);
   }
-  const voids = await insertVoids(tx, attempts.map(({ attempt_id }) => ({ modification_id: newId("mod"), attempt_id, void_cause: "canceled", created_by: actor })));
-  await jobs.enqueue(tx, "payment_modify", voids.map((modification_id) => ({ data: { modification_id } })));
+  const voids = await insertVoids(
+    tx,
+    attempts.map(({ attempt_id }) => ({
+      modification_id: newId("mod"),
+      attempt_id,
+      void_cause: "canceled",
+      created_by: actor,
+    })),
+  );
+  await jobs.enqueue(
+    tx,
+    "payment_modify",
+    voids.map((modification_id) => ({ data: { modification_id } })),
+  );
   return attempts;
 }
 
 /** Takes a modification that was given up on again: one that is open is asked about, a failed void begins anew. Errors: `state_conflict`. */
-export async function redriveModification(tx: Transaction, { jobs }: Parts, modificationId: string, actor: string): Promise<void> {
+export async function redriveModification(
+  tx: Transaction,
+  { jobs }: Parts,
+  modificationId: string,
+  actor: string,
+): Promise<void> {
   const [modification] = await selectModificationsById(tx, [modificationId]);
-  if (modification === undefined) throw new AppError("not_found", `There is no modification ${modificationId}.`);
+  if (modification === undefined)
+    throw new AppError("not_found", `There is no modification ${modificationId}.`);
   const { attempt_id, status, void_cause } = modification;
   if (isOpen(modification)) {
     await postponeModifications(tx, [{ modification_id: modificationId, seconds: 0 }]);
     return jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
   }
   if (status === "succeeded" || void_cause === null) {
-    throw new AppError("state_conflict", `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: ask for another one, with a new capture_id"}.`);
+    throw new AppError(
+      "state_conflict",
+      `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: ask for another one, with a new capture_id"}.`,
+    );
   }
-  const voids = await insertVoids(tx, [{ modification_id: newId("mod"), attempt_id, void_cause, created_by: actor }]);
-  await jobs.enqueue(tx, "payment_modify", voids.map((modification_id) => ({ data: { modification_id } })));
+  const voids = await insertVoids(tx, [
+    { modification_id: newId("mod"), attempt_id, void_cause, created_by: actor },
+  ]);
+  await jobs.enqueue(
+    tx,
+    "payment_modify",
+    voids.map((modification_id) => ({ data: { modification_id } })),
+  );
 }
 
 const isOpen = ({ status }: ModificationRow): boolean => status !== "succeeded" && status !== "failed";
 
 async function authorizedAttempt(tx: Transaction, { payment_order_id }: OrderRow): Promise<AttemptRow> {
   const attempt = (await selectAttempts(tx, payment_order_id)).find(({ status }) => status === "authorized");
-  if (attempt === undefined) throw new Error(`the order ${payment_order_id} is AUTHORIZED without an authorised attempt`);
+  if (attempt === undefined)
+    throw new Error(`the order ${payment_order_id} is AUTHORIZED without an authorised attempt`);
   return attempt;
 }
 
 /** Whether a PSP works on the order, or may. */
 export async function hasOpenAttempt(tx: Transaction, { payment_order_id }: OrderRow): Promise<boolean> {
-  return (await selectAttempts(tx, payment_order_id)).some(({ status }) => openAttemptStatuses.includes(status));
+  return (await selectAttempts(tx, payment_order_id)).some(({ status }) =>
+    openAttemptStatuses.includes(status),
+  );
 }

@@ -2,7 +2,11 @@ import type { Queryable, Timestamp } from "../db/db.ts";
 import type { LetterKind } from "../jobs/jobs.ts";
 import type { AttemptStatus, ModificationStatus, OrderStatus } from "./model.ts";
 
-export type OverdueRow = { readonly payment_order_id: string; readonly status: OrderStatus; readonly seconds: number };
+export type OverdueRow = {
+  readonly payment_order_id: string;
+  readonly status: OrderStatus;
+  readonly seconds: number;
+};
 
 /** The states that end by themselves; PENDING ends by the buyer, a review or the page's end. */
 const movingStates = "('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED', 'PENDING')";
@@ -11,7 +15,12 @@ const movingStates = "('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED',
  * Records the orders that have been in their state for too long and were not yet reported in it, with an
  * event each. Locked until the commit. `externalSeconds`: how long each external account may take to report.
  */
-export function recordOverdue(tx: Queryable, overdueSeconds: number, externalSeconds: ReadonlyMap<string, number>, limit: number): Promise<OverdueRow[]> {
+export function recordOverdue(
+  tx: Queryable,
+  overdueSeconds: number,
+  externalSeconds: ReadonlyMap<string, number>,
+  limit: number,
+): Promise<OverdueRow[]> {
   return tx.query<OverdueRow>(
     `with stuck as (
        select o.payment_order_id, o.checkout_id, o.status, t.transition_number,
@@ -160,6 +169,11 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
       where w.since <= now() - $1 * interval '1 second'
       order by o.created_at, o.payment_order_id
       limit $2`,
-    [filter.seconds_min, filter.limit, filter.after?.created_at ?? null, filter.after?.payment_order_id ?? null],
+    [
+      filter.seconds_min,
+      filter.limit,
+      filter.after?.created_at ?? null,
+      filter.after?.payment_order_id ?? null,
+    ],
   );
 }

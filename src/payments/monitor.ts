@@ -23,21 +23,39 @@ export type MonitorOptions = {
  * job, as everything that waits) and says so once for each stay: in the log, in the metrics, as the
  * event `payment_order.overdue`.
  */
-export function createMonitor({ database, jobs, router, log, overdue_seconds, interval_seconds }: MonitorOptions): WorkLoop {
-  const takeUp = (modificationIds: readonly string[]): Promise<readonly string[]> => database.transaction(async (tx) => {
-    const untouched = await renewStaleModifications(tx, modificationIds, overdue_seconds);
-    await jobs.enqueue(tx, "payment_modify", untouched.map((modification_id) => ({ data: { modification_id } })));
-    return untouched;
-  });
+export function createMonitor({
+  database,
+  jobs,
+  router,
+  log,
+  overdue_seconds,
+  interval_seconds,
+}: MonitorOptions): WorkLoop {
+  const takeUp = (modificationIds: readonly string[]): Promise<readonly string[]> =>
+    database.transaction(async (tx) => {
+      const untouched = await renewStaleModifications(tx, modificationIds, overdue_seconds);
+      await jobs.enqueue(
+        tx,
+        "payment_modify",
+        untouched.map((modification_id) => ({ data: { modification_id } })),
+      );
+      return untouched;
+    });
   // It stays in the list of unresolved orders.
   const tellOf = async (modification_id: string, error: unknown): Promise<void> =>
     log.error({ err: error, modification_id }, "a stale modification could not be taken up");
   return new WorkLoop({
-    name: "monitor", log, idle_poll_ms: interval_seconds * 1_000,
+    name: "monitor",
+    log,
+    idle_poll_ms: interval_seconds * 1_000,
     run: async () => {
       const overdue = await database.transaction(async (tx) => {
         const found = await recordOverdue(tx, overdue_seconds, router.externalAccounts(), batch_orders_max);
-        await jobs.enqueue(tx, "payment_execute", found.map(({ payment_order_id }) => ({ data: { payment_order_id } })));
+        await jobs.enqueue(
+          tx,
+          "payment_execute",
+          found.map(({ payment_order_id }) => ({ data: { payment_order_id } })),
+        );
         return found;
       });
       for (const { payment_order_id, status, seconds } of overdue) {

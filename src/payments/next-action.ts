@@ -9,10 +9,12 @@ import { selectPayableAttempts } from "./queries.ts";
 export type NextActionView = NextAction & { readonly expires_at: Timestamp };
 
 /** Next actions are stored encrypted, because whoever reads one can act for the buyer. */
-export const createNextActionSealing = (secretKey: string): Sealing => createSealing(secretKey, "next action");
+export const createNextActionSealing = (secretKey: string): Sealing =>
+  createSealing(secretKey, "next action");
 
 type WaitingAttempt = Pick<
-  AttemptRow, "status" | "next_action" | "next_action_expires_at" | "page_url" | "page_expires_at"
+  AttemptRow,
+  "status" | "next_action" | "next_action_expires_at" | "page_url" | "page_expires_at"
 >;
 
 /**
@@ -23,7 +25,12 @@ export function nextActionOf(attempts: readonly WaitingAttempt[], sealing: Seali
   for (const { status, next_action, next_action_expires_at, page_url, page_expires_at } of attempts) {
     if (status !== "pending") continue;
     if (page_url !== null && isAhead(page_expires_at)) {
-      return { type: "hosted_page", redirect_url: page_url, client_secret: null, expires_at: page_expires_at };
+      return {
+        type: "hosted_page",
+        redirect_url: page_url,
+        client_secret: null,
+        expires_at: page_expires_at,
+      };
     }
     if (next_action !== null && isAhead(next_action_expires_at)) {
       return { ...opened(next_action, sealing), expires_at: next_action_expires_at };
@@ -32,23 +39,33 @@ export function nextActionOf(attempts: readonly WaitingAttempt[], sealing: Seali
   return null;
 }
 
-const isAhead = (end: Timestamp | null): end is Timestamp => end !== null && Date.parse(end) > now().getTime();
+const isAhead = (end: Timestamp | null): end is Timestamp =>
+  end !== null && Date.parse(end) > now().getTime();
 
 /** The step that a checkout's buyer must do now. */
-export async function selectNextAction(db: Queryable, checkoutId: string, sealing: Sealing): Promise<NextActionView | null> {
+export async function selectNextAction(
+  db: Queryable,
+  checkoutId: string,
+  sealing: Sealing,
+): Promise<NextActionView | null> {
   return nextActionOf(await selectPayableAttempts(db, checkoutId), sealing);
 }
 
 /** The step that the buyer must do for this order, whose attempts these are. */
 export async function selectNextActionOfOrder(
-  db: Queryable, attempts: readonly AttemptRow[], sealing: Sealing,
+  db: Queryable,
+  attempts: readonly AttemptRow[],
+  sealing: Sealing,
 ): Promise<NextActionView | null> {
   const [attempt] = attempts;
   // Nearly all orders wait for no step, and need no second query.
   if (attempt === undefined || nextActionOf(attempts, sealing) === null) return null;
   const known = new Set(attempts.map(({ attempt_id }) => attempt_id));
   const payable = await selectPayableAttempts(db, attempt.checkout_id);
-  return nextActionOf(payable.filter(({ attempt_id }) => known.has(attempt_id)), sealing);
+  return nextActionOf(
+    payable.filter(({ attempt_id }) => known.has(attempt_id)),
+    sealing,
+  );
 }
 
 function opened(sealed: string, sealing: Sealing): NextAction {
@@ -63,7 +80,12 @@ function opened(sealed: string, sealing: Sealing): NextAction {
 function isNextAction(value: unknown): value is NextAction {
   if (typeof value !== "object" || value === null) return false;
   const isTextOrNull = (text: unknown): boolean => text === null || typeof text === "string";
-  return "type" in value && typeof value.type === "string"
-    && "redirect_url" in value && isTextOrNull(value.redirect_url)
-    && "client_secret" in value && isTextOrNull(value.client_secret);
+  return (
+    "type" in value &&
+    typeof value.type === "string" &&
+    "redirect_url" in value &&
+    isTextOrNull(value.redirect_url) &&
+    "client_secret" in value &&
+    isTextOrNull(value.client_secret)
+  );
 }

@@ -39,23 +39,43 @@ export class Pages {
    */
   async answer(checkoutId: string, isNew: boolean): Promise<AcceptedCheckout> {
     const { database, statusUrlOf } = this.#options;
-    const [event, orders] = [await selectEvent(database, checkoutId), await selectOrdersOfCheckouts(database, [checkoutId])];
-    if (event?.hosted_page === undefined || event.hosted_page === null) throw new Error(`${checkoutId} is no hosted checkout`);
+    const [event, orders] = [
+      await selectEvent(database, checkoutId),
+      await selectOrdersOfCheckouts(database, [checkoutId]),
+    ];
+    if (event?.hosted_page === undefined || event.hosted_page === null)
+      throw new Error(`${checkoutId} is no hosted checkout`);
     let attempt = await selectPageAttempt(database, checkoutId);
-    if (attempt !== undefined && attempt.page_url === null && openAttemptStatuses.includes(attempt.status)
-      && attempt.resolved_as === null) {
+    if (
+      attempt !== undefined &&
+      attempt.page_url === null &&
+      openAttemptStatuses.includes(attempt.status) &&
+      attempt.resolved_as === null
+    ) {
       const { attempt_id } = attempt;
-      const way_to_pay = pageOf(event.hosted_page, orders.filter((order) => order.attempt_id === attempt_id), attempt);
+      const way_to_pay = pageOf(
+        event.hosted_page,
+        orders.filter((order) => order.attempt_id === attempt_id),
+        attempt,
+      );
       const hold = isNew ? first_hold : await this.#takeUp(attempt);
-      if (hold !== undefined) await this.#inTurn({ payment_order_id: null, attempt, way_to_pay, ...hold, job: null });
+      if (hold !== undefined)
+        await this.#inTurn({ payment_order_id: null, attempt, way_to_pay, ...hold, job: null });
       attempt = await selectPageAttempt(database, checkoutId);
     }
     if (attempt !== undefined && attempt.page_url === null) throw refusalOf(attempt);
-    return { ...acceptedView(event, orders), hosted_page_url: attempt?.page_url ?? null, status_url: statusUrlOf(event) };
+    return {
+      ...acceptedView(event, orders),
+      hosted_page_url: attempt?.page_url ?? null,
+      status_url: statusUrlOf(event),
+    };
   }
 
   /** For another registration under the same key; undefined: it was decided meanwhile. */
-  async #takeUp({ attempt_id, checkout_id }: AttemptRow): Promise<Pick<Task, "turn" | "epoch" | "has_discrepancy"> | undefined> {
+  async #takeUp({
+    attempt_id,
+    checkout_id,
+  }: AttemptRow): Promise<Pick<Task, "turn" | "epoch" | "has_discrepancy"> | undefined> {
     const { database, router, unknown_quiet_seconds } = this.#options;
     const [taken] = await database.transaction(async (tx) => {
       await lockOrdersOfCheckout(tx, checkout_id);
@@ -66,7 +86,8 @@ export class Pages {
   }
 
   async #inTurn(task: Task): Promise<void> {
-    if (this.#registering >= this.#options.registrations_at_once_max) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#registering >= this.#options.registrations_at_once_max)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#registering += 1;
     await this.#register(task).finally(() => {
       const next = this.#waiting.shift();
@@ -80,8 +101,19 @@ export class Pages {
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task);
     crashPoint("after_psp_call");
     await this.#options.settlement.settle({
-      payment_order_id: null, attempt_id: task.attempt.attempt_id, modification_id: null, outcome, actor: executor_actor,
-      is_first_send: task.turn === "first_send", epoch: task.epoch, is_inquiry: false, psp_call_ms, job: null, modification_job: null, is_answer_to_modification: false, message_id: null,
+      payment_order_id: null,
+      attempt_id: task.attempt.attempt_id,
+      modification_id: null,
+      outcome,
+      actor: executor_actor,
+      is_first_send: task.turn === "first_send",
+      epoch: task.epoch,
+      is_inquiry: false,
+      psp_call_ms,
+      job: null,
+      modification_job: null,
+      is_answer_to_modification: false,
+      message_id: null,
     });
     crashPoint("after_settlement");
   }
@@ -89,8 +121,16 @@ export class Pages {
 
 /** Why there is no page. While the attempt is open the same POST may get one. */
 function refusalOf(attempt: AttemptRow): AppError {
-  if (openAttemptStatuses.includes(attempt.status) || attempt.failure_class === "unreachable" || attempt.failure_class === "rate_limited") {
-    return new AppError("psp_unavailable", "The PSP has not opened a page yet; the checkout is stored. Send the same request again.", { retry_after_seconds: 2 });
+  if (
+    openAttemptStatuses.includes(attempt.status) ||
+    attempt.failure_class === "unreachable" ||
+    attempt.failure_class === "rate_limited"
+  ) {
+    return new AppError(
+      "psp_unavailable",
+      "The PSP has not opened a page yet; the checkout is stored. Send the same request again.",
+      { retry_after_seconds: 2 },
+    );
   }
   return new AppError("page_refused", attempt.failure_message ?? "The PSP did not open a page.");
 }

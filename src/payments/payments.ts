@@ -27,14 +27,30 @@ export { historyOf } from "./history.ts";
 export type { Intake, IntakeRequest } from "./intake.ts";
 export type { Resolved } from "./attempt-resolution.ts";
 export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
-export { selectAttempts, selectEvent, selectInFlight, selectOrder, selectOrders, selectOrdersOfCheckouts, selectPageAttempt, selectTransitions } from "./queries.ts";
+export {
+  selectAttempts,
+  selectEvent,
+  selectInFlight,
+  selectOrder,
+  selectOrders,
+  selectOrdersOfCheckouts,
+  selectPageAttempt,
+  selectTransitions,
+} from "./queries.ts";
 export { selectUnresolved } from "./monitor-queries.ts";
 export { possibleActions } from "./possible-actions.ts";
 export { verifyPayments } from "./verify.ts";
 export { selectModifications } from "./modification-queries.ts";
 export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./next-action.ts";
 export type { NextActionView } from "./next-action.ts";
-export { acceptedModificationView, acceptedView, attemptView, checkoutView, modificationView, orderView } from "./views.ts";
+export {
+  acceptedModificationView,
+  acceptedView,
+  attemptView,
+  checkoutView,
+  modificationView,
+  orderView,
+} from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";
 
 export type PaymentSettings = {
@@ -72,7 +88,10 @@ type Parts = {
   /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
   /** Where a buyer sees what became of a checkout. */
-  readonly statusUrlOf: (checkout: { readonly checkout_id: string; readonly created_at: Timestamp }) => string;
+  readonly statusUrlOf: (checkout: {
+    readonly checkout_id: string;
+    readonly created_at: Timestamp;
+  }) => string;
 };
 
 export type Payments = {
@@ -84,42 +103,74 @@ export type Payments = {
 };
 
 /** Makes the room's parts. In a process that does not work, the workers are never started and all orders go by the queue. */
-export function createPayments(parts: Parts, settings: PaymentSettings, options: { is_worker: boolean }): Payments {
+export function createPayments(
+  parts: Parts,
+  settings: PaymentSettings,
+  options: { is_worker: boolean },
+): Payments {
   const { idle_poll_ms, lease_seconds, page_seconds, unknown_quiet_seconds } = settings;
   const settlement = new Settlement({
     ...parts,
-    policies: retryPolicies({ attempts_max: settings.retry_attempts_max, backoff_base: settings.retry_backoff_base }),
+    policies: retryPolicies({
+      attempts_max: settings.retry_attempts_max,
+      backoff_base: settings.retry_backoff_base,
+    }),
     commission_basis_points: settings.commission_basis_points,
     authorization_seconds: settings.authorization_seconds,
     buyer_action_seconds: settings.buyer_action_seconds,
     random: Math.random,
   });
   const executor = new Executor({
-    ...parts, settlement, concurrency: settings.psp_concurrency, idle_poll_ms, lease_seconds, page_seconds, unknown_quiet_seconds,
+    ...parts,
+    settlement,
+    concurrency: settings.psp_concurrency,
+    idle_poll_ms,
+    lease_seconds,
+    page_seconds,
+    unknown_quiet_seconds,
   });
   const workers = [
     executor,
     new ModificationWorker({
-      ...parts, settlement, concurrency: settings.psp_concurrency, lease_seconds, unknown_quiet_seconds, idle_poll_ms,
+      ...parts,
+      settlement,
+      concurrency: settings.psp_concurrency,
+      lease_seconds,
+      unknown_quiet_seconds,
+      idle_poll_ms,
     }),
     createAuthorizationExpiry(parts),
     new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
     createAttemptResolver({ ...parts, settlement, idle_poll_ms }),
     createApprovalExpiry(parts),
     createStaleAttemptSweep({ ...parts, lease_seconds }),
-    createMonitor({ ...parts, overdue_seconds: settings.overdue_seconds, interval_seconds: settings.monitor_seconds }),
+    createMonitor({
+      ...parts,
+      overdue_seconds: settings.overdue_seconds,
+      interval_seconds: settings.monitor_seconds,
+    }),
     createDeadLetterDrain({ ...parts, idle_poll_ms: 1_000 }),
     createAnswerPurge(parts.database, parts.log),
   ];
   return {
     intake: new Intake({
-      ...parts, executor: options.is_worker ? executor : null,
-      pages: new Pages({ ...parts, settlement, unknown_quiet_seconds, registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4) }),
-      limits: settings.limits, idempotency_hours: settings.idempotency_hours, page_seconds,
+      ...parts,
+      executor: options.is_worker ? executor : null,
+      pages: new Pages({
+        ...parts,
+        settlement,
+        unknown_quiet_seconds,
+        registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4),
+      }),
+      limits: settings.limits,
+      idempotency_hours: settings.idempotency_hours,
+      page_seconds,
     }),
     actions: createActions(parts.jobs, {
-      retries_max: settings.retry_attempts_max, approval_amounts: settings.resolution_approval_amounts,
-      approval_hours: settings.approval_hours, lease_seconds,
+      retries_max: settings.retry_attempts_max,
+      approval_amounts: settings.resolution_approval_amounts,
+      approval_hours: settings.approval_hours,
+      lease_seconds,
     }),
     workers: {
       start: () => workers.forEach((worker) => worker.start()),

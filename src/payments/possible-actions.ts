@@ -3,7 +3,15 @@ import type { UnresolvedRow } from "./monitor-queries.ts";
 
 /** The possible actions for an order that is not final, with reasons. */
 export type PossibleAction = {
-  readonly action: "wait" | "review" | "cancel" | "redrive" | "discard" | "resolve_attempt" | "resolve_modification" | "approve";
+  readonly action:
+    | "wait"
+    | "review"
+    | "cancel"
+    | "redrive"
+    | "discard"
+    | "resolve_attempt"
+    | "resolve_modification"
+    | "approve";
   /** What to POST to, below `/api/v1`; null: nothing is to be done. */
   readonly path: string | null;
   readonly reason: string;
@@ -17,10 +25,21 @@ export function possibleActions(row: UnresolvedRow, is_psp_configured: boolean):
     const reason = "A risk rule holds the checkout: approve or reject it.";
     return [post("review", "checkouts", row.checkout_id, "review", reason)];
   }
-  return [...waits(row, is_psp_configured), ...decisions(row, is_psp_configured), ...letterDecisions(row), ...cancels(row)];
+  return [
+    ...waits(row, is_psp_configured),
+    ...decisions(row, is_psp_configured),
+    ...letterDecisions(row),
+    ...cancels(row),
+  ];
 }
 
-function post(action: PossibleAction["action"], list: string, id: string, verb: string, reason: string): PossibleAction {
+function post(
+  action: PossibleAction["action"],
+  list: string,
+  id: string,
+  verb: string,
+  reason: string,
+): PossibleAction {
   return { action, path: `/${list}/${encodeURIComponent(id)}/${verb}`, reason };
 }
 
@@ -48,7 +67,9 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
     case "PENDING":
       return "The buyer must act, or the PSP decides; it is asked by itself.";
     case "UNKNOWN":
-      return row.error_code === "amount_mismatch" ? null : "The PSP is asked again by itself, or tells it by webhook.";
+      return row.error_code === "amount_mismatch"
+        ? null
+        : "The PSP is asked again by itself, or tells it by webhook.";
     default:
       return null;
   }
@@ -66,7 +87,9 @@ function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleActi
   }
   const isOpen = attempt_status !== null && openAttemptStatuses.includes(attempt_status);
   if (attempt_id === null || !isOpen || row.resolution_due_at !== null) return [];
-  return [post("resolve_attempt", "attempts", attempt_id, "resolve", reasonToResolve(row, is_psp_configured))];
+  return [
+    post("resolve_attempt", "attempts", attempt_id, "resolve", reasonToResolve(row, is_psp_configured)),
+  ];
 }
 
 function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_configured: boolean): string {
@@ -84,8 +107,9 @@ function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_conf
 
 /** Its next attempt does not start while a discrepancy waits. */
 const isStopped = ({ dead_letter_kind, status, attempt_status }: UnresolvedRow): boolean =>
-  dead_letter_kind === "discrepancy" && (status === "RETRY_SCHEDULED" || status === "EXECUTING")
-  && (attempt_status === null || !openAttemptStatuses.includes(attempt_status));
+  dead_letter_kind === "discrepancy" &&
+  (status === "RETRY_SCHEDULED" || status === "EXECUTING") &&
+  (attempt_status === null || !openAttemptStatuses.includes(attempt_status));
 
 function letterDecisions(row: UnresolvedRow): PossibleAction[] {
   const { dead_letter_id, dead_letter_kind, status, modification_id } = row;
@@ -95,11 +119,14 @@ function letterDecisions(row: UnresolvedRow): PossibleAction[] {
     const reason = `The PSP reports money that is not booked here: refund it there, then discard the dead letter.${then}`;
     return [post("discard", "dead_letters", dead_letter_id, "discard", reason)];
   }
-  const effect = status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "it is taken up again";
+  const effect =
+    status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "it is taken up again";
   return [post("redrive", "dead_letters", dead_letter_id, "redrive", `A dead letter waits: ${effect}.`)];
 }
 
 function cancels({ status, payment_order_id, modification_id }: UnresolvedRow): PossibleAction[] {
   if (modification_id !== null || !cancelable.includes(status)) return [];
-  return [post("cancel", "payments", payment_order_id, "cancel", "It is ended, at the PSP too, and not charged.")];
+  return [
+    post("cancel", "payments", payment_order_id, "cancel", "It is ended, at the PSP too, and not charged."),
+  ];
 }

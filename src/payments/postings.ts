@@ -15,10 +15,19 @@ type BookedOrder = {
   readonly failed_capture_count: number;
 };
 
-type Booking = { readonly authorizes_minor: bigint; readonly captures_minor: bigint; readonly releases_minor: bigint; readonly undoes_minor: bigint };
+type Booking = {
+  readonly authorizes_minor: bigint;
+  readonly captures_minor: bigint;
+  readonly releases_minor: bigint;
+  readonly undoes_minor: bigint;
+};
 
 /** The ledger transactions of a decision about an order. */
-export function postingsOf(order: BookedOrder, booking: Booking, commission_basis_points: bigint): TransactionDraft[] {
+export function postingsOf(
+  order: BookedOrder,
+  booking: Booking,
+  commission_basis_points: bigint,
+): TransactionDraft[] {
   const { authorizes_minor, captures_minor, releases_minor, undoes_minor } = booking;
   return [
     ...(authorizes_minor > 0n ? [authorizationPosting(order, authorizes_minor)] : []),
@@ -29,31 +38,49 @@ export function postingsOf(order: BookedOrder, booking: Booking, commission_basi
 
 /** What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other. */
 function authorizationPosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
-  return { source: `order:${order.payment_order_id}:authorized${again(order)}`, entries: heldEntries(order, amount_minor) };
+  return {
+    source: `order:${order.payment_order_id}:authorized${again(order)}`,
+    entries: heldEntries(order, amount_minor),
+  };
 }
 
 /**
  * What was authorised and will not be captured; of a capture that failed after the rest was released, a part
  * of its own.
  */
-function releasePosting(order: BookedOrder, amount_minor: bigint, is_undone_capture: boolean): TransactionDraft {
+function releasePosting(
+  order: BookedOrder,
+  amount_minor: bigint,
+  is_undone_capture: boolean,
+): TransactionDraft {
   const part = is_undone_capture ? `:${order.modification_id}` : again(order);
-  return { source: `order:${order.payment_order_id}:released${part}`, entries: heldEntries(order, -amount_minor) };
+  return {
+    source: `order:${order.payment_order_id}:released${part}`,
+    entries: heldEntries(order, -amount_minor),
+  };
 }
 
 /**
  * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of several
  * captures is that of their sum, to the minor unit. A capture of an authorisation takes as much off it.
  */
-export function capturePosting(order: BookedOrder, amount_minor: bigint, commission_basis_points: bigint): TransactionDraft {
+export function capturePosting(
+  order: BookedOrder,
+  amount_minor: bigint,
+  commission_basis_points: bigint,
+): TransactionDraft {
   const currency = toCurrencyCode(order.currency);
-  const commissionOf = (sum_minor: bigint): bigint => shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
+  const commissionOf = (sum_minor: bigint): bigint =>
+    shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
   const commission = commissionOf(order.captured_minor + amount_minor) - commissionOf(order.captured_minor);
   return {
     source: captureSource(order),
     entries: [
       { account: chart.pspClearing(order.psp, currency), amount_minor },
-      { account: chart.sellerPending(order.seller_account, currency), amount_minor: commission - amount_minor },
+      {
+        account: chart.sellerPending(order.seller_account, currency),
+        amount_minor: commission - amount_minor,
+      },
       { account: chart.platformCommission(currency), amount_minor: -commission },
       ...(order.modification_id === null ? [] : heldEntries(order, -amount_minor)),
     ].filter((entry) => entry.amount_minor !== 0n),
@@ -69,7 +96,9 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
 }
 
 /** The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for each of its captures. */
-export const captureSource = (order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">): string =>
+export const captureSource = (
+  order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">,
+): string =>
   `order:${order.payment_order_id}:captured${order.modification_id === null ? again(order) : `:${order.modification_id}`}`;
 
 /** The captures that a decision reverses. */
@@ -83,4 +112,4 @@ export function undoneSources(
 
 /** A source names one transaction for ever, so transactions after a failed capture are numbered. */
 const again = ({ failed_capture_count }: Pick<BookedOrder, "failed_capture_count">): string =>
-  (failed_capture_count === 0 ? "" : `:${failed_capture_count + 1}`);
+  failed_capture_count === 0 ? "" : `:${failed_capture_count + 1}`;

@@ -20,7 +20,15 @@ export type Task = {
   readonly payment_order_id: string | null;
   readonly attempt: Pick<
     AttemptRow,
-    "attempt_id" | "checkout_id" | "payment_order_id" | "psp" | "psp_key" | "psp_reference" | "page_token" | "amount_minor" | "currency"
+    | "attempt_id"
+    | "checkout_id"
+    | "payment_order_id"
+    | "psp"
+    | "psp_key"
+    | "psp_reference"
+    | "page_token"
+    | "amount_minor"
+    | "currency"
   >;
   readonly way_to_pay: WayToPay;
   readonly turn: Turn;
@@ -42,11 +50,17 @@ export const missingAccount = (psp: string): string =>
  * Calls the PSP and measures the time. An attempt whose account is no longer configured is unknown: it was
  * opened while the account was configured, so it may have been charged.
  */
-export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
+export async function callPsp(
+  router: PspRouter,
+  task: Task,
+): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
   const start = monotonicMilliseconds();
   const { way_to_pay, attempt } = task;
   if (!router.has(attempt.psp)) {
-    return { outcome: { kind: "unknown", reason: missingAccount(attempt.psp), is_unasked: true, needs_person: true }, psp_call_ms: 0 };
+    return {
+      outcome: { kind: "unknown", reason: missingAccount(attempt.psp), is_unasked: true, needs_person: true },
+      psp_call_ms: 0,
+    };
   }
   const outcome = await bringForward(router, task, way_to_pay);
   return { outcome, psp_call_ms: monotonicMilliseconds() - start };
@@ -54,13 +68,17 @@ export async function callPsp(router: PspRouter, task: Task): Promise<{ outcome:
 
 async function bringForward(router: PspRouter, task: Task, way_to_pay: WayToPay): Promise<AttemptOutcome> {
   if (way_to_pay === "external") return waitForReport(router, task);
-  return "card_token" in way_to_pay ? charge(router, task, way_to_pay) : bringPageForward(router, task, way_to_pay);
+  return "card_token" in way_to_pay
+    ? charge(router, task, way_to_pay)
+    : bringPageForward(router, task, way_to_pay);
 }
 
 /** Sends nothing: the adapter reports that the attempt waits for its collector. */
 async function waitForReport(router: PspRouter, { attempt }: Task): Promise<PspOutcome> {
   const waiting = await router.inquire(attempt.psp, inquiryOf(attempt));
-  return waiting.kind === "not_found" || waiting.kind === "absent" ? { kind: "pending", psp_reference: attempt.psp_reference, next_action: null } : waiting;
+  return waiting.kind === "not_found" || waiting.kind === "absent"
+    ? { kind: "pending", psp_reference: attempt.psp_reference, next_action: null }
+    : waiting;
 }
 
 /**
@@ -77,7 +95,11 @@ async function charge(router: PspRouter, task: Task, card: CardPayment): Promise
     if (found.kind === "absent") return neverMade;
     if (found.kind !== "not_found") return found;
     if (task.turn !== "ask_then_send") {
-      return { kind: "unknown", reason: "The PSP does not show it and may still carry it out.", is_unasked: true };
+      return {
+        kind: "unknown",
+        reason: "The PSP does not show it and may still carry it out.",
+        is_unasked: true,
+      };
     }
   }
   return router.charge(attempt.psp, chargeRequest(task, card));
@@ -85,7 +107,8 @@ async function charge(router: PspRouter, task: Task, card: CardPayment): Promise
 
 /** The PSP answered with a server error and has not carried the request out since. */
 const neverMade: PspOutcome = {
-  kind: "declined", psp_reference: null,
+  kind: "declined",
+  psp_reference: null,
   failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed and charged nothing." },
 };
 
@@ -94,15 +117,30 @@ const neverMade: PspOutcome = {
  * it. A registration charges nothing, and a page expires before the PSP forgets the key.
  */
 async function bringPageForward(
-  router: PspRouter, { attempt, has_discrepancy }: Task, page: PagePayment,
+  router: PspRouter,
+  { attempt, has_discrepancy }: Task,
+  page: PagePayment,
 ): Promise<AttemptOutcome> {
   const { attempt_id, psp_key, checkout_id } = attempt;
   if (attempt.page_token === null && has_discrepancy) {
-    return { kind: "unknown", reason: "A dead letter says that the PSP may have taken the money already.", is_unasked: true };
+    return {
+      kind: "unknown",
+      reason: "A dead letter says that the PSP may have taken the money already.",
+      is_unasked: true,
+    };
   }
-  if (attempt.page_token === null) return router.registerPage(attempt.psp, { attempt_id, psp_key, checkout_id, money: moneyOf(attempt), ...page });
+  if (attempt.page_token === null)
+    return router.registerPage(attempt.psp, {
+      attempt_id,
+      psp_key,
+      checkout_id,
+      money: moneyOf(attempt),
+      ...page,
+    });
   const found = await router.inquire(attempt.psp, inquiryOf(attempt));
-  return found.kind === "not_found" || found.kind === "absent" ? { kind: "unknown", reason: "The PSP does not know its own page." } : found;
+  return found.kind === "not_found" || found.kind === "absent"
+    ? { kind: "unknown", reason: "The PSP does not know its own page." }
+    : found;
 }
 
 function inquiryOf(attempt: Task["attempt"]): Inquiry {
@@ -115,4 +153,7 @@ function chargeRequest({ attempt }: Task, card: CardPayment): ChargeRequest {
   return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), ...card };
 }
 
-const moneyOf = ({ amount_minor, currency }: Task["attempt"]): Money => ({ amount_minor, currency: toCurrencyCode(currency) });
+const moneyOf = ({ amount_minor, currency }: Task["attempt"]): Money => ({
+  amount_minor,
+  currency: toCurrencyCode(currency),
+});

@@ -15,25 +15,35 @@ const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_
   e.request_fingerprint, e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
 
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
-  const [row] = await db.query<OrderRow>(`select ${orderColumns} from payment_orders o where o.payment_order_id = $1`, [paymentOrderId]);
+  const [row] = await db.query<OrderRow>(
+    `select ${orderColumns} from payment_orders o where o.payment_order_id = $1`,
+    [paymentOrderId],
+  );
   return row;
 }
 
 /** Locks one order for a decision about it. */
 export async function lockOrder(tx: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
   const [row] = await tx.query<OrderRow>(
-    `select ${orderColumns} from payment_orders o where o.payment_order_id = $1 for no key update`, [paymentOrderId]);
+    `select ${orderColumns} from payment_orders o where o.payment_order_id = $1 for no key update`,
+    [paymentOrderId],
+  );
   return row;
 }
 
 /** Locks all orders of a checkout, in key order. */
 export function lockOrdersOfCheckout(tx: Queryable, checkoutId: string): Promise<OrderRow[]> {
   return tx.query<OrderRow>(
-    `select ${orderColumns} from payment_orders o where o.checkout_id = $1 order by o.payment_order_id for no key update`, [checkoutId]);
+    `select ${orderColumns} from payment_orders o where o.checkout_id = $1 order by o.payment_order_id for no key update`,
+    [checkoutId],
+  );
 }
 
 export async function selectEvent(db: Queryable, checkoutId: string): Promise<EventRow | undefined> {
-  const [row] = await db.query<EventRow>(`select ${eventColumns} from payment_events e where e.checkout_id = $1`, [checkoutId]);
+  const [row] = await db.query<EventRow>(
+    `select ${eventColumns} from payment_events e where e.checkout_id = $1`,
+    [checkoutId],
+  );
   return row;
 }
 
@@ -50,7 +60,9 @@ export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<A
     `select ${attemptColumns} from payment_attempts a
       where a.payment_order_id = $1
          or (a.payment_order_id is null and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1))
-      order by a.attempt_number`, [paymentOrderId]);
+      order by a.attempt_number`,
+    [paymentOrderId],
+  );
 }
 
 /**
@@ -93,7 +105,9 @@ export type TransitionRow = {
 export function selectTransitions(db: Queryable, paymentOrderId: string): Promise<TransitionRow[]> {
   return db.query<TransitionRow>(
     `select from_status, to_status, cause, actor, attempt_id, occurred_at
-       from payment_order_transitions where payment_order_id = $1 order by transition_number`, [paymentOrderId]);
+       from payment_order_transitions where payment_order_id = $1 order by transition_number`,
+    [paymentOrderId],
+  );
 }
 
 export type OrderFilter = {
@@ -124,9 +138,16 @@ export function selectOrders(db: Queryable, filter: OrderFilter): Promise<OrderR
       order by o.created_at desc, o.payment_order_id desc
       limit $10`,
     [
-      filter.status ?? null, filter.currency ?? null, filter.seller_account ?? null, filter.buyer_account ?? null,
-      filter.checkout_id ?? null, filter.created_from ?? null, filter.created_until ?? null,
-      filter.before?.created_at ?? null, filter.before?.id ?? null, filter.limit,
+      filter.status ?? null,
+      filter.currency ?? null,
+      filter.seller_account ?? null,
+      filter.buyer_account ?? null,
+      filter.checkout_id ?? null,
+      filter.created_from ?? null,
+      filter.created_until ?? null,
+      filter.before?.created_at ?? null,
+      filter.before?.id ?? null,
+      filter.limit,
     ],
   );
 }
@@ -140,7 +161,8 @@ export type OrderMove = {
 
 /** Moves one order whose money did not move; the database checks the transition and writes the history. */
 export async function moveOrder(
-  tx: Queryable, move: OrderMove & { readonly is_retry?: boolean; readonly card_token?: string },
+  tx: Queryable,
+  move: OrderMove & { readonly is_retry?: boolean; readonly card_token?: string },
 ): Promise<OrderRow> {
   const [row] = await tx.query<OrderRow>(
     `update payment_orders o
@@ -150,7 +172,14 @@ export async function moveOrder(
             card_token = coalesce($6, o.card_token)
       where o.payment_order_id = $1
      returning ${orderColumns}`,
-    [move.payment_order_id, move.status, move.cause, move.actor, move.is_retry === true ? 1 : 0, move.card_token ?? null],
+    [
+      move.payment_order_id,
+      move.status,
+      move.cause,
+      move.actor,
+      move.is_retry === true ? 1 : 0,
+      move.card_token ?? null,
+    ],
   );
   if (row === undefined) throw new Error(`the order ${move.payment_order_id} vanished under its lock`);
   return row;
@@ -158,7 +187,9 @@ export async function moveOrder(
 
 /** Ends locked orders that no PSP can take: FAILED, with the reason. No money moved. */
 export async function failOrders(
-  tx: Queryable, paymentOrderIds: readonly string[], failure: { readonly cause: Cause; readonly actor: string; readonly message: string },
+  tx: Queryable,
+  paymentOrderIds: readonly string[],
+  failure: { readonly cause: Cause; readonly actor: string; readonly message: string },
 ): Promise<void> {
   await tx.query(
     `update payment_orders
@@ -181,7 +212,9 @@ export async function revokeStatusLinks(tx: Queryable, checkoutId: string): Prom
 }
 
 /** Orders that are not final, by state, with the age of the oldest. */
-export function selectInFlight(db: Queryable): Promise<{ status: OrderStatus; count: number; oldest_seconds: number }[]> {
+export function selectInFlight(
+  db: Queryable,
+): Promise<{ status: OrderStatus; count: number; oldest_seconds: number }[]> {
   return db.query(
     `select status, count(*)::int as count, extract(epoch from now() - min(created_at))::float8 as oldest_seconds
        from payment_orders

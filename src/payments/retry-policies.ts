@@ -11,8 +11,12 @@ export type RetryPolicies = Readonly<Record<FailureClass, RetryPolicy>> & { read
  */
 export function retryPolicies(settings: { attempts_max: number; backoff_base: number }): RetryPolicies {
   const exponential: RetryPolicy = {
-    strategy: "exponential", attempts_max: settings.attempts_max, delay_seconds: 1, base: settings.backoff_base,
-    delay_seconds_max: 300, jitter: 0.2,
+    strategy: "exponential",
+    attempts_max: settings.attempts_max,
+    delay_seconds: 1,
+    base: settings.backoff_base,
+    delay_seconds_max: 300,
+    jitter: 0.2,
   };
   return {
     hard_decline: { strategy: "none" },

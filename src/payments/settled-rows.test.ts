@@ -6,7 +6,11 @@ import { storedActionOf } from "./settled-rows.ts";
 
 const sealing = createSealing("k".repeat(32), "test");
 const limits = { sealing, buyer_action_seconds: 60 };
-const next_action = { type: "redirect_to_url", redirect_url: "https://bank.example/3ds", client_secret: null };
+const next_action = {
+  type: "redirect_to_url",
+  redirect_url: "https://bank.example/3ds",
+  client_secret: null,
+};
 const confirming = { kind: "pending", psp_reference: "pi_1", next_action } as const;
 const nothing = { next_action: null, next_action_expires_at: null, keeps_next_action: false };
 const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
@@ -23,14 +27,19 @@ test("a late step of an attempt that is no longer pending is not stored, nor an 
   for (const attempt_status of ["succeeded", "declined", "canceled", "unknown"] as const) {
     expect(storedActionOf(confirming, { attempt_status }, limits)).toEqual(nothing);
   }
-  expect(storedActionOf({ ...confirming, next_action: null }, { attempt_status: "pending" }, limits)).toEqual(nothing);
+  expect(storedActionOf({ ...confirming, next_action: null }, { attempt_status: "pending" }, limits)).toEqual(
+    nothing,
+  );
 });
 
 test("a report that tells no step keeps the one of an open attempt, and removes that of a closed one", () => {
   const { kind, psp_reference } = confirming;
   for (const outcome of [unknown, { kind, psp_reference }] as const) {
     for (const attempt_status of ["pending", "unknown"] as const) {
-      expect(storedActionOf(outcome, { attempt_status }, limits)).toEqual({ ...nothing, keeps_next_action: true });
+      expect(storedActionOf(outcome, { attempt_status }, limits)).toEqual({
+        ...nothing,
+        keeps_next_action: true,
+      });
     }
     for (const attempt_status of ["succeeded", "declined", "canceled"] as const) {
       expect(storedActionOf(outcome, { attempt_status }, limits)).toEqual(nothing);

@@ -35,7 +35,10 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
     psp_token: page?.page_token ?? row.page_token ?? psp_reference,
     page_token: page?.page_token ?? null,
     page_url: page?.url ?? null,
-    authorization_expires_at: outcome.kind === "authorized" && decision.authorizes_minor > 0n ? endOf(outcome.expires_at, limits.authorization_seconds) : null,
+    authorization_expires_at:
+      outcome.kind === "authorized" && decision.authorizes_minor > 0n
+        ? endOf(outcome.expires_at, limits.authorization_seconds)
+        : null,
     ...storedActionOf(outcome, decision, limits),
     failure_class: decision.failure_class,
     error_code: decision.error?.code ?? null,
@@ -61,16 +64,22 @@ function namesCharge({ news: { outcome, is_first }, row, decision }: Settled): b
  * that does not tell it leaves it, and its end, as they are.
  */
 export function storedActionOf(
-  outcome: AttemptOutcome, { attempt_status }: Pick<Decision, "attempt_status">,
+  outcome: AttemptOutcome,
+  { attempt_status }: Pick<Decision, "attempt_status">,
   { sealing, buyer_action_seconds }: Pick<RowLimits, "sealing" | "buyer_action_seconds">,
 ): Pick<SettledOrder, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
   const none = { next_action: null, next_action_expires_at: null };
   const isOpen = attempt_status === "pending" || attempt_status === "unknown";
   if (isOpen && isSilent(outcome)) return { ...none, keeps_next_action: true };
-  const next_action = outcome.kind === "pending" && attempt_status === "pending" ? outcome.next_action ?? null : null;
+  const next_action =
+    outcome.kind === "pending" && attempt_status === "pending" ? (outcome.next_action ?? null) : null;
   if (next_action === null) return { ...none, keeps_next_action: false };
   const expires_at = new Date(now().getTime() + buyer_action_seconds * 1_000).toISOString();
-  return { next_action: sealing.seal(JSON.stringify(next_action)), next_action_expires_at: expires_at, keeps_next_action: false };
+  return {
+    next_action: sealing.seal(JSON.stringify(next_action)),
+    next_action_expires_at: expires_at,
+    keeps_next_action: false,
+  };
 }
 
 /** Whether it says nothing about a next action. */
@@ -88,16 +97,18 @@ export function modificationRowOf({ news, row, decision }: Settled): SettledModi
   const { modification } = decision;
   const { outcome } = news;
   if (row.modification_id === null || modification === null || !news.is_first) return [];
-  return [{
-    modification_id: row.modification_id,
-    status: modification.status,
-    psp_reference: modification.psp_reference,
-    is_new_key: modification.is_new_key,
-    has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
-    is_inquired: news.is_answer_to_modification && !news.is_first_send,
-    failure_class: modification.failure?.class ?? null,
-    failure_code: modification.failure?.code ?? null,
-    failure_message: modification.failure?.message ?? null,
-    retry_delay_seconds: modification.retry_delay_seconds,
-  }];
+  return [
+    {
+      modification_id: row.modification_id,
+      status: modification.status,
+      psp_reference: modification.psp_reference,
+      is_new_key: modification.is_new_key,
+      has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
+      is_inquired: news.is_answer_to_modification && !news.is_first_send,
+      failure_class: modification.failure?.class ?? null,
+      failure_code: modification.failure?.code ?? null,
+      failure_message: modification.failure?.message ?? null,
+      retry_delay_seconds: modification.retry_delay_seconds,
+    },
+  ];
 }

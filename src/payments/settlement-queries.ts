@@ -1,7 +1,15 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
 import type { CaptureMethod, FailureClass, Turn } from "../psp/psp.ts";
-import type { AttemptRow, AttemptStatus, Cause, HostedPage, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
+import type {
+  AttemptRow,
+  AttemptStatus,
+  Cause,
+  HostedPage,
+  ModificationStatus,
+  OrderStatus,
+  VoidCause,
+} from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
 /** An order under its lock, the attempt that there is news about, and the modification that they name or that is under way. */
@@ -50,16 +58,25 @@ type OpenModification = {
 
 /** Locks orders in key order and gives what a decision about each needs. */
 export function lockForSettlement(
-  tx: Queryable, news: readonly { readonly payment_order_id: string; readonly attempt_id: string; readonly modification_id: string | null }[],
+  tx: Queryable,
+  news: readonly {
+    readonly payment_order_id: string;
+    readonly attempt_id: string;
+    readonly modification_id: string | null;
+  }[],
 ): Promise<OpenRow[]> {
-  return tx.query<OpenRow>(
-    "select * from payments_lock_for_settlement($1, $2, $3)",
-    [textArray(news.map((one) => one.payment_order_id)), textArray(news.map((one) => one.attempt_id)), textArray(news.map((one) => one.modification_id))],
-  );
+  return tx.query<OpenRow>("select * from payments_lock_for_settlement($1, $2, $3)", [
+    textArray(news.map((one) => one.payment_order_id)),
+    textArray(news.map((one) => one.attempt_id)),
+    textArray(news.map((one) => one.modification_id)),
+  ]);
 }
 
 /** The orders that a page's attempt charges, by the attempt. */
-export async function selectOrdersOfAttempts(tx: Queryable, attemptIds: readonly string[]): Promise<ReadonlyMap<string, readonly PaymentOrderId[]>> {
+export async function selectOrdersOfAttempts(
+  tx: Queryable,
+  attemptIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly PaymentOrderId[]>> {
   const rows = await tx.query<{ attempt_id: string; payment_order_ids: PaymentOrderId[] }>(
     `select c.attempt_id, array_agg(o.payment_order_id::text order by o.position) as payment_order_ids
        from payment_attempt_orders c
@@ -74,7 +91,9 @@ export async function selectOrdersOfAttempts(tx: Queryable, attemptIds: readonly
 /** Attempts by id. */
 export function selectAttemptsById(tx: Queryable, attemptIds: readonly string[]): Promise<AttemptRow[]> {
   return tx.query<AttemptRow>(
-    `select ${attemptColumns} from payment_attempts a where a.attempt_id = any ($1::text[])`, [textArray(attemptIds)]);
+    `select ${attemptColumns} from payment_attempts a where a.attempt_id = any ($1::text[])`,
+    [textArray(attemptIds)],
+  );
 }
 
 /** An attempt as this process has taken it up. */
@@ -94,7 +113,10 @@ export type TakenAttempt = AttemptRow & {
  * how long each PSP is certain to remember a key.
  */
 export function takeUpAttempts(
-  tx: Queryable, attemptIds: readonly string[], keySeconds: Readonly<Record<string, number>>, quietSeconds: number,
+  tx: Queryable,
+  attemptIds: readonly string[],
+  keySeconds: Readonly<Record<string, number>>,
+  quietSeconds: number,
 ): Promise<TakenAttempt[]> {
   return tx.query<TakenAttempt>(
     `update payment_attempts a
@@ -139,8 +161,13 @@ export type ExecutableRow = {
 };
 
 /** Locks orders in key order for their execution. */
-export function lockForExecution(tx: Queryable, paymentOrderIds: readonly string[]): Promise<ExecutableRow[]> {
-  return tx.query<ExecutableRow>("select * from payments_lock_for_execution($1)", [textArray(paymentOrderIds)]);
+export function lockForExecution(
+  tx: Queryable,
+  paymentOrderIds: readonly string[],
+): Promise<ExecutableRow[]> {
+  return tx.query<ExecutableRow>("select * from payments_lock_for_execution($1)", [
+    textArray(paymentOrderIds),
+  ]);
 }
 
 export type NewAttempt = {
@@ -165,7 +192,11 @@ export const attemptsJson = (attempts: readonly NewAttempt[]): string =>
   JSON.stringify(attempts.map((attempt) => ({ ...attempt, amount_minor: String(attempt.amount_minor) })));
 
 /** Opens attempts and moves their orders to EXECUTING. */
-export async function openAttempts(tx: Queryable, attempts: readonly NewAttempt[], actor: string): Promise<void> {
+export async function openAttempts(
+  tx: Queryable,
+  attempts: readonly NewAttempt[],
+  actor: string,
+): Promise<void> {
   if (attempts.length === 0) return;
   await tx.query("select payments_open_attempts($1, $2)", [attemptsJson(attempts), actor]);
 }
@@ -173,7 +204,11 @@ export async function openAttempts(tx: Queryable, attempts: readonly NewAttempt[
 export type StaleAttempt = { readonly attempt_id: AttemptId; readonly payment_order_id: string };
 
 /** Attempts that are `executing` for longer than the lease, the oldest first, each with an order of it. */
-export function selectStaleAttempts(db: Queryable, leaseSeconds: number, limit: number): Promise<StaleAttempt[]> {
+export function selectStaleAttempts(
+  db: Queryable,
+  leaseSeconds: number,
+  limit: number,
+): Promise<StaleAttempt[]> {
   return db.query<StaleAttempt>(
     `select a.attempt_id, coalesce(a.payment_order_id, (
               select o.payment_order_id from payment_orders o where o.checkout_id = a.checkout_id order by o.position limit 1
@@ -187,7 +222,11 @@ export function selectStaleAttempts(db: Queryable, leaseSeconds: number, limit: 
 }
 
 /** Takes the attempts that are still stale for another lease, and gives their ids. */
-export async function renewStaleAttempts(tx: Queryable, attemptIds: readonly string[], leaseSeconds: number): Promise<string[]> {
+export async function renewStaleAttempts(
+  tx: Queryable,
+  attemptIds: readonly string[],
+  leaseSeconds: number,
+): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(
     `update payment_attempts a set updated_at = now(), epoch = a.epoch + 1
        from (
@@ -249,5 +288,7 @@ export type SharedCharge = {
  * charges that now stand for two attempts: one of each two was not paid by it.
  */
 export async function writeSettlement(tx: Queryable, rows: readonly SettledOrder[]): Promise<SharedCharge[]> {
-  return rows.length === 0 ? [] : tx.query<SharedCharge>("select * from payments_settle($1)", [JSON.stringify(rows)]);
+  return rows.length === 0
+    ? []
+    : tx.query<SharedCharge>("select * from payments_settle($1)", [JSON.stringify(rows)]);
 }

@@ -8,13 +8,21 @@ import type { Sealing } from "../sealing.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { DecisionInput } from "./decision.ts";
-import { insertVoids, markAuthorizationsEnded, selectNextQueued, writeModifications } from "./modification-queries.ts";
+import {
+  insertVoids,
+  markAuthorizationsEnded,
+  selectNextQueued,
+  writeModifications,
+} from "./modification-queries.ts";
 import type { News, OrderNews, Settled } from "./news.ts";
 import { postingsOf, undoneSources } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
 import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
 import {
-  lockForSettlement, selectOrdersOfAttempts, writeSettlement, type OpenRow,
+  lockForSettlement,
+  selectOrdersOfAttempts,
+  writeSettlement,
+  type OpenRow,
 } from "./settlement-queries.ts";
 import { decide } from "./state-machine.ts";
 
@@ -41,7 +49,9 @@ export class Settlement {
   constructor(options: SettlementOptions) {
     this.#options = options;
     this.#group = new GroupCommit({
-      name: "settlement", database: options.database, batch_items_max: 200,
+      name: "settlement",
+      database: options.database,
+      batch_items_max: 200,
       flush: async (tx, news) => {
         await this.#flush(tx, news);
         crashPoint("in_settlement");
@@ -76,25 +86,39 @@ export class Settlement {
 
   async #ofOrders(tx: Transaction, news: readonly News[]): Promise<OrderNews[]> {
     const pages = news.filter((one) => one.payment_order_id === null).map((one) => one.attempt_id);
-    const orders = pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
+    const orders =
+      pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
     return news.flatMap((one): OrderNews[] => {
-      const ids = one.payment_order_id === null ? orders.get(one.attempt_id) ?? [] : [one.payment_order_id];
+      const ids = one.payment_order_id === null ? (orders.get(one.attempt_id) ?? []) : [one.payment_order_id];
       return ids.map((payment_order_id, index) => ({
-        ...one, payment_order_id, is_first: index === 0, ...(index === 0 ? {} : { job: null, modification_job: null, message_id: null }),
+        ...one,
+        payment_order_id,
+        is_first: index === 0,
+        ...(index === 0 ? {} : { job: null, modification_job: null, message_id: null }),
       }));
     });
   }
 
   async #settleRound(tx: Transaction, news: readonly OrderNews[]): Promise<void> {
     const { jobs, policies, random, router } = this.#options;
-    const rows = new Map((await lockForSettlement(tx, news)).map((row) => [row.payment_order_id as string, row]));
+    const rows = new Map(
+      (await lockForSettlement(tx, news)).map((row) => [row.payment_order_id as string, row]),
+    );
     const settled = news.flatMap((one): Settled[] => {
       const row = rows.get(one.payment_order_id);
-      if (row === undefined) throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
+      if (row === undefined)
+        throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
       // An account that is configured no more still has old news.
       const releases_rest = !router.has(row.psp) || router.get(row.psp).releases_rest;
       const can_be_asked = !router.isExternal(row.psp);
-      const decision = decide({ ...factsOf(row), ...factsOfNews(one, row), releases_rest, can_be_asked, policies, random: random() });
+      const decision = decide({
+        ...factsOf(row),
+        ...factsOfNews(one, row),
+        releases_rest,
+        can_be_asked,
+        policies,
+        random: random(),
+      });
       return decision === null ? [] : [{ news: one, row, decision }];
     });
     const written = settled.filter(({ decision }) => !decision.is_unchanged);
@@ -103,14 +127,33 @@ export class Settlement {
       // What is captured now is under way no more: said first, for a constraint bounds the two together.
       writeModifications(tx, settled.flatMap(modificationRowOf)),
       this.#write(tx, written),
-      markAuthorizationsEnded(tx, settled.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) => (authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }]))),
+      markAuthorizationsEnded(
+        tx,
+        settled.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) =>
+          authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }],
+        ),
+      ),
       this.#followUp(tx, settled),
       this.#followModificationsUp(tx, settled),
-      jobs.complete(tx, "payment_execute", news.flatMap((one) => one.job ?? [])),
-      jobs.complete(tx, "payment_modify", news.flatMap((one) => one.modification_job ?? [])),
-      markMessages(tx, news.flatMap((one) => one.message_id ?? []), "applied", null),
+      jobs.complete(
+        tx,
+        "payment_execute",
+        news.flatMap((one) => one.job ?? []),
+      ),
+      jobs.complete(
+        tx,
+        "payment_modify",
+        news.flatMap((one) => one.modification_job ?? []),
+      ),
+      markMessages(
+        tx,
+        news.flatMap((one) => one.message_id ?? []),
+        "applied",
+        null,
+      ),
     ]);
-    for (const { row, decision } of written) if (decision.order_status !== row.status) ordersFinal.inc({ status: decision.order_status });
+    for (const { row, decision } of written)
+      if (decision.order_status !== row.status) ordersFinal.inc({ status: decision.order_status });
   }
 
   async #post(tx: Transaction, settled: readonly Settled[]): Promise<void> {
@@ -121,62 +164,136 @@ export class Settlement {
     });
     const undone = settled.flatMap(({ row, decision }) => undoneSources(row, decision));
     // In one call with the postings: two calls could lock accounts in another order than other transactions.
-    drafts.push(...await reversalsOf(tx, undone, "the capture failed at the PSP"));
+    drafts.push(...(await reversalsOf(tx, undone, "the capture failed at the PSP")));
     const postings = await postAll(tx, drafts);
     postings.forEach((posting, index) => {
-      if (posting.outcome !== "posted") throw new Error(`${drafts[index]?.source} was not posted: ${posting.outcome}`);
+      if (posting.outcome !== "posted")
+        throw new Error(`${drafts[index]?.source} was not posted: ${posting.outcome}`);
     });
   }
 
   async #followUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    await this.#options.jobs.enqueue(tx, "payment_execute", settled.flatMap(({ news, row, decision }) =>
-      decision.retry_delay_seconds === null || !news.is_first ? []
-        : [{ data: { payment_order_id: row.payment_order_id }, start_after_seconds: decision.retry_delay_seconds }]));
-    await buryAll(tx, settled.flatMap(({ news, row, decision }): DeadLetterDraft[] =>
-      decision.alarm === null || !news.is_first ? [] : [{
-        queue: "payment_execute",
-        subject_id: row.payment_order_id,
-        payload: { payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
-        reason: decision.alarm,
-        kind: decision.alarm_kind,
-        attempt_count: row.attempt_number,
-      }]));
+    await this.#options.jobs.enqueue(
+      tx,
+      "payment_execute",
+      settled.flatMap(({ news, row, decision }) =>
+        decision.retry_delay_seconds === null || !news.is_first
+          ? []
+          : [
+              {
+                data: { payment_order_id: row.payment_order_id },
+                start_after_seconds: decision.retry_delay_seconds,
+              },
+            ],
+      ),
+    );
+    await buryAll(
+      tx,
+      settled.flatMap(({ news, row, decision }): DeadLetterDraft[] =>
+        decision.alarm === null || !news.is_first
+          ? []
+          : [
+              {
+                queue: "payment_execute",
+                subject_id: row.payment_order_id,
+                payload: { payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
+                reason: decision.alarm,
+                kind: decision.alarm_kind,
+                attempt_count: row.attempt_number,
+              },
+            ],
+      ),
+    );
   }
 
   /** A charge that a person took for that of another attempt is booked twice by now: a person hears of it. */
   async #write(tx: Transaction, written: readonly Settled[]): Promise<void> {
-    const shared = await writeSettlement(tx, written.map((one) => orderRowOf(one, this.#options)));
-    await buryAll(tx, shared.map((charge): DeadLetterDraft => {
-      const { attempt_id, payment_order_id, psp_reference, resolved_attempt_id } = charge;
-      const reason = `The PSP names ${psp_reference} as the charge of ${attempt_id}, but a person resolved `
-        + `${resolved_attempt_id} with it: one of the two is booked without money.`;
-      const payload = { payment_order_id, attempt_id };
-      return {
-        queue: "payment_execute", subject_id: payment_order_id, payload, kind: "discrepancy", reason,
-        attempt_count: 1,
-      };
-    }));
+    const shared = await writeSettlement(
+      tx,
+      written.map((one) => orderRowOf(one, this.#options)),
+    );
+    await buryAll(
+      tx,
+      shared.map((charge): DeadLetterDraft => {
+        const { attempt_id, payment_order_id, psp_reference, resolved_attempt_id } = charge;
+        const reason =
+          `The PSP names ${psp_reference} as the charge of ${attempt_id}, but a person resolved ` +
+          `${resolved_attempt_id} with it: one of the two is booked without money.`;
+        const payload = { payment_order_id, attempt_id };
+        return {
+          queue: "payment_execute",
+          subject_id: payment_order_id,
+          payload,
+          kind: "discrepancy",
+          reason,
+          attempt_count: 1,
+        };
+      }),
+    );
   }
 
   async #followModificationsUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
     const { jobs } = this.#options;
     const first = settled.filter(({ news }) => news.is_first);
     const again = first.flatMap(({ row: { modification_id }, decision: { modification } }) =>
-      modification_id === null || modification === null || modification.retry_delay_seconds === null ? []
-        : [{ data: { modification_id }, start_after_seconds: modification.retry_delay_seconds }]);
-    const voids = await insertVoids(tx, first.flatMap(({ news, row, decision: { void_cause } }) =>
-      void_cause === null ? [] : [{ modification_id: newId("mod"), attempt_id: row.attempt_id, void_cause, created_by: news.actor }]));
+      modification_id === null || modification === null || modification.retry_delay_seconds === null
+        ? []
+        : [{ data: { modification_id }, start_after_seconds: modification.retry_delay_seconds }],
+    );
+    const voids = await insertVoids(
+      tx,
+      first.flatMap(({ news, row, decision: { void_cause } }) =>
+        void_cause === null
+          ? []
+          : [
+              {
+                modification_id: newId("mod"),
+                attempt_id: row.attempt_id,
+                void_cause,
+                created_by: news.actor,
+              },
+            ],
+      ),
+    );
     // One that goes back to the queue may stand behind another now.
-    const freed = first.filter(({ decision: { modification } }) => modification !== null && ["succeeded", "failed", "queued"].includes(modification.status));
-    const waiting = freed.length === 0 ? [] : await selectNextQueued(tx, freed.map(({ row }) => row.attempt_id));
-    const next = waiting.filter((id) => !again.some(({ data }) => data.modification_id === id) && !voids.includes(id));
-    await jobs.enqueue(tx, "payment_modify", [...again, ...[...voids, ...next].map((modification_id) => ({ data: { modification_id } }))]);
-    await buryAll(tx, first.flatMap(({ row, decision: { modification } }): DeadLetterDraft[] =>
-      row.modification_id === null || modification === null || modification.alarm === null ? [] : [{
-        queue: "payment_modify", subject_id: row.modification_id,
-        payload: { modification_id: row.modification_id, payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
-        reason: modification.alarm, attempt_count: row.key_number,
-      }]));
+    const freed = first.filter(
+      ({ decision: { modification } }) =>
+        modification !== null && ["succeeded", "failed", "queued"].includes(modification.status),
+    );
+    const waiting =
+      freed.length === 0
+        ? []
+        : await selectNextQueued(
+            tx,
+            freed.map(({ row }) => row.attempt_id),
+          );
+    const next = waiting.filter(
+      (id) => !again.some(({ data }) => data.modification_id === id) && !voids.includes(id),
+    );
+    await jobs.enqueue(tx, "payment_modify", [
+      ...again,
+      ...[...voids, ...next].map((modification_id) => ({ data: { modification_id } })),
+    ]);
+    await buryAll(
+      tx,
+      first.flatMap(({ row, decision: { modification } }): DeadLetterDraft[] =>
+        row.modification_id === null || modification === null || modification.alarm === null
+          ? []
+          : [
+              {
+                queue: "payment_modify",
+                subject_id: row.modification_id,
+                payload: {
+                  modification_id: row.modification_id,
+                  payment_order_id: row.payment_order_id,
+                  attempt_id: row.attempt_id,
+                },
+                reason: modification.alarm,
+                attempt_count: row.key_number,
+              },
+            ],
+      ),
+    );
   }
 }
 
@@ -185,13 +302,27 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
   return {
     order: row,
     attempt: {
-      ...row, status: row.attempt_status, amount_minor: row.attempt_amount_minor, is_known_at_psp: row.psp_reference !== null,
-      failure: failure_class === null || failure_code === null ? null : { class: failure_class, code: failure_code, message: failure_message ?? failure_code },
+      ...row,
+      status: row.attempt_status,
+      amount_minor: row.attempt_amount_minor,
+      is_known_at_psp: row.psp_reference !== null,
+      failure:
+        failure_class === null || failure_code === null
+          ? null
+          : { class: failure_class, code: failure_code, message: failure_message ?? failure_code },
     },
-    modification: row.modification_id === null ? null : {
-      ...row, kind: row.modification_kind, status: row.modification_status, amount_minor: row.modification_amount_minor, inquiry_count: row.modification_inquiry_count,
-      psp_reference: row.modification_psp_reference, failure_code: row.modification_failure_code,
-    },
+    modification:
+      row.modification_id === null
+        ? null
+        : {
+            ...row,
+            kind: row.modification_kind,
+            status: row.modification_status,
+            amount_minor: row.modification_amount_minor,
+            inquiry_count: row.modification_inquiry_count,
+            psp_reference: row.modification_psp_reference,
+            failure_code: row.modification_failure_code,
+          },
   };
 }
 
@@ -200,12 +331,34 @@ function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modif
  * work up.
  */
 function factsOfNews(
-  { outcome, is_first_send, epoch, is_resolution = false, is_answer_to_modification, sent_key_number = null, message_id, modification_id }: OrderNews,
+  {
+    outcome,
+    is_first_send,
+    epoch,
+    is_resolution = false,
+    is_answer_to_modification,
+    sent_key_number = null,
+    message_id,
+    modification_id,
+  }: OrderNews,
   row: OpenRow,
-): Pick<DecisionInput, "outcome" | "is_first_send" | "is_resolution" | "is_answer_to_modification" | "sent_key_number" | "is_webhook"> {
-  const current = modification_id === null ? row.epoch : row.modification_id === null ? null : row.modification_epoch;
+): Pick<
+  DecisionInput,
+  | "outcome"
+  | "is_first_send"
+  | "is_resolution"
+  | "is_answer_to_modification"
+  | "sent_key_number"
+  | "is_webhook"
+> {
+  const current =
+    modification_id === null ? row.epoch : row.modification_id === null ? null : row.modification_epoch;
   return {
-    outcome, is_first_send: is_first_send && epoch === current, is_resolution, is_answer_to_modification, sent_key_number,
+    outcome,
+    is_first_send: is_first_send && epoch === current,
+    is_resolution,
+    is_answer_to_modification,
+    sent_key_number,
     is_webhook: message_id !== null,
   };
 }

@@ -11,22 +11,44 @@ const batch_attempts_max = 500;
  * that opened them and the one that settles them. The attempt's row is the record of the work, so a
  * checkout that starts at once needs no job beside it.
  */
-export function createStaleAttemptSweep(options: { database: Database; jobs: Jobs; log: Logger; lease_seconds: number }): WorkLoop {
+export function createStaleAttemptSweep(options: {
+  database: Database;
+  jobs: Jobs;
+  log: Logger;
+  lease_seconds: number;
+}): WorkLoop {
   const { database, jobs, log, lease_seconds } = options;
-  const takeUp = (stale: readonly StaleAttempt[]): Promise<readonly string[]> => database.transaction(async (tx) => {
-    const renewed = new Set(await renewStaleAttempts(tx, stale.map(({ attempt_id }) => attempt_id), lease_seconds));
-    const orderIds = stale.filter(({ attempt_id }) => renewed.has(attempt_id)).map(({ payment_order_id }) => payment_order_id);
-    await jobs.enqueue(tx, "payment_execute", orderIds.map((payment_order_id) => ({ data: { payment_order_id } })));
-    return orderIds;
-  });
+  const takeUp = (stale: readonly StaleAttempt[]): Promise<readonly string[]> =>
+    database.transaction(async (tx) => {
+      const renewed = new Set(
+        await renewStaleAttempts(
+          tx,
+          stale.map(({ attempt_id }) => attempt_id),
+          lease_seconds,
+        ),
+      );
+      const orderIds = stale
+        .filter(({ attempt_id }) => renewed.has(attempt_id))
+        .map(({ payment_order_id }) => payment_order_id);
+      await jobs.enqueue(
+        tx,
+        "payment_execute",
+        orderIds.map((payment_order_id) => ({ data: { payment_order_id } })),
+      );
+      return orderIds;
+    });
   const tellOf = async ({ attempt_id, payment_order_id }: StaleAttempt, error: unknown): Promise<void> => {
     log.error({ err: error, attempt_id, payment_order_id }, "a stale attempt could not be taken up");
     const reason = `The attempt outlived its lease and cannot be taken up: ${messageOf(error)}`;
     const payload = { payment_order_id, attempt_id };
-    await buryAll(database, [{ queue: "payment_execute", subject_id: payment_order_id, payload, reason, attempt_count: 1 }]);
+    await buryAll(database, [
+      { queue: "payment_execute", subject_id: payment_order_id, payload, reason, attempt_count: 1 },
+    ]);
   };
   return new WorkLoop({
-    name: "stale_attempts", log, idle_poll_ms: 1_000,
+    name: "stale_attempts",
+    log,
+    idle_poll_ms: 1_000,
     run: async () => {
       const stale = await selectStaleAttempts(database, lease_seconds, batch_attempts_max);
       if (stale.length === 0) return 0;

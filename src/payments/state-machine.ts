@@ -1,7 +1,16 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
 import { capture_failed, decideCaptureFailed } from "./capture-failure.ts";
 import { decideModification, decideVoid } from "./modification-machine.ts";
-import { become, doubted, inquiryAlarm, inquiryDelay, retryDelay, unchanged, type Decision, type DecisionInput } from "./decision.ts";
+import {
+  become,
+  doubted,
+  inquiryAlarm,
+  inquiryDelay,
+  retryDelay,
+  unchanged,
+  type Decision,
+  type DecisionInput,
+} from "./decision.ts";
 import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "./model.ts";
 
@@ -16,7 +25,8 @@ export function decide(input: DecisionInput): Decision | null {
 function decideByState(input: DecisionInput): Decision | null {
   if (input.outcome.kind === "capture_failed") return decideCaptureFailed(input, input.outcome);
   if (input.attempt.status === "authorized") return decideModification(input);
-  if (!openAttemptStatuses.includes(input.attempt.status)) return input.modification === null ? contradiction(input) : decideModification(input);
+  if (!openAttemptStatuses.includes(input.attempt.status))
+    return input.modification === null ? contradiction(input) : decideModification(input);
   if (input.modification !== null) return decideVoid(input, decideCharge, declinedFor);
   return decideCharge(input);
 }
@@ -27,8 +37,13 @@ function decideCharge(input: DecisionInput): Decision | null {
   const outcome = doubted(input.outcome, input.is_first_send);
   switch (outcome.kind) {
     case "succeeded":
-      if (outcome.charged.amount_minor !== attempt.amount_minor || outcome.charged.currency !== order.currency) {
-        return mismatch(`The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency}, not ${attempt.amount_minor} of ${order.currency}.`);
+      if (
+        outcome.charged.amount_minor !== attempt.amount_minor ||
+        outcome.charged.currency !== order.currency
+      ) {
+        return mismatch(
+          `The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency}, not ${attempt.amount_minor} of ${order.currency}.`,
+        );
       }
       return become("SUCCESS", "succeeded", "psp_succeeded", { captures_minor: order.amount_minor });
     case "authorized":
@@ -41,20 +56,30 @@ function decideCharge(input: DecisionInput): Decision | null {
     case "not_sent":
       return afterFailure(input, outcome.failure, "not_sent");
     case "registered":
-      return become("PENDING", "pending", "page_opened", { retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count) });
+      return become("PENDING", "pending", "page_opened", {
+        retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count),
+      });
     case "canceled":
       return become("CANCELED", "canceled", outcome.reason, {
-        error: { code: outcome.reason, message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was given up." },
+        error: {
+          code: outcome.reason,
+          message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was given up.",
+        },
       });
     case "pending":
       // The answer to the request under way will tell what the buyer must do; this report does not.
       if (attempt.status === "executing" && outcome.next_action === undefined) return null;
-      return become("PENDING", "pending", "psp_pending", { retry_delay_seconds: input.can_be_asked ? inquiryDelay(input, attempt.inquiry_count) : null });
+      return become("PENDING", "pending", "psp_pending", {
+        retry_delay_seconds: input.can_be_asked ? inquiryDelay(input, attempt.inquiry_count) : null,
+      });
     case "unknown":
       return become("UNKNOWN", "unknown", "psp_unknown", {
         error: { code: "outcome_unknown", message: outcome.reason },
         retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count, outcome.retry_after_seconds),
-        alarm: outcome.needs_person === true ? outcome.reason : inquiryAlarm(attempt.inquiry_count, outcome.reason),
+        alarm:
+          outcome.needs_person === true
+            ? outcome.reason
+            : inquiryAlarm(attempt.inquiry_count, outcome.reason),
       });
     case "done":
     case "accepted":
@@ -65,36 +90,62 @@ function decideCharge(input: DecisionInput): Decision | null {
   }
 }
 
-function decideAuthorized(input: DecisionInput, { authorized, captured }: Extract<PspOutcome, { kind: "authorized" }>): Decision {
+function decideAuthorized(
+  input: DecisionInput,
+  { authorized, captured }: Extract<PspOutcome, { kind: "authorized" }>,
+): Decision {
   const { order, attempt } = input;
   if (attempt.capture_method === "automatic") {
-    return become("PENDING", "pending", "psp_pending", { retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count) });
+    return become("PENDING", "pending", "psp_pending", {
+      retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count),
+    });
   }
-  if (authorized.amount_minor !== attempt.amount_minor || authorized.currency !== order.currency || captured.amount_minor !== 0n) {
-    return mismatch(`The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} and took ${captured.amount_minor}; ${attempt.amount_minor} of ${order.currency} were to be authorised.`);
+  if (
+    authorized.amount_minor !== attempt.amount_minor ||
+    authorized.currency !== order.currency ||
+    captured.amount_minor !== 0n
+  ) {
+    return mismatch(
+      `The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} and took ${captured.amount_minor}; ${attempt.amount_minor} of ${order.currency} were to be authorised.`,
+    );
   }
   return become("AUTHORIZED", "authorized", "psp_authorized", { authorizes_minor: order.amount_minor });
 }
 
 /** A letter of its own: an older one about the same order must not hide that money was taken. */
-const mismatch = (message: string): Decision => become("UNKNOWN", "unknown", "psp_unknown", {
-  error: { code: "amount_mismatch", message }, alarm: message, alarm_kind: "discrepancy",
+const mismatch = (message: string): Decision =>
+  become("UNKNOWN", "unknown", "psp_unknown", {
+    error: { code: "amount_mismatch", message },
+    alarm: message,
+    alarm_kind: "discrepancy",
+  });
+
+const failed = (failure: Failure): Pick<Decision, "error" | "failure_class"> => ({
+  error: { code: failure.code, message: failure.message },
+  failure_class: failure.class,
 });
 
-const failed = (failure: Failure): Pick<Decision, "error" | "failure_class"> =>
-  ({ error: { code: failure.code, message: failure.message }, failure_class: failure.class });
-
 /** The end of an attempt that was declined and then given up at the PSP. */
-const declinedFor = (input: DecisionInput, failure: Failure): Decision => afterFailure(input, failure, "declined");
+const declinedFor = (input: DecisionInput, failure: Failure): Decision =>
+  afterFailure(input, failure, "declined");
 
-function afterFailure(input: DecisionInput, failure: Failure, attempt_status: "declined" | "not_sent"): Decision {
+function afterFailure(
+  input: DecisionInput,
+  failure: Failure,
+  attempt_status: "declined" | "not_sent",
+): Decision {
   const { attempt_number } = input.attempt;
   const cause: Cause = attempt_status === "declined" ? "psp_declined" : "psp_not_reached";
   const delay = retryDelay(input, failure, attempt_number);
-  if (delay !== undefined) return become("RETRY_SCHEDULED", attempt_status, cause, { ...failed(failure), retry_delay_seconds: delay });
+  if (delay !== undefined)
+    return become("RETRY_SCHEDULED", attempt_status, cause, {
+      ...failed(failure),
+      retry_delay_seconds: delay,
+    });
   const isExhausted = input.policies[failure.class].strategy !== "none";
   return become("FAILED", attempt_status, isExhausted ? "retries_exhausted" : cause, {
-    ...failed(failure), alarm: isExhausted ? `Given up after ${attempt_number} attempts: ${failure.message}` : null,
+    ...failed(failure),
+    alarm: isExhausted ? `Given up after ${attempt_number} attempts: ${failure.message}` : null,
   });
 }
 
@@ -105,8 +156,14 @@ function contradiction(input: DecisionInput): Decision | null {
   if (outcome.kind === "unknown" && input.is_webhook) return discrepancy(input, outcome.reason);
   if (attempt.status === "succeeded") return bounced(input);
   // Older than the failure of its capture, unless it is a capture of its own.
-  if (attempt.failure?.code === capture_failed && outcome.kind === "succeeded" && outcome.capture_reference === undefined) return null;
-  const isMoney = outcome.kind === "succeeded" || (outcome.kind === "authorized" && outcome.captured.amount_minor > 0n);
+  if (
+    attempt.failure?.code === capture_failed &&
+    outcome.kind === "succeeded" &&
+    outcome.capture_reference === undefined
+  )
+    return null;
+  const isMoney =
+    outcome.kind === "succeeded" || (outcome.kind === "authorized" && outcome.captured.amount_minor > 0n);
   if (!isMoney) return null;
   const told = `The PSP reports a success (${outcome.psp_reference})`;
   return discrepancy(input, `${told} for an attempt that was closed as ${attempt.status}.`);

@@ -11,8 +11,13 @@ export async function revokeStatusLink(tx: Transaction, checkoutId: string, by: 
   const revoked_at = await revokeStatusLinks(tx, checkoutId);
   if (revoked_at !== undefined) {
     await recordAudit(tx, {
-      ...by, action: "status_link.revoke", subject_type: "checkout", subject_id: checkoutId,
-      before: { status_link_revoked_at: null }, after: { status_link_revoked_at: revoked_at }, reason: null,
+      ...by,
+      action: "status_link.revoke",
+      subject_type: "checkout",
+      subject_id: checkoutId,
+      before: { status_link_revoked_at: null },
+      after: { status_link_revoked_at: revoked_at },
+      reason: null,
     });
     return revoked_at;
   }

@@ -4,7 +4,8 @@ import { selectFaults, type FaultRow } from "../ledger/ledger.ts";
 /** The suffix of sources of an order whose captures failed before. */
 const againOf = "case when o.failed_capture_count > 0 then ':' || o.failed_capture_count + 1 else '' end";
 /** Captures that failed after they were booked are reversed. */
-const isNotReversed = "not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)";
+const isNotReversed =
+  "not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)";
 
 /** The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures. */
 const capturesOfOrders = `
@@ -15,7 +16,15 @@ const capturesOfOrders = `
     from payment_modifications m where m.kind = 'capture' and m.status = 'succeeded'`;
 
 type Counts = {
-  orders: bigint; paid_orders: bigint; captures: bigint; transitions: bigint; checkouts: bigint; sellers: bigint; authorizations: bigint; modifications: bigint; attempts: bigint;
+  orders: bigint;
+  paid_orders: bigint;
+  captures: bigint;
+  transitions: bigint;
+  checkouts: bigint;
+  sellers: bigint;
+  authorizations: bigint;
+  modifications: bigint;
+  attempts: bigint;
 };
 
 export async function countPayments(db: Queryable): Promise<Counts> {
@@ -29,13 +38,15 @@ export async function countPayments(db: Queryable): Promise<Counts> {
             (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from payment_events) as checkouts
-       from payment_orders`);
+       from payment_orders`,
+  );
   if (row === undefined) throw new Error("counting the payments gave no row");
   return row;
 }
 
 export function findOrdersWithoutCapture(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `with booked as (
        select c.payment_order_id, a.currency, sum(e.amount_minor) as debit_minor
          from (${capturesOfOrders}) c
@@ -49,11 +60,13 @@ export function findOrdersWithoutCapture(db: Queryable): Promise<FaultRow[]> {
                  else 'has ' || o.captured_minor || ' ' || o.currency || ' captured, the ledger debits ' || b.debit_minor end as problem
        from payment_orders o
        left join booked b on b.payment_order_id = o.payment_order_id and b.currency = o.currency
-      where o.captured_minor > 0 and b.debit_minor is distinct from o.captured_minor`);
+      where o.captured_minor > 0 and b.debit_minor is distinct from o.captured_minor`,
+  );
 }
 
 export function findCapturesWithoutOrder(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `select 'transaction ' || t.transaction_id || ' (' || t.source || ')' as subject,
             coalesce('its order is ' || o.status, 'has no order') as problem
        from ledger_transactions t
@@ -67,12 +80,14 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<FaultRow[]> {
        -- A modification's id is 30 characters long.
        left join payment_modifications m on m.modification_id = right(t.source, 30) and m.kind = 'capture'
       where t.source like 'order:%:captured:mod_%' and t.source not like '%:captured' and ${isNotReversed}
-        and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.modification_id)`);
+        and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.modification_id)`,
+  );
 }
 
 /** What the ledger holds of each authorisation against what is left of it. */
 export function findWrongAuthorizations(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `with held as (
        select c.payment_order_id, sum(e.amount_minor) as held_minor
          from (${capturesOfOrders}
@@ -95,12 +110,14 @@ export function findWrongAuthorizations(db: Queryable): Promise<FaultRow[]> {
             'is ' || o.status || ', ' || o.captured_minor || ' of ' || o.amount_minor || ' captured; the ledger holds ' || coalesce(h.held_minor, 0) as problem
        from payment_orders o
        left join held h on h.payment_order_id = o.payment_order_id
-      where coalesce(h.held_minor, 0) <> case o.status when 'AUTHORIZED' then o.amount_minor - o.captured_minor else 0 end`);
+      where coalesce(h.held_minor, 0) <> case o.status when 'AUTHORIZED' then o.amount_minor - o.captured_minor else 0 end`,
+  );
 }
 
 /** What an order says of its captures, decided and under way, against the captures themselves. */
 export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `select 'order ' || o.payment_order_id as subject,
             'says ' || o.captured_minor || ' captured and ' || o.capturing_minor || ' under way, its captures '
               || coalesce(m.captured_minor, 0) || ' and ' || coalesce(m.capturing_minor, 0) as problem
@@ -111,11 +128,13 @@ export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
            from payment_modifications where kind = 'capture' group by payment_order_id
        ) m on m.payment_order_id = o.payment_order_id
       where o.capturing_minor <> coalesce(m.capturing_minor, 0)
-         or (m.captured_minor is not null and o.captured_minor <> m.captured_minor)`);
+         or (m.captured_minor is not null and o.captured_minor <> m.captured_minor)`,
+  );
 }
 
 export function findOrdersWithoutAttempt(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `select 'order ' || o.payment_order_id as subject,
             'is ' || o.status || ' with ' || count(*) filter (where a.status = 'succeeded') || ' succeeded and '
               || count(*) filter (where a.status = 'authorized') || ' authorised attempts' as problem
@@ -128,7 +147,8 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<FaultRow[]> {
        ) a on a.payment_order_id = o.payment_order_id
       group by o.payment_order_id, o.status
      having count(*) filter (where a.status = 'succeeded') <> (o.status = 'SUCCESS')::int
-         or count(*) filter (where a.status = 'authorized') <> (o.status = 'AUTHORIZED')::int`);
+         or count(*) filter (where a.status = 'authorized') <> (o.status = 'AUTHORIZED')::int`,
+  );
 }
 
 /**
@@ -136,7 +156,8 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<FaultRow[]> {
  * PSP has named a charge: a forged status once made orders SUCCESS that nobody had charged.
  */
 export function findForgedOutcomes(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `select 'order ' || t.payment_order_id as subject,
             'was moved to ' || t.to_status || ' by ' || t.actor || ', and its attempt is of ' || a.psp as problem
        from payment_order_transitions t
@@ -158,11 +179,13 @@ export function findForgedOutcomes(db: Queryable): Promise<FaultRow[]> {
        join payment_attempts a on a.psp = r.psp and a.psp_reference = r.resolution_reference
         and a.attempt_id <> r.attempt_id and a.status in ('succeeded', 'authorized')
        join payment_events e on e.checkout_id = r.checkout_id and e.external is null
-      where r.resolved_as in ('succeeded', 'authorized') and r.status in ('succeeded', 'authorized')`);
+      where r.resolved_as in ('succeeded', 'authorized') and r.status in ('succeeded', 'authorized')`,
+  );
 }
 
 export function findWrongHistories(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `select 'order ' || coalesce(o.payment_order_id, h.payment_order_id) as subject,
             case when h.is_broken then 'its history has a gap'
                  else 'is ' || o.status || ', its history ends in ' || coalesce(h.last_status::text, 'nothing') end as problem
@@ -180,23 +203,27 @@ export function findWrongHistories(db: Queryable): Promise<FaultRow[]> {
            ) steps
           group by payment_order_id
        ) h on h.payment_order_id = o.payment_order_id
-      where h.is_broken or h.last_status is distinct from o.status`);
+      where h.is_broken or h.last_status is distinct from o.status`,
+  );
 }
 
 export function findWrongDoneFlags(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `select 'checkout ' || e.checkout_id as subject,
             'says ' || e.unfinished_order_count || ' unfinished orders, it has ' || count(*) filter (where o.status <> 'SUCCESS') as problem
        from payment_events e
        left join payment_orders o on o.checkout_id = e.checkout_id
       group by e.checkout_id, e.unfinished_order_count, e.is_payment_done
      having e.unfinished_order_count <> count(*) filter (where o.status <> 'SUCCESS')
-         or e.is_payment_done <> (count(*) filter (where o.status <> 'SUCCESS') = 0)`);
+         or e.is_payment_done <> (count(*) filter (where o.status <> 'SUCCESS') = 0)`,
+  );
 }
 
 /** Credits to sellers and commission from captures against the gross of the paid orders, per seller and currency. */
 export function findWrongWallets(db: Queryable): Promise<FaultRow[]> {
-  return selectFaults(db,
+  return selectFaults(
+    db,
     `with earned as (
        select o.seller_account, o.currency, sum(o.captured_minor) as gross_minor
          from payment_orders o where o.captured_minor > 0 group by o.seller_account, o.currency
@@ -215,5 +242,6 @@ export function findWrongWallets(db: Queryable): Promise<FaultRow[]> {
             'earned ' || earned.gross_minor || ', the ledger credits ' || coalesce(booked.credited_minor, 0) as problem
        from earned
        left join booked on booked.seller_account = earned.seller_account and booked.currency = earned.currency
-      where booked.credited_minor is distinct from earned.gross_minor`);
+      where booked.credited_minor is distinct from earned.gross_minor`,
+  );
 }

@@ -1,22 +1,67 @@
 import type { Queryable } from "../db/db.ts";
 import type { Check } from "../ledger/ledger.ts";
 import {
-  countPayments, findOrdersWithoutCapture, findCapturesWithoutOrder, findForgedOutcomes, findWrongDoneFlags, findWrongHistories,
-  findOrdersWithoutAttempt, findWrongAuthorizations, findWrongCaptureSums, findWrongWallets,
+  countPayments,
+  findOrdersWithoutCapture,
+  findCapturesWithoutOrder,
+  findForgedOutcomes,
+  findWrongDoneFlags,
+  findWrongHistories,
+  findOrdersWithoutAttempt,
+  findWrongAuthorizations,
+  findWrongCaptureSums,
+  findWrongWallets,
 } from "./verify-queries.ts";
 
 /** Holds the payments against the ledger, both ways, and their states against their history. */
 export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
   const counts = await countPayments(db);
   return [
-    { statement: "every paid order has its ledger transaction, of its amount and currency", checked_count: counts.paid_orders, faults: await findOrdersWithoutCapture(db) },
-    { statement: "every capture in the ledger belongs to a paid order", checked_count: counts.captures, faults: await findCapturesWithoutOrder(db) },
-    { statement: "every paid order has exactly one succeeded attempt, every authorised one its own", checked_count: counts.orders, faults: await findOrdersWithoutAttempt(db) },
-    { statement: "every outcome comes from the account of its attempt, and every charge has its PSP's reference", checked_count: counts.attempts, faults: await findForgedOutcomes(db) },
-    { statement: "what is left of each authorisation is what the ledger holds of it", checked_count: counts.authorizations, faults: await findWrongAuthorizations(db) },
-    { statement: "an order's captures come to what it says was captured and is under way", checked_count: counts.modifications, faults: await findWrongCaptureSums(db) },
-    { statement: "every order's history is unbroken and ends in its state", checked_count: counts.transitions, faults: await findWrongHistories(db) },
-    { statement: "a checkout is done exactly when all its orders are", checked_count: counts.checkouts, faults: await findWrongDoneFlags(db) },
-    { statement: "what sellers earned is what their paid orders say", checked_count: counts.sellers, faults: await findWrongWallets(db) },
+    {
+      statement: "every paid order has its ledger transaction, of its amount and currency",
+      checked_count: counts.paid_orders,
+      faults: await findOrdersWithoutCapture(db),
+    },
+    {
+      statement: "every capture in the ledger belongs to a paid order",
+      checked_count: counts.captures,
+      faults: await findCapturesWithoutOrder(db),
+    },
+    {
+      statement: "every paid order has exactly one succeeded attempt, every authorised one its own",
+      checked_count: counts.orders,
+      faults: await findOrdersWithoutAttempt(db),
+    },
+    {
+      statement:
+        "every outcome comes from the account of its attempt, and every charge has its PSP's reference",
+      checked_count: counts.attempts,
+      faults: await findForgedOutcomes(db),
+    },
+    {
+      statement: "what is left of each authorisation is what the ledger holds of it",
+      checked_count: counts.authorizations,
+      faults: await findWrongAuthorizations(db),
+    },
+    {
+      statement: "an order's captures come to what it says was captured and is under way",
+      checked_count: counts.modifications,
+      faults: await findWrongCaptureSums(db),
+    },
+    {
+      statement: "every order's history is unbroken and ends in its state",
+      checked_count: counts.transitions,
+      faults: await findWrongHistories(db),
+    },
+    {
+      statement: "a checkout is done exactly when all its orders are",
+      checked_count: counts.checkouts,
+      faults: await findWrongDoneFlags(db),
+    },
+    {
+      statement: "what sellers earned is what their paid orders say",
+      checked_count: counts.sellers,
+      faults: await findWrongWallets(db),
+    },
   ];
 }

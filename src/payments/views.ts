@@ -32,7 +32,11 @@ type Accepted = Pick<EventRow, "checkout_id" | "risk_decision" | "created_at">;
 type AcceptedOrder = Pick<OrderRow, "payment_order_id" | "seller_account" | "amount_minor" | "currency">;
 
 /** The state in which the risk decision lets an order begin. */
-export const firstStatus = { pass: "NOT_STARTED", review: "PENDING", reject: "CANCELED" } as const satisfies Record<string, OrderStatus>;
+export const firstStatus = {
+  pass: "NOT_STARTED",
+  review: "PENDING",
+  reject: "CANCELED",
+} as const satisfies Record<string, OrderStatus>;
 
 export function acceptedView(event: Accepted, orders: readonly AcceptedOrder[]): AcceptedCheckout {
   return {
@@ -83,11 +87,12 @@ export function checkoutView(event: EventRow, orders: readonly OrderRow[]) {
   return {
     object: "checkout" as const,
     checkout_id: event.checkout_id,
-    payment_event_status: event.is_payment_done ? "COMPLETE" as const : "PROCESSING" as const,
+    payment_event_status: event.is_payment_done ? ("COMPLETE" as const) : ("PROCESSING" as const),
     is_payment_done: event.is_payment_done,
     buyer_info: event.buyer_info,
     seller_info: event.seller_info,
-    credit_card_info: event.credit_card_info === null ? null : { last4: event.credit_card_info.last4 ?? null },
+    credit_card_info:
+      event.credit_card_info === null ? null : { last4: event.credit_card_info.last4 ?? null },
     hosted_page: event.hosted_page,
     external: event.external,
     /** Where the buyer comes back to. */
@@ -117,18 +122,36 @@ export function attemptView(attempt: AttemptRow) {
     page_token: attempt.page_token,
     page_expires_at: attempt.page_expires_at,
     authorization_expires_at: attempt.authorization_expires_at,
-    resolution: attempt.resolved_as === null ? null : {
-      outcome: attempt.resolved_as, psp_reference: attempt.resolution_reference, note: attempt.resolution_note,
-      actor: attempt.resolved_by, due_at: attempt.resolution_due_at,
-    },
+    resolution:
+      attempt.resolved_as === null
+        ? null
+        : {
+            outcome: attempt.resolved_as,
+            psp_reference: attempt.resolution_reference,
+            note: attempt.resolution_note,
+            actor: attempt.resolved_by,
+            due_at: attempt.resolution_due_at,
+          },
     created_at: attempt.created_at,
     updated_at: attempt.updated_at,
   };
 }
 
 /** The answer to a capture: as it was when it was asked for, so that a repetition gets the same bytes. */
-export const acceptedModificationView = (modification: ModificationRow): ReturnType<typeof modificationView> =>
-  modificationView({ ...modification, status: "queued", psp_reference: null, failure_code: null, failure_message: null, resolved_as: null, resolved_by: null, resolution_note: null, updated_at: modification.created_at });
+export const acceptedModificationView = (
+  modification: ModificationRow,
+): ReturnType<typeof modificationView> =>
+  modificationView({
+    ...modification,
+    status: "queued",
+    psp_reference: null,
+    failure_code: null,
+    failure_message: null,
+    resolved_as: null,
+    resolved_by: null,
+    resolution_note: null,
+    updated_at: modification.created_at,
+  });
 
 /** A capture or a void as the API shows it. */
 export function modificationView(modification: ModificationRow) {
@@ -148,8 +171,14 @@ export function modificationView(modification: ModificationRow) {
     psp_reference: modification.psp_reference,
     failure_code: modification.failure_code,
     failure_message: modification.failure_message,
-    resolution: modification.resolved_as === null ? null
-      : { outcome: modification.resolved_as, note: modification.resolution_note, actor: modification.resolved_by },
+    resolution:
+      modification.resolved_as === null
+        ? null
+        : {
+            outcome: modification.resolved_as,
+            note: modification.resolution_note,
+            actor: modification.resolved_by,
+          },
     created_at: modification.created_at,
     updated_at: modification.updated_at,
   };

@@ -4,11 +4,20 @@ import { hasPrefix } from "../ids.ts";
 import { buryAll, isLastTry, WorkLoop, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import type { AttemptNews, ExternalReport, PspRouter, WebhookNews } from "../psp/psp.ts";
-import { decideMessages, selectOpenMessages, type MessageDecision, type MessageRow } from "../webhooks/webhooks.ts";
+import {
+  decideMessages,
+  selectOpenMessages,
+  type MessageDecision,
+  type MessageRow,
+} from "../webhooks/webhooks.ts";
 import type { AttemptOutcome } from "./decision.ts";
 import { matchReport } from "./external-reports.ts";
 import type { AttemptRow } from "./model.ts";
-import { hasUnnamedModification, selectModificationsById, selectModificationsByReference } from "./modification-queries.ts";
+import {
+  hasUnnamedModification,
+  selectModificationsById,
+  selectModificationsByReference,
+} from "./modification-queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -22,7 +31,11 @@ export type WebhookApplierOptions = {
 };
 
 /** What a message reports about an attempt of ours, or about a modification of one. */
-type Report = { readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">; readonly modification_id: string | null; readonly outcome: AttemptOutcome };
+type Report = {
+  readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">;
+  readonly modification_id: string | null;
+  readonly outcome: AttemptOutcome;
+};
 /** Or why there is nothing to settle. */
 type Reading = Report | Pick<MessageDecision, "state" | "note">;
 
@@ -40,7 +53,12 @@ export class WebhookApplier {
 
   constructor(options: WebhookApplierOptions) {
     this.#options = options;
-    this.#loop = new WorkLoop({ name: "webhook_apply", log: options.log, idle_poll_ms: options.idle_poll_ms, run: () => this.#run() });
+    this.#loop = new WorkLoop({
+      name: "webhook_apply",
+      log: options.log,
+      idle_poll_ms: options.idle_poll_ms,
+      run: () => this.#run(),
+    });
     options.jobs.onWake("webhook_apply", () => this.#loop.wake());
   }
 
@@ -75,19 +93,34 @@ export class WebhookApplier {
    * block the others of its job.
    */
   async #decideMessages(messages: readonly MessageRow[]): Promise<readonly MessageDecision[]> {
-    const attempts = new Map((await selectAttemptsById(this.#options.database, messages.flatMap((message) => message.attempt_id ?? [])))
-      .map((attempt) => [attempt.attempt_id as string, attempt]));
+    const attempts = new Map(
+      (
+        await selectAttemptsById(
+          this.#options.database,
+          messages.flatMap((message) => message.attempt_id ?? []),
+        )
+      ).map((attempt) => [attempt.attempt_id as string, attempt]),
+    );
     const deciding: Promise<MessageDecision[]>[] = [];
     for (const message of messages) {
       const { message_id } = message;
       const failed = (error: unknown): MessageDecision => {
-        this.#options.log.error({ err: error, message_id, psp: message.psp, psp_event_id: message.psp_event_id }, "a webhook could not be applied");
+        this.#options.log.error(
+          { err: error, message_id, psp: message.psp, psp_event_id: message.psp_event_id },
+          "a webhook could not be applied",
+        );
         return { message_id, state: "received", note: messageOf(error) };
       };
       try {
         const reading = await this.#read(message, attempts);
-        deciding.push("state" in reading ? Promise.resolve([{ message_id, ...reading }])
-          : this.#settle(message, reading).then(() => [], (error: unknown) => [failed(error)]));
+        deciding.push(
+          "state" in reading
+            ? Promise.resolve([{ message_id, ...reading }])
+            : this.#settle(message, reading).then(
+                () => [],
+                (error: unknown) => [failed(error)],
+              ),
+        );
       } catch (error) {
         deciding.push(Promise.resolve([failed(error)]));
       }
@@ -95,10 +128,24 @@ export class WebhookApplier {
     return (await Promise.all(deciding)).flat();
   }
 
-  async #settle({ message_id, psp }: MessageRow, { attempt, modification_id, outcome }: Report): Promise<void> {
+  async #settle(
+    { message_id, psp }: MessageRow,
+    { attempt, modification_id, outcome }: Report,
+  ): Promise<void> {
     await this.#options.settlement.settle({
-      payment_order_id: attempt.payment_order_id, attempt_id: attempt.attempt_id, modification_id, outcome, actor: `webhook:${psp}`,
-      is_first_send: false, epoch: null, is_inquiry: false, psp_call_ms: null, job: null, modification_job: null, is_answer_to_modification: false, message_id,
+      payment_order_id: attempt.payment_order_id,
+      attempt_id: attempt.attempt_id,
+      modification_id,
+      outcome,
+      actor: `webhook:${psp}`,
+      is_first_send: false,
+      epoch: null,
+      is_inquiry: false,
+      psp_call_ms: null,
+      job: null,
+      modification_job: null,
+      is_answer_to_modification: false,
+      message_id,
     });
   }
 
@@ -106,50 +153,89 @@ export class WebhookApplier {
    * Messages that are still open bring the job back; after its last try each becomes a dead letter of its
    * own, a rejected one at once.
    */
-  async #end(tx: Transaction, job: Job<"webhook_apply">, decisions: readonly MessageDecision[]): Promise<void> {
+  async #end(
+    tx: Transaction,
+    job: Job<"webhook_apply">,
+    decisions: readonly MessageDecision[],
+  ): Promise<void> {
     const { jobs } = this.#options;
     const open = decisions.filter(({ state }) => state === "received" || state === "unmatched");
     const [first] = open;
     const isGivenUp = first !== undefined && isLastTry("webhook_apply", job);
-    await decideMessages(tx, decisions.map((decision) => (isGivenUp && decision.state === "received" ? { ...decision, state: "failed" } : decision)));
-    const buried = decisions.filter((decision) => decision.state === "rejected" || (isGivenUp && open.includes(decision)));
-    await buryAll(tx, buried.map(({ message_id, state, note }): DeadLetterDraft => ({
-      queue: "webhook_apply", subject_id: message_id, payload: { message_ids: [message_id] },
-      reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`, attempt_count: job.retry_count + 1,
-    })));
+    await decideMessages(
+      tx,
+      decisions.map((decision) =>
+        isGivenUp && decision.state === "received" ? { ...decision, state: "failed" } : decision,
+      ),
+    );
+    const buried = decisions.filter(
+      (decision) => decision.state === "rejected" || (isGivenUp && open.includes(decision)),
+    );
+    await buryAll(
+      tx,
+      buried.map(({ message_id, state, note }): DeadLetterDraft => ({
+        queue: "webhook_apply",
+        subject_id: message_id,
+        payload: { message_ids: [message_id] },
+        reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`,
+        attempt_count: job.retry_count + 1,
+      })),
+    );
     if (first === undefined || isGivenUp) return jobs.complete(tx, "webhook_apply", [job]);
-    return jobs.fail(tx, "webhook_apply", [job], `${open.length} webhooks could not be applied; the first is ${first.message_id}: ${first.note}`);
+    return jobs.fail(
+      tx,
+      "webhook_apply",
+      [job],
+      `${open.length} webhooks could not be applied; the first is ${first.message_id}: ${first.note}`,
+    );
   }
 
   async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
     const { router } = this.#options;
-    if (!router.has(message.psp)) return { state: "unmatched", note: `no PSP account named ${message.psp} is configured` };
+    if (!router.has(message.psp))
+      return { state: "unmatched", note: `no PSP account named ${message.psp} is configured` };
     const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
     const news = router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
     if (news === null) return { state: "ignored", note: "reports nothing about a payment of ours" };
     if (news === "unsupported") return { state: "unsupported", note: "kept for a later version" };
     if ("reference" in news) return this.#readReport(news, message);
-    return "modification_id" in news ? this.#readModification(news, attempts, message) : readAttempt(news, attempts, message.psp);
+    return "modification_id" in news
+      ? this.#readModification(news, attempts, message)
+      : readAttempt(news, attempts, message.psp);
   }
 
   async #readReport(report: ExternalReport, { psp }: MessageRow): Promise<Reading> {
     const matched = await matchReport(this.#options.database, report, psp);
-    return "attempt" in matched ? { attempt: matched.attempt, modification_id: null, outcome: report.outcome } : matched;
+    return "attempt" in matched
+      ? { attempt: matched.attempt, modification_id: null, outcome: report.outcome }
+      : matched;
   }
 
   /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
   async #readModification(
-    news: Extract<WebhookNews, { modification_reference: string }>, attempts: ReadonlyMap<string, AttemptRow>, { psp, attempt_id }: MessageRow,
+    news: Extract<WebhookNews, { modification_reference: string }>,
+    attempts: ReadonlyMap<string, AttemptRow>,
+    { psp, attempt_id }: MessageRow,
   ): Promise<Reading> {
     const { database } = this.#options;
     const { modification_id, modification_reference, outcome, otherwise } = news;
-    const [modification] = modification_id === null
-      ? await selectModificationsByReference(database, modification_reference) : await selectModificationsById(database, [modification_id]);
-    const [attempt] = modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
-    if (modification !== undefined && attempt?.psp === psp) return { attempt, modification_id: modification.modification_id, outcome };
+    const [modification] =
+      modification_id === null
+        ? await selectModificationsByReference(database, modification_reference)
+        : await selectModificationsById(database, [modification_id]);
+    const [attempt] =
+      modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
+    if (modification !== undefined && attempt?.psp === psp)
+      return { attempt, modification_id: modification.modification_id, outcome };
     // Ours whose reference we have not heard yet: it comes with the answer to our request.
-    if (modification_id !== null || (attempt_id !== null && await hasUnnamedModification(database, attempt_id))) return unmatched;
-    return otherwise === null ? { state: "ignored", note: "reports a change of a payment that is not ours" } : readAttempt(otherwise, attempts, psp);
+    if (
+      modification_id !== null ||
+      (attempt_id !== null && (await hasUnnamedModification(database, attempt_id)))
+    )
+      return unmatched;
+    return otherwise === null
+      ? { state: "ignored", note: "reports a change of a payment that is not ours" }
+      : readAttempt(otherwise, attempts, psp);
   }
 }
 
@@ -159,7 +245,10 @@ export class WebhookApplier {
  */
 function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
   const { attempt_id, outcome } = news;
-  if (attempt_id === null || !hasPrefix("att", attempt_id)) return { state: "ignored", note: "reports a payment that is not ours" };
+  if (attempt_id === null || !hasPrefix("att", attempt_id))
+    return { state: "ignored", note: "reports a payment that is not ours" };
   const attempt = attempts.get(attempt_id);
-  return attempt === undefined || attempt.psp !== psp ? unmatched : { attempt, modification_id: null, outcome };
+  return attempt === undefined || attempt.psp !== psp
+    ? unmatched
+    : { attempt, modification_id: null, outcome };
 }

@@ -4,13 +4,18 @@ import { breakerOpen } from "../metrics.ts";
 import { Breaker } from "./breaker.ts";
 
 const open_seconds = 0.2;
-type Outcome = { readonly kind: string; readonly is_unasked?: true; readonly failure?: { readonly class: string } };
+type Outcome = {
+  readonly kind: string;
+  readonly is_unasked?: true;
+  readonly failure?: { readonly class: string };
+};
 const failed: Outcome = { kind: "unknown" };
 const unasked: Outcome = { kind: "unknown", is_unasked: true };
 const answered: Outcome = { kind: "declined", failure: { class: "hard_decline" } };
 
 const newBreaker = (name: string): Breaker => new Breaker(name, { failures_in_a_row: 3, open_seconds });
-const isHeld = async (name: string): Promise<unknown> => (await breakerOpen.get()).values.find((value) => value.labels.psp === name)?.value;
+const isHeld = async (name: string): Promise<unknown> =>
+  (await breakerOpen.get()).values.find((value) => value.labels.psp === name)?.value;
 
 /** A call that ends when the test says so. */
 function slowCall(breaker: Breaker): { end(outcome: Outcome): Promise<void> } {
@@ -39,7 +44,11 @@ async function dueBreaker(name: string): Promise<Breaker> {
 test("it opens after failures in a row and says how long it really stays open", async () => {
   const breaker = newBreaker("opening");
   await runAll(breaker, [failed, failed, answered, failed, failed]);
-  expect([breaker.callsAllowed(), breaker.secondsToWait(), await isHeld("opening")]).toEqual([Number.POSITIVE_INFINITY, 0, 0]);
+  expect([breaker.callsAllowed(), breaker.secondsToWait(), await isHeld("opening")]).toEqual([
+    Number.POSITIVE_INFINITY,
+    0,
+    0,
+  ]);
   await runAll(breaker, [failed]);
   expect([breaker.callsAllowed(), await isHeld("opening")]).toEqual([0, 1]);
   const atFirst = breaker.secondsToWait();
@@ -53,14 +62,19 @@ test("it opens after failures in a row and says how long it really stays open", 
 test("while a trial is under way nothing else is let through, however long it takes; its success opens fully", async () => {
   const breaker = await dueBreaker("trial");
   const trial = slowCall(breaker);
-  expect([breaker.callsAllowed(), breaker.secondsToWait(), breaker.invites(), await isHeld("trial")]).toEqual([0, 1, false, 1]);
+  expect([breaker.callsAllowed(), breaker.secondsToWait(), breaker.invites(), await isHeld("trial")]).toEqual(
+    [0, 1, false, 1],
+  );
   await sleep(open_seconds * 2_000);
   expect(breaker.callsAllowed()).toBe(0);
   await trial.end(answered);
   expect([breaker.callsAllowed(), await isHeld("trial")]).toEqual([Number.POSITIVE_INFINITY, 0]);
 });
 
-test.each<[string, Outcome]>([["fails", failed], ["cannot be sent", { kind: "not_sent", failure: { class: "unreachable" } }]])("a trial that %s holds calls back for as long again", async (_, outcome) => {
+test.each<[string, Outcome]>([
+  ["fails", failed],
+  ["cannot be sent", { kind: "not_sent", failure: { class: "unreachable" } }],
+])("a trial that %s holds calls back for as long again", async (_, outcome) => {
   const breaker = await dueBreaker("failing-trial");
   await slowCall(breaker).end(outcome);
   expect(breaker.secondsToWait()).toBeGreaterThan(open_seconds - 0.05);

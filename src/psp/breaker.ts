@@ -3,7 +3,11 @@ import { breakerOpen } from "../metrics.ts";
 
 export type BreakerOptions = { readonly failures_in_a_row: number; readonly open_seconds: number };
 
-type Outcome = { readonly kind: string; readonly is_unasked?: true; readonly failure?: { readonly class: string } };
+type Outcome = {
+  readonly kind: string;
+  readonly is_unasked?: true;
+  readonly failure?: { readonly class: string };
+};
 
 type State =
   | { readonly kind: "closed"; failures_in_a_row: number }
@@ -87,9 +91,11 @@ export class Breaker {
       state.failures_in_a_row = isFailing ? state.failures_in_a_row + 1 : 0;
       if (state.failures_in_a_row < this.#options.failures_in_a_row) return;
     }
-    this.#enter(isFailing
-      ? { kind: "open", until_ms: monotonicMilliseconds() + this.#options.open_seconds * 1_000 }
-      : { kind: "closed", failures_in_a_row: 0 });
+    this.#enter(
+      isFailing
+        ? { kind: "open", until_ms: monotonicMilliseconds() + this.#options.open_seconds * 1_000 }
+        : { kind: "closed", failures_in_a_row: 0 },
+    );
   }
 
   #enter(state: State): void {
@@ -101,5 +107,7 @@ export class Breaker {
 
 /** A PSP that cannot be reached or does not answer clearly counts as failing; a decline is a clear answer. */
 function isPspFailing(outcome: Outcome): boolean {
-  return outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable");
+  return (
+    outcome.kind === "unknown" || (outcome.kind === "not_sent" && outcome.failure?.class === "unreachable")
+  );
 }

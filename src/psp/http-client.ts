@@ -2,7 +2,12 @@ import { Pool, type Dispatcher } from "undici";
 
 /** Codes of an error that mean: no byte of the request left. A reset connection is not among them. */
 export const neverConnectedCodes: ReadonlySet<string> = new Set([
-  "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT",
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
 export type HttpQuestion = {
@@ -38,9 +43,12 @@ export class PspHttpClient {
 
   constructor(options: { origin: string; connections_max: number }) {
     this.#pool = new Pool(options.origin, {
-      connections: options.connections_max, pipelining: 1, connect: { timeout: 5_000 },
+      connections: options.connections_max,
+      pipelining: 1,
+      connect: { timeout: 5_000 },
       // One timer of ours bounds the whole exchange.
-      headersTimeout: 0, bodyTimeout: 0,
+      headersTimeout: 0,
+      bodyTimeout: 0,
     });
   }
 
@@ -48,14 +56,21 @@ export class PspHttpClient {
     const { path, method, headers, body } = question;
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(question.timeout_ms, resolve, reject);
-      this.#pool.dispatch({ path, method: methodOf(method), headers, body: body === "" ? null : body }, exchange);
+      this.#pool.dispatch(
+        { path, method: methodOf(method), headers, body: body === "" ? null : body },
+        exchange,
+      );
     });
   }
 }
 
 function methodOf(method: string): "GET" | "POST" | "PUT" | "PATCH" | "DELETE" {
   switch (method) {
-    case "GET": case "POST": case "PUT": case "PATCH": case "DELETE":
+    case "GET":
+    case "POST":
+    case "PUT":
+    case "PATCH":
+    case "DELETE":
       return method;
     default:
       throw new Error(`no PSP is called with ${method}`);
@@ -98,7 +113,9 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     const [first, ...others] = this.#chunks;
-    this.#end(others.length === 0 ? first?.toString("utf8") ?? "" : Buffer.concat(this.#chunks).toString("utf8"));
+    this.#end(
+      others.length === 0 ? (first?.toString("utf8") ?? "") : Buffer.concat(this.#chunks).toString("utf8"),
+    );
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -126,5 +143,7 @@ const brokenCodes: ReadonlySet<unknown> = new Set(["UND_ERR_SOCKET", "ECONNRESET
  */
 function withoutHiddenRetry(error: Error): Error {
   const isBroken = "code" in error && brokenCodes.has(error.code);
-  return isBroken ? Object.assign(new Error(error.message, { cause: error }), { code: "CONNECTION_BROKEN" }) : error;
+  return isBroken
+    ? Object.assign(new Error(error.message, { cause: error }), { code: "CONNECTION_BROKEN" })
+    : error;
 }

@@ -38,7 +38,11 @@ export type ChargeRequest = {
  * Nothing is charged by the registration.
  */
 export type PageRequest = Pick<ChargeRequest, "attempt_id" | "psp_key" | "checkout_id" | "money"> & {
-  readonly lines: readonly { readonly payment_order_id: string; readonly seller_account: string; readonly money: Money }[];
+  readonly lines: readonly {
+    readonly payment_order_id: string;
+    readonly seller_account: string;
+    readonly money: Money;
+  }[];
   /** Where the browser goes afterwards; what it says there is not trusted. */
   readonly return_url: string;
   /** After this the page takes no card any more. */
@@ -61,7 +65,12 @@ export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & 
  * `rate_limited`, `unreachable`: the PSP never acted on the request.
  * `invalid_request`: the PSP did not accept what we sent; a bug or a wrong token.
  */
-export type FailureClass = "hard_decline" | "transient_decline" | "rate_limited" | "unreachable" | "invalid_request";
+export type FailureClass =
+  | "hard_decline"
+  | "transient_decline"
+  | "rate_limited"
+  | "unreachable"
+  | "invalid_request";
 
 export type Failure = {
   readonly class: FailureClass;
@@ -85,27 +94,57 @@ export type NextAction = {
 /** What came of a charge. A value, never an exception. `is_unasked`: no call was made, so it says nothing about the PSP's health. */
 export type PspOutcome =
   /** `capture_reference`: the PSP reported the capture itself, not the payment. */
-  | { readonly kind: "succeeded"; readonly psp_reference: string; readonly charged: Money; readonly capture_reference?: string }
+  | {
+      readonly kind: "succeeded";
+      readonly psp_reference: string;
+      readonly charged: Money;
+      readonly capture_reference?: string;
+    }
   /**
    * The PSP's automatic capture failed for good, maybe days after the payment was reported as made: its money
    * never comes.
    */
-  | { readonly kind: "capture_failed"; readonly capture_reference: string; readonly money: Money; readonly failure: Failure }
+  | {
+      readonly kind: "capture_failed";
+      readonly capture_reference: string;
+      readonly money: Money;
+      readonly failure: Failure;
+    }
   /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
-  | { readonly kind: "authorized"; readonly psp_reference: string; readonly authorized: Money; readonly captured: Money; readonly expires_at: Date | null }
+  | {
+      readonly kind: "authorized";
+      readonly psp_reference: string;
+      readonly authorized: Money;
+      readonly captured: Money;
+      readonly expires_at: Date | null;
+    }
   /** `is_open`: the buyer could still pay it at the PSP, with another card say. */
-  | { readonly kind: "declined"; readonly psp_reference: string | null; readonly failure: Failure; readonly is_open?: boolean }
+  | {
+      readonly kind: "declined";
+      readonly psp_reference: string | null;
+      readonly failure: Failure;
+      readonly is_open?: boolean;
+    }
   /**
    * Closed, and no charge can follow: a page that expired, an authorisation that was given up. `captured`: what was taken of an
    * authorisation before; left out where the PSP does not say so.
    */
-  | { readonly kind: "canceled"; readonly psp_reference: string | null; readonly reason: "expired" | "canceled"; readonly captured?: Money }
+  | {
+      readonly kind: "canceled";
+      readonly psp_reference: string | null;
+      readonly reason: "expired" | "canceled";
+      readonly captured?: Money;
+    }
   /**
    * The PSP waits for the buyer or a review. Without a reference: an external account has not reported yet.
    * `next_action`: null if the buyer need not act; left out where the report does not say, as in a webhook,
    * which is stored without it.
    */
-  | { readonly kind: "pending"; readonly psp_reference: string | null; readonly next_action?: NextAction | null }
+  | {
+      readonly kind: "pending";
+      readonly psp_reference: string | null;
+      readonly next_action?: NextAction | null;
+    }
   /** Surely nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**
@@ -114,19 +153,26 @@ export type PspOutcome =
    * inquiry is possible until a person acts.
    */
   | {
-    readonly kind: "unknown"; readonly reason: string; readonly retry_after_seconds?: number; readonly is_unasked?: true;
-    readonly is_stored?: true; readonly needs_person?: true;
-  };
+      readonly kind: "unknown";
+      readonly reason: string;
+      readonly retry_after_seconds?: number;
+      readonly is_unasked?: true;
+      readonly is_stored?: true;
+      readonly needs_person?: true;
+    };
 
 /** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
 export type PageOutcome =
-  | { readonly kind: "registered"; readonly page_token: string; readonly url: string; readonly expires_at: Date }
+  | {
+      readonly kind: "registered";
+      readonly page_token: string;
+      readonly url: string;
+      readonly expires_at: Date;
+    }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** The hosted pages of a PSP. */
-export type PspPages = {
-  register(request: PageRequest): Promise<PageOutcome>;
-};
+export type PspPages = { register(request: PageRequest): Promise<PageOutcome> };
 
 /**
  * A change of a charge after it was made. A capture takes `money` of an authorisation; a void gives up what is left
@@ -155,7 +201,12 @@ export type ModificationOutcome =
    * Certainly not done. `capture_reference`: it had been accepted, and may have been reported as done, under
    * this reference.
    */
-  | { readonly kind: "failed"; readonly failure: Failure; readonly is_unasked?: true; readonly capture_reference?: string }
+  | {
+      readonly kind: "failed";
+      readonly failure: Failure;
+      readonly is_unasked?: true;
+      readonly capture_reference?: string;
+    }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */
@@ -177,7 +228,11 @@ export type VerifiedWebhook = {
 
 export type WebhookHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-export type AttemptNews = { readonly attempt_id: string | null; readonly payment_order_id: string | null; readonly outcome: PspOutcome };
+export type AttemptNews = {
+  readonly attempt_id: string | null;
+  readonly payment_order_id: string | null;
+  readonly outcome: PspOutcome;
+};
 
 /**
  * What an external account reports about an attempt of its own. No call of ours confirms it, so all of it is
@@ -201,8 +256,16 @@ export type ExternalReport = {
  */
 export type WebhookNews =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
-  | { readonly modification_id: string | null; readonly modification_reference: string; readonly outcome: ModificationOutcome; readonly otherwise: AttemptNews | null }
-  | AttemptNews | ExternalReport | "unsupported" | null;
+  | {
+      readonly modification_id: string | null;
+      readonly modification_reference: string;
+      readonly outcome: ModificationOutcome;
+      readonly otherwise: AttemptNews | null;
+    }
+  | AttemptNews
+  | ExternalReport
+  | "unsupported"
+  | null;
 
 export type Psp = {
   readonly name: string;

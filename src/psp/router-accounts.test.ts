@@ -20,8 +20,15 @@ let american: TestSimulator;
 beforeAll(async () => {
   db = await createTestDatabase();
   european = new ChildProcess({
-    name: "simulator", script: join(import.meta.dirname, "../../simulator/src/main.ts"), arguments: [], ready_event: "simulator_ready",
-    environment: { SIMULATOR_DATABASE_URL: `${db.url}_simulator`, SIMULATOR_PORT: "0", SIMULATOR_SECRET_KEY: simulatorKey },
+    name: "simulator",
+    script: join(import.meta.dirname, "../../simulator/src/main.ts"),
+    arguments: [],
+    ready_event: "simulator_ready",
+    environment: {
+      SIMULATOR_DATABASE_URL: `${db.url}_simulator`,
+      SIMULATOR_PORT: "0",
+      SIMULATOR_SECRET_KEY: simulatorKey,
+    },
   });
   const [url, other] = await Promise.all([european.start(), startTestSimulator()]);
   europeanUrl = new URL(url);
@@ -39,27 +46,53 @@ const open_seconds = 0.5;
 
 function account(name: "eu" | "us"): Psp {
   const api_base = name === "eu" ? europeanUrl : american.url;
-  return createStripe({ name, secret_key: simulatorKey, webhook_secrets: [], api_base, timeout_ms: 1_000, connections_max: 20 });
+  return createStripe({
+    name,
+    secret_key: simulatorKey,
+    webhook_secrets: [],
+    api_base,
+    timeout_ms: 1_000,
+    connections_max: 20,
+  });
 }
 
 /** Europe's currency goes to Europe, three quarters of all others to America; each stands in for the other. */
-const openRouter = (options: Partial<RouterOptions> = {}): PspRouter => new PspRouter([account("eu"), account("us")], {
-  failures_in_a_row: 3, open_seconds,
-  rules: [
-    { when: { currencies: ["EUR"] }, to: [{ psp: "eu", weight: 1 }] },
-    { when: {}, to: [{ psp: "us", weight: 3 }, { psp: "eu", weight: 1 }] },
-  ],
-  ...options,
-});
+const openRouter = (options: Partial<RouterOptions> = {}): PspRouter =>
+  new PspRouter([account("eu"), account("us")], {
+    failures_in_a_row: 3,
+    open_seconds,
+    rules: [
+      { when: { currencies: ["EUR"] }, to: [{ psp: "eu", weight: 1 }] },
+      {
+        when: {},
+        to: [
+          { psp: "us", weight: 3 },
+          { psp: "eu", weight: 1 },
+        ],
+      },
+    ],
+    ...options,
+  });
 
-const facts = (payment_order_id: string, currency = "USD"): RoutingFacts => (
-  { payment_order_id, money: { amount_minor: 1_999n, currency: toCurrencyCode(currency) }, card_country: null }
-);
+const facts = (payment_order_id: string, currency = "USD"): RoutingFacts => ({
+  payment_order_id,
+  money: { amount_minor: 1_999n, currency: toCurrencyCode(currency) },
+  card_country: null,
+});
 
 function request(order: RoutingFacts, card_token = "tok_visa_4242"): ChargeRequest {
   const id = `att_${randomUUID()}`;
   const { payment_order_id, money } = order;
-  return { attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id, money, card_token, capture_method: "automatic", return_url: null };
+  return {
+    attempt_id: attemptId(id),
+    psp_key: id,
+    checkout_id: "c",
+    payment_order_id,
+    money,
+    card_token,
+    capture_method: "automatic",
+    return_url: null,
+  };
 }
 
 /** Charges new orders one after the other, each where the router says. */
@@ -72,10 +105,15 @@ async function chargeOrders(router: PspRouter, ids: readonly string[], currency:
   }
   return results;
 }
-const shortOf = (outcome: PspOutcome): string => (outcome.kind === "not_sent" ? outcome.failure.code : outcome.kind);
+const shortOf = (outcome: PspOutcome): string =>
+  outcome.kind === "not_sent" ? outcome.failure.code : outcome.kind;
 const orderIds = (count: number): string[] => Array.from({ length: count }, () => randomUUID());
 const chargedAt = async (url: URL, payment_order_id: string): Promise<unknown> =>
-  (await (await fetch(new URL(`/_simulator/effects?payment_order_id=${payment_order_id}`, url))).json() as { count: unknown }).count;
+  (
+    (await (
+      await fetch(new URL(`/_simulator/effects?payment_order_id=${payment_order_id}`, url))
+    ).json()) as { count: unknown }
+  ).count;
 
 test("each order is charged at the PSP that the rules say: by currency, else shared by weight", async () => {
   const router = openRouter();
@@ -89,18 +127,30 @@ test("each order is charged at the PSP that the rules say: by currency, else sha
   expect(there).toBeLessThan(60);
   for (const [index, id] of ids.entries()) {
     const isThere = results[index] === "us succeeded";
-    expect([await chargedAt(american.url, id), await chargedAt(europeanUrl, id)]).toEqual(isThere ? [1, 0] : [0, 1]);
+    expect([await chargedAt(american.url, id), await chargedAt(europeanUrl, id)]).toEqual(
+      isThere ? [1, 0] : [0, 1],
+    );
   }
 });
 
 test("a PSP that dies is left out of new choices once its breaker is open; later one order tries it again, and when it is back it has its share", async () => {
   const router = openRouter();
   await european.kill();
-  expect(await chargeOrders(router, orderIds(5), "EUR")).toEqual([...Array<string>(3).fill("eu psp_unreachable"), ...Array<string>(2).fill("us succeeded")]);
-  expect([router.callsAllowedFor("eu"), router.callsAllowedFor("us"), router.callsAllowed()]).toEqual([0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  expect(await chargeOrders(router, orderIds(5), "EUR")).toEqual([
+    ...Array<string>(3).fill("eu psp_unreachable"),
+    ...Array<string>(2).fill("us succeeded"),
+  ]);
+  expect([router.callsAllowedFor("eu"), router.callsAllowedFor("us"), router.callsAllowed()]).toEqual([
+    0,
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+  ]);
 
   await sleep(open_seconds * 1_000 + 50);
-  expect(await chargeOrders(router, orderIds(4), "EUR")).toEqual(["eu psp_unreachable", ...Array<string>(3).fill("us succeeded")]);
+  expect(await chargeOrders(router, orderIds(4), "EUR")).toEqual([
+    "eu psp_unreachable",
+    ...Array<string>(3).fill("us succeeded"),
+  ]);
 
   await european.start({ SIMULATOR_PORT: europeanUrl.port });
   await sleep(open_seconds * 1_000 + 50);
@@ -117,8 +167,14 @@ test("of many choices at once in a trial's time one is for the PSP that was away
   expect(orders.map((order) => router.choose(order)).filter((psp) => psp === "eu")).toHaveLength(1);
 
   const outcomes = await Promise.all(orders.map((order) => router.charge("eu", request(order))));
-  expect(outcomes.map(shortOf).toSorted()).toEqual([...Array<string>(19).fill("psp_unavailable"), "succeeded"]);
-  expect(outcomes.find((outcome) => outcome.kind === "not_sent")?.failure).toMatchObject({ class: "unreachable", retry_after_seconds: 1 });
+  expect(outcomes.map(shortOf).toSorted()).toEqual([
+    ...Array<string>(19).fill("psp_unavailable"),
+    "succeeded",
+  ]);
+  expect(outcomes.find((outcome) => outcome.kind === "not_sent")?.failure).toMatchObject({
+    class: "unreachable",
+    retry_after_seconds: 1,
+  });
   const charged = await Promise.all(orders.map((order) => chargedAt(europeanUrl, order.payment_order_id)));
   expect(charged.filter((count) => count === 1)).toHaveLength(1);
   expect(await chargeOrders(router, orderIds(2), "EUR")).toEqual(["eu succeeded", "eu succeeded"]);
@@ -127,20 +183,31 @@ test("of many choices at once in a trial's time one is for the PSP that was away
 test("where an earlier attempt surely did nothing is tried again only when nothing else is left, and not while its breaker is open", async () => {
   const router = openRouter();
   const order = facts(randomUUID(), "EUR");
-  expect([[], ["eu"], ["us"], ["eu", "us"], ["somewhere-else"]].map((tried) => router.choose(order, tried))).toEqual(["eu", "us", "eu", "eu", "eu"]);
+  expect(
+    [[], ["eu"], ["us"], ["eu", "us"], ["somewhere-else"]].map((tried) => router.choose(order, tried)),
+  ).toEqual(["eu", "us", "eu", "eu", "eu"]);
   await european.kill();
   await chargeOrders(router, orderIds(3), "EUR");
   expect([[], ["us"], ["eu", "us"]].map((tried) => router.choose(order, tried))).toEqual(["us", "us", "us"]);
 });
 
 test("an order never goes where no rule allows it, and to the first PSP when no rule fits", async () => {
-  const router = openRouter({ rules: [{ when: { currencies: ["EUR"] }, to: [{ psp: "eu", weight: 1 }] }, { when: { currencies: ["USD"] }, to: [{ psp: "us", weight: 1 }] }] });
+  const router = openRouter({
+    rules: [
+      { when: { currencies: ["EUR"] }, to: [{ psp: "eu", weight: 1 }] },
+      { when: { currencies: ["USD"] }, to: [{ psp: "us", weight: 1 }] },
+    ],
+  });
   await european.kill();
   await chargeOrders(router, orderIds(3), "EUR");
   expect(router.callsAllowedFor("eu")).toBe(0);
   const order = facts(randomUUID(), "EUR");
   expect([router.choose(order), router.choose(order, ["eu"])]).toEqual(["eu", "eu"]);
-  expect([router.choose(facts("o", "JPY")), router.choose(facts("o", "JPY"), ["eu"]), router.choose(facts("o"))]).toEqual(["eu", "eu", "us"]);
+  expect([
+    router.choose(facts("o", "JPY")),
+    router.choose(facts("o", "JPY"), ["eu"]),
+    router.choose(facts("o")),
+  ]).toEqual(["eu", "eu", "us"]);
 });
 
 test("while the PSPs that can be chosen are away nothing new makes sense, however well another one is", async () => {
@@ -160,7 +227,10 @@ test("one slow PSP cannot take more places than its own: further calls are not s
   expect(await router.charge("us", request(facts(randomUUID())))).toMatchObject({ kind: "succeeded" });
 
   const outcomes = await Promise.all(calls);
-  const busy = { kind: "not_sent", failure: { class: "unreachable", code: "psp_busy", message: expect.any(String), retry_after_seconds: 1 } };
+  const busy = {
+    kind: "not_sent",
+    failure: { class: "unreachable", code: "psp_busy", message: expect.any(String), retry_after_seconds: 1 },
+  };
   expect(outcomes.slice(2)).toEqual([busy, busy, busy]);
   expect(outcomes.slice(0, 2).map(shortOf)).toEqual(["unknown", "unknown"]);
   // Calls that found no place are no failures of the PSP: two timeouts do not open its breaker.
@@ -169,5 +239,7 @@ test("one slow PSP cannot take more places than its own: further calls are not s
 });
 
 test("a rule that names a PSP that is not configured stops the start", () => {
-  expect(() => openRouter({ rules: [{ when: {}, to: [{ psp: "asia", weight: 1 }] }] })).toThrow("no PSP named asia");
+  expect(() => openRouter({ rules: [{ when: {}, to: [{ psp: "asia", weight: 1 }] }] })).toThrow(
+    "no PSP named asia",
+  );
 });

@@ -6,7 +6,17 @@ import type { Money } from "../money/money.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { Bulkhead } from "./bulkhead.ts";
 import type {
-  ChargeRequest, Failure, Inquiry, InquiryOutcome, ModificationAnswer, ModificationRequest, PageOutcome, PageRequest, Psp, PspOutcome, PspPages,
+  ChargeRequest,
+  Failure,
+  Inquiry,
+  InquiryOutcome,
+  ModificationAnswer,
+  ModificationRequest,
+  PageOutcome,
+  PageRequest,
+  Psp,
+  PspOutcome,
+  PspPages,
 } from "./port.ts";
 import { preferredPsps, type RoutingFacts, type RoutingRule } from "./routing-rules.ts";
 
@@ -38,7 +48,11 @@ export class PspRouter {
     this.#rules = options.rules ?? [];
     for (const psp of psps) {
       const callsMax = options.calls_at_once_max?.get(psp.name) ?? Number.POSITIVE_INFINITY;
-      this.#routes.set(psp.name, { psp, breaker: new Breaker(psp.name, options), bulkhead: new Bulkhead(callsMax) });
+      this.#routes.set(psp.name, {
+        psp,
+        breaker: new Breaker(psp.name, options),
+        bulkhead: new Bulkhead(callsMax),
+      });
     }
     this.#choices = new Set([this.#default, ...this.#rules.flatMap((rule) => rule.to.map(({ psp }) => psp))]);
     for (const name of this.#choices) this.#route(name);
@@ -70,7 +84,11 @@ export class PspRouter {
    * Why none of the PSPs that the rules allow can take exactly these amounts, with each one's reason; null:
    * one can. `facts`: of the whole charge; `amounts`: the lines that a page would show, or only the charge.
    */
-  refusalOfAmounts(facts: RoutingFacts, amounts: readonly Money[], options: { needs_page: boolean }): string | null {
+  refusalOfAmounts(
+    facts: RoutingFacts,
+    amounts: readonly Money[],
+    options: { needs_page: boolean },
+  ): string | null {
     const allowed = options.needs_page ? this.#withPages(facts) : this.#allowed(facts);
     const refusals = allowed.map((name) => {
       const { refusalOfAmount } = this.get(name);
@@ -92,9 +110,11 @@ export class PspRouter {
     const [first = this.#default] = allowed;
     if (allowed.length <= 1) return first;
     const invites = (name: string): boolean => this.#route(name).breaker.invites();
-    return allowed.find((name) => !tried.includes(name) && invites(name))
-      ?? allowed.find((name) => tried.includes(name) && invites(name))
-      ?? first;
+    return (
+      allowed.find((name) => !tried.includes(name) && invites(name)) ??
+      allowed.find((name) => tried.includes(name) && invites(name)) ??
+      first
+    );
   }
 
   /**
@@ -131,7 +151,11 @@ export class PspRouter {
 
   /** The external accounts, with how long each may take to report. */
   externalAccounts(): ReadonlyMap<string, number> {
-    return new Map([...this.#routes.values()].flatMap(({ psp }) => (psp.reports_within_seconds === undefined ? [] : [[psp.name, psp.reports_within_seconds]])));
+    return new Map(
+      [...this.#routes.values()].flatMap(({ psp }) =>
+        psp.reports_within_seconds === undefined ? [] : [[psp.name, psp.reports_within_seconds]],
+      ),
+    );
   }
 
   /** Throws if it is not configured: check names from the database with `has` first. */
@@ -150,7 +174,11 @@ export class PspRouter {
 
   /** The outcome of a charge; while the PSP's breaker is open or all its places are taken, `not_sent` without a call. */
   charge(pspName: string, request: ChargeRequest): Promise<PspOutcome> {
-    return this.#call(pspName, (psp): Promise<PspOutcome> => psp.charge(request), (failure) => ({ kind: "not_sent", failure }));
+    return this.#call(
+      pspName,
+      (psp): Promise<PspOutcome> => psp.charge(request),
+      (failure) => ({ kind: "not_sent", failure }),
+    );
   }
 
   /** The answer to an inquiry; without a call, as above, the outcome stays `unknown`. */
@@ -161,24 +189,39 @@ export class PspRouter {
   /** Registers a page at the PSP; without a call, as above, `not_sent`. Errors when the PSP has no pages. */
   async registerPage(pspName: string, request: PageRequest): Promise<PageOutcome> {
     const pages = pagesOf(this.get(pspName));
-    return this.#call(pspName, (): Promise<PageOutcome> => pages.register(request), (failure) => ({ kind: "not_sent", failure }));
+    return this.#call(
+      pspName,
+      (): Promise<PageOutcome> => pages.register(request),
+      (failure) => ({ kind: "not_sent", failure }),
+    );
   }
 
   /** Captures or voids; without a call, as above, `not_sent`. */
   modify(pspName: string, request: ModificationRequest): Promise<ModificationAnswer> {
-    return this.#call(pspName, (psp): Promise<ModificationAnswer> => psp.modify(request), (failure) => ({ kind: "not_sent", failure, is_unasked: true }));
+    return this.#call(
+      pspName,
+      (psp): Promise<ModificationAnswer> => psp.modify(request),
+      (failure) => ({ kind: "not_sent", failure, is_unasked: true }),
+    );
   }
 
   async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome | ModificationAnswer>(
-    pspName: string, call: (psp: Psp) => Promise<Outcome>, whenRefused: (refusal: Refusal) => Outcome,
+    pspName: string,
+    call: (psp: Psp) => Promise<Outcome>,
+    whenRefused: (refusal: Refusal) => Outcome,
   ): Promise<Outcome> {
     const { psp, breaker, bulkhead } = this.#route(pspName);
     assertOutsideTransaction();
     const waitSeconds = breaker.secondsToWait();
     if (waitSeconds > 0) {
-      return whenRefused(refusal("psp_unavailable", "Calls to the PSP are held back after repeated failures.", waitSeconds));
+      return whenRefused(
+        refusal("psp_unavailable", "Calls to the PSP are held back after repeated failures.", waitSeconds),
+      );
     }
-    if (bulkhead.placesFree() < 1) return whenRefused(refusal("psp_busy", "As many calls to the PSP are under way as may be.", busy_wait_seconds));
+    if (bulkhead.placesFree() < 1)
+      return whenRefused(
+        refusal("psp_busy", "As many calls to the PSP are under way as may be.", busy_wait_seconds),
+      );
     return bulkhead.run(() => breaker.run(() => timed(psp.name, () => call(psp))));
   }
 
@@ -189,9 +232,18 @@ export class PspRouter {
   }
 }
 
-const refusal = (code: string, message: string, retry_after_seconds: number): Refusal => ({ class: "unreachable", code, message, retry_after_seconds });
+const refusal = (code: string, message: string, retry_after_seconds: number): Refusal => ({
+  class: "unreachable",
+  code,
+  message,
+  retry_after_seconds,
+});
 
-const stillUnknown = ({ message, retry_after_seconds }: Refusal): InquiryOutcome => ({ kind: "unknown", reason: message, retry_after_seconds });
+const stillUnknown = ({ message, retry_after_seconds }: Refusal): InquiryOutcome => ({
+  kind: "unknown",
+  reason: message,
+  retry_after_seconds,
+});
 
 function pagesOf(psp: Psp): PspPages {
   if (psp.pages === null) throw new AssertionError({ message: `the PSP ${psp.name} has no hosted pages` });
@@ -200,10 +252,14 @@ function pagesOf(psp: Psp): PspPages {
 
 /** A PSP call inside a transaction would hold its locks for as long as the PSP likes. */
 function assertOutsideTransaction(): void {
-  if (isInsideTransaction()) throw new AssertionError({ message: "a PSP may not be called inside a database transaction" });
+  if (isInsideTransaction())
+    throw new AssertionError({ message: "a PSP may not be called inside a database transaction" });
 }
 
-async function timed<Outcome extends { kind: string }>(psp: string, call: () => Promise<Outcome>): Promise<Outcome> {
+async function timed<Outcome extends { kind: string }>(
+  psp: string,
+  call: () => Promise<Outcome>,
+): Promise<Outcome> {
   const start = monotonicMilliseconds();
   const outcome = await call();
   pspCallSeconds.observe({ psp, outcome: outcome.kind }, (monotonicMilliseconds() - start) / 1_000);

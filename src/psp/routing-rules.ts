@@ -34,10 +34,12 @@ export function preferredPsps(rules: readonly RoutingRule[], facts: RoutingFacts
 
 function fits(when: RoutingCondition, { money, card_country }: RoutingFacts): boolean {
   const { currencies, amount_minor_min, amount_minor_max, card_countries } = when;
-  return (currencies === undefined || currencies.includes(money.currency))
-    && (amount_minor_min === undefined || money.amount_minor >= amount_minor_min)
-    && (amount_minor_max === undefined || money.amount_minor <= amount_minor_max)
-    && (card_countries === undefined || (card_country !== null && card_countries.includes(card_country)));
+  return (
+    (currencies === undefined || currencies.includes(money.currency)) &&
+    (amount_minor_min === undefined || money.amount_minor >= amount_minor_min) &&
+    (amount_minor_max === undefined || money.amount_minor <= amount_minor_max) &&
+    (card_countries === undefined || (card_country !== null && card_countries.includes(card_country)))
+  );
 }
 
 /**
@@ -47,7 +49,8 @@ function fits(when: RoutingCondition, { money, card_country }: RoutingFacts): bo
  */
 function byWeight(to: readonly RoutingTarget[], payment_order_id: string): string[] {
   const standIns = to.filter(({ weight }) => weight === 0).map(({ psp }) => psp);
-  const sharing = to.filter(({ weight }) => weight > 0)
+  const sharing = to
+    .filter(({ weight }) => weight > 0)
     .map(({ psp, weight }) => ({ psp, wait: -Math.log(drawOf(payment_order_id, psp)) / weight }))
     .toSorted((one, other) => one.wait - other.wait);
   return [...sharing.map(({ psp }) => psp), ...standIns];

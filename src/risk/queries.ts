@@ -1,10 +1,20 @@
 import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db.ts";
 
 export type BlockKind = "buyer_account" | "buyer_email" | "seller_account";
-export type BlockRow = { readonly kind: BlockKind; readonly value: string; readonly reason: string; readonly created_by: string; readonly created_at: Timestamp };
+export type BlockRow = {
+  readonly kind: BlockKind;
+  readonly value: string;
+  readonly reason: string;
+  readonly created_by: string;
+  readonly created_at: Timestamp;
+};
 export type NewBlock = Pick<BlockRow, "kind" | "value" | "reason">;
 
-type Facts = { readonly buyer_account: string; readonly buyer_email: string; readonly orders: readonly { readonly seller_account: string }[] };
+type Facts = {
+  readonly buyer_account: string;
+  readonly buyer_email: string;
+  readonly orders: readonly { readonly seller_account: string }[];
+};
 
 /** Blocked facts as `kind value`. */
 export type Blocked = ReadonlySet<string>;
@@ -29,7 +39,8 @@ export async function selectBlocked(tx: Queryable, subjects: readonly Facts[]): 
 type DaySum = { readonly buyer_account: string; readonly currency: string; readonly amount_minor: bigint };
 
 const dayArrays = (sums: readonly DaySum[]): string[] => [
-  textArray(sums.map((sum) => sum.buyer_account)), textArray(sums.map((sum) => sum.currency)),
+  textArray(sums.map((sum) => sum.buyer_account)),
+  textArray(sums.map((sum) => sum.currency)),
   numberArray(sums.map((sum) => sum.amount_minor)),
 ];
 
@@ -64,7 +75,10 @@ export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[]):
 }
 
 /** Whether the block is new; one that exists keeps its reason. */
-export async function insertBlock(tx: Queryable, block: NewBlock & { readonly created_by: string }): Promise<boolean> {
+export async function insertBlock(
+  tx: Queryable,
+  block: NewBlock & { readonly created_by: string },
+): Promise<boolean> {
   const rows = await tx.query(
     `insert into risk_block_list (kind, value, reason, created_by) values ($1, $2, $3, $4)
      on conflict (kind, value) do nothing
@@ -75,7 +89,11 @@ export async function insertBlock(tx: Queryable, block: NewBlock & { readonly cr
 }
 
 /** The removed block, if there was one. */
-export async function deleteBlock(tx: Queryable, kind: BlockKind, value: string): Promise<BlockRow | undefined> {
+export async function deleteBlock(
+  tx: Queryable,
+  kind: BlockKind,
+  value: string,
+): Promise<BlockRow | undefined> {
   const [row] = await tx.query<BlockRow>(
     "delete from risk_block_list where kind = $1 and value = $2 returning kind, value, reason, created_by, created_at",
     [kind, value],
@@ -84,5 +102,7 @@ export async function deleteBlock(tx: Queryable, kind: BlockKind, value: string)
 }
 
 export function selectBlockList(db: Queryable): Promise<BlockRow[]> {
-  return db.query<BlockRow>("select kind, value, reason, created_by, created_at from risk_block_list order by created_at desc, kind, value");
+  return db.query<BlockRow>(
+    "select kind, value, reason, created_by, created_at from risk_block_list order by created_at desc, kind, value",
+  );
 }

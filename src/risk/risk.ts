@@ -31,28 +31,46 @@ export type RiskLimits = {
  * `blocked` was read in this transaction by `selectBlocked`, of at least these subjects.
  */
 export async function assess(
-  tx: Transaction, limits: RiskLimits, subjects: readonly RiskSubject[], blocked: Blocked,
+  tx: Transaction,
+  limits: RiskLimits,
+  subjects: readonly RiskSubject[],
+  blocked: Blocked,
 ): Promise<readonly RiskVerdict[]> {
   if (subjects.length === 0) return [];
-  const reasons = subjects.map((subject) => [...blockReasons(blocked, subject), ...orderReasons(limits, subject)]);
-  const dayReasons = await countDays(tx, limits, subjects.filter((_, index) => reasons[index]?.length === 0));
-  return subjects.map((subject, index) => verdictOf([...(reasons[index] ?? []), ...(dayReasons.get(subject.checkout_id) ?? [])], limits, subject));
+  const reasons = subjects.map((subject) => [
+    ...blockReasons(blocked, subject),
+    ...orderReasons(limits, subject),
+  ]);
+  const dayReasons = await countDays(
+    tx,
+    limits,
+    subjects.filter((_, index) => reasons[index]?.length === 0),
+  );
+  return subjects.map((subject, index) =>
+    verdictOf([...(reasons[index] ?? []), ...(dayReasons.get(subject.checkout_id) ?? [])], limits, subject),
+  );
 }
 
 function verdictOf(rejections: readonly string[], limits: RiskLimits, subject: RiskSubject): RiskVerdict {
   if (rejections.length > 0) return { decision: "reject", reasons: rejections };
   const reviews = subject.orders
-    .filter(({ money }) => money.amount_minor >= (limits.review_from.get(money.currency) ?? money.amount_minor + 1n))
+    .filter(
+      ({ money }) =>
+        money.amount_minor >= (limits.review_from.get(money.currency) ?? money.amount_minor + 1n),
+    )
     .map(({ money }) => `order of ${formatAmount(money)} ${money.currency} is to be reviewed`);
   return reviews.length > 0 ? { decision: "review", reasons: reviews } : { decision: "pass", reasons: [] };
 }
 
 function blockReasons(blocked: ReadonlySet<string>, subject: RiskSubject): string[] {
   const facts = [
-    `buyer_account ${subject.buyer_account}`, `buyer_email ${subject.buyer_email.toLowerCase()}`,
+    `buyer_account ${subject.buyer_account}`,
+    `buyer_email ${subject.buyer_email.toLowerCase()}`,
     ...subject.orders.map((order) => `seller_account ${order.seller_account}`),
   ];
-  return facts.filter((fact) => blocked.has(fact)).map((fact) => `${fact.split(" ", 1)[0]} is on the block list`);
+  return facts
+    .filter((fact) => blocked.has(fact))
+    .map((fact) => `${fact.split(" ", 1)[0]} is on the block list`);
 }
 
 function orderReasons(limits: RiskLimits, subject: RiskSubject): string[] {
@@ -65,9 +83,15 @@ function orderReasons(limits: RiskLimits, subject: RiskSubject): string[] {
  * Adds each checkout to its buyer's day and says which went over the limit, in the order of the batch;
  * those are taken off again. A checkout that is over in one currency counts in none.
  */
-async function countDays(tx: Transaction, limits: RiskLimits, subjects: readonly RiskSubject[]): Promise<Map<string, string[]>> {
+async function countDays(
+  tx: Transaction,
+  limits: RiskLimits,
+  subjects: readonly RiskSubject[],
+): Promise<Map<string, string[]>> {
   const reasons = new Map<string, string[]>();
-  const limited = subjects.filter((subject) => subject.orders.some(({ money }) => limits.buyer_day_max.has(money.currency)));
+  const limited = subjects.filter((subject) =>
+    subject.orders.some(({ money }) => limits.buyer_day_max.has(money.currency)),
+  );
   if (limited.length === 0) return reasons;
   const all = limited.flatMap(daySums);
   const spent = await addBuyerDays(tx, all);
@@ -76,9 +100,16 @@ async function countDays(tx: Transaction, limits: RiskLimits, subjects: readonly
   const refused: DaySum[] = [];
   for (const subject of limited) {
     const sums = daySums(subject);
-    const over = sums.filter((sum) => (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor > (limits.buyer_day_max.get(sum.currency) ?? amount_unlimited));
+    const over = sums.filter(
+      (sum) =>
+        (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor >
+        (limits.buyer_day_max.get(sum.currency) ?? amount_unlimited),
+    );
     if (over.length > 0) {
-      reasons.set(subject.checkout_id, over.map(({ currency }) => `over the buyer's limit of ${limitText(limits, currency)} a day`));
+      reasons.set(
+        subject.checkout_id,
+        over.map(({ currency }) => `over the buyer's limit of ${limitText(limits, currency)} a day`),
+      );
       refused.push(...sums);
     } else {
       for (const sum of sums) spent.set(keyOf(sum), (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor);
@@ -102,6 +133,11 @@ type DaySum = { readonly buyer_account: string; readonly currency: string; reado
 
 function daySums(subject: RiskSubject): DaySum[] {
   const sums = new Map<string, bigint>();
-  for (const { money } of subject.orders) sums.set(money.currency, (sums.get(money.currency) ?? 0n) + money.amount_minor);
-  return [...sums].map(([currency, amount_minor]) => ({ buyer_account: subject.buyer_account, currency, amount_minor }));
+  for (const { money } of subject.orders)
+    sums.set(money.currency, (sums.get(money.currency) ?? 0n) + money.amount_minor);
+  return [...sums].map(([currency, amount_minor]) => ({
+    buyer_account: subject.buyer_account,
+    currency,
+    amount_minor,
+  }));
 }

@@ -28,8 +28,13 @@ export type Wallet = {
 export async function listWallets(db: Queryable, filter: WalletFilter): Promise<Wallet[]> {
   const wallets = new Map<string, Wallet & { balances: WalletBalance[] }>();
   for (const row of await selectWallets(db, filter)) {
-    const wallet = wallets.get(row.account_id)
-      ?? { object: "wallet", account_id: row.account_id, balances: [], created_at: row.wallet_created_at, updated_at: row.wallet_updated_at };
+    const wallet = wallets.get(row.account_id) ?? {
+      object: "wallet",
+      account_id: row.account_id,
+      balances: [],
+      created_at: row.wallet_created_at,
+      updated_at: row.wallet_updated_at,
+    };
     wallet.balances.push(balanceOf(row));
     wallets.set(row.account_id, wallet);
   }

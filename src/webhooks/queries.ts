@@ -1,6 +1,13 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 
-export type MessageState = "received" | "applied" | "ignored" | "unmatched" | "unsupported" | "rejected" | "failed";
+export type MessageState =
+  | "received"
+  | "applied"
+  | "ignored"
+  | "unmatched"
+  | "unsupported"
+  | "rejected"
+  | "failed";
 
 export type NewMessage = {
   readonly message_id: string;
@@ -45,10 +52,15 @@ export function selectOpenMessages(tx: Queryable, messageIds: readonly string[])
   );
 }
 
-export type MessageSummary = Omit<MessageRow, "body" | "message_id" | "attempt_id" | "payment_order_id"> & { readonly message_id: string };
+export type MessageSummary = Omit<MessageRow, "body" | "message_id" | "attempt_id" | "payment_order_id"> & {
+  readonly message_id: string;
+};
 
 /** What PSPs told of an order, or these messages, oldest first; without what they said. */
-export function selectMessagesAbout(db: Queryable, about: { readonly payment_order_id: string | null; readonly message_ids: readonly string[] }): Promise<MessageSummary[]> {
+export function selectMessagesAbout(
+  db: Queryable,
+  about: { readonly payment_order_id: string | null; readonly message_ids: readonly string[] },
+): Promise<MessageSummary[]> {
   return db.query<MessageSummary>(
     `select message_id, psp, psp_event_id, type, state, note, received_at, processed_at
        from webhook_inbox
@@ -89,7 +101,12 @@ export async function reopenMessages(tx: Queryable, messageIds: readonly string[
 }
 
 /** Says what became of messages; those that were decided before are left alone. */
-export async function markMessages(tx: Queryable, messageIds: readonly string[], state: MessageState, note: string | null): Promise<void> {
+export async function markMessages(
+  tx: Queryable,
+  messageIds: readonly string[],
+  state: MessageState,
+  note: string | null,
+): Promise<void> {
   if (messageIds.length === 0) return;
   await tx.query(
     `update webhook_inbox

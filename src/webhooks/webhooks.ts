@@ -5,7 +5,13 @@ import type { Jobs } from "../jobs/jobs.ts";
 import { webhooksReceived } from "../metrics.ts";
 import { insertMessages, type NewMessage } from "./queries.ts";
 
-export { decideMessages, markMessages, reopenMessages, selectMessagesAbout, selectOpenMessages } from "./queries.ts";
+export {
+  decideMessages,
+  markMessages,
+  reopenMessages,
+  selectMessagesAbout,
+  selectOpenMessages,
+} from "./queries.ts";
 export type { MessageDecision, MessageRow, MessageState, MessageSummary } from "./queries.ts";
 
 /** A message whose signature was verified over its bytes. */
@@ -20,7 +26,9 @@ export type Inbox = {
 /** An inbox whose messages share commits, with one job for each commit. */
 export function openInbox(database: Database, jobs: Jobs): Inbox {
   const group = new GroupCommit<NewMessage, "stored" | "duplicate">({
-    name: "webhook_inbox", database, batch_items_max: 500,
+    name: "webhook_inbox",
+    database,
+    batch_items_max: 500,
     async flush(tx, messages) {
       const stored = await insertMessages(tx, messages);
       if (stored.size > 0) await jobs.enqueue(tx, "webhook_apply", [{ data: { message_ids: [...stored] } }]);

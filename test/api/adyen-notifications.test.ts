@@ -11,39 +11,110 @@ let stack: TestStack;
 /** Adyen sends nothing by itself here: each notification is sent when the test says so. */
 beforeAll(async () => {
   const simulatorPort = await freePort();
-  const adyen = { name: "adyen", kind: "adyen", secret_key_env: "ADYEN_KEY", webhook_secrets_env: "ADYEN_HMAC", merchant_account: "SimulatorMerchant", has_multiple_partial_captures: true, return_url: "https://shop.example/", api_base: `http://127.0.0.1:${simulatorPort}/adyen` };
+  const adyen = {
+    name: "adyen",
+    kind: "adyen",
+    secret_key_env: "ADYEN_KEY",
+    webhook_secrets_env: "ADYEN_HMAC",
+    merchant_account: "SimulatorMerchant",
+    has_multiple_partial_captures: true,
+    return_url: "https://shop.example/",
+    api_base: `http://127.0.0.1:${simulatorPort}/adyen`,
+  };
   stack = await startTestStack({
-    environment: { SIMULATOR_PORT: String(simulatorPort), ADYEN_KEY: "adyen_test_simulator", ADYEN_HMAC: hmac_key, PSP_ACCOUNTS: JSON.stringify([adyen]), PSP_TIMEOUT_SECONDS: "4" },
+    environment: {
+      SIMULATOR_PORT: String(simulatorPort),
+      ADYEN_KEY: "adyen_test_simulator",
+      ADYEN_HMAC: hmac_key,
+      PSP_ACCOUNTS: JSON.stringify([adyen]),
+      PSP_TIMEOUT_SECONDS: "4",
+    },
   });
 });
 afterAll(() => stack.stopAll());
 
-type Item = { readonly eventCode: string; readonly merchantReference: string; readonly success: boolean; readonly pspReference?: string; readonly value?: number };
+type Item = {
+  readonly eventCode: string;
+  readonly merchantReference: string;
+  readonly success: boolean;
+  readonly pspReference?: string;
+  readonly value?: number;
+};
 /** The reference of the notification. */
-async function notify({ success, value = 3_000, pspReference = randomUUID().slice(0, 16), ...told }: Item): Promise<string> {
-  const item = { ...told, pspReference, success: String(success), amount: { value, currency: "USD" }, eventDate: "2026-01-01T12:00:00+01:00", merchantAccountCode: "SimulatorMerchant", operations: [], paymentMethod: "visa", reason: "" };
+async function notify({
+  success,
+  value = 3_000,
+  pspReference = randomUUID().slice(0, 16),
+  ...told
+}: Item): Promise<string> {
+  const item = {
+    ...told,
+    pspReference,
+    success: String(success),
+    amount: { value, currency: "USD" },
+    eventDate: "2026-01-01T12:00:00+01:00",
+    merchantAccountCode: "SimulatorMerchant",
+    operations: [],
+    paymentMethod: "visa",
+    reason: "",
+  };
   const hmacSignature = new hmacValidator().calculateHmac(item as never, hmac_key);
-  const reply = await stack.call("POST", "/webhooks/adyen", { live: "false", notificationItems: [{ NotificationRequestItem: { ...item, additionalData: { hmacSignature } } }] });
+  const reply = await stack.call("POST", "/webhooks/adyen", {
+    live: "false",
+    notificationItems: [{ NotificationRequestItem: { ...item, additionalData: { hmacSignature } } }],
+  });
   expect(reply.status).toBe(200);
   return pspReference;
 }
 
 /** An authorisation of 100.00 under which a capture of 30.00 waits for Adyen's word. */
 async function capturing(): Promise<{ id: string; attempt_id: string; modification_id: string }> {
-  const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00" }]);
+  const {
+    order_ids: [id],
+  } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00" }]);
   const order = await orderIn(stack, id, "AUTHORIZED");
-  await stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "30.00", is_final: false });
-  await expect.poll(() => stack.db.asOwner("select status from payment_modifications where payment_order_id = $1", [id]), { timeout: 10_000 }).toEqual([{ status: "pending" }]);
-  const [modification] = await stack.db.asOwner("select modification_id from payment_modifications where payment_order_id = $1", [id]);
-  return { id, attempt_id: String(order.attempts[0]?.attempt_id), modification_id: String(modification?.["modification_id"]) };
+  await stack.call("POST", `/payments/${id}/capture`, {
+    capture_id: "one",
+    amount: "30.00",
+    is_final: false,
+  });
+  await expect
+    .poll(
+      () => stack.db.asOwner("select status from payment_modifications where payment_order_id = $1", [id]),
+      { timeout: 10_000 },
+    )
+    .toEqual([{ status: "pending" }]);
+  const [modification] = await stack.db.asOwner(
+    "select modification_id from payment_modifications where payment_order_id = $1",
+    [id],
+  );
+  return {
+    id,
+    attempt_id: String(order.attempts[0]?.attempt_id),
+    modification_id: String(modification?.["modification_id"]),
+  };
 }
-const inboxOf = (pspReference: string): Promise<unknown[]> => stack.db.asOwner("select state from webhook_inbox where psp_event_id like '%' || $1 || '%'", [pspReference]);
-const lettersAbout = async (id: string): Promise<unknown[]> => ((await stack.call("GET", "/dead_letters")).json["data"] as { subject_id: string; reason: string }[]).filter(({ subject_id }) => subject_id === id);
+const inboxOf = (pspReference: string): Promise<unknown[]> =>
+  stack.db.asOwner("select state from webhook_inbox where psp_event_id like '%' || $1 || '%'", [
+    pspReference,
+  ]);
+const lettersAbout = async (id: string): Promise<unknown[]> =>
+  (
+    (await stack.call("GET", "/dead_letters")).json["data"] as { subject_id: string; reason: string }[]
+  ).filter(({ subject_id }) => subject_id === id);
 
-const modificationsOf = (id: string): Promise<Record<string, unknown>[]> => stack.db.asOwner(
-  "select modification_id, psp_reference, status, failure_code from payment_modifications where payment_order_id = $1 order by modification_id", [id]);
-const sourcesOf = async (id: string): Promise<unknown[]> => (await stack.db.asOwner(
-  "select source from ledger_transactions where source like '%order:' || $1 || ':captured%' order by transaction_id", [id])).map(({ source }) => source as unknown);
+const modificationsOf = (id: string): Promise<Record<string, unknown>[]> =>
+  stack.db.asOwner(
+    "select modification_id, psp_reference, status, failure_code from payment_modifications where payment_order_id = $1 order by modification_id",
+    [id],
+  );
+const sourcesOf = async (id: string): Promise<unknown[]> =>
+  (
+    await stack.db.asOwner(
+      "select source from ledger_transactions where source like '%order:' || $1 || ':captured%' order by transaction_id",
+      [id],
+    )
+  ).map(({ source }) => source as unknown);
 /** What the seller has earned, as the wallet says. */
 async function pendingOf(seller: string): Promise<unknown> {
   const { json } = await stack.call("GET", `/wallets/${seller}`);
@@ -52,15 +123,24 @@ async function pendingOf(seller: string): Promise<unknown> {
 async function checkoutOf(id: string): Promise<Record<string, unknown>> {
   const [row] = await stack.db.asOwner(
     `select e.is_payment_done, (select array_agg(c.type order by c.event_number) from checkout_events c where c.checkout_id = e.checkout_id) as events
-       from payment_events e join payment_orders o on o.checkout_id = e.checkout_id where o.payment_order_id = $1`, [id]);
+       from payment_events e join payment_orders o on o.checkout_id = e.checkout_id where o.payment_order_id = $1`,
+    [id],
+  );
   return row ?? {};
 }
 const faultsInBooks = async (): Promise<unknown[]> =>
-  [...await verifyLedger(stack.db.database), ...await verifyPayments(stack.db.database)].flatMap(({ faults }) => faults);
+  [...(await verifyLedger(stack.db.database)), ...(await verifyPayments(stack.db.database))].flatMap(
+    ({ faults }) => faults,
+  );
 
 test("an authorisation that ends while a capture is under way ends when Adyen has told of the capture: paid with it", async () => {
   const { id, attempt_id, modification_id } = await capturing();
-  const expiry = await notify({ eventCode: "EXPIRE", merchantReference: attempt_id, success: true, value: 7_000 });
+  const expiry = await notify({
+    eventCode: "EXPIRE",
+    merchantReference: attempt_id,
+    success: true,
+    value: 7_000,
+  });
   await expect.poll(() => inboxOf(expiry), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
   expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ status: "AUTHORIZED" });
   await notify({ eventCode: "CAPTURE", merchantReference: modification_id, success: true });
@@ -70,18 +150,42 @@ test("an authorisation that ends while a capture is under way ends when Adyen ha
 test("or given up, if the capture was too late", async () => {
   const { id, attempt_id, modification_id } = await capturing();
   await notify({ eventCode: "EXPIRE", merchantReference: attempt_id, success: true });
-  await expect.poll(() => stack.db.asOwner("select authorization_ended_as from payment_attempts where attempt_id = $1", [attempt_id]), { timeout: 10_000 }).toEqual([{ authorization_ended_as: "expired" }]);
+  await expect
+    .poll(
+      () =>
+        stack.db.asOwner("select authorization_ended_as from payment_attempts where attempt_id = $1", [
+          attempt_id,
+        ]),
+      { timeout: 10_000 },
+    )
+    .toEqual([{ authorization_ended_as: "expired" }]);
   await notify({ eventCode: "CAPTURE", merchantReference: modification_id, success: false });
-  expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "expired", captured_amount: "0.00", modifications: [{ status: "failed" }] });
+  expect(await orderIn(stack, id, "CANCELED")).toMatchObject({
+    status_cause: "expired",
+    captured_amount: "0.00",
+    modifications: [{ status: "failed" }],
+  });
 });
 
 test("what Adyen tells under its own reference before we have heard that is kept until we have", async () => {
-  const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00" }]);
-  const { attempts: [attempt] } = await orderIn(stack, id, "AUTHORIZED");
+  const {
+    order_ids: [id],
+  } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00" }]);
+  const {
+    attempts: [attempt],
+  } = await orderIn(stack, id, "AUTHORIZED");
   await stack.setFaults({ latency_ms: 2_500 });
   await stack.call("POST", `/payments/${id}/capture`, { capture_id: "slow", amount: "30.00" });
-  await expect.poll(() => stack.db.asOwner("select status from payment_modifications where payment_order_id = $1", [id])).toEqual([{ status: "executing" }]);
-  const told = await notify({ eventCode: "CAPTURE", merchantReference: String(attempt?.attempt_id), success: false });
+  await expect
+    .poll(() =>
+      stack.db.asOwner("select status from payment_modifications where payment_order_id = $1", [id]),
+    )
+    .toEqual([{ status: "executing" }]);
+  const told = await notify({
+    eventCode: "CAPTURE",
+    merchantReference: String(attempt?.attempt_id),
+    success: false,
+  });
   await expect.poll(() => inboxOf(told), { timeout: 2_000 }).toEqual([{ state: "unmatched" }]);
   await stack.setFaults({ latency_ms: 0 });
 });
@@ -89,18 +193,31 @@ test("what Adyen tells under its own reference before we have heard that is kept
 test("a capture that a person makes at Adyen of a payment that is over here is a case for a person", async () => {
   const { id, attempt_id } = await capturing();
   await notify({ eventCode: "EXPIRE", merchantReference: attempt_id, success: true });
-  const [modification] = await stack.db.asOwner("select modification_id from payment_modifications where payment_order_id = $1", [id]);
-  await notify({ eventCode: "CAPTURE", merchantReference: String(modification?.["modification_id"]), success: false });
+  const [modification] = await stack.db.asOwner(
+    "select modification_id from payment_modifications where payment_order_id = $1",
+    [id],
+  );
+  await notify({
+    eventCode: "CAPTURE",
+    merchantReference: String(modification?.["modification_id"]),
+    success: false,
+  });
   await orderIn(stack, id, "CANCELED");
   await notify({ eventCode: "CAPTURE", merchantReference: attempt_id, success: true });
-  await expect.poll(() => lettersAbout(id), { timeout: 10_000 }).toContainEqual(expect.objectContaining({ reason: expect.stringContaining("that we did not request") as string }));
+  await expect
+    .poll(() => lettersAbout(id), { timeout: 10_000 })
+    .toContainEqual(
+      expect.objectContaining({ reason: expect.stringContaining("that we did not request") as string }),
+    );
 });
 
 describe("CAPTURE_FAILED of a payment that is captured at once", () => {
   /** A paid order of 30.00. */
   async function paid(): Promise<{ id: string; attempt_id: string; seller: string }> {
     const seller = `seller_${randomUUID().slice(0, 8)}`;
-    const { order_ids: [id] } = await acceptCheckout(stack, {}, [{ amount: "30.00", seller_account: seller }]);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, {}, [{ amount: "30.00", seller_account: seller }]);
     const order = await orderIn(stack, id, "SUCCESS");
     return { id, attempt_id: String(order.attempts[0]?.attempt_id), seller };
   }
@@ -110,29 +227,68 @@ describe("CAPTURE_FAILED of a payment that is captured at once", () => {
     expect(await pendingOf(seller)).toBe("30.00");
     await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true });
     const order = await orderIn(stack, id, "FAILED");
-    expect(order).toMatchObject({ status_cause: "capture_failed", captured_amount: "0.00", wallet_updated: false, ledger_updated: false, error_code: "capture_failed", attempts: [{ status: "declined", failure_code: "capture_failed" }] });
-    expect(order.transitions.at(-1)).toMatchObject({ from_status: "SUCCESS", to_status: "FAILED", cause: "capture_failed", actor: "webhook:adyen" });
+    expect(order).toMatchObject({
+      status_cause: "capture_failed",
+      captured_amount: "0.00",
+      wallet_updated: false,
+      ledger_updated: false,
+      error_code: "capture_failed",
+      attempts: [{ status: "declined", failure_code: "capture_failed" }],
+    });
+    expect(order.transitions.at(-1)).toMatchObject({
+      from_status: "SUCCESS",
+      to_status: "FAILED",
+      cause: "capture_failed",
+      actor: "webhook:adyen",
+    });
     expect(await pendingOf(seller)).toBe("0.00");
     expect(await sourcesOf(id)).toEqual([`order:${id}:captured`, `reversal:order:${id}:captured`]);
-    expect(await lettersAbout(id)).toMatchObject([{ reason: expect.stringContaining("its money will not come") as string }]);
-    expect(await checkoutOf(id)).toMatchObject({ is_payment_done: false, events: ["checkout.created", "checkout.completed", "checkout.reopened"] });
+    expect(await lettersAbout(id)).toMatchObject([
+      { reason: expect.stringContaining("its money will not come") as string },
+    ]);
+    expect(await checkoutOf(id)).toMatchObject({
+      is_payment_done: false,
+      events: ["checkout.created", "checkout.completed", "checkout.reopened"],
+    });
     expect(await faultsInBooks()).toEqual([]);
   });
 
   test("that comes twice, forged, or of another amount changes nothing more", async () => {
     const { id, attempt_id, seller } = await paid();
-    const forged = await stack.call("POST", "/webhooks/adyen", { live: "false", notificationItems: [{ NotificationRequestItem: {
-      eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: "true", pspReference: "forged", amount: { value: 3_000, currency: "USD" },
-      merchantAccountCode: "SimulatorMerchant", additionalData: { hmacSignature: "AAAA" },
-    } }] });
+    const forged = await stack.call("POST", "/webhooks/adyen", {
+      live: "false",
+      notificationItems: [
+        {
+          NotificationRequestItem: {
+            eventCode: "CAPTURE_FAILED",
+            merchantReference: attempt_id,
+            success: "true",
+            pspReference: "forged",
+            amount: { value: 3_000, currency: "USD" },
+            merchantAccountCode: "SimulatorMerchant",
+            additionalData: { hmacSignature: "AAAA" },
+          },
+        },
+      ],
+    });
     expect(forged.status).toBe(403);
-    const partial = await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true, value: 2_999 });
+    const partial = await notify({
+      eventCode: "CAPTURE_FAILED",
+      merchantReference: attempt_id,
+      success: true,
+      value: 2_999,
+    });
     await expect.poll(() => inboxOf(partial), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "30.00" });
     expect(await lettersAbout(id)).toHaveLength(1);
     const first = await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true });
     await orderIn(stack, id, "FAILED");
-    await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true, pspReference: first });
+    await notify({
+      eventCode: "CAPTURE_FAILED",
+      merchantReference: attempt_id,
+      success: true,
+      pspReference: first,
+    });
     const again = await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true });
     await expect.poll(() => inboxOf(again), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
     expect(await pendingOf(seller)).toBe("0.00");
@@ -143,14 +299,20 @@ describe("CAPTURE_FAILED of a payment that is captured at once", () => {
   test("that comes before we have heard that the payment was made ends the same", async () => {
     const seller = `seller_${randomUUID().slice(0, 8)}`;
     await stack.setFaults({ latency_ms: 2_000 });
-    const { order_ids: [id] } = await acceptCheckout(stack, {}, [{ amount: "30.00", seller_account: seller }]);
-    const { attempts: [attempt] } = await orderIn(stack, id, "EXECUTING");
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, {}, [{ amount: "30.00", seller_account: seller }]);
+    const {
+      attempts: [attempt],
+    } = await orderIn(stack, id, "EXECUTING");
     const attempt_id = String(attempt?.attempt_id);
     await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true });
     await orderIn(stack, id, "FAILED");
     const late = await notify({ eventCode: "AUTHORISATION", merchantReference: attempt_id, success: true });
     await expect.poll(() => inboxOf(late), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
-    await expect.poll(() => stack.effects(`payment_order_id=${id}`), { timeout: 10_000 }).toMatchObject({ count: 1 });
+    await expect
+      .poll(() => stack.effects(`payment_order_id=${id}`), { timeout: 10_000 })
+      .toMatchObject({ count: 1 });
     await stack.setFaults({ latency_ms: 0 });
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(await orderIn(stack, id, "FAILED")).toMatchObject({ captured_amount: "0.00" });
@@ -163,14 +325,22 @@ describe("CAPTURE_FAILED of a payment that is captured at once", () => {
     const { id, attempt_id, seller } = await paid();
     for (const round of [1, 2]) {
       const { attempts } = await orderIn(stack, id, "SUCCESS");
-      await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempts.at(-1)?.attempt_id ?? attempt_id, success: true });
+      await notify({
+        eventCode: "CAPTURE_FAILED",
+        merchantReference: attempts.at(-1)?.attempt_id ?? attempt_id,
+        success: true,
+      });
       await orderIn(stack, id, "FAILED");
       expect((await stack.call("POST", `/payments/${id}/retry`, {})).status, `round ${round}`).toBe(200);
     }
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "30.00" });
     expect(await pendingOf(seller)).toBe("30.00");
     expect(await sourcesOf(id)).toEqual([
-      `order:${id}:captured`, `reversal:order:${id}:captured`, `order:${id}:captured:2`, `reversal:order:${id}:captured:2`, `order:${id}:captured:3`,
+      `order:${id}:captured`,
+      `reversal:order:${id}:captured`,
+      `order:${id}:captured:2`,
+      `reversal:order:${id}:captured:2`,
+      `order:${id}:captured:3`,
     ]);
     expect(await checkoutOf(id)).toMatchObject({ is_payment_done: true });
     expect(await faultsInBooks()).toEqual([]);
@@ -180,47 +350,105 @@ describe("CAPTURE_FAILED of a payment that is captured at once", () => {
     const { id, attempt_id, seller } = await paid();
     await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true });
     await orderIn(stack, id, "FAILED");
-    const [letter] = await lettersAbout(id) as { dead_letter_id: string }[];
+    const [letter] = (await lettersAbout(id)) as { dead_letter_id: string }[];
     await stack.call("POST", `/dead_letters/${letter?.dead_letter_id ?? ""}/discard`, { note: "seen" });
     await notify({ eventCode: "CAPTURE", merchantReference: attempt_id, success: true });
-    await expect.poll(() => lettersAbout(id), { timeout: 10_000 }).toContainEqual(expect.objectContaining({ state: "waiting" }));
+    await expect
+      .poll(() => lettersAbout(id), { timeout: 10_000 })
+      .toContainEqual(expect.objectContaining({ state: "waiting" }));
     expect(await pendingOf(seller)).toBe("0.00");
   });
 });
 
 describe("CAPTURE_FAILED of a capture that was booked", () => {
   /** An authorisation of 100.00 of which 30.00 are captured, and whether the rest is released. */
-  async function captured(is_final: boolean): Promise<{ id: string; modification_id: string; reference: string; seller: string }> {
+  async function captured(
+    is_final: boolean,
+  ): Promise<{ id: string; modification_id: string; reference: string; seller: string }> {
     const seller = `seller_${randomUUID().slice(0, 8)}`;
-    const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00", seller_account: seller }]);
-    const { attempts: [attempt] } = await orderIn(stack, id, "AUTHORIZED");
-    await stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "30.00", is_final: false });
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, { capture_method: "manual" }, [
+      { amount: "100.00", seller_account: seller },
+    ]);
+    const {
+      attempts: [attempt],
+    } = await orderIn(stack, id, "AUTHORIZED");
+    await stack.call("POST", `/payments/${id}/capture`, {
+      capture_id: "one",
+      amount: "30.00",
+      is_final: false,
+    });
     await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "pending" }]);
-    const [{ modification_id, psp_reference }] = await modificationsOf(id) as [{ modification_id: string; psp_reference: string }];
-    if (is_final) await notify({ eventCode: "EXPIRE", merchantReference: String(attempt?.attempt_id), success: true });
-    if (is_final) await expect.poll(() => stack.db.asOwner("select authorization_ended_as from payment_attempts where payment_order_id = $1", [id]), { timeout: 10_000 }).toEqual([{ authorization_ended_as: "expired" }]);
-    await notify({ eventCode: "CAPTURE", merchantReference: modification_id, success: true, pspReference: psp_reference });
-    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "succeeded" }]);
+    const [{ modification_id, psp_reference }] = (await modificationsOf(id)) as [
+      { modification_id: string; psp_reference: string },
+    ];
+    if (is_final)
+      await notify({ eventCode: "EXPIRE", merchantReference: String(attempt?.attempt_id), success: true });
+    if (is_final)
+      await expect
+        .poll(
+          () =>
+            stack.db.asOwner(
+              "select authorization_ended_as from payment_attempts where payment_order_id = $1",
+              [id],
+            ),
+          { timeout: 10_000 },
+        )
+        .toEqual([{ authorization_ended_as: "expired" }]);
+    await notify({
+      eventCode: "CAPTURE",
+      merchantReference: modification_id,
+      success: true,
+      pspReference: psp_reference,
+    });
+    await expect
+      .poll(() => modificationsOf(id), { timeout: 10_000 })
+      .toMatchObject([{ status: "succeeded" }]);
     return { id, modification_id, reference: psp_reference, seller };
   }
 
   test("gives the amount back to the open authorisation, which can be captured again", async () => {
     const { id, modification_id, reference, seller } = await captured(false);
     expect(await pendingOf(seller)).toBe("30.00");
-    await notify({ eventCode: "CAPTURE_FAILED", merchantReference: modification_id, success: true, pspReference: reference });
-    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed", failure_code: "capture_failed" }]);
+    await notify({
+      eventCode: "CAPTURE_FAILED",
+      merchantReference: modification_id,
+      success: true,
+      pspReference: reference,
+    });
+    await expect
+      .poll(() => modificationsOf(id), { timeout: 10_000 })
+      .toMatchObject([{ status: "failed", failure_code: "capture_failed" }]);
     expect(await orderIn(stack, id, "AUTHORIZED")).toMatchObject({ captured_amount: "0.00" });
     expect(await pendingOf(seller)).toBe("0.00");
     expect(await lettersAbout(id)).toHaveLength(1);
-    expect((await stack.call("POST", `/payments/${id}/capture`, { capture_id: "two", amount: "100.00", is_final: false })).status).toBe(202);
+    expect(
+      (
+        await stack.call("POST", `/payments/${id}/capture`, {
+          capture_id: "two",
+          amount: "100.00",
+          is_final: false,
+        })
+      ).status,
+    ).toBe(202);
     expect(await faultsInBooks()).toEqual([]);
   });
 
   test("makes an order whose authorisation is over FAILED, and holds nothing any more", async () => {
     const { id, modification_id, reference, seller } = await captured(true);
     await orderIn(stack, id, "SUCCESS");
-    await notify({ eventCode: "CAPTURE_FAILED", merchantReference: modification_id, success: true, pspReference: reference });
-    expect(await orderIn(stack, id, "FAILED")).toMatchObject({ status_cause: "capture_failed", captured_amount: "0.00", modifications: [{ status: "failed" }] });
+    await notify({
+      eventCode: "CAPTURE_FAILED",
+      merchantReference: modification_id,
+      success: true,
+      pspReference: reference,
+    });
+    expect(await orderIn(stack, id, "FAILED")).toMatchObject({
+      status_cause: "capture_failed",
+      captured_amount: "0.00",
+      modifications: [{ status: "failed" }],
+    });
     expect(await pendingOf(seller)).toBe("0.00");
     expect(await faultsInBooks()).toEqual([]);
     // A retry authorises anew.
@@ -262,11 +490,29 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
 
   test("that overtakes the news that it was made ends the same: failed, and nothing is booked", async () => {
     const { id, modification_id } = await capturing();
-    const [{ psp_reference }] = await modificationsOf(id) as [{ psp_reference: string }];
-    await notify({ eventCode: "CAPTURE_FAILED", merchantReference: modification_id, success: true, pspReference: psp_reference });
+    const [{ psp_reference }] = (await modificationsOf(id)) as [{ psp_reference: string }];
+    await notify({
+      eventCode: "CAPTURE_FAILED",
+      merchantReference: modification_id,
+      success: true,
+      pspReference: psp_reference,
+    });
     await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed" }]);
-    const late = await notify({ eventCode: "CAPTURE", merchantReference: modification_id, success: true, pspReference: psp_reference });
-    await expect.poll(() => stack.db.asOwner("select state from webhook_inbox where psp_event_id = $1", [`CAPTURE:${late}:true`]), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
+    const late = await notify({
+      eventCode: "CAPTURE",
+      merchantReference: modification_id,
+      success: true,
+      pspReference: psp_reference,
+    });
+    await expect
+      .poll(
+        () =>
+          stack.db.asOwner("select state from webhook_inbox where psp_event_id = $1", [
+            `CAPTURE:${late}:true`,
+          ]),
+        { timeout: 10_000 },
+      )
+      .toEqual([{ state: "applied" }]);
     expect(await modificationsOf(id)).toMatchObject([{ status: "failed" }]);
     expect(await orderIn(stack, id, "AUTHORIZED")).toMatchObject({ captured_amount: "0.00" });
     expect(await lettersAbout(id)).toEqual([]);

@@ -12,10 +12,21 @@ let exitCode: unknown;
 beforeAll(async () => {
   const demo = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts"), "demo"], {
     // Settings that would change the demo's amounts, if it listened to them.
-    env: { ...process.env, DATABASE_URL: serverUrl(), COMMISSION_BASIS_POINTS: "500", PSP_SUCCESS_RATE: "0.5", RISK_ORDER_MAX: "USD:1.00", FORCE_COLOR: undefined },
+    env: {
+      ...process.env,
+      DATABASE_URL: serverUrl(),
+      COMMISSION_BASIS_POINTS: "500",
+      PSP_SUCCESS_RATE: "0.5",
+      RISK_ORDER_MAX: "USD:1.00",
+      FORCE_COLOR: undefined,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  [printed, errors, [exitCode]] = await Promise.all([text(demo.stdout), text(demo.stderr), once(demo, "exit")]);
+  [printed, errors, [exitCode]] = await Promise.all([
+    text(demo.stdout),
+    text(demo.stderr),
+    once(demo, "exit"),
+  ]);
 }, 90_000);
 
 afterAll(async () => {
@@ -24,7 +35,10 @@ afterAll(async () => {
 });
 
 test("the demo's claims are all true, and it exits 0 with nothing on standard error", () => {
-  expect({ exitCode, errors, broken: printed.split("\n").filter((line) => line.includes("✗")) }, printed).toEqual({ exitCode: 0, errors: "", broken: [] });
+  expect(
+    { exitCode, errors, broken: printed.split("\n").filter((line) => line.includes("✗")) },
+    printed,
+  ).toEqual({ exitCode: 0, errors: "", broken: [] });
   expect(printed).toMatch(/\nAll \d\d claims are true \(\d+\.\d s\)\. Everything is stopped again\.\n/);
 });
 
@@ -44,7 +58,8 @@ test("the demo shows every step: checkout, execution, wallets, ledger, balance, 
     /NOT_STARTED → EXECUTING → AUTHORIZED → SUCCESS/,
     /charges at the PSP +5 +152\.49/,
     /✓ debits equal credits in every currency \(1 checked\)/,
-  ]) expect(printed).toMatch(line);
+  ])
+    expect(printed).toMatch(line);
 });
 
 test("the demo's output can be read through a pipe: no colours, no line over 110 characters, about a hundred lines", () => {

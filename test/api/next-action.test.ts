@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, checkoutWaiting, expectProblem, orderIn, path, sendCheckout, until, type OrderDetail } from "./requests.ts";
+import {
+  acceptCheckout,
+  checkoutWaiting,
+  expectProblem,
+  orderIn,
+  path,
+  sendCheckout,
+  until,
+  type OrderDetail,
+} from "./requests.ts";
 import { newSecret } from "./statuses.ts";
 import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
@@ -12,9 +21,14 @@ const webhook_secret = newSecret();
 
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await startTestStack({ has_webhooks: true, environment: {
-    BUYER_ACTION_SECONDS: String(buyer_action_seconds), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
-  } });
+  stack = await startTestStack({
+    has_webhooks: true,
+    environment: {
+      BUYER_ACTION_SECONDS: String(buyer_action_seconds),
+      PSP_STRIPE_WEBHOOK_SECRET: webhook_secret,
+      SIMULATOR_WEBHOOK_SECRET: webhook_secret,
+    },
+  });
 });
 afterAll(async () => {
   expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
@@ -24,29 +38,52 @@ afterAll(async () => {
 type Shown = { type: string; redirect_url: string | null; client_secret: string | null; expires_at: string };
 
 async function nextAction(id: string): Promise<Shown | null> {
-  return (await orderIn(stack, id, "PENDING") as unknown as { next_action: Shown | null }).next_action;
+  return ((await orderIn(stack, id, "PENDING")) as unknown as { next_action: Shown | null }).next_action;
 }
 
 /** A genuine webhook of ours about the order's attempt, once it is applied. */
-async function tell(id: string, { attempts: [attempt] }: OrderDetail, type: string, intent: Record<string, unknown>): Promise<void> {
-  const event = stripeEvent({ attempt_id: attempt?.attempt_id ?? "", payment_order_id: id, amount: 2_999 }, { type, intent });
+async function tell(
+  id: string,
+  { attempts: [attempt] }: OrderDetail,
+  type: string,
+  intent: Record<string, unknown>,
+): Promise<void> {
+  const event = stripeEvent(
+    { attempt_id: attempt?.attempt_id ?? "", payment_order_id: id, amount: 2_999 },
+    { type, intent },
+  );
   await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, webhook_secret) });
   const { id: event_id } = JSON.parse(event) as { id: string };
-  await until("the webhook is applied", async () =>
-    (await stack.db.asOwner("select 1 from webhook_inbox where psp_event_id = $1 and state = 'applied'", [event_id])).length === 1);
+  await until(
+    "the webhook is applied",
+    async () =>
+      (
+        await stack.db.asOwner("select 1 from webhook_inbox where psp_event_id = $1 and state = 'applied'", [
+          event_id,
+        ])
+      ).length === 1,
+  );
 }
-const asking = { status: "requires_action", client_secret: "pi_secret_1", next_action: { type: "redirect_to_url", redirect_to_url: { url: "https://b.example/1" } } };
+const asking = {
+  status: "requires_action",
+  client_secret: "pi_secret_1",
+  next_action: { type: "redirect_to_url", redirect_to_url: { url: "https://b.example/1" } },
+};
 
 /** What the buyer's browser does on the bank's page. */
 async function answerBank(action: Shown | null, result: "complete" | "fail"): Promise<Response> {
   return fetch(action?.redirect_url ?? "", {
-    method: "POST", redirect: "manual", body: new URLSearchParams({ result }),
+    method: "POST",
+    redirect: "manual",
+    body: new URLSearchParams({ result }),
   });
 }
 
 describe("a card token that its bank wants confirmed", () => {
   test("waits for the buyer, who is told where to go and until when, and is charged once after that", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     const action = await nextAction(id);
     expect(action).toMatchObject({ type: "redirect_to_url", client_secret: null });
     const seconds = (Date.parse(action?.expires_at ?? "") - Date.now()) / 1_000;
@@ -63,35 +100,50 @@ describe("a card token that its bank wants confirmed", () => {
   });
 
   test("without a return_url gives the client secret for the PSP's own library", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired" } });
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired" } });
     expect(await nextAction(id)).toMatchObject({
-      type: "use_stripe_sdk", redirect_url: null, client_secret: expect.stringMatching(/^pi_\w+_secret_\w+$/) as string,
+      type: "use_stripe_sdk",
+      redirect_url: null,
+      client_secret: expect.stringMatching(/^pi_\w+_secret_\w+$/) as string,
     });
   });
 
   test("fails when the buyer fails the bank's check, and nothing is charged", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     await answerBank(await nextAction(id), "fail");
     expect(await orderIn(stack, id, "FAILED")).toMatchObject({ next_action: null });
     expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(0);
   });
 
   test("is given up at the PSP when the buyer's time is over: the order is canceled as expired, and the bank's page is closed", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     const action = await nextAction(id);
-    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "expired", next_action: null });
+    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({
+      status_cause: "expired",
+      next_action: null,
+    });
     await answerBank(action, "complete");
     expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(0);
   });
 
   test("can be authorised and captured by hand after the confirmation", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, { ...challenged, capture_method: "manual" });
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, { ...challenged, capture_method: "manual" });
     await answerBank(await nextAction(id), "complete");
     expect(path(await orderIn(stack, id, "AUTHORIZED"))).toBe("NOT_STARTED EXECUTING PENDING AUTHORIZED");
   });
 
   test("is shown unchanged after webhooks about it, which are stored without the action", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     const action = await nextAction(id);
     expect(action).toMatchObject({ type: "redirect_to_url" });
     await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.requires_action", asking);
@@ -99,27 +151,43 @@ describe("a card token that its bank wants confirmed", () => {
   });
 
   test("ends with a webhook that says the buyer has confirmed, so that the payment is not voided as expired", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     expect(await nextAction(id)).toMatchObject({ type: "redirect_to_url" });
-    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", { status: "processing", next_action: null });
+    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", {
+      status: "processing",
+      next_action: null,
+    });
     const [attempt] = await stack.db.asOwner(
-      "select next_action, next_action_expires_at from payment_attempts where payment_order_id = $1", [id]);
+      "select next_action, next_action_expires_at from payment_attempts where payment_order_id = $1",
+      [id],
+    );
     expect(attempt).toEqual({ next_action: null, next_action_expires_at: null });
   });
 
   test("is shown again, with the same end, after its outcome was unknown in between", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     const action = await nextAction(id);
     expect(action).toMatchObject({ type: "redirect_to_url" });
     await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", { status: "brand_new" });
-    await until("it is pending again", async () => path(await orderIn(stack, id, "PENDING", "UNKNOWN")).endsWith("UNKNOWN PENDING"));
+    await until("it is pending again", async () =>
+      path(await orderIn(stack, id, "PENDING", "UNKNOWN")).endsWith("UNKNOWN PENDING"),
+    );
     expect(await nextAction(id)).toEqual(action);
   });
 
   test("is kept encrypted: neither the address nor the secret stands in the attempt's row", async () => {
-    const { order_ids: [id] } = await acceptCheckout(stack, challenged);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
     const action = await nextAction(id);
-    const [row] = await stack.db.asOwner("select a::text as text, next_action from payment_attempts a where payment_order_id = $1", [id]);
+    const [row] = await stack.db.asOwner(
+      "select a::text as text, next_action from payment_attempts a where payment_order_id = $1",
+      [id],
+    );
     expect(String(row?.["next_action"]).length).toBeGreaterThan(40);
     expect(row?.["text"]).not.toContain(new URL(action?.redirect_url ?? "").pathname.split("/").at(-1));
   });
@@ -135,25 +203,41 @@ describe("Prefer: wait", () => {
       status_url: expect.stringMatching(/^\/pay\//) as string,
     });
     const paid = await checkoutWaiting(stack, "wait=5", {});
-    expect(paid.reply.json).toMatchObject({ payment_event_status: "COMPLETE", payment_orders: [{ status: "SUCCESS" }], next_action: null });
+    expect(paid.reply.json).toMatchObject({
+      payment_event_status: "COMPLETE",
+      payment_orders: [{ status: "SUCCESS" }],
+      next_action: null,
+    });
   });
 
   test("answers with the next action although a webhook without it came first", async () => {
     await stack.setFaults({ latency_ms: 1_500 });
     const waiting = checkoutWaiting(stack, "wait=5", challenged);
     const newest = async (): Promise<string> =>
-      String((await stack.db.asOwner("select payment_order_id as id from payment_attempts where status = 'executing'"))[0]?.["id"] ?? "");
-    await until("the charge is under way", async () => await newest() !== "");
+      String(
+        (
+          await stack.db.asOwner(
+            "select payment_order_id as id from payment_attempts where status = 'executing'",
+          )
+        )[0]?.["id"] ?? "",
+      );
+    await until("the charge is under way", async () => (await newest()) !== "");
     const id = await newest();
     await tell(id, await orderIn(stack, id, "EXECUTING"), "payment_intent.requires_action", asking);
-    expect((await waiting).reply.json).toMatchObject({ payment_orders: [{ payment_order_id: id, status: "PENDING" }], next_action: { type: "redirect_to_url" } });
+    expect((await waiting).reply.json).toMatchObject({
+      payment_orders: [{ payment_order_id: id, status: "PENDING" }],
+      next_action: { type: "redirect_to_url" },
+    });
     await stack.setFaults({ latency_ms: 0 });
   });
 
   test("answers at its end with what is known by then, and the payment goes on", async () => {
     await stack.setFaults({ latency_ms: 2_500 });
     const start = performance.now();
-    const { reply, order_ids: [id] } = await checkoutWaiting(stack, "wait=1", {});
+    const {
+      reply,
+      order_ids: [id],
+    } = await checkoutWaiting(stack, "wait=1", {});
     expect(performance.now() - start).toBeLessThan(2_400);
     expect(reply.json).toMatchObject({ payment_orders: [{ status: "EXECUTING" }], next_action: null });
     await stack.setFaults({ latency_ms: 0 });
@@ -164,13 +248,21 @@ describe("Prefer: wait", () => {
     const odd = await checkoutWaiting(stack, "wait=soon, respond-async", {});
     expect(odd.reply.headers.get("preference-applied")).toBeNull();
     const first = await sendCheckout(stack);
-    await until("it is paid", async () => (await stack.call("GET", `/payments/${first.order_ids[0]}`)).json["status"] === "SUCCESS");
+    await until(
+      "it is paid",
+      async () => (await stack.call("GET", `/payments/${first.order_ids[0]}`)).json["status"] === "SUCCESS",
+    );
     expect((await stack.call("POST", "/payments", first.body)).text).toBe(first.reply.text);
   });
 });
 
 test("a return_url that is not an https URL is refused by name, and nothing is stored", async () => {
-  const { reply, order_ids: [id] } = await sendCheckout(stack, { credit_card_info: { token: "tok_visa_4242", return_url: "javascript:alert(1)" } });
+  const {
+    reply,
+    order_ids: [id],
+  } = await sendCheckout(stack, {
+    credit_card_info: { token: "tok_visa_4242", return_url: "javascript:alert(1)" },
+  });
   expectProblem(reply, 400, "invalid_request", "credit_card_info[return_url]");
   expect((await stack.call("GET", `/payments/${id}`)).status).toBe(404);
 });

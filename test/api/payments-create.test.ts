@@ -8,7 +8,10 @@ beforeAll(async () => {
 afterAll(() => stack.stopAll());
 
 test("answers 202 at once and brings every order to SUCCESS with its wallet and ledger", async () => {
-  const body = checkoutBody({}, [{ amount: "29.99", seller_account: "seller_bob" }, { amount: "15.50", seller_account: "seller_charlie" }]);
+  const body = checkoutBody({}, [
+    { amount: "29.99", seller_account: "seller_bob" },
+    { amount: "15.50", seller_account: "seller_charlie" },
+  ]);
   const { status, json } = await stack.call("POST", "/payments", body);
   expect(status).toBe(202);
   expect(json["payment_event_status"]).toBe("PROCESSING");

@@ -12,16 +12,27 @@ export type SentCheckout = {
 
 /** Posts a checkout; the test says what is special about it and its orders. */
 export async function sendCheckout(
-  stack: TestStack, changes: Record<string, unknown> = {}, orders: readonly Record<string, unknown>[] = [{}],
+  stack: TestStack,
+  changes: Record<string, unknown> = {},
+  orders: readonly Record<string, unknown>[] = [{}],
 ): Promise<SentCheckout> {
   const body = checkoutBody(changes, orders);
-  const [first = "", ...others] = (body["payment_orders"] as { payment_order_id: string }[]).map((order) => order.payment_order_id);
-  return { checkout_id: String(body["checkout_id"]), order_ids: [first, ...others], body, reply: await stack.call("POST", "/payments", body) };
+  const [first = "", ...others] = (body["payment_orders"] as { payment_order_id: string }[]).map(
+    (order) => order.payment_order_id,
+  );
+  return {
+    checkout_id: String(body["checkout_id"]),
+    order_ids: [first, ...others],
+    body,
+    reply: await stack.call("POST", "/payments", body),
+  };
 }
 
 /** Posts a checkout that must be taken. */
 export async function acceptCheckout(
-  stack: TestStack, changes: Record<string, unknown> = {}, orders: readonly Record<string, unknown>[] = [{}],
+  stack: TestStack,
+  changes: Record<string, unknown> = {},
+  orders: readonly Record<string, unknown>[] = [{}],
 ): Promise<SentCheckout> {
   const sent = await sendCheckout(stack, changes, orders);
   expect(sent.reply, sent.reply.text).toMatchObject({ status: 202 });
@@ -30,10 +41,14 @@ export async function acceptCheckout(
 
 /** Posts a checkout with a preference such as `wait=5`. */
 export async function checkoutWaiting(
-  stack: TestStack, prefer: string, changes: Record<string, unknown>,
+  stack: TestStack,
+  prefer: string,
+  changes: Record<string, unknown>,
 ): Promise<{ readonly reply: Reply; readonly order_ids: readonly [string, ...string[]] }> {
   const body = checkoutBody(changes);
-  const [first = "", ...others] = (body["payment_orders"] as { payment_order_id: string }[]).map((order) => order.payment_order_id);
+  const [first = "", ...others] = (body["payment_orders"] as { payment_order_id: string }[]).map(
+    (order) => order.payment_order_id,
+  );
   const reply = await stack.call("POST", "/payments", body, { prefer });
   expect(reply, reply.text).toMatchObject({ status: 202 });
   return { reply, order_ids: [first, ...others] };
@@ -47,12 +62,29 @@ export type OrderDetail = {
   readonly status_cause: string;
   readonly error_code: string | null;
   readonly retry_count: number;
-  readonly attempts: readonly { attempt_id: string; attempt_number: number; psp_key: string; status: string; created_at: string; updated_at: string }[];
-  readonly transitions: readonly { from_status: string | null; to_status: string; cause: string; actor: string; occurred_at: string }[];
+  readonly attempts: readonly {
+    attempt_id: string;
+    attempt_number: number;
+    psp_key: string;
+    status: string;
+    created_at: string;
+    updated_at: string;
+  }[];
+  readonly transitions: readonly {
+    from_status: string | null;
+    to_status: string;
+    cause: string;
+    actor: string;
+    occurred_at: string;
+  }[];
 };
 
 /** An order with its attempts and history, once it is in one of these states. */
-export async function orderIn(stack: TestStack, paymentOrderId: string, ...statuses: string[]): Promise<OrderDetail> {
+export async function orderIn(
+  stack: TestStack,
+  paymentOrderId: string,
+  ...statuses: string[]
+): Promise<OrderDetail> {
   const first = await stack.call("GET", `/payments/${encodeURIComponent(paymentOrderId)}`);
   expect(first, first.text).toMatchObject({ status: 200 });
   const detail = await stack.waitForOrder(encodeURIComponent(paymentOrderId), statuses);
@@ -60,7 +92,8 @@ export async function orderIn(stack: TestStack, paymentOrderId: string, ...statu
 }
 
 /** The states an order went through. */
-export const path = (order: OrderDetail): string => order.transitions.map((transition) => transition.to_status).join(" ");
+export const path = (order: OrderDetail): string =>
+  order.transitions.map((transition) => transition.to_status).join(" ");
 
 /** Expects RFC 9457 problem details in full, with this status, code and (where given) the field they name. */
 export function expectProblem(reply: Reply, status: number, code: ErrorCode, param?: string): void {
@@ -73,34 +106,58 @@ export function expectProblem(reply: Reply, status: number, code: ErrorCode, par
     detail: expect.stringMatching(/\S/) as string,
     instance: `urn:request:${reply.headers.get("request-id") ?? "none"}`,
     code,
-    param: param ?? (expect.toSatisfy((value) => value === null || typeof value === "string", "null or text") as string),
+    param:
+      param ??
+      (expect.toSatisfy((value) => value === null || typeof value === "string", "null or text") as string),
     errors: expect.any(Array) as unknown[],
   });
 }
 
 /** How many rows each table of the service and its queues holds, once no order is under way. */
-export async function rowCounts(db: TestDatabase, except: readonly string[] = []): Promise<Record<string, number>> {
-  await until("no order is under way", async () =>
-    (await db.asOwner("select 1 from payment_orders where status in ('NOT_STARTED', 'EXECUTING', 'RETRY_SCHEDULED') limit 1")).length === 0);
+export async function rowCounts(
+  db: TestDatabase,
+  except: readonly string[] = [],
+): Promise<Record<string, number>> {
+  await until(
+    "no order is under way",
+    async () =>
+      (
+        await db.asOwner(
+          "select 1 from payment_orders where status in ('NOT_STARTED', 'EXECUTING', 'RETRY_SCHEDULED') limit 1",
+        )
+      ).length === 0,
+  );
   const tables = await db.asOwner(
     `select format('%I.%I', table_schema, table_name) as name from information_schema.tables
-      where table_type = 'BASE TABLE' and (table_schema = 'public' or (table_schema = 'pgboss' and table_name = 'job_common'))`);
+      where table_type = 'BASE TABLE' and (table_schema = 'public' or (table_schema = 'pgboss' and table_name = 'job_common'))`,
+  );
   const counted = tables.filter(({ name }) => !except.includes(String(name)));
-  const counts = await db.asOwner(counted.map(({ name }) => `select '${String(name)}' as name, count(*)::int as count from ${String(name)}`).join(" union all "));
+  const counts = await db.asOwner(
+    counted
+      .map(({ name }) => `select '${String(name)}' as name, count(*)::int as count from ${String(name)}`)
+      .join(" union all "),
+  );
   return Object.fromEntries(counts.map((row) => [String(row["name"]), Number(row["count"])]));
 }
 
 /** The service's answer to bytes of the test's own making, which need not be JSON. */
 export async function postBytes(
-  stack: TestStack, target: string, body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = { "content-type": "application/json" },
+  stack: TestStack,
+  target: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string> = { "content-type": "application/json" },
 ): Promise<Reply> {
-  const response = await fetch(`${stack.service_url}${target}`, { method: "POST", headers: { authorization: "Bearer sk_dev", ...headers }, body });
+  const response = await fetch(`${stack.service_url}${target}`, {
+    method: "POST",
+    headers: { authorization: "Bearer sk_dev", ...headers },
+    body,
+  });
   return replyOf(response);
 }
 
 export async function replyOf(response: Response): Promise<Reply> {
   const text = await response.text();
-  const json = text.startsWith("{") ? JSON.parse(text) as Record<string, unknown> : {};
+  const json = text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {};
   return { status: response.status, headers: response.headers, text, json };
 }
 

@@ -8,30 +8,47 @@ let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack({
     environment: {
-      PSP_UNKNOWN_QUIET_SECONDS: String(quiet_seconds), SIMULATOR_ROLL_FORWARD_SECONDS: String(roll_forward_seconds),
-      PSP_TIMEOUT_SECONDS: "1", PSP_BREAKER_FAILURES: "1000", RETRY_BACKOFF_BASE: "1",
+      PSP_UNKNOWN_QUIET_SECONDS: String(quiet_seconds),
+      SIMULATOR_ROLL_FORWARD_SECONDS: String(roll_forward_seconds),
+      PSP_TIMEOUT_SECONDS: "1",
+      PSP_BREAKER_FAILURES: "1000",
+      RETRY_BACKOFF_BASE: "1",
     },
   });
 });
 afterAll(() => stack.stopAll());
 
-const chargesOf = async (id: string): Promise<number> => (await stack.effects(`payment_order_id=${id}`)).count;
+const chargesOf = async (id: string): Promise<number> =>
+  (await stack.effects(`payment_order_id=${id}`)).count;
 const failNext = (fault: string): Promise<void> => stack.setFaults({ next: [{ fault, count: 1 }] });
 
 /** Waits until the attempt was asked about so often. */
-const askedAbout = (id: string, times: number): Promise<void> => until(`${times} inquiries`, async () => {
-  const [row] = await stack.db.asOwner("select max(inquiry_count) as count from payment_attempts where payment_order_id = $1", [id]);
-  return Number(row?.["count"]) >= times;
-}, 30);
+const askedAbout = (id: string, times: number): Promise<void> =>
+  until(
+    `${times} inquiries`,
+    async () => {
+      const [row] = await stack.db.asOwner(
+        "select max(inquiry_count) as count from payment_attempts where payment_order_id = $1",
+        [id],
+      );
+      return Number(row?.["count"]) >= times;
+    },
+    30,
+  );
 
 /** Lets hours pass for the order's attempt. */
-const age = (id: string, column: "created_at" | "sent_at", hours: number): Promise<unknown> => stack.db.asOwner(
-  `update payment_attempts set ${column} = ${column} - $2 * interval '1 hour' where payment_order_id = $1`, [id, hours]);
+const age = (id: string, column: "created_at" | "sent_at", hours: number): Promise<unknown> =>
+  stack.db.asOwner(
+    `update payment_attempts set ${column} = ${column} - $2 * interval '1 hour' where payment_order_id = $1`,
+    [id, hours],
+  );
 
 describe("a charge that the PSP answers with a 500", () => {
   test("and carries out later is found and made once: no new key while nothing is to be seen", async () => {
     await failNext("500_rolled_forward");
-    const { order_ids: [id] } = await acceptCheckout(stack);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack);
     await askedAbout(id, 1);
     expect(await chargesOf(id)).toBe(0);
     const order = await orderIn(stack, id, "SUCCESS");
@@ -42,10 +59,15 @@ describe("a charge that the PSP answers with a 500", () => {
 
   test("and that was never made gets a new key after the quiet time, not before", async () => {
     await failNext("500_before");
-    const { order_ids: [id] } = await acceptCheckout(stack);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack);
     const order = await orderIn(stack, id, "SUCCESS");
     expect(path(order)).toBe("NOT_STARTED EXECUTING UNKNOWN RETRY_SCHEDULED EXECUTING SUCCESS");
-    expect(order.attempts).toMatchObject([{ status: "declined", failure_code: "psp_error" }, { status: "succeeded" }]);
+    expect(order.attempts).toMatchObject([
+      { status: "declined", failure_code: "psp_error" },
+      { status: "succeeded" },
+    ]);
     const [first, second] = order.attempts.map(({ created_at }) => Date.parse(created_at));
     expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(quiet_seconds * 1_000);
     expect(await chargesOf(id)).toBe(1);
@@ -55,7 +77,9 @@ describe("a charge that the PSP answers with a 500", () => {
 describe("a key that the PSP may have forgotten", () => {
   test("is not used again: the PSP is only asked, until nothing was sent for the quiet time", async () => {
     await failNext("html");
-    const { order_ids: [id] } = await acceptCheckout(stack);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack);
     await orderIn(stack, id, "UNKNOWN");
     await age(id, "created_at", 24);
     await askedAbout(id, 2);
@@ -70,7 +94,9 @@ describe("a key that the PSP may have forgotten", () => {
 
   test("does not hide a charge that was made under it: that is found", async () => {
     await failNext("500_after_charge");
-    const { order_ids: [id] } = await acceptCheckout(stack);
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack);
     await orderIn(stack, id, "UNKNOWN");
     await Promise.all([age(id, "created_at", 30), age(id, "sent_at", 29)]);
     const order = await orderIn(stack, id, "SUCCESS");
@@ -83,22 +109,44 @@ describe("a capture that the PSP answers with a 500", () => {
   const capture = (id: string): Promise<unknown> =>
     stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "10.00", is_final: false });
   const modificationOf = async (id: string): Promise<Record<string, unknown>> => {
-    const [row] = await stack.db.asOwner("select status, key_number, inquiry_count from payment_modifications where payment_order_id = $1", [id]);
+    const [row] = await stack.db.asOwner(
+      "select status, key_number, inquiry_count from payment_modifications where payment_order_id = $1",
+      [id],
+    );
     return row ?? {};
   };
 
-  test.each([["500_rolled_forward", 1], ["500_before", 2]])("(%s) takes the money once, under key %i", async (fault, key_number) => {
-    const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
-    await orderIn(stack, id, "AUTHORIZED");
-    await stack.setFaults({ next_modifications: [{ fault, count: 1 }] });
-    await capture(id);
-    await until("the PSP was asked again", async () => Number((await modificationOf(id))["inquiry_count"]) >= 1);
-    expect(await modificationOf(id)).toMatchObject({ status: "unknown", key_number: 1 });
-    await until("the capture is decided", async () => (await modificationOf(id))["status"] === "succeeded", 40);
-    expect(await modificationOf(id)).toMatchObject({ key_number });
-    // Longer than the simulator would need for another one.
-    await new Promise((resolve) => setTimeout(resolve, roll_forward_seconds * 1_000));
-    expect(await chargesOf(id)).toBe(1);
-    expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ status: "AUTHORIZED", captured_amount: "10.00" });
-  }, 60_000);
+  test.each([
+    ["500_rolled_forward", 1],
+    ["500_before", 2],
+  ])(
+    "(%s) takes the money once, under key %i",
+    async (fault, key_number) => {
+      const {
+        order_ids: [id],
+      } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
+      await orderIn(stack, id, "AUTHORIZED");
+      await stack.setFaults({ next_modifications: [{ fault, count: 1 }] });
+      await capture(id);
+      await until(
+        "the PSP was asked again",
+        async () => Number((await modificationOf(id))["inquiry_count"]) >= 1,
+      );
+      expect(await modificationOf(id)).toMatchObject({ status: "unknown", key_number: 1 });
+      await until(
+        "the capture is decided",
+        async () => (await modificationOf(id))["status"] === "succeeded",
+        40,
+      );
+      expect(await modificationOf(id)).toMatchObject({ key_number });
+      // Longer than the simulator would need for another one.
+      await new Promise((resolve) => setTimeout(resolve, roll_forward_seconds * 1_000));
+      expect(await chargesOf(id)).toBe(1);
+      expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({
+        status: "AUTHORIZED",
+        captured_amount: "10.00",
+      });
+    },
+    60_000,
+  );
 });

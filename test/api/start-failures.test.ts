@@ -20,34 +20,57 @@ afterAll(async () => {
   await db.drop();
 });
 
-async function startChild(script: string, ready_event: string, environment: Record<string, string>): Promise<string> {
+async function startChild(
+  script: string,
+  ready_event: string,
+  environment: Record<string, string>,
+): Promise<string> {
   const child = new ChildProcess({
-    name: "process", script: join(import.meta.dirname, "../..", script), arguments: ["run"], ready_event, environment,
+    name: "process",
+    script: join(import.meta.dirname, "../..", script),
+    arguments: ["run"],
+    ready_event,
+    environment,
   });
   onTestFinished(() => child.stop());
   return child.start();
 }
 
-test.for(["PORT", "OPERATIONS_PORT"])("a service whose %s is in use ends and names that setting", async (setting) => {
-  const environment = {
-    DATABASE_URL: db.service_url, MIGRATION_DATABASE_URL: "", PORT: "0", OPERATIONS_PORT: "0", LOG_LEVEL: "fatal",
-    PSP_STRIPE_SECRET_KEY: "sk_test_none", [setting]: busy,
-  };
-  await expect(startChild("src/main.ts", "service_ready", environment)).rejects
-    .toThrow(`127.0.0.1:${busy}. Stop what listens there, or set ${setting} to a free port.`);
-});
+test.for(["PORT", "OPERATIONS_PORT"])(
+  "a service whose %s is in use ends and names that setting",
+  async (setting) => {
+    const environment = {
+      DATABASE_URL: db.service_url,
+      MIGRATION_DATABASE_URL: "",
+      PORT: "0",
+      OPERATIONS_PORT: "0",
+      LOG_LEVEL: "fatal",
+      PSP_STRIPE_SECRET_KEY: "sk_test_none",
+      [setting]: busy,
+    };
+    await expect(startChild("src/main.ts", "service_ready", environment)).rejects.toThrow(
+      `127.0.0.1:${busy}. Stop what listens there, or set ${setting} to a free port.`,
+    );
+  },
+);
 
 test("a simulator whose port is in use ends and names SIMULATOR_PORT", async () => {
   const environment = {
-    SIMULATOR_DATABASE_URL: `${db.url}_simulator`, SIMULATOR_PORT: busy, SIMULATOR_SECRET_KEY: "sk_test_none",
+    SIMULATOR_DATABASE_URL: `${db.url}_simulator`,
+    SIMULATOR_PORT: busy,
+    SIMULATOR_SECRET_KEY: "sk_test_none",
   };
-  await expect(startChild("simulator/src/main.ts", "simulator_ready", environment)).rejects
-    .toThrow(`127.0.0.1:${busy}. Stop what listens there, or set SIMULATOR_PORT to a free port.`);
+  await expect(startChild("simulator/src/main.ts", "simulator_ready", environment)).rejects.toThrow(
+    `127.0.0.1:${busy}. Stop what listens there, or set SIMULATOR_PORT to a free port.`,
+  );
 });
 
 test("a database that does not answer is named by its address, without its password", async () => {
   const port = await freePort();
-  const failure = await checkLogin(`postgresql://shop:hush@127.0.0.1:${port}/pacioli`).then(() => "connected", String);
+  const failure = await checkLogin(`postgresql://shop:hush@127.0.0.1:${port}/pacioli`).then(
+    () => "connected",
+    String,
+  );
   expect(failure).toContain(`PostgreSQL does not answer at 127.0.0.1:${port}`);
   expect(failure).not.toContain("hush");
 });

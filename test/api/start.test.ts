@@ -16,7 +16,9 @@ afterAll(() => stack.stopAll());
 
 async function jobsOf(orderIds: readonly string[]): Promise<number> {
   const [row] = await stack.db.asOwner(
-    "select count(*)::int as jobs from pgboss.job where name = 'payment_execute' and data ->> 'payment_order_id' = any ($1)", [orderIds]);
+    "select count(*)::int as jobs from pgboss.job where name = 'payment_execute' and data ->> 'payment_order_id' = any ($1)",
+    [orderIds],
+  );
   return Number(row?.["jobs"]);
 }
 
@@ -25,13 +27,19 @@ test("an order starts with its acceptance and passes no queue", async () => {
   const first = await acceptCheckout(stack);
   await orderIn(stack, first.order_ids[0], "SUCCESS");
   const { order_ids } = await acceptCheckout(stack, {}, [{}, {}]);
-  for (const id of order_ids) expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING SUCCESS");
+  for (const id of order_ids)
+    expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING SUCCESS");
   expect(await jobsOf(order_ids)).toBe(0);
 });
 
 test("what a process cannot hold waits in the queue, and every order is paid once", async () => {
-  const { order_ids } = await acceptCheckout(stack, {}, Array.from({ length: 40 }, () => ({})));
-  for (const id of order_ids) expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING SUCCESS");
+  const { order_ids } = await acceptCheckout(
+    stack,
+    {},
+    Array.from({ length: 40 }, () => ({})),
+  );
+  for (const id of order_ids)
+    expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING SUCCESS");
   expect(await jobsOf(order_ids)).toBe(24);
   expect(await stack.effectsSummary()).toMatchObject({ charges: 43, duplicate_orders: [] });
 });
@@ -44,12 +52,24 @@ describe("the development key", () => {
   afterAll(() => db.drop());
 
   /** Starts `serve` on the test's database as production would. Errors with what it says when it refuses. */
-  async function serve(environment: Record<string, string> = {}, command: "serve" | "run" = "serve"): Promise<string> {
+  async function serve(
+    environment: Record<string, string> = {},
+    command: "serve" | "run" = "serve",
+  ): Promise<string> {
     const service = new ChildProcess({
-      name: "service", script: join(import.meta.dirname, "../../src/main.ts"), arguments: [command], ready_event: "service_ready",
+      name: "service",
+      script: join(import.meta.dirname, "../../src/main.ts"),
+      arguments: [command],
+      ready_event: "service_ready",
       environment: {
-        DATABASE_URL: db.service_url, MIGRATION_DATABASE_URL: "", SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`,
-        PORT: "0", OPERATIONS_PORT: "0", LOG_LEVEL: "fatal", ...environment,
+        DATABASE_URL: db.service_url,
+        MIGRATION_DATABASE_URL: "",
+        SECRET_KEY: randomBytes(32).toString("hex"),
+        PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`,
+        PORT: "0",
+        OPERATIONS_PORT: "0",
+        LOG_LEVEL: "fatal",
+        ...environment,
       },
     });
     onTestFinished(() => service.stop());
@@ -59,8 +79,11 @@ describe("the development key", () => {
   const statusWith = async (url: string, token: string): Promise<number> =>
     (await fetch(`${url}/api/v1/payments`, { headers: { authorization: `Bearer ${token}` } })).status;
 
-  const store = (token: string, name: string): Promise<unknown> => db.asOwner(
-    "insert into api_keys (key_id, key_hash, name, last_four, scopes) values ('key_early', $1, $2, '', '{admin}')", [hash("sha256", token, "buffer"), name]);
+  const store = (token: string, name: string): Promise<unknown> =>
+    db.asOwner(
+      "insert into api_keys (key_id, key_hash, name, last_four, scopes) values ('key_early', $1, $2, '', '{admin}')",
+      [hash("sha256", token, "buffer"), name],
+    );
 
   test("is let in by development and stored nowhere", async () => {
     expect(await statusWith(stack.service_url, "sk_dev")).toBe(200);
@@ -75,20 +98,31 @@ describe("the development key", () => {
   });
 
   test.for([
-    ["sk_dev", "by hand"], ["sk_demo", "by hand"], ["sk_chaos", "by hand"], ["x", "environment"], [randomBytes(24).toString("hex"), "environment"],
-  ] as const)("stored by an earlier version keeps production from starting until it is revoked: %s named %s", async ([token, name]) => {
-    await store(token, name);
-    await expect(serve()).rejects.toThrow(/Development keys are in force in this database: key_early\. Revoke them/);
-    expect(await db.revokeKey("key_early")).toBe(true);
-    expect(await statusWith(await serve(), token)).toBe(401);
-    await db.asOwner("delete from api_keys where key_id = 'key_early'");
-  });
+    ["sk_dev", "by hand"],
+    ["sk_demo", "by hand"],
+    ["sk_chaos", "by hand"],
+    ["x", "environment"],
+    [randomBytes(24).toString("hex"), "environment"],
+  ] as const)(
+    "stored by an earlier version keeps production from starting until it is revoked: %s named %s",
+    async ([token, name]) => {
+      await store(token, name);
+      await expect(serve()).rejects.toThrow(
+        /Development keys are in force in this database: key_early\. Revoke them/,
+      );
+      expect(await db.revokeKey("key_early")).toBe(true);
+      expect(await statusWith(await serve(), token)).toBe(401);
+      await db.asOwner("delete from api_keys where key_id = 'key_early'");
+    },
+  );
 
   test("is not served to other machines, and a key of one's own is", async () => {
     await expect(serve({ HOST: "0.0.0.0" }, "run")).rejects.toThrow(/HOST: "0\.0\.0\.0" .*PACIOLI_API_KEY/);
     const url = new URL(await serve({ HOST: "0.0.0.0", PACIOLI_API_KEY: "sk_of_my_own" }, "run"));
     url.hostname = "127.0.0.1";
-    expect([await statusWith(url.origin, "sk_dev"), await statusWith(url.origin, "sk_of_my_own")]).toEqual([401, 200]);
+    expect([await statusWith(url.origin, "sk_dev"), await statusWith(url.origin, "sk_of_my_own")]).toEqual([
+      401, 200,
+    ]);
   });
 
   test("given to production keeps it from starting, and the message does not repeat it", async () => {

@@ -15,22 +15,42 @@ afterAll(() => stack.stopAll());
  * A request that announces a megabyte and sends none of it: who waits for the body gives no answer in time.
  */
 function announce(path: string, headers: Record<string, string> = {}): Promise<RawAnswer> {
-  const lines = Object.entries({ host: "x", "content-type": "application/json", "content-length": "1000000", ...headers });
+  const lines = Object.entries({
+    host: "x",
+    "content-type": "application/json",
+    "content-length": "1000000",
+    ...headers,
+  });
   const text = `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
   return exchangeRaw(stack.service_url, text, { wait_ms: 3_000 });
 }
 
 test.for([
   ["a path that does not exist", "/nothing", {}, 404, "not_found"],
-  ["a path below the API that does not exist, with a key", "/api/v1/nothing", { authorization: "Bearer sk_dev" }, 404, "not_found"],
+  [
+    "a path below the API that does not exist, with a key",
+    "/api/v1/nothing",
+    { authorization: "Bearer sk_dev" },
+    404,
+    "not_found",
+  ],
   ["a method that the path has not", "/livez", {}, 404, "not_found"],
   ["a webhook of a PSP that is not configured", "/api/v1/webhooks/nobody", {}, 404, "not_found"],
   ["no key", "/api/v1/payments", {}, 401, "unauthenticated"],
   ["a text that is no key", "/api/v1/payments", { authorization: "Bearer sk_wrong" }, 401, "unauthenticated"],
-  ["a key that nobody made", "/api/v1/payments", { authorization: `Bearer ${newApiKey()}` }, 401, "unauthenticated"],
+  [
+    "a key that nobody made",
+    "/api/v1/payments",
+    { authorization: `Bearer ${newApiKey()}` },
+    401,
+    "unauthenticated",
+  ],
 ] as const)("%s is refused before a byte of the body is read", async ([, path, headers, status, code]) => {
   const answer = await announce(path, headers);
-  expect([answer.status, answer.headers["content-type"]?.split(";")[0]]).toEqual([status, "application/problem+json"]);
+  expect([answer.status, answer.headers["content-type"]?.split(";")[0]]).toEqual([
+    status,
+    "application/problem+json",
+  ]);
   expect(JSON.parse(answer.body)).toMatchObject({ code });
 });
 
@@ -46,15 +66,23 @@ test("an unknown path is not repeated in the answer", async () => {
 
 test("texts that cannot be a key do not reach the database, and keys are asked for once in five seconds", async () => {
   const before = await lookUps();
-  const tokens = ["sk_wrong", "x".repeat(10_000), ...Array.from({ length: 8 }, () => newApiKey().replace(/..$/, "--"))];
+  const tokens = [
+    "sk_wrong",
+    "x".repeat(10_000),
+    ...Array.from({ length: 8 }, () => newApiKey().replace(/..$/, "--")),
+  ];
   for (const token of tokens) {
-    expect((await stack.call("GET", "/payments", undefined, { authorization: `Bearer ${token}` })).status).toBe(401);
+    expect(
+      (await stack.call("GET", "/payments", undefined, { authorization: `Bearer ${token}` })).status,
+    ).toBe(401);
   }
   const unknown = newApiKey();
   for (let call = 0; call < 5; call++) {
-    expect((await stack.call("GET", "/payments", undefined, { authorization: `Bearer ${unknown}` })).status).toBe(401);
+    expect(
+      (await stack.call("GET", "/payments", undefined, { authorization: `Bearer ${unknown}` })).status,
+    ).toBe(401);
   }
-  expect(await lookUps() - before).toBeLessThanOrEqual(1);
+  expect((await lookUps()) - before).toBeLessThanOrEqual(1);
 });
 
 /** How often the table of keys was read, as PostgreSQL counts it. */
@@ -69,20 +97,25 @@ async function lookUps(): Promise<number> {
 }
 
 async function countedReads(): Promise<number> {
-  const [row] = await stack.db.asOwner("select coalesce(seq_scan, 0) + coalesce(idx_scan, 0) as reads from pg_stat_user_tables where relname = 'api_keys'");
+  const [row] = await stack.db.asOwner(
+    "select coalesce(seq_scan, 0) + coalesce(idx_scan, 0) as reads from pg_stat_user_tables where relname = 'api_keys'",
+  );
   return Number(row?.["reads"]);
 }
 
 test("who guesses keys is stopped before the key's look-up, while the keys in use go on", async () => {
   expect((await stack.call("GET", "/payments")).status).toBe(200);
   const before = await lookUps();
-  const guesses = await Promise.all(Array.from({ length: 200 }, () =>
-    stack.call("GET", "/payments", undefined, { authorization: `Bearer ${newApiKey()}` })));
+  const guesses = await Promise.all(
+    Array.from({ length: 200 }, () =>
+      stack.call("GET", "/payments", undefined, { authorization: `Bearer ${newApiKey()}` }),
+    ),
+  );
   const statuses = guesses.map(({ status }) => status);
   expect(new Set(statuses)).toEqual(new Set([401, 429]));
   // A twentieth of 400 a second, and the burst may lie in two or three seconds.
   expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(60);
   expect(guesses.find(({ status }) => status === 429)?.headers.get("retry-after")).toBe("1");
   expect((await stack.call("GET", "/payments")).status).toBe(200);
-  expect(await lookUps() - before).toBeLessThanOrEqual(63);
+  expect((await lookUps()) - before).toBeLessThanOrEqual(63);
 });

@@ -18,9 +18,12 @@ type Held = { readonly socket: Socket; text: string };
 function hold(framing: "content-length" | "chunked", bytes: number): Held {
   const { hostname, port } = new URL(stack.service_url);
   const head = framing === "chunked" ? "transfer-encoding: chunked" : "content-length: 1048576";
-  const body = framing === "chunked" ? `${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n` : "x".repeat(bytes);
+  const body =
+    framing === "chunked" ? `${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n` : "x".repeat(bytes);
   const held: Held = { socket: connect(Number(port), hostname), text: "" };
-  held.socket.write(`POST /api/v1/webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${head}\r\n\r\n${body}`);
+  held.socket.write(
+    `POST /api/v1/webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${head}\r\n\r\n${body}`,
+  );
   held.socket.on("data", (chunk) => (held.text += String(chunk))).on("error", () => undefined);
   onTestFinished(() => void held.socket.destroy());
   return held;
@@ -32,27 +35,34 @@ const genuine = async (): Promise<number> => {
 };
 
 const cutOffBodies = async (): Promise<number> =>
-  Number(/^pacioli_webhook_bodies_cut_off_total (\d+)$/m.exec(await (await fetch(`${stack.operationsUrl()}/metrics`)).text())?.[1]);
+  Number(
+    /^pacioli_webhook_bodies_cut_off_total (\d+)$/m.exec(
+      await (await fetch(`${stack.operationsUrl()}/metrics`)).text(),
+    )?.[1],
+  );
 
-test.for(["content-length", "chunked"] as const)("of 40 slow bodies of a megabyte (%s) 16 MiB are held, the oldest are cut off, and a genuine webhook from the same address gets in", async (framing) => {
-  const before = await cutOffBodies();
-  const held: Held[] = [];
-  for (let index = 0; index < 40; index++) {
-    held.push(hold(framing, 1_000_000));
-    if (index % 10 === 9) expect(await genuine()).toBe(200);
-  }
-  await until("the oldest are cut off", async () => held.filter(({ text }) => text !== "").length >= 24);
-  expect(await genuine()).toBe(200);
-  const answered = held.filter(({ text }) => text !== "");
-  expect(answered.length).toBeLessThanOrEqual(26);
-  for (const { text } of answered) {
-    expect(text).toMatch(/^HTTP\/1\.1 429 /);
-    expect(text).toMatch(/^retry-after: 1\r$/m);
-    expect(text).toMatch(/^content-type: application\/problem\+json/m);
-    expect(text).toContain('"code":"concurrency_limited"');
-  }
-  expect(await cutOffBodies() - before).toBe(answered.length);
-});
+test.for(["content-length", "chunked"] as const)(
+  "of 40 slow bodies of a megabyte (%s) 16 MiB are held, the oldest are cut off, and a genuine webhook from the same address gets in",
+  async (framing) => {
+    const before = await cutOffBodies();
+    const held: Held[] = [];
+    for (let index = 0; index < 40; index++) {
+      held.push(hold(framing, 1_000_000));
+      if (index % 10 === 9) expect(await genuine()).toBe(200);
+    }
+    await until("the oldest are cut off", async () => held.filter(({ text }) => text !== "").length >= 24);
+    expect(await genuine()).toBe(200);
+    const answered = held.filter(({ text }) => text !== "");
+    expect(answered.length).toBeLessThanOrEqual(26);
+    for (const { text } of answered) {
+      expect(text).toMatch(/^HTTP\/1\.1 429 /);
+      expect(text).toMatch(/^retry-after: 1\r$/m);
+      expect(text).toMatch(/^content-type: application\/problem\+json/m);
+      expect(text).toContain('"code":"concurrency_limited"');
+    }
+    expect((await cutOffBodies()) - before).toBe(answered.length);
+  },
+);
 
 test("hundreds of webhooks that a PSP sends at once from one address all get in", async () => {
   const statuses = await Promise.all(Array.from({ length: 500 }, genuine));

@@ -3,7 +3,9 @@ import { compareRounds, figuresOf } from "../../bench/figures.ts";
 
 describe("the comparison of two commits' benchmarks", () => {
   const ledger = (grouped: number): unknown => ({
-    benchmark: "ledger", faults: 0, bytes_per_transaction: 430,
+    benchmark: "ledger",
+    faults: 0,
+    bytes_per_transaction: 430,
     results: [{ accounts: "one hot account", size: "empty", grouped, per_call: 300, ratio: grouped / 300 }],
   });
 

@@ -20,7 +20,10 @@ beforeAll(async () => {
     redirects.push(new URL(request.url ?? "/", return_url));
     response.setHeader("content-type", "text/html").end("<!doctype html><title>Shop</title><h1>Thanks</h1>");
   }).listen(port, "127.0.0.1");
-  stack = await startTestStack({ has_webhooks: true, environment: { SIMULATOR_SESSION_SECONDS_MIN: "1", HOSTED_PAGE_SECONDS: "12" } });
+  stack = await startTestStack({
+    has_webhooks: true,
+    environment: { SIMULATOR_SESSION_SECONDS_MIN: "1", HOSTED_PAGE_SECONDS: "12" },
+  });
   browser = await openBrowser();
 });
 afterAll(async () => {
@@ -34,14 +37,26 @@ beforeEach(async () => {
 });
 afterEach(() => context.close());
 
-const twoSellers = [{ amount: "10.00", seller_account: "seller_bob" }, { amount: "5.55", seller_account: "seller_charlie" }];
+const twoSellers = [
+  { amount: "10.00", seller_account: "seller_bob" },
+  { amount: "5.55", seller_account: "seller_charlie" },
+];
 
 async function open(): Promise<{ checkout: SentCheckout; page: Page; pageUrl: string; statusUrl: string }> {
-  const checkout = await acceptCheckout(stack, { credit_card_info: undefined, hosted_page: { return_url } }, twoSellers);
+  const checkout = await acceptCheckout(
+    stack,
+    { credit_card_info: undefined, hosted_page: { return_url } },
+    twoSellers,
+  );
   const pageUrl = String(checkout.reply.json["hosted_page_url"]);
   const page = await context.newPage();
   await page.goto(pageUrl);
-  return { checkout, page, pageUrl, statusUrl: stack.service_url + String(checkout.reply.json["status_url"]) };
+  return {
+    checkout,
+    page,
+    pageUrl,
+    statusUrl: stack.service_url + String(checkout.reply.json["status_url"]),
+  };
 }
 
 async function fill(page: Page, number: string): Promise<void> {
@@ -55,14 +70,22 @@ const pay = (page: Page): Promise<void> => page.getByRole("button", { name: /^pa
 
 /** Both orders are paid by one charge, and each seller has its part. */
 async function expectPaidOnce({ order_ids, checkout_id }: SentCheckout): Promise<void> {
-  for (const id of order_ids) expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING PENDING SUCCESS");
-  expect(await stack.effects(`checkout_id=${checkout_id}`)).toMatchObject({ count: 1, amount_by_currency: { usd: 1_555 } });
+  for (const id of order_ids)
+    expect(path(await orderIn(stack, id, "SUCCESS"))).toBe("NOT_STARTED EXECUTING PENDING SUCCESS");
+  expect(await stack.effects(`checkout_id=${checkout_id}`)).toMatchObject({
+    count: 1,
+    amount_by_currency: { usd: 1_555 },
+  });
   const entries = await stack.db.asOwner(
     `select a.code, e.amount_minor::text from ledger_entries e join ledger_accounts a using (account_id) join ledger_transactions t using (transaction_id)
-      where t.source = any ($1) order by a.code, e.amount_minor`, [order_ids.map((id) => `order:${id}:captured`)]);
+      where t.source = any ($1) order by a.code, e.amount_minor`,
+    [order_ids.map((id) => `order:${id}:captured`)],
+  );
   expect(entries).toEqual([
-    { code: "psp:stripe:clearing", amount_minor: "555" }, { code: "psp:stripe:clearing", amount_minor: "1000" },
-    { code: "seller:seller_bob:pending", amount_minor: "-1000" }, { code: "seller:seller_charlie:pending", amount_minor: "-555" },
+    { code: "psp:stripe:clearing", amount_minor: "555" },
+    { code: "psp:stripe:clearing", amount_minor: "1000" },
+    { code: "seller:seller_bob:pending", amount_minor: "-1000" },
+    { code: "seller:seller_charlie:pending", amount_minor: "-555" },
   ]);
 }
 
@@ -77,11 +100,16 @@ test("the nine steps: order, registration, page, card, charge, redirect, webhook
   await page.waitForURL(/\/thanks/);
   await expectPaidOnce(checkout);
   expect(Object.fromEntries(redirects[0]?.searchParams ?? [])).toEqual({
-    order: "1", checkout_id: checkout.checkout_id, result: "success", token: expect.stringMatching(/^cs_/) as string,
+    order: "1",
+    checkout_id: checkout.checkout_id,
+    result: "success",
+    token: expect.stringMatching(/^cs_/) as string,
   });
   await expect.poll(() => status.getByRole("status").textContent(), { timeout: 10_000 }).toBe("Paid");
   expect(await status.title()).toBe("Paid");
-  expect((await stack.call("GET", `/checkouts/${checkout.checkout_id}`)).json).toMatchObject({ is_payment_done: true });
+  expect((await stack.call("GET", `/checkouts/${checkout.checkout_id}`)).json).toMatchObject({
+    is_payment_done: true,
+  });
 });
 
 describe("one charge at most (R89)", () => {
@@ -143,7 +171,9 @@ test("3-D Secure: paid after the bank's step", async () => {
 });
 
 test("a card token whose bank wants it confirmed: the status page leads there, and the buyer comes back to the shop with the order paid", async () => {
-  const checkout = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired", return_url } });
+  const checkout = await acceptCheckout(stack, {
+    credit_card_info: { token: "tok_authenticationRequired", return_url },
+  });
   await orderIn(stack, checkout.order_ids[0], "PENDING");
   const { json } = await stack.call("GET", `/checkouts/${checkout.checkout_id}`);
   const status = await context.newPage();
@@ -160,7 +190,9 @@ test("a card token whose bank wants it confirmed: the status page leads there, a
 
 test("a status page that is open already shows the way to the bank as soon as the bank asks", async () => {
   await stack.setFaults({ latency_ms: 2_000 });
-  const checkout = await acceptCheckout(stack, { credit_card_info: { token: "tok_authenticationRequired", return_url } });
+  const checkout = await acceptCheckout(stack, {
+    credit_card_info: { token: "tok_authenticationRequired", return_url },
+  });
   const { json } = await stack.call("GET", `/checkouts/${checkout.checkout_id}`);
   const status = await context.newPage();
   await status.goto(stack.service_url + String(json["status_url"]));
@@ -179,7 +211,10 @@ test("the tab is closed before the page has answered: the payment counts all the
   await stack.setFaults({ next: [{ fault: "slow", count: 1 }] });
   await page.getByRole("button", { name: /^pay/i }).focus();
   await page.keyboard.press("Enter");
-  await until("the PSP has charged", async () => (await stack.effects(`checkout_id=${checkout.checkout_id}`)).count === 1);
+  await until(
+    "the PSP has charged",
+    async () => (await stack.effects(`checkout_id=${checkout.checkout_id}`)).count === 1,
+  );
   expect(page.url()).toContain("/c/pay/");
   await page.close();
   await expectPaidOnce(checkout);
@@ -211,7 +246,10 @@ test("expiry while the page is open: pay is refused, the orders are canceled, th
   await orderIn(stack, checkout.order_ids[0], "PENDING");
   for (const id of checkout.order_ids) await stack.waitForOrder(id, ["CANCELED"], 45);
   await pay(page);
-  await page.getByText(/expired/i).first().waitFor();
+  await page
+    .getByText(/expired/i)
+    .first()
+    .waitFor();
   expect(await stack.effects(`checkout_id=${checkout.checkout_id}`)).toMatchObject({ count: 0 });
   await page.goto(statusUrl);
   expect(await page.title()).toBe("Payment expired");

@@ -19,25 +19,52 @@ let tampering: Database;
 beforeAll(async () => {
   stack = await startTestStack({ environment: { COMMISSION_BASIS_POINTS: "250" } });
   const paid = [
-    checkoutBody({ checkout_id: "c-1" }, [{ payment_order_id: "o-1", seller_account: "ann" }, { payment_order_id: "o-2", seller_account: "bob", amount: "15.50" }]),
-    checkoutBody({ checkout_id: "c-2" }, [{ payment_order_id: "o-3", seller_account: "ann", amount: "500", currency: "JPY" }]),
+    checkoutBody({ checkout_id: "c-1" }, [
+      { payment_order_id: "o-1", seller_account: "ann" },
+      { payment_order_id: "o-2", seller_account: "bob", amount: "15.50" },
+    ]),
+    checkoutBody({ checkout_id: "c-2" }, [
+      { payment_order_id: "o-3", seller_account: "ann", amount: "500", currency: "JPY" },
+    ]),
   ];
-  const declined = checkoutBody({ checkout_id: "c-3", credit_card_info: { token: "tok_card_declined" } }, [{ payment_order_id: "o-4" }]);
-  const authorised = checkoutBody({ checkout_id: "c-5", capture_method: "manual" }, [{ payment_order_id: "o-5", amount: "10.00", currency: "EUR" }]);
+  const declined = checkoutBody({ checkout_id: "c-3", credit_card_info: { token: "tok_card_declined" } }, [
+    { payment_order_id: "o-4" },
+  ]);
+  const authorised = checkoutBody({ checkout_id: "c-5", capture_method: "manual" }, [
+    { payment_order_id: "o-5", amount: "10.00", currency: "EUR" },
+  ]);
   for (const body of [...paid, declined, authorised]) await stack.call("POST", "/payments", body);
   for (const id of ["o-1", "o-2", "o-3"]) await stack.waitForOrder(id, ["SUCCESS"]);
   await stack.waitForOrder("o-4", ["FAILED"]);
   await stack.waitForOrder("o-5", ["AUTHORIZED"]);
   await stack.call("POST", "/payments/o-5/capture", { capture_id: "one", amount: "4.00", is_final: false });
-  await until("the part is captured", async () => (await stack.call("GET", "/payments/o-5")).json["captured_amount"] === "4.00");
+  await until(
+    "the part is captured",
+    async () => (await stack.call("GET", "/payments/o-5")).json["captured_amount"] === "4.00",
+  );
   await stack.stop();
   // An account without a floor that was below 0 for a while.
   const dipping = account("bank:dipping");
-  await stack.db.database.transaction((tx) => postAll(tx, [
-    transfer("dip", purse("elsewhere:a"), dipping, 5n), transfer("back", dipping, account("elsewhere:b"), 8n),
-  ].map((draft) => ({ ...draft, entries: draft.entries.map((entry) => ({ ...entry, account: { ...entry.account, floor_minor: null } })) }))));
+  await stack.db.database.transaction((tx) =>
+    postAll(
+      tx,
+      [
+        transfer("dip", purse("elsewhere:a"), dipping, 5n),
+        transfer("back", dipping, account("elsewhere:b"), 8n),
+      ].map((draft) => ({
+        ...draft,
+        entries: draft.entries.map((entry) => ({
+          ...entry,
+          account: { ...entry.account, floor_minor: null },
+        })),
+      })),
+    ),
+  );
   // A database can be copied only while nobody else is in it.
-  await onServer(serverUrl(), `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${stack.db.name}'`);
+  await onServer(
+    serverUrl(),
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${stack.db.name}'`,
+  );
   await onServer(serverUrl(), `create database ${stack.db.name}_wrong template ${stack.db.name}`);
   tampering = new Database({ url: stack.db.url, application_name: "test-tamper", connections_max: 1 });
 });
@@ -61,18 +88,24 @@ class Undo extends Error {}
 /** What is wrong with the books after a change, which is taken back: "check: subject: problem". */
 async function faultsAfter(statements: readonly string[]): Promise<string[]> {
   let checks: readonly Check[] = [];
-  await tampering.transaction(async (tx) => {
-    await tamper(tx, statements);
-    checks = [...await verifyLedger(tx), ...await verifyPayments(tx)];
-    throw new Undo();
-  }).catch((error: unknown) => {
-    if (!(error instanceof Undo)) throw error;
-  });
-  return checks.flatMap((one) => one.faults.map((fault) => `${one.statement}: ${fault.subject}: ${fault.problem}`));
+  await tampering
+    .transaction(async (tx) => {
+      await tamper(tx, statements);
+      checks = [...(await verifyLedger(tx)), ...(await verifyPayments(tx))];
+      throw new Undo();
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof Undo)) throw error;
+    });
+  return checks.flatMap((one) =>
+    one.faults.map((fault) => `${one.statement}: ${fault.subject}: ${fault.problem}`),
+  );
 }
 
-const idOf = (code: string, currency = "USD"): string => `(select account_id from ledger_accounts where code = '${code}' and currency = '${currency}')`;
-const transactionOf = (source: string): string => `(select transaction_id from ledger_transactions where source = '${source}')`;
+const idOf = (code: string, currency = "USD"): string =>
+  `(select account_id from ledger_accounts where code = '${code}' and currency = '${currency}')`;
+const transactionOf = (source: string): string =>
+  `(select transaction_id from ledger_transactions where source = '${source}')`;
 const ann = "seller:ann:pending";
 const wrongAmount = `update ledger_entries set amount_minor = amount_minor - 1 where account_id = ${idOf(ann)} and account_version = 1`;
 
@@ -91,26 +124,46 @@ test("right books pass every check, and the counts say on how much", async () =>
   expect(checks.every((one) => one.checked_count > 0n)).toBe(true);
 });
 
-type Case = { readonly what: string; readonly statements: readonly string[]; readonly found: readonly RegExp[] };
+type Case = {
+  readonly what: string;
+  readonly statements: readonly string[];
+  readonly found: readonly RegExp[];
+};
 const cases: readonly Case[] = [
   {
     what: "a changed amount",
     statements: [wrongAmount],
-    found: [/sums to zero.*transaction \d+ \(order:o-1:captured\): 3 entries in USD sum to -1/, /running balance.*account seller:ann:pending USD, entry 1: says balance -2924, its entries sum to -2925/, /stored balance.*account seller:ann:pending USD/],
+    found: [
+      /sums to zero.*transaction \d+ \(order:o-1:captured\): 3 entries in USD sum to -1/,
+      /running balance.*account seller:ann:pending USD, entry 1: says balance -2924, its entries sum to -2925/,
+      /stored balance.*account seller:ann:pending USD/,
+    ],
   },
   {
     what: "a deleted entry",
     statements: [`delete from ledger_entries where account_id = ${idOf(ann)} and account_version = 1`],
-    found: [/sums to zero.*\(order:o-1:captured\)/, /stored balance.*account seller:ann:pending USD: stored balance -2924 at version 1, its 0 entries sum to 0/, /sellers earned.*seller ann USD/],
+    found: [
+      /sums to zero.*\(order:o-1:captured\)/,
+      /stored balance.*account seller:ann:pending USD: stored balance -2924 at version 1, its 0 entries sum to 0/,
+      /sellers earned.*seller ann USD/,
+    ],
   },
   {
     what: "a changed balance",
-    statements: [`update ledger_accounts set balance_minor = balance_minor - 100 where account_id = ${idOf(ann)}`],
-    found: [/stored balance.*account seller:ann:pending USD: stored balance -3024 at version 1, its 1 entries sum to -2924/, /debits equal credits.*currency USD: all balances together come to -100/],
+    statements: [
+      `update ledger_accounts set balance_minor = balance_minor - 100 where account_id = ${idOf(ann)}`,
+    ],
+    found: [
+      /stored balance.*account seller:ann:pending USD: stored balance -3024 at version 1, its 1 entries sum to -2924/,
+      /debits equal credits.*currency USD: all balances together come to -100/,
+    ],
   },
   {
     what: "a hole in the versions",
-    statements: ["update ledger_entries set account_version = 9 where account_version = 2 and account_id = " + idOf("psp:stripe:clearing")],
+    statements: [
+      "update ledger_entries set account_version = 9 where account_version = 2 and account_id = " +
+        idOf("psp:stripe:clearing"),
+    ],
     found: [/running balance.*account psp:stripe:clearing USD, entry 9: version 2 is missing/],
   },
   {
@@ -148,16 +201,25 @@ const cases: readonly Case[] = [
       "alter table ledger_accounts drop constraint ledger_accounts_floor_check",
       "update ledger_accounts set floor_minor = 3000 where code = 'seller:ann:pending' and currency = 'USD'",
     ],
-    found: [/below its floor.*account seller:ann:pending USD, entry 1: balance -2924 is below the floor 3000/],
+    found: [
+      /below its floor.*account seller:ann:pending USD, entry 1: balance -2924 is below the floor 3000/,
+    ],
   },
   {
     what: "a paid order without its ledger transaction",
-    statements: ["update ledger_transactions set source = 'order:o-1:elsewhere' where source = 'order:o-1:captured'"],
-    found: [/paid order has its ledger.*order o-1: is paid but not in the ledger/, /sellers earned.*seller ann USD/],
+    statements: [
+      "update ledger_transactions set source = 'order:o-1:elsewhere' where source = 'order:o-1:captured'",
+    ],
+    found: [
+      /paid order has its ledger.*order o-1: is paid but not in the ledger/,
+      /sellers earned.*seller ann USD/,
+    ],
   },
   {
     what: "a paid order of another amount than was booked",
-    statements: ["update payment_orders set amount_minor = 3000, captured_minor = 3000 where payment_order_id = 'o-1'"],
+    statements: [
+      "update payment_orders set amount_minor = 3000, captured_minor = 3000 where payment_order_id = 'o-1'",
+    ],
     found: [/paid order has its ledger.*order o-1: has 3000 USD captured, the ledger debits 2999/],
   },
   {
@@ -172,32 +234,48 @@ const cases: readonly Case[] = [
   },
   {
     what: "a capture whose order failed",
-    statements: ["update payment_orders set status = 'FAILED', captured_minor = 0, wallet_updated = false, ledger_updated = false where payment_order_id = 'o-2'"],
-    found: [/capture in the ledger.*\(order:o-2:captured\): its order is FAILED/, /history.*order o-2: is FAILED, its history ends in SUCCESS/, /succeeded attempt.*order o-2: is FAILED with 1 succeeded and 0 authorised attempts/],
+    statements: [
+      "update payment_orders set status = 'FAILED', captured_minor = 0, wallet_updated = false, ledger_updated = false where payment_order_id = 'o-2'",
+    ],
+    found: [
+      /capture in the ledger.*\(order:o-2:captured\): its order is FAILED/,
+      /history.*order o-2: is FAILED, its history ends in SUCCESS/,
+      /succeeded attempt.*order o-2: is FAILED with 1 succeeded and 0 authorised attempts/,
+    ],
   },
   {
     what: "a checkout that says done and is not",
-    statements: ["update payment_events set is_payment_done = true, unfinished_order_count = 0 where checkout_id = 'c-3'"],
+    statements: [
+      "update payment_events set is_payment_done = true, unfinished_order_count = 0 where checkout_id = 'c-3'",
+    ],
     found: [/checkout is done.*checkout c-3: says 0 unfinished orders, it has 1/],
   },
   {
     what: "a checkout that is done and does not say so",
-    statements: ["update payment_events set is_payment_done = false, unfinished_order_count = 1 where checkout_id = 'c-1'"],
+    statements: [
+      "update payment_events set is_payment_done = false, unfinished_order_count = 1 where checkout_id = 'c-1'",
+    ],
     found: [/checkout is done.*checkout c-1: says 1 unfinished orders, it has 0/],
   },
   {
     what: "a history with a step taken out of its middle",
-    statements: ["delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'EXECUTING'"],
+    statements: [
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'EXECUTING'",
+    ],
     found: [/history.*order o-1: its history has a gap/],
   },
   {
     what: "a history without its beginning",
-    statements: ["delete from payment_order_transitions where payment_order_id = 'o-1' and from_status is null"],
+    statements: [
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and from_status is null",
+    ],
     found: [/history.*order o-1: its history has a gap/],
   },
   {
     what: "a history without its end",
-    statements: ["delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'SUCCESS'"],
+    statements: [
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'SUCCESS'",
+    ],
     found: [/history.*order o-1: is SUCCESS, its history ends in EXECUTING/],
   },
   {
@@ -207,12 +285,17 @@ const cases: readonly Case[] = [
   },
   {
     what: "a step that the table of transitions does not allow",
-    statements: ["update payment_order_transitions set from_status = 'NOT_STARTED' where payment_order_id = 'o-1' and to_status = 'SUCCESS'", "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'EXECUTING'"],
+    statements: [
+      "update payment_order_transitions set from_status = 'NOT_STARTED' where payment_order_id = 'o-1' and to_status = 'SUCCESS'",
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'EXECUTING'",
+    ],
     found: [/history.*order o-1: /],
   },
   {
     what: "a history of an order that does not exist",
-    statements: ["insert into payment_order_transitions (payment_order_id, to_status, cause, actor) values ('ghost', 'NOT_STARTED', 'accepted', 'nobody')"],
+    statements: [
+      "insert into payment_order_transitions (payment_order_id, to_status, cause, actor) values ('ghost', 'NOT_STARTED', 'accepted', 'nobody')",
+    ],
     found: [/history.*order ghost: /],
   },
   {
@@ -222,8 +305,12 @@ const cases: readonly Case[] = [
   },
   {
     what: "an authorisation that the ledger does not hold",
-    statements: ["update ledger_transactions set source = 'order:o-5:elsewhere' where source = 'order:o-5:authorized'"],
-    found: [/left of each authorisation.*order o-5: is AUTHORIZED, 400 of 1000 captured; the ledger holds -400/],
+    statements: [
+      "update ledger_transactions set source = 'order:o-5:elsewhere' where source = 'order:o-5:authorized'",
+    ],
+    found: [
+      /left of each authorisation.*order o-5: is AUTHORIZED, 400 of 1000 captured; the ledger holds -400/,
+    ],
   },
   {
     what: "an authorised order without its authorised attempt",
@@ -233,24 +320,38 @@ const cases: readonly Case[] = [
   {
     what: "a captured amount that its captures do not come to",
     statements: ["update payment_orders set captured_minor = 500 where payment_order_id = 'o-5'"],
-    found: [/captures come to.*order o-5: says 500 captured and 0 under way, its captures 400 and 0/, /paid order has its ledger.*order o-5: has 500 EUR captured, the ledger debits 400/],
+    found: [
+      /captures come to.*order o-5: says 500 captured and 0 under way, its captures 400 and 0/,
+      /paid order has its ledger.*order o-5: has 500 EUR captured, the ledger debits 400/,
+    ],
   },
   {
     what: "a capture that was booked and failed",
     statements: ["update payment_modifications set status = 'failed' where capture_id = 'one'"],
-    found: [/capture in the ledger.*its capture is failed/, /captures come to.*order o-5|paid order has its ledger.*order o-5/],
+    found: [
+      /capture in the ledger.*its capture is failed/,
+      /captures come to.*order o-5|paid order has its ledger.*order o-5/,
+    ],
   },
   {
     what: "a capture that was reversed while its order is still paid",
     statements: [
       `insert into ledger_transactions (created_at, source, reverses_transaction_id) values (now(), 'reversal:order:o-1:captured', ${transactionOf("order:o-1:captured")})`,
     ],
-    found: [/paid order has its ledger.*order o-1: is paid but not in the ledger/, /sellers earned.*seller ann USD/],
+    found: [
+      /paid order has its ledger.*order o-1: is paid but not in the ledger/,
+      /sellers earned.*seller ann USD/,
+    ],
   },
   {
     what: "a second capture of an order whose first one stands",
-    statements: ["update ledger_transactions set source = 'order:o-1:captured:2' where source = 'order:o-1:captured'"],
-    found: [/paid order has its ledger.*order o-1: is paid but not in the ledger/, /capture in the ledger.*\(order:o-1:captured:2\): its order is SUCCESS/],
+    statements: [
+      "update ledger_transactions set source = 'order:o-1:captured:2' where source = 'order:o-1:captured'",
+    ],
+    found: [
+      /paid order has its ledger.*order o-1: is paid but not in the ledger/,
+      /capture in the ledger.*\(order:o-1:captured:2\): its order is SUCCESS/,
+    ],
   },
   {
     what: "money that was booked between two right accounts and never happened",
@@ -270,16 +371,25 @@ test.each(cases)("$what is found and named", async ({ statements, found }) => {
 });
 
 test("the lines for a person say what was checked and what is wrong", () => {
-  expect(describeChecks([
-    { statement: "all is well", checked_count: 3n, faults: [] },
-    { statement: "nothing is odd", checked_count: 2n, faults: [{ subject: "account a USD", problem: "is odd" }] },
-  ])).toEqual(["✓ all is well (3 checked)", "✗ nothing is odd (2 checked)", "    account a USD: is odd"]);
+  expect(
+    describeChecks([
+      { statement: "all is well", checked_count: 3n, faults: [] },
+      {
+        statement: "nothing is odd",
+        checked_count: 2n,
+        faults: [{ subject: "account a USD", problem: "is odd" }],
+      },
+    ]),
+  ).toEqual(["✓ all is well (3 checked)", "✗ nothing is odd (2 checked)", "    account a USD: is odd"]);
 });
 
-const runVerify = (url: string): Promise<{ code: number; output: string }> => new Promise((resolve) => {
-  const environment = { PATH: process.env["PATH"], DATABASE_URL: url };
-  execFile(process.execPath, [main, "verify"], { env: environment }, (error, stdout) => resolve({ code: typeof error?.code === "number" ? error.code : 0, output: stdout }));
-});
+const runVerify = (url: string): Promise<{ code: number; output: string }> =>
+  new Promise((resolve) => {
+    const environment = { PATH: process.env["PATH"], DATABASE_URL: url };
+    execFile(process.execPath, [main, "verify"], { env: environment }, (error, stdout) =>
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, output: stdout }),
+    );
+  });
 
 test("`pacioli verify` ends with 0 on right books and with 1 on wrong ones, naming account and entry", async () => {
   const wrongUrl = stack.db.url.replace(stack.db.name, `${stack.db.name}_wrong`);
@@ -287,7 +397,10 @@ test("`pacioli verify` ends with 0 on right books and with 1 on wrong ones, nami
   await wrongBooks.transaction((tx) => tamper(tx, [wrongAmount]));
   await wrongBooks.close();
   await setRights(wrongUrl);
-  const [right, wrong] = await Promise.all([runVerify(stack.db.service_url), runVerify(await ensureServiceLogin(wrongUrl))]);
+  const [right, wrong] = await Promise.all([
+    runVerify(stack.db.service_url),
+    runVerify(await ensureServiceLogin(wrongUrl)),
+  ]);
   expect(right).toEqual({ code: 0, output: expect.stringContaining("The books are right.") });
   expect(wrong.code).toBe(1);
   expect(wrong.output).toContain("account seller:ann:pending USD, entry 1");

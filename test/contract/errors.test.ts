@@ -17,11 +17,18 @@ async function documented(): Promise<{ code: string; status: number; when: strin
 }
 
 test("docs/errors.md has every code once, in the registry's order, with its status", async () => {
-  expect((await documented()).map(({ code, status }) => [code, status])).toEqual(Object.entries(errorRegistry).map(([code, { status }]) => [code, status]));
+  expect((await documented()).map(({ code, status }) => [code, status])).toEqual(
+    Object.entries(errorRegistry).map(([code, { status }]) => [code, status]),
+  );
 });
 
 test("docs/errors.md says of every code when it comes and what to do", async () => {
-  for (const row of await documented()) expect([row.code, row.when, row.advice]).toEqual([row.code, expect.stringMatching(/^\S.{10,}\.$/), expect.stringMatching(/^\S.{10,}\.$/)]);
+  for (const row of await documented())
+    expect([row.code, row.when, row.advice]).toEqual([
+      row.code,
+      expect.stringMatching(/^\S.{10,}\.$/),
+      expect.stringMatching(/^\S.{10,}\.$/),
+    ]);
 });
 
 test("a client that repeats what docs/errors.md calls repeatable finds the same in the registry", async () => {
@@ -32,7 +39,9 @@ test("a client that repeats what docs/errors.md calls repeatable finds the same 
 });
 
 test("every code can happen: the source uses it", async () => {
-  const files = (await readdir(join(root, "src"), { recursive: true })).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && file !== "errors.ts");
+  const files = (await readdir(join(root, "src"), { recursive: true })).filter(
+    (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && file !== "errors.ts",
+  );
   const source = (await Promise.all(files.map((file) => read(join("src", file))))).join("\n");
   expect(codes.filter((code) => !source.includes(`"${code}"`))).toEqual([]);
 });

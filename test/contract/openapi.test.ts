@@ -3,7 +3,8 @@ import { beforeAll, expect, test } from "vitest";
 import { openApiFile, printOpenApi } from "../../scripts/openapi.ts";
 
 type Json = { readonly [name: string]: unknown };
-const objectOf = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {});
+const objectOf = (value: unknown): Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
 const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
 
 type Operation = { readonly path: string; readonly method: string; readonly operation: Json };
@@ -15,10 +16,16 @@ beforeAll(async () => {
   text = await readFile(openApiFile, "utf8");
   document = objectOf(JSON.parse(text));
   operations = Object.entries(objectOf(document["paths"])).flatMap(([path, item]) =>
-    Object.entries(objectOf(item)).map(([method, operation]) => ({ path, method, operation: objectOf(operation) })));
+    Object.entries(objectOf(item)).map(([method, operation]) => ({
+      path,
+      method,
+      operation: objectOf(operation),
+    })),
+  );
 });
 
-const isOpen = ({ operation }: Operation): boolean => Array.isArray(operation["security"]) && operation["security"].length === 0;
+const isOpen = ({ operation }: Operation): boolean =>
+  Array.isArray(operation["security"]) && operation["security"].length === 0;
 const nameOf = ({ method, path }: Operation): string => `${method.toUpperCase()} ${path}`;
 
 /** Every schema in the document, with where it stands. */
@@ -30,17 +37,30 @@ function schemas(): { where: string; schema: Json }[] {
     const isMap = isSchema && where.endsWith("/properties");
     if (isSchema && !isMap) found.push({ where, schema: objectOf(value) });
     for (const [name, member] of Object.entries(value)) {
-      walk(member, `${where}/${name}`, isSchema ? isMap || ["properties", "items", "anyOf", "allOf", "oneOf", "additionalProperties"].includes(name) : name === "schema");
+      walk(
+        member,
+        `${where}/${name}`,
+        isSchema
+          ? isMap || ["properties", "items", "anyOf", "allOf", "oneOf", "additionalProperties"].includes(name)
+          : name === "schema",
+      );
     }
   };
   walk(document["paths"], "paths", false);
-  for (const [name, schema] of Object.entries(objectOf(objectOf(document["components"])["schemas"]))) walk(schema, `components/schemas/${name}`, true);
+  for (const [name, schema] of Object.entries(objectOf(objectOf(document["components"])["schemas"])))
+    walk(schema, `components/schemas/${name}`, true);
   return found;
 }
 
 function resolve(reference: string): unknown {
   if (!reference.startsWith("#/")) return undefined;
-  return reference.slice(2).split("/").reduce<unknown>((value, part) => objectOf(value)[part.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+  return reference
+    .slice(2)
+    .split("/")
+    .reduce<unknown>(
+      (value, part) => objectOf(value)[part.replaceAll("~1", "/").replaceAll("~0", "~")],
+      document,
+    );
 }
 
 test("the committed openapi.json is what the routes say; `npm run openapi` writes it", async () => {
@@ -49,30 +69,52 @@ test("the committed openapi.json is what the routes say; `npm run openapi` write
 
 test("it is an OpenAPI 3.1 document with a title, a version and a security scheme that exists", () => {
   expect(document["openapi"]).toMatch(/^3\.1\.\d+$/);
-  expect(document["info"]).toMatchObject({ title: expect.stringMatching(/./), version: expect.stringMatching(/./) });
+  expect(document["info"]).toMatchObject({
+    title: expect.stringMatching(/./),
+    version: expect.stringMatching(/./),
+  });
   const schemes = Object.keys(objectOf(objectOf(document["components"])["securitySchemes"]));
-  const required = [document["security"], ...operations.map(({ operation }) => operation["security"])].flatMap((security) => (Array.isArray(security) ? security : []));
-  expect(required.flatMap((requirement) => Object.keys(objectOf(requirement))).filter((name) => !schemes.includes(name))).toEqual([]);
+  const required = [
+    document["security"],
+    ...operations.map(({ operation }) => operation["security"]),
+  ].flatMap((security) => (Array.isArray(security) ? security : []));
+  expect(
+    required
+      .flatMap((requirement) => Object.keys(objectOf(requirement)))
+      .filter((name) => !schemes.includes(name)),
+  ).toEqual([]);
 });
 
 test("every operation has an id of its own, a summary and a success with a description", () => {
   const ids = operations.map(({ operation }) => operation["operationId"]);
   expect(new Set(ids)).toHaveLength(operations.length);
   for (const one of operations) {
-    expect([nameOf(one), one.operation["operationId"], one.operation["summary"]]).toEqual([nameOf(one), expect.stringMatching(/^[a-z][A-Za-z]+$/), expect.stringMatching(/./)]);
+    expect([nameOf(one), one.operation["operationId"], one.operation["summary"]]).toEqual([
+      nameOf(one),
+      expect.stringMatching(/^[a-z][A-Za-z]+$/),
+      expect.stringMatching(/./),
+    ]);
     const responses = Object.entries(objectOf(one.operation["responses"]));
     expect([nameOf(one), responses.some(([status]) => /^2\d\d$/.test(status))]).toEqual([nameOf(one), true]);
-    for (const [, response] of responses) expect(objectOf(response)["description"]).toEqual(expect.stringMatching(/./));
+    for (const [, response] of responses)
+      expect(objectOf(response)["description"]).toEqual(expect.stringMatching(/./));
   }
 });
 
 test("every parameter is named once, and those of a path are exactly the required ones in it", () => {
   for (const one of operations) {
-    const parameters = (Array.isArray(one.operation["parameters"]) ? one.operation["parameters"] : []).map(objectOf);
+    const parameters = (Array.isArray(one.operation["parameters"]) ? one.operation["parameters"] : []).map(
+      objectOf,
+    );
     const keys = parameters.map((parameter) => `${String(parameter["in"])} ${String(parameter["name"])}`);
     expect(new Set(keys)).toHaveLength(keys.length);
-    const inPath = parameters.filter((parameter) => parameter["in"] === "path" && parameter["required"] === true).map((parameter) => String(parameter["name"]));
-    expect([nameOf(one), inPath.toSorted()]).toEqual([nameOf(one), [...one.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "").toSorted()]);
+    const inPath = parameters
+      .filter((parameter) => parameter["in"] === "path" && parameter["required"] === true)
+      .map((parameter) => String(parameter["name"]));
+    expect([nameOf(one), inPath.toSorted()]).toEqual([
+      nameOf(one),
+      [...one.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "").toSorted(),
+    ]);
   }
 });
 
@@ -84,16 +126,32 @@ test("every reference leads somewhere, and every schema is one: known types, req
     const { $ref, type, required, properties, pattern } = schema;
     if (typeof $ref === "string") expect([where, typeof resolve($ref)]).toEqual([where, "object"]);
     if (type !== undefined) expect([where, types.includes(String(type))]).toEqual([where, true]);
-    expect([where, textsOf(required).filter((field) => objectOf(properties)[field] === undefined)]).toEqual([where, []]);
+    expect([where, textsOf(required).filter((field) => objectOf(properties)[field] === undefined)]).toEqual([
+      where,
+      [],
+    ]);
     if (typeof pattern === "string") expect(() => new RegExp(pattern, "u")).not.toThrow();
   }
 });
 
 test("no schema is a JSON number that could hold money: integers are counts, fractions are durations", () => {
-  const propertyOf = (where: string): string => (where.endsWith("/schema") ? "a parameter" : /.*\/properties\/([^/]+)/.exec(where)?.[1] ?? where);
-  const named = (type: string): string[] => schemas().filter(({ schema }) => schema["type"] === type).map(({ where }) => propertyOf(where));
+  const propertyOf = (where: string): string =>
+    where.endsWith("/schema") ? "a parameter" : (/.*\/properties\/([^/]+)/.exec(where)?.[1] ?? where);
+  const named = (type: string): string[] =>
+    schemas()
+      .filter(({ schema }) => schema["type"] === type)
+      .map(({ where }) => propertyOf(where));
   expect(named("number").filter((name) => !name.endsWith("_ms"))).toEqual([]);
-  expect(named("integer").filter((name) => name !== "a parameter" && name !== "status" && !name.endsWith("_count") && !name.endsWith("_number") && !name.endsWith("_seconds"))).toEqual([]);
+  expect(
+    named("integer").filter(
+      (name) =>
+        name !== "a parameter" &&
+        name !== "status" &&
+        !name.endsWith("_count") &&
+        !name.endsWith("_number") &&
+        !name.endsWith("_seconds"),
+    ),
+  ).toEqual([]);
 });
 
 test("requests are closed: a body with a field that is not known is refused", () => {
@@ -111,36 +169,62 @@ test("every route that asks for a key says how it fails, in the one shape of fai
   expect(keyed.length).toBeGreaterThan(15);
   for (const one of keyed) {
     for (const status of ["4XX", "5XX"]) {
-      const [content] = Object.values(objectOf(objectOf(objectOf(one.operation["responses"])[status])["content"]));
-      expect([nameOf(one), status, textsOf(objectOf(objectOf(content)["schema"])["required"])]).toEqual([nameOf(one), status, problem]);
+      const [content] = Object.values(
+        objectOf(objectOf(objectOf(one.operation["responses"])[status])["content"]),
+      );
+      expect([nameOf(one), status, textsOf(objectOf(objectOf(content)["schema"])["required"])]).toEqual([
+        nameOf(one),
+        status,
+        problem,
+      ]);
     }
   }
 });
 
 test("failures are declared with the media type that they are sent with", () => {
-  const declared = new Set(operations.flatMap(({ operation }) => Object.entries(objectOf(operation["responses"]))
-    .filter(([status]) => /^[45]/.test(status)).flatMap(([, response]) => Object.keys(objectOf(objectOf(response)["content"])))));
+  const declared = new Set(
+    operations.flatMap(({ operation }) =>
+      Object.entries(objectOf(operation["responses"]))
+        .filter(([status]) => /^[45]/.test(status))
+        .flatMap(([, response]) => Object.keys(objectOf(objectOf(response)["content"]))),
+    ),
+  );
   expect([...declared]).toEqual(["application/problem+json"]);
 });
 
 test("every list pages by cursor, up to 100 rows at once", () => {
   const lists = operations.filter(({ operation }) => {
     const [success] = Object.entries(objectOf(operation["responses"])).filter(([status]) => status === "200");
-    const properties = objectOf(objectOf(objectOf(objectOf(objectOf(success?.[1])["content"])["application/json"])["schema"])["properties"]);
+    const properties = objectOf(
+      objectOf(objectOf(objectOf(objectOf(success?.[1])["content"])["application/json"])["schema"])[
+        "properties"
+      ],
+    );
     return objectOf(properties["next_cursor"])["anyOf"] !== undefined;
   });
   expect(lists.length).toBeGreaterThan(4);
   for (const one of lists) {
-    const parameters = (Array.isArray(one.operation["parameters"]) ? one.operation["parameters"] : []).map(objectOf);
+    const parameters = (Array.isArray(one.operation["parameters"]) ? one.operation["parameters"] : []).map(
+      objectOf,
+    );
     const limit = parameters.find((parameter) => parameter["name"] === "limit");
-    expect([nameOf(one), limit?.["schema"]]).toEqual([nameOf(one), expect.objectContaining({ type: "integer", minimum: 1, maximum: 100 })]);
+    expect([nameOf(one), limit?.["schema"]]).toEqual([
+      nameOf(one),
+      expect.objectContaining({ type: "integer", minimum: 1, maximum: 100 }),
+    ]);
     expect(parameters.map((parameter) => parameter["name"])).toContain("cursor");
   }
 });
 
 test("the money-moving POSTs tell of the Idempotency-Key that they take", () => {
   const moving = ["createPayment", "retryPayment", "cancelPayment"];
-  const without = operations.filter(({ operation }) => moving.includes(String(operation["operationId"])))
-    .filter(({ operation }) => !(Array.isArray(operation["parameters"]) ? operation["parameters"] : []).some((parameter) => /^idempotency-key$/i.test(String(objectOf(parameter)["name"]))));
+  const without = operations
+    .filter(({ operation }) => moving.includes(String(operation["operationId"])))
+    .filter(
+      ({ operation }) =>
+        !(Array.isArray(operation["parameters"]) ? operation["parameters"] : []).some((parameter) =>
+          /^idempotency-key$/i.test(String(objectOf(parameter)["name"])),
+        ),
+    );
   expect(without.map(nameOf)).toEqual([]);
 });

@@ -12,8 +12,15 @@ test("a short history of chaos breaks no promise", async () => {
   await chmod(data_dir, 0o755);
   try {
     const report = await runChaos({
-      seed: 17, payments: 60, data_dir, port: await freePort(), is_kept: false, signal: new AbortController().signal,
-      on_phase: () => undefined, on_progress: () => undefined, on_fault: () => undefined,
+      seed: 17,
+      payments: 60,
+      data_dir,
+      port: await freePort(),
+      is_kept: false,
+      signal: new AbortController().signal,
+      on_phase: () => undefined,
+      on_progress: () => undefined,
+      on_fault: () => undefined,
     });
     expect(report.checks.flatMap((check) => check.faults)).toEqual([]);
     expect(findBroken(report)).toEqual([]);

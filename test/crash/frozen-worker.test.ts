@@ -51,9 +51,15 @@ async function thaw(): Promise<void> {
 
 const charges = async (id: string): Promise<number> => (await stack.effects(`payment_order_id=${id}`)).count;
 const attempts = (id: string): Promise<Record<string, unknown>[]> =>
-  stack.db.asOwner("select attempt_number, status, epoch from payment_attempts where payment_order_id = $1 order by 1", [id]);
+  stack.db.asOwner(
+    "select attempt_number, status, epoch from payment_attempts where payment_order_id = $1 order by 1",
+    [id],
+  );
 const capturesOf = (id: string): Promise<Record<string, unknown>[]> =>
-  stack.db.asOwner("select status, key_number, epoch from payment_modifications where payment_order_id = $1", [id]);
+  stack.db.asOwner(
+    "select status, key_number, epoch from payment_modifications where payment_order_id = $1",
+    [id],
+  );
 
 async function expectOneCharge(id: string): Promise<void> {
   expect(await charges(id)).toBe(1);
@@ -67,9 +73,11 @@ test("a worker that freezes before its first send, and cannot connect after anot
   // The rescuer's charge is made, and its answer lost.
   await stack.setFaults({ next: [{ fault: "timeout_after_charge", count: 1 }] });
   await rescuer.start();
-  await until("the rescuer has charged", async () => await charges(id) === 1, 30);
+  await until("the rescuer has charged", async () => (await charges(id)) === 1, 30);
   await thaw();
-  expect(await attempts(id)).toMatchObject([{ attempt_number: 1, status: expect.stringMatching(/^(executing|unknown)$/) as string }]);
+  expect(await attempts(id)).toMatchObject([
+    { attempt_number: 1, status: expect.stringMatching(/^(executing|unknown)$/) as string },
+  ]);
   await stack.service.stop();
   await stack.setFaults({ latency_ms: 0 });
   await stack.restartService();
@@ -81,10 +89,14 @@ test("a worker that freezes before its first send, and cannot connect after anot
 test("a worker that freezes with the PSP's answer in its hands is believed, though another one has taken the attempt up", async () => {
   await freezeAt("after_psp_call", stack.simulator_url);
   const id = await postOrder();
-  await until("it has charged", async () => await charges(id) === 1);
+  await until("it has charged", async () => (await charges(id)) === 1);
   await stack.setFaults({ latency_ms: 5_000 });
   await rescuer.start();
-  await until("the rescuer has taken it up, in vain", async () => (await attempts(id))[0]?.["status"] === "unknown", 30);
+  await until(
+    "the rescuer has taken it up, in vain",
+    async () => (await attempts(id))[0]?.["status"] === "unknown",
+    30,
+  );
   await thaw();
   expect(await attempts(id)).toMatchObject([{ status: "succeeded" }]);
   await stack.setFaults({ latency_ms: 0 });
@@ -95,21 +107,33 @@ test("a worker that freezes with the PSP's answer in its hands is believed, thou
 test("a worker that freezes before it sends a capture, and cannot connect after another one has made it, changes no key", async () => {
   await stack.service.stop();
   await stack.restartService();
-  const { order_ids: [id] } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
+  const {
+    order_ids: [id],
+  } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
   await orderIn(stack, id, "AUTHORIZED");
   await freezeAt("after_claim", nowhere);
   await stack.setFaults({ next_modifications: [{ fault: "timeout_after_charge", count: 1 }] });
-  const capturing = stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "10.00", is_final: false });
+  const capturing = stack.call("POST", `/payments/${id}/capture`, {
+    capture_id: "one",
+    amount: "10.00",
+    is_final: false,
+  });
   capturing.catch(() => undefined);
   await until("the capture was claimed", async () => (await capturesOf(id))[0]?.["epoch"] === 1);
   await rescuer.start();
-  await until("the rescuer has captured", async () => await charges(id) === 1, 30);
+  await until("the rescuer has captured", async () => (await charges(id)) === 1, 30);
   await thaw();
-  expect(await capturesOf(id)).toMatchObject([{ status: expect.stringMatching(/^(executing|unknown)$/) as string, key_number: 1 }]);
+  expect(await capturesOf(id)).toMatchObject([
+    { status: expect.stringMatching(/^(executing|unknown)$/) as string, key_number: 1 },
+  ]);
   await stack.service.stop();
   await stack.setFaults({ latency_ms: 0 });
   await stack.restartService();
-  await until("the capture is decided", async () => (await capturesOf(id))[0]?.["status"] === "succeeded", 30);
+  await until(
+    "the capture is decided",
+    async () => (await capturesOf(id))[0]?.["status"] === "succeeded",
+    30,
+  );
   expect(await capturesOf(id)).toMatchObject([{ key_number: 1 }]);
   await expectOneCharge(id);
 }, 90_000);

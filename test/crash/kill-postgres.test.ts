@@ -15,9 +15,11 @@ test("after kill -9 of PostgreSQL under load, what was answered with 202 is ther
   try {
     const shop = new Shop(stack);
     let isOver = false;
-    const shopping = Promise.all(Array.from({ length: 6 }, async () => {
-      while (!isOver) await shop.order();
-    }));
+    const shopping = Promise.all(
+      Array.from({ length: 6 }, async () => {
+        while (!isOver) await shop.order();
+      }),
+    );
     for (let kill = 0; kill < 2; kill++) {
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       const running = kill === 0 ? first : await startEmbeddedPostgres({ data_dir, port: first.port });

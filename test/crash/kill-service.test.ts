@@ -10,25 +10,31 @@ beforeAll(async () => {
 afterAll(() => stack.stopAll());
 
 describe("after kill -9 of the service, no order is charged twice and none is lost", () => {
-  test.each(crashPointNames)("when it dies %s", async (point) => {
-    const shop = new Shop(stack);
-    await stack.service.stop();
-    // Where each order passes alone, not at the first one, so that some are before the step and some behind it.
-    await stack.restartService({ CRASH_POINT: point === "in_settlement" ? `${point}:1` : `${point}:3` });
-    const shopping = Promise.all(Array.from({ length: 10 }, () => shop.order()));
-    await stack.service.ended();
-    await stack.restartService();
-    await shopping;
-    await expectNothingLostOrDoubled(stack, shop);
-  }, 90_000);
+  test.each(crashPointNames)(
+    "when it dies %s",
+    async (point) => {
+      const shop = new Shop(stack);
+      await stack.service.stop();
+      // Where each order passes alone, not at the first one, so that some are before the step and some behind it.
+      await stack.restartService({ CRASH_POINT: point === "in_settlement" ? `${point}:1` : `${point}:3` });
+      const shopping = Promise.all(Array.from({ length: 10 }, () => shop.order()));
+      await stack.service.ended();
+      await stack.restartService();
+      await shopping;
+      await expectNothingLostOrDoubled(stack, shop);
+    },
+    90_000,
+  );
 
   test("when it dies at random moments under load", async () => {
     const shop = new Shop(stack);
     const kills = 4;
     let isOver = false;
-    const shopping = Promise.all(Array.from({ length: 8 }, async () => {
-      while (!isOver) await shop.order();
-    }));
+    const shopping = Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (!isOver) await shop.order();
+      }),
+    );
     for (let kill = 0; kill < kills; kill++) {
       await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 1_000));
       await stack.service.kill();

@@ -23,7 +23,13 @@ async function start(): Promise<{ url: string; output: () => string }> {
   data_dir = await mkdtemp(join(tmpdir(), "pacioli-watch-"));
   const port = await freePort();
   launcher = spawn(process.execPath, ["src/main.ts", "dev"], {
-    env: { ...process.env, PORT: String(port), SIMULATOR_PORT: "0", PACIOLI_DATA_DIR: data_dir, LOG_LEVEL: "fatal" },
+    env: {
+      ...process.env,
+      PORT: String(port),
+      SIMULATOR_PORT: "0",
+      PACIOLI_DATA_DIR: data_dir,
+      LOG_LEVEL: "fatal",
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
@@ -39,19 +45,28 @@ async function start(): Promise<{ url: string; output: () => string }> {
 /** The launcher's own children whose command line names this program. */
 function childrenRunning(program: string): number[] {
   const lines = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).trim().split("\n");
-  return lines.map((line) => line.trim().split(/\s+/))
+  return lines
+    .map((line) => line.trim().split(/\s+/))
     .filter(([, parent, ...args]) => parent === String(launcher?.pid) && args.join(" ").includes(program))
     .map(([id]) => Number(id));
 }
 
 const isUp = async (url: string): Promise<boolean> =>
-  fetch(`${url}/livez`).then((answer) => answer.ok, () => false);
+  fetch(`${url}/livez`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
 
 test("npm start says in one line that its service or simulator was killed, and starts it again", async () => {
   const { url, output } = await start();
-  for (const [name, program] of [["service", "src/main.ts run"], ["simulator", "simulator/src/main.ts"]] as const) {
+  for (const [name, program] of [
+    ["service", "src/main.ts run"],
+    ["simulator", "simulator/src/main.ts"],
+  ] as const) {
     for (const id of childrenRunning(program)) process.kill(id, "SIGKILL");
-    await until(`the ${name} is named`, async () => output().includes(`The ${name} has ended (SIGKILL); starting it again.`));
+    await until(`the ${name} is named`, async () =>
+      output().includes(`The ${name} has ended (SIGKILL); starting it again.`),
+    );
     await until(`the ${name} runs again`, async () => childrenRunning(program).length === 1);
   }
   await until("the service answers", () => isUp(url));
@@ -64,5 +79,8 @@ test("npm start ends with one line and an exit code when its database is killed"
   const closed = new Promise((resolve) => launcher?.once("close", (code) => resolve(code)));
   for (const id of childrenRunning("bin/postgres")) process.kill(id, "SIGKILL");
   expect(await closed).toBe(1);
-  expect(output().split("The embedded PostgreSQL has ended. What was committed is safe"), output()).toHaveLength(2);
+  expect(
+    output().split("The embedded PostgreSQL has ended. What was committed is safe"),
+    output(),
+  ).toHaveLength(2);
 }, 150_000);

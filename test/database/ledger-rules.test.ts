@@ -14,33 +14,73 @@ beforeEach(() => {
 });
 
 /** The raw SQL door, as anyone with the service's rights could call it: accounts `a`, `b` … by code, one entry each. */
-function post(entries: readonly (readonly [code: string, currency: string, amount: number])[], floor: number | null = null, name = `s${source}`): Promise<unknown[]> {
+function post(
+  entries: readonly (readonly [code: string, currency: string, amount: number])[],
+  floor: number | null = null,
+  name = `s${source}`,
+): Promise<unknown[]> {
   return db.asService(
     "select outcome from ledger_post($1, $2, $3::ledger_account_kind[], $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     [
-      entries.map(([code]) => code), entries.map(([, currency]) => currency), entries.map(() => "asset"), entries.map(() => null), entries.map(() => floor),
-      [name], [null], [null], [null], entries.map(() => 1), entries.map((_, index) => index + 1), entries.map(([, , amount]) => amount),
-    ]);
+      entries.map(([code]) => code),
+      entries.map(([, currency]) => currency),
+      entries.map(() => "asset"),
+      entries.map(() => null),
+      entries.map(() => floor),
+      [name],
+      [null],
+      [null],
+      [null],
+      entries.map(() => 1),
+      entries.map((_, index) => index + 1),
+      entries.map(([, , amount]) => amount),
+    ],
+  );
 }
 
 /** Two accounts (USD, EUR), an account more (USD), and a transaction without entries, written by the owner. */
 async function rawRows(): Promise<{ usd: string; eur: string; other: string; transaction: string }> {
   const name = `raw${source}`;
   const accounts = await db.asOwner(
-    `insert into ledger_accounts (kind, currency, code) values ('asset', 'USD', $1), ('asset', 'EUR', $1), ('liability', 'USD', $1 || ':other') returning account_id`, [name]);
-  const [transaction] = await db.asOwner("insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id", [name]);
+    `insert into ledger_accounts (kind, currency, code) values ('asset', 'USD', $1), ('asset', 'EUR', $1), ('liability', 'USD', $1 || ':other') returning account_id`,
+    [name],
+  );
+  const [transaction] = await db.asOwner(
+    "insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id",
+    [name],
+  );
   const [usd = "", eur = "", other = ""] = accounts.map((row) => String(row["account_id"]));
   return { usd, eur, other, transaction: String(transaction?.["transaction_id"]) };
 }
 
 describe("history cannot be changed (R223)", () => {
-  beforeAll(() => post([["kept:a", "USD", 500], ["kept:b", "USD", -500]], null, "kept"));
+  beforeAll(() =>
+    post(
+      [
+        ["kept:a", "USD", 500],
+        ["kept:b", "USD", -500],
+      ],
+      null,
+      "kept",
+    ),
+  );
 
   test.for([
-    "update ledger_entries set amount_minor = 1", "update ledger_entries set amount_minor = amount_minor where false", "delete from ledger_entries", "truncate ledger_entries",
-    "update ledger_transactions set source = 'x'", "delete from ledger_transactions", "truncate ledger_transactions cascade",
-    "delete from ledger_accounts", "truncate ledger_accounts cascade", "insert into checkout_events (type, checkout_id) values ('checkout.created', 'c'); update checkout_events set type = 'checkout.completed'", "delete from checkout_events", "truncate checkout_events",
-    "update payment_order_transitions set actor = 'x'", "delete from payment_order_transitions", "truncate payment_order_transitions",
+    "update ledger_entries set amount_minor = 1",
+    "update ledger_entries set amount_minor = amount_minor where false",
+    "delete from ledger_entries",
+    "truncate ledger_entries",
+    "update ledger_transactions set source = 'x'",
+    "delete from ledger_transactions",
+    "truncate ledger_transactions cascade",
+    "delete from ledger_accounts",
+    "truncate ledger_accounts cascade",
+    "insert into checkout_events (type, checkout_id) values ('checkout.created', 'c'); update checkout_events set type = 'checkout.completed'",
+    "delete from checkout_events",
+    "truncate checkout_events",
+    "update payment_order_transitions set actor = 'x'",
+    "delete from payment_order_transitions",
+    "truncate payment_order_transitions",
   ])("%s fails as the service's role by its rights, and as the owner by a trigger", async (statement) => {
     await expect(db.asService(statement)).rejects.toMatchObject(refused);
     await expect(db.asOwner(statement)).rejects.toMatchObject({ code: "PL002" });
@@ -48,9 +88,16 @@ describe("history cannot be changed (R223)", () => {
   });
 
   test.for([
-    "alter table ledger_entries disable trigger all", "drop trigger ledger_entries_append_only on ledger_entries", "drop table ledger_entries", "drop function ledger_check_entries() cascade",
-    "set session_replication_role = replica", "alter role pacioli_template_service superuser", "create table mine (x int)", "create function f() returns int language sql as 'select 1'",
-    "update ledger_accounts set balance_minor = 0", "insert into payment_order_allowed_transitions values ('SUCCESS', 'FAILED')",
+    "alter table ledger_entries disable trigger all",
+    "drop trigger ledger_entries_append_only on ledger_entries",
+    "drop table ledger_entries",
+    "drop function ledger_check_entries() cascade",
+    "set session_replication_role = replica",
+    "alter role pacioli_template_service superuser",
+    "create table mine (x int)",
+    "create function f() returns int language sql as 'select 1'",
+    "update ledger_accounts set balance_minor = 0",
+    "insert into payment_order_allowed_transitions values ('SUCCESS', 'FAILED')",
   ])("the service's role may not: %s", async (statement) => {
     await expect(db.asService(statement)).rejects.toMatchObject(refused);
   });
@@ -58,58 +105,120 @@ describe("history cannot be changed (R223)", () => {
   test("the only functions that the service's role may run are the doors", async () => {
     const rows = await db.asOwner(
       `select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where n.nspname = 'public' and p.prosecdef and has_function_privilege($1, p.oid, 'execute') order by 1`, [db.service_role]);
-    for (const { proname } of rows) expect(String(proname)).not.toMatch(/write_batch|record_|after_insert|after_update/);
+        where n.nspname = 'public' and p.prosecdef and has_function_privilege($1, p.oid, 'execute') order by 1`,
+      [db.service_role],
+    );
+    for (const { proname } of rows)
+      expect(String(proname)).not.toMatch(/write_batch|record_|after_insert|after_update/);
     expect(rows.map((row) => row["proname"])).toContain("ledger_post");
   });
 
   test("the service's role can update no column that says how much, whose or which", async () => {
     const rows = await db.asOwner(
       `select table_name || '.' || column_name as name from information_schema.column_privileges
-        where grantee = $1 and privilege_type = 'UPDATE' and table_schema = 'public' and table_name <> 'risk_buyer_days'`, [db.service_role]);
+        where grantee = $1 and privilege_type = 'UPDATE' and table_schema = 'public' and table_name <> 'risk_buyer_days'`,
+      [db.service_role],
+    );
     const names = rows.map((row) => String(row["name"]));
     expect(names).toContain("payment_orders.status");
-    expect(names.filter((name) => /amount|currency|seller|buyer|checkout_id|payment_order_id|psp_key|fingerprint|key_hash|body|^ledger_|transitions|^events/.test(name))).toEqual([]);
+    expect(
+      names.filter((name) =>
+        /amount|currency|seller|buyer|checkout_id|payment_order_id|psp_key|fingerprint|key_hash|body|^ledger_|transitions|^events/.test(
+          name,
+        ),
+      ),
+    ).toEqual([]);
   });
 
   test("the service's role can delete only what expires or is a setting", async () => {
     const rows = await db.asOwner(
       `select table_name from information_schema.table_privileges
-        where grantee = $1 and privilege_type in ('DELETE', 'TRUNCATE') and table_schema = 'public' order by 1`, [db.service_role]);
+        where grantee = $1 and privilege_type in ('DELETE', 'TRUNCATE') and table_schema = 'public' order by 1`,
+      [db.service_role],
+    );
     expect(rows.map((row) => row["table_name"])).toEqual(["idempotency_keys", "risk_block_list"]);
   });
 });
 
 describe("a transaction that does not balance cannot be written (R220)", () => {
   test.for([
-    ["one side only", [["x:a", "USD", 5]]], ["a cent too much", [["x:a", "USD", 500], ["x:b", "USD", -499]]], ["two currencies that only add up together", [["x:a", "USD", 5], ["x:b", "EUR", -5]]],
-    ["one currency of two", [["x:a", "USD", 5], ["x:b", "USD", -5], ["x:a", "EUR", 1]]],
+    ["one side only", [["x:a", "USD", 5]]],
+    [
+      "a cent too much",
+      [
+        ["x:a", "USD", 500],
+        ["x:b", "USD", -499],
+      ],
+    ],
+    [
+      "two currencies that only add up together",
+      [
+        ["x:a", "USD", 5],
+        ["x:b", "EUR", -5],
+      ],
+    ],
+    [
+      "one currency of two",
+      [
+        ["x:a", "USD", 5],
+        ["x:b", "USD", -5],
+        ["x:a", "EUR", 1],
+      ],
+    ],
   ] as const)("%s, through the service's own door", async ([, entries]) => {
     await expect(post(entries)).rejects.toMatchObject({ code: "PL003" });
-    expect(await db.asOwner("select 1 from ledger_transactions where source = $1", [`s${source}`])).toEqual([]);
+    expect(await db.asOwner("select 1 from ledger_transactions where source = $1", [`s${source}`])).toEqual(
+      [],
+    );
     expect(await db.asOwner("select 1 from ledger_accounts where code like 'x:%'")).toEqual([]);
   });
 
   test("a balanced one is written, in each currency", async () => {
-    expect(await post([["y:a", "USD", 5], ["y:b", "USD", -5], ["y:a", "EUR", -7], ["y:b", "EUR", 7]])).toEqual([{ outcome: "posted" }]);
+    expect(
+      await post([
+        ["y:a", "USD", 5],
+        ["y:b", "USD", -5],
+        ["y:a", "EUR", -7],
+        ["y:b", "EUR", 7],
+      ]),
+    ).toEqual([{ outcome: "posted" }]);
   });
 
   test("nor by the owner past the door: one entry, two currencies, an unknown account or transaction", async () => {
     const { usd, eur, other, transaction } = await rawRows();
-    const insert = (...entries: readonly (readonly [string, string, number, number])[]): Promise<unknown[]> => db.asOwner(
-      `insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor) values
-       ${entries.map(([account, tx, version, amount]) => `(${account}, ${version}, ${tx}, ${amount}, ${amount})`).join(", ")}`);
+    const insert = (...entries: readonly (readonly [string, string, number, number])[]): Promise<unknown[]> =>
+      db.asOwner(
+        `insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor) values
+       ${entries.map(([account, tx, version, amount]) => `(${account}, ${version}, ${tx}, ${amount}, ${amount})`).join(", ")}`,
+      );
     const unbalanced = { code: "PL003" };
     await expect(insert([usd, transaction, 1, 5])).rejects.toMatchObject(unbalanced);
-    await expect(insert([usd, transaction, 1, 5], [eur, transaction, 1, -5])).rejects.toMatchObject(unbalanced);
-    await expect(insert([usd, transaction, 1, 5], [other, transaction, 1, -4])).rejects.toMatchObject(unbalanced);
-    await expect(insert([usd, transaction, 1, 5], ["999999", transaction, 1, -5])).rejects.toMatchObject(unbalanced);
+    await expect(insert([usd, transaction, 1, 5], [eur, transaction, 1, -5])).rejects.toMatchObject(
+      unbalanced,
+    );
+    await expect(insert([usd, transaction, 1, 5], [other, transaction, 1, -4])).rejects.toMatchObject(
+      unbalanced,
+    );
+    await expect(insert([usd, transaction, 1, 5], ["999999", transaction, 1, -5])).rejects.toMatchObject(
+      unbalanced,
+    );
     await expect(insert([usd, "999999", 1, 5], [other, "999999", 1, -5])).rejects.toMatchObject(unbalanced);
     // Unknown accounts have no currency: among themselves these two balance.
-    await expect(insert(["999998", transaction, 1, 5], ["999999", transaction, 1, -5])).rejects.toMatchObject(unbalanced);
+    await expect(insert(["999998", transaction, 1, 5], ["999999", transaction, 1, -5])).rejects.toMatchObject(
+      unbalanced,
+    );
     // One balanced transaction does not carry an unbalanced one in the same statement.
-    const [second] = await db.asOwner("insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id", [`second${source}`]);
-    await expect(insert([usd, transaction, 1, 5], [other, transaction, 1, -5], [usd, String(second?.["transaction_id"]), 2, 3])).rejects.toMatchObject(unbalanced);
+    const [second] = await db.asOwner(
+      "insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id",
+      [`second${source}`],
+    );
+    await expect(
+      insert(
+        [usd, transaction, 1, 5],
+        [other, transaction, 1, -5],
+        [usd, String(second?.["transaction_id"]), 2, 3],
+      ),
+    ).rejects.toMatchObject(unbalanced);
     await insert([usd, transaction, 1, 5], [other, transaction, 1, -5]);
   });
 
@@ -119,46 +228,114 @@ describe("a transaction that does not balance cannot be written (R220)", () => {
       `insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor) values (${usd}, 1, ${transaction}, 5, 5), (${other}, 1, ${transaction}, -5, -5)`,
       "insert into ledger_transactions (created_at, source) values (now(), 'mine')",
       "insert into ledger_accounts (kind, currency, code) values ('asset', 'USD', 'mine')",
-    ]) await expect(db.asService(statement)).rejects.toMatchObject(refused);
+    ])
+      await expect(db.asService(statement)).rejects.toMatchObject(refused);
   });
 });
 
 describe("what an entry, an account and a source can be", () => {
   test("an entry is never 0 and its account's version counts from 1 and never repeats", async () => {
-    await expect(post([["z:a", "USD", 0], ["z:b", "USD", 0]])).rejects.toMatchObject({ code: "23514" });
-    await post([["z:a", "USD", 5], ["z:b", "USD", -5]]);
-    const [{ account_id, transaction_id } = {}] = await db.asOwner("select account_id, transaction_id from ledger_entries e join ledger_accounts a using (account_id) where a.code = 'z:a'");
-    await expect(db.asOwner("insert into ledger_entries values ($1, 1, $2, 5, 5)", [account_id, transaction_id])).rejects.toMatchObject({ code: "23505" });
+    await expect(
+      post([
+        ["z:a", "USD", 0],
+        ["z:b", "USD", 0],
+      ]),
+    ).rejects.toMatchObject({ code: "23514" });
+    await post([
+      ["z:a", "USD", 5],
+      ["z:b", "USD", -5],
+    ]);
+    const [{ account_id, transaction_id } = {}] = await db.asOwner(
+      "select account_id, transaction_id from ledger_entries e join ledger_accounts a using (account_id) where a.code = 'z:a'",
+    );
+    await expect(
+      db.asOwner("insert into ledger_entries values ($1, 1, $2, 5, 5)", [account_id, transaction_id]),
+    ).rejects.toMatchObject({ code: "23505" });
     for (const version of [0, -1]) {
-      await expect(db.asOwner("insert into ledger_entries values ($1, $3, $2, 5, 5)", [account_id, transaction_id, version]))
-        .rejects.toMatchObject({ constraint: "ledger_entries_account_version_check" });
+      await expect(
+        db.asOwner("insert into ledger_entries values ($1, $3, $2, 5, 5)", [
+          account_id,
+          transaction_id,
+          version,
+        ]),
+      ).rejects.toMatchObject({ constraint: "ledger_entries_account_version_check" });
     }
   });
 
   test("a currency is three capital letters", async () => {
-    for (const currency of ["usd", "US", "USDT", "U1D", ""]) await expect(post([["z:c", currency, 5], ["z:d", currency, -5]])).rejects.toMatchObject({ code: "23514" });
+    for (const currency of ["usd", "US", "USDT", "U1D", ""])
+      await expect(
+        post([
+          ["z:c", currency, 5],
+          ["z:d", currency, -5],
+        ]),
+      ).rejects.toMatchObject({ code: "23514" });
   });
 
   test("one source is written once; with other entries it is refused", async () => {
-    expect(await post([["w:a", "USD", 5], ["w:b", "USD", -5]])).toEqual([{ outcome: "posted" }]);
-    expect(await post([["w:a", "USD", 5], ["w:b", "USD", -5]])).toEqual([{ outcome: "already_posted" }]);
-    expect(await post([["w:a", "USD", 6], ["w:b", "USD", -6]])).toEqual([{ outcome: "source_conflict" }]);
-    await expect(db.asOwner("insert into ledger_transactions (created_at, source) values (now(), $1)", [`s${source}`])).rejects.toMatchObject({ code: "23505" });
-    expect(await db.asOwner("select balance_minor::text as b from ledger_accounts where code = 'w:a'")).toEqual([{ b: "5" }]);
+    expect(
+      await post([
+        ["w:a", "USD", 5],
+        ["w:b", "USD", -5],
+      ]),
+    ).toEqual([{ outcome: "posted" }]);
+    expect(
+      await post([
+        ["w:a", "USD", 5],
+        ["w:b", "USD", -5],
+      ]),
+    ).toEqual([{ outcome: "already_posted" }]);
+    expect(
+      await post([
+        ["w:a", "USD", 6],
+        ["w:b", "USD", -6],
+      ]),
+    ).toEqual([{ outcome: "source_conflict" }]);
+    await expect(
+      db.asOwner("insert into ledger_transactions (created_at, source) values (now(), $1)", [`s${source}`]),
+    ).rejects.toMatchObject({ code: "23505" });
+    expect(
+      await db.asOwner("select balance_minor::text as b from ledger_accounts where code = 'w:a'"),
+    ).toEqual([{ b: "5" }]);
   });
 
   test("an account does not fall below its floor, by the door or past it (R201)", async () => {
-    expect(await post([["floor:a", "USD", 5], ["floor:b", "USD", -5]], -5)).toEqual([{ outcome: "posted" }]);
+    expect(
+      await post(
+        [
+          ["floor:a", "USD", 5],
+          ["floor:b", "USD", -5],
+        ],
+        -5,
+      ),
+    ).toEqual([{ outcome: "posted" }]);
     source += 1;
-    expect(await post([["floor:a", "USD", 1], ["floor:b", "USD", -1]])).toEqual([{ outcome: "below_floor" }]);
-    await expect(db.asOwner("update ledger_accounts set balance_minor = -6 where code = 'floor:b'")).rejects.toMatchObject({ code: "23514" });
+    expect(
+      await post([
+        ["floor:a", "USD", 1],
+        ["floor:b", "USD", -1],
+      ]),
+    ).toEqual([{ outcome: "below_floor" }]);
+    await expect(
+      db.asOwner("update ledger_accounts set balance_minor = -6 where code = 'floor:b'"),
+    ).rejects.toMatchObject({ code: "23514" });
   });
 
   test("a balance that no longer fits 64 bits is refused, not wrapped", async () => {
     const max = "9223372036854775807";
-    await post([["big:a", "USD", max as unknown as number], ["big:b", "USD", `-${max}` as unknown as number]]);
+    await post([
+      ["big:a", "USD", max as unknown as number],
+      ["big:b", "USD", `-${max}` as unknown as number],
+    ]);
     source += 1;
-    await expect(post([["big:a", "USD", 1], ["big:b", "USD", -1]])).rejects.toMatchObject({ code: "22003" });
-    expect(await db.asOwner("select balance_minor::text as b from ledger_accounts where code = 'big:a'")).toEqual([{ b: max }]);
+    await expect(
+      post([
+        ["big:a", "USD", 1],
+        ["big:b", "USD", -1],
+      ]),
+    ).rejects.toMatchObject({ code: "22003" });
+    expect(
+      await db.asOwner("select balance_minor::text as b from ledger_accounts where code = 'big:a'"),
+    ).toEqual([{ b: max }]);
   });
 });

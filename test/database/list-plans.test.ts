@@ -66,7 +66,13 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => db.drop());
 
-type Node = { "Node Type": string; "Relation Name"?: string; "Shared Hit Blocks": number; "Shared Read Blocks": number; Plans?: Node[] };
+type Node = {
+  "Node Type": string;
+  "Relation Name"?: string;
+  "Shared Hit Blocks": number;
+  "Shared Read Blocks": number;
+  Plans?: Node[];
+};
 
 /** Runs statements as the service does, and tells what each of them read. */
 function observed(): { database: Queryable; plans: Node[] } {
@@ -85,14 +91,30 @@ function observed(): { database: Queryable; plans: Node[] } {
 }
 
 const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-const large = ["payment_events", "payment_orders", "payment_attempts", "payment_order_transitions", "ledger_accounts", "ledger_owners", "ledger_transactions", "ledger_entries", "dead_letters", "audit_log"];
+const large = [
+  "payment_events",
+  "payment_orders",
+  "payment_attempts",
+  "payment_order_transitions",
+  "ledger_accounts",
+  "ledger_owners",
+  "ledger_transactions",
+  "ledger_entries",
+  "dead_letters",
+  "audit_log",
+];
 
 /** Scans of whole tables, and reads of more than a page is worth. */
 function faultsOf(plans: readonly Node[]): string[] {
   return plans.flatMap((plan) => {
-    const scans = nodesOf(plan).filter((node) => node["Node Type"] === "Seq Scan" && large.includes(node["Relation Name"] ?? ""));
+    const scans = nodesOf(plan).filter(
+      (node) => node["Node Type"] === "Seq Scan" && large.includes(node["Relation Name"] ?? ""),
+    );
     const blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
-    return [...scans.map((scan) => `all of ${scan["Relation Name"]}`), ...(blocks > blocks_max ? [`${blocks} blocks`] : [])];
+    return [
+      ...scans.map((scan) => `all of ${scan["Relation Name"]}`),
+      ...(blocks > blocks_max ? [`${blocks} blocks`] : []),
+    ];
   });
 }
 
@@ -114,61 +136,182 @@ const before = { created_at: middle, id: "x" };
 
 const lists: readonly List[] = [
   {
-    route: "/api/v1/payments", read: (on, filter) => selectOrders(on, { ...filter, ...page }),
-    params: { status: "status", currency: "currency", seller_account: "seller_account", buyer_account: "buyer_account", checkout_id: "checkout_id", ...time },
+    route: "/api/v1/payments",
+    read: (on, filter) => selectOrders(on, { ...filter, ...page }),
+    params: {
+      status: "status",
+      currency: "currency",
+      seller_account: "seller_account",
+      buyer_account: "buyer_account",
+      checkout_id: "checkout_id",
+      ...time,
+    },
     filters: [
-      {}, { before }, ...["SUCCESS", "FAILED", "AUTHORIZED", "UNKNOWN", "CANCELED"].flatMap((status) => [{ status }, { status, before }, { status, created_until: middle }]),
-      ...["seller-7", "none"].flatMap((seller_account) => [{ seller_account }, { seller_account, before }, { seller_account, status: "FAILED" }, { seller_account, currency: "XXX" }, { seller_account, created_from: middle }]),
-      ...["buyer-7", "none"].flatMap((buyer_account) => [{ buyer_account }, { buyer_account, currency: "XXX" }, { buyer_account, status: "SUCCESS", before }]),
-      ...["checkout-7", "none"].flatMap((checkout_id) => [{ checkout_id }, { checkout_id, currency: "USD" }]),
-      { created_from: middle }, { created_until: early }, { created_from: middle, created_until: late }, { currency: "XXX", created_from: late },
-    ],
-  },
-  {
-    route: "/api/v1/wallets", read: (on, filter) => listWallets(on, { ...filter, ...page }), params: { currency: "currency" },
-    filters: [{}, { before: "seller-500" }, { currency: "USD" }, { currency: "JPY" }, { currency: "XXX" }, { currency: "USD", before: "seller-900" }, { account_id: "seller-7" }, { account_id: "none" }],
-  },
-  {
-    route: "/api/v1/ledger", read: (on, filter) => selectEntries(on, { ...filter, ...page }),
-    params: { account_id: "owner_id", account: "code", transaction_id: "transaction_id", source: "source", currency: "currency", ...time },
-    filters: [
-      {}, ...[{ owner_id: "rare" }, { owner_id: "none" }, { owner_id: "seller-7" }, { code: "psp:stripe:clearing" }, { code: "none" }, { code: "seller:rare:pending" }].flatMap((account) => [
-        account, { ...account, currency: "JPY" }, { ...account, created_from: middle }, { ...account, created_until: early }, { ...account, created_from: early, created_until: late },
-        { ...account, before: { created_at: middle, transaction_id: 80_000n, account_id: 2n, account_version: 40n } },
+      {},
+      { before },
+      ...["SUCCESS", "FAILED", "AUTHORIZED", "UNKNOWN", "CANCELED"].flatMap((status) => [
+        { status },
+        { status, before },
+        { status, created_until: middle },
       ]),
-      { transaction_id: 77n }, { transaction_id: 999_999_999n }, { source: "order:order-7:captured" }, { source: "none" }, { source: "none", currency: "JPY" },
-      { transaction_id: 77n, owner_id: "none" }, { created_from: middle }, { created_until: early }, { created_from: middle, created_until: late }, { created_until: "2020-01-01T00:00:00Z" },
-      { created_from: "2030-01-01T00:00:00Z" }, { created_from: late, currency: "XXX" },
-      ...[{}, { created_until: late }].map((times) => ({ ...times, before: { created_at: middle, transaction_id: 86_400n, account_id: 2n, account_version: 40n } })),
+      ...["seller-7", "none"].flatMap((seller_account) => [
+        { seller_account },
+        { seller_account, before },
+        { seller_account, status: "FAILED" },
+        { seller_account, currency: "XXX" },
+        { seller_account, created_from: middle },
+      ]),
+      ...["buyer-7", "none"].flatMap((buyer_account) => [
+        { buyer_account },
+        { buyer_account, currency: "XXX" },
+        { buyer_account, status: "SUCCESS", before },
+      ]),
+      ...["checkout-7", "none"].flatMap((checkout_id) => [{ checkout_id }, { checkout_id, currency: "USD" }]),
+      { created_from: middle },
+      { created_until: early },
+      { created_from: middle, created_until: late },
+      { currency: "XXX", created_from: late },
     ],
   },
   {
-    route: "/api/v1/ledger/accounts", read: (on, filter) => selectAccounts(on, { ...filter, ...page }), params: { account_id: "owner_id", account: "code", currency: "currency" },
-    filters: [{}, { before_account_id: 500n }, { owner_id: "seller-7" }, { owner_id: "none" }, { code: "psp:stripe:clearing" }, { code: "none", currency: "USD" }, { currency: "JPY" }, { currency: "XXX" }, { owner_id: "rare", currency: "USD" }],
+    route: "/api/v1/wallets",
+    read: (on, filter) => listWallets(on, { ...filter, ...page }),
+    params: { currency: "currency" },
+    filters: [
+      {},
+      { before: "seller-500" },
+      { currency: "USD" },
+      { currency: "JPY" },
+      { currency: "XXX" },
+      { currency: "USD", before: "seller-900" },
+      { account_id: "seller-7" },
+      { account_id: "none" },
+    ],
   },
   {
-    route: "/api/v1/ledger/accounts/{account}/statement", params: { currency: "" },
-    read: (on, { code, after }) => selectStatement(on, { code: String(code), currency: "USD" }, BigInt(String(after ?? 0)), page.limit),
-    filters: [{ code: "psp:stripe:clearing" }, { code: "psp:stripe:clearing", after: 150_000 }, { code: "none" }],
+    route: "/api/v1/ledger",
+    read: (on, filter) => selectEntries(on, { ...filter, ...page }),
+    params: {
+      account_id: "owner_id",
+      account: "code",
+      transaction_id: "transaction_id",
+      source: "source",
+      currency: "currency",
+      ...time,
+    },
+    filters: [
+      {},
+      ...[
+        { owner_id: "rare" },
+        { owner_id: "none" },
+        { owner_id: "seller-7" },
+        { code: "psp:stripe:clearing" },
+        { code: "none" },
+        { code: "seller:rare:pending" },
+      ].flatMap((account) => [
+        account,
+        { ...account, currency: "JPY" },
+        { ...account, created_from: middle },
+        { ...account, created_until: early },
+        { ...account, created_from: early, created_until: late },
+        {
+          ...account,
+          before: { created_at: middle, transaction_id: 80_000n, account_id: 2n, account_version: 40n },
+        },
+      ]),
+      { transaction_id: 77n },
+      { transaction_id: 999_999_999n },
+      { source: "order:order-7:captured" },
+      { source: "none" },
+      { source: "none", currency: "JPY" },
+      { transaction_id: 77n, owner_id: "none" },
+      { created_from: middle },
+      { created_until: early },
+      { created_from: middle, created_until: late },
+      { created_until: "2020-01-01T00:00:00Z" },
+      { created_from: "2030-01-01T00:00:00Z" },
+      { created_from: late, currency: "XXX" },
+      ...[{}, { created_until: late }].map((times) => ({
+        ...times,
+        before: { created_at: middle, transaction_id: 86_400n, account_id: 2n, account_version: 40n },
+      })),
+    ],
   },
   {
-    route: "/api/v1/dead_letters", read: (on, filter) => selectDeadLetters(on, { ...filter, ...page }), params: { state: "state", queue: "queue" },
-    filters: [{}, { before }, { state: "waiting" }, { state: "discarded", before }, { queue: "payment_execute" }, { queue: "none" }, { state: "waiting", queue: "payment_execute" }],
+    route: "/api/v1/ledger/accounts",
+    read: (on, filter) => selectAccounts(on, { ...filter, ...page }),
+    params: { account_id: "owner_id", account: "code", currency: "currency" },
+    filters: [
+      {},
+      { before_account_id: 500n },
+      { owner_id: "seller-7" },
+      { owner_id: "none" },
+      { code: "psp:stripe:clearing" },
+      { code: "none", currency: "USD" },
+      { currency: "JPY" },
+      { currency: "XXX" },
+      { owner_id: "rare", currency: "USD" },
+    ],
   },
   {
-    route: "/api/v1/approvals", read: (on, filter) => selectApprovals(on, { ...filter, ...page }), params: { kind: "kind", state: "state" },
+    route: "/api/v1/ledger/accounts/{account}/statement",
+    params: { currency: "" },
+    read: (on, { code, after }) =>
+      selectStatement(on, { code: String(code), currency: "USD" }, BigInt(String(after ?? 0)), page.limit),
+    filters: [
+      { code: "psp:stripe:clearing" },
+      { code: "psp:stripe:clearing", after: 150_000 },
+      { code: "none" },
+    ],
+  },
+  {
+    route: "/api/v1/dead_letters",
+    read: (on, filter) => selectDeadLetters(on, { ...filter, ...page }),
+    params: { state: "state", queue: "queue" },
+    filters: [
+      {},
+      { before },
+      { state: "waiting" },
+      { state: "discarded", before },
+      { queue: "payment_execute" },
+      { queue: "none" },
+      { state: "waiting", queue: "payment_execute" },
+    ],
+  },
+  {
+    route: "/api/v1/approvals",
+    read: (on, filter) => selectApprovals(on, { ...filter, ...page }),
+    params: { kind: "kind", state: "state" },
     filters: [{}, { state: "open" }, { kind: "attempt_resolution" }],
   },
   {
-    route: "/api/v1/audit_log", read: (on, filter) => selectAudits(on, { ...filter, ...page }),
-    params: { actor: "actor", action: "action", subject_type: "subject", subject_id: "subject", "occurred_at[gte]": "occurred_from", "occurred_at[lt]": "occurred_until" },
+    route: "/api/v1/audit_log",
+    read: (on, filter) => selectAudits(on, { ...filter, ...page }),
+    params: {
+      actor: "actor",
+      action: "action",
+      subject_type: "subject",
+      subject_id: "subject",
+      "occurred_at[gte]": "occurred_from",
+      "occurred_at[lt]": "occurred_until",
+    },
     filters: [
-      {}, { actor: "key:x" }, { actor: "none" }, { action: "payment_order.cancel" }, { action: "none" }, { actor: "key:x", action: "none" }, { subject: { type: "payment_order", id: "s7" } },
-      { occurred_from: middle }, { occurred_until: early }, { actor: "none", occurred_from: early, occurred_until: late },
+      {},
+      { actor: "key:x" },
+      { actor: "none" },
+      { action: "payment_order.cancel" },
+      { action: "none" },
+      { actor: "key:x", action: "none" },
+      { subject: { type: "payment_order", id: "s7" } },
+      { occurred_from: middle },
+      { occurred_until: early },
+      { actor: "none", occurred_from: early, occurred_until: late },
     ],
   },
   {
-    route: "/api/v1/unresolved_orders", read: (on, filter) => selectUnresolved(on, { seconds_min: 0, ...filter, ...page }), params: { seconds_min: "seconds_min" },
+    route: "/api/v1/unresolved_orders",
+    read: (on, filter) => selectUnresolved(on, { seconds_min: 0, ...filter, ...page }),
+    params: { seconds_min: "seconds_min" },
     filters: [{}, { seconds_min: 9_999_999 }, { after: { created_at: middle, payment_order_id: "x" } }],
   },
 ];
@@ -183,17 +326,26 @@ describe.for(lists)(`of ${rows} rows, $route reads no more than a page needs`, (
 });
 
 test("every list and every filter of openapi.json is among them", async () => {
-  const { paths } = JSON.parse(await readFile("openapi.json", "utf8")) as { paths: Record<string, { get?: { parameters?: { in: string; name: string }[] } }> };
+  const { paths } = JSON.parse(await readFile("openapi.json", "utf8")) as {
+    paths: Record<string, { get?: { parameters?: { in: string; name: string }[] } }>;
+  };
   for (const [route, { get }] of Object.entries(paths)) {
-    const names = (get?.parameters ?? []).filter((parameter) => parameter.in === "query").map(({ name }) => name);
+    const names = (get?.parameters ?? [])
+      .filter((parameter) => parameter.in === "query")
+      .map(({ name }) => name);
     if (!names.includes("cursor")) continue;
     const list = lists.find((one) => one.route === route);
-    expect(Object.keys(list?.params ?? {}).toSorted(), route).toEqual(names.filter((name) => name !== "cursor" && name !== "limit").toSorted());
+    expect(Object.keys(list?.params ?? {}).toSorted(), route).toEqual(
+      names.filter((name) => name !== "cursor" && name !== "limit").toSorted(),
+    );
     const tried = new Set(list?.filters.flatMap((filter) => Object.keys(filter)));
-    for (const name of Object.values(list?.params ?? {})) if (name !== "") expect([...tried], route).toContain(name);
+    for (const name of Object.values(list?.params ?? {}))
+      if (name !== "") expect([...tried], route).toContain(name);
   }
 });
 
 function nameOf(filter: Filters): string {
-  return JSON.stringify(filter, (_name, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+  return JSON.stringify(filter, (_name, value: unknown) =>
+    typeof value === "bigint" ? String(value) : value,
+  );
 }

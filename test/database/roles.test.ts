@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { migrateDatabase } from "../../src/cli/migrate.ts";
 import { checkLogin, ensureServiceLogin, findRoles, withClient } from "../../src/db/db.ts";
 import { rolesOfDatabase, withRoles } from "../../src/db/roles.ts";
-import { createTestDatabase, dropDatabase, onServer, serverUrl, type TestDatabase } from "../support/database.ts";
+import {
+  createTestDatabase,
+  dropDatabase,
+  onServer,
+  serverUrl,
+  type TestDatabase,
+} from "../support/database.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -41,7 +47,10 @@ async function query(url: string, text: string): Promise<pg.QueryResultRow[]> {
 }
 
 describe("two databases of one cluster", () => {
-  const names = [`test_first_${randomBytes(4).toString("hex")}`, `test_second_${randomBytes(4).toString("hex")}`] as const;
+  const names = [
+    `test_first_${randomBytes(4).toString("hex")}`,
+    `test_second_${randomBytes(4).toString("hex")}`,
+  ] as const;
   beforeAll(async () => {
     for (const name of names) {
       await onServer(serverUrl(), `create database ${name}`);
@@ -54,9 +63,14 @@ describe("two databases of one cluster", () => {
 
   test("have a role each, and the login of one cannot even connect to the other", async () => {
     const [first, second] = names;
-    expect(await withClient(urlOf(first), findRoles)).toEqual({ service: `${first}_service`, admin: `${first}_admin` });
+    expect(await withClient(urlOf(first), findRoles)).toEqual({
+      service: `${first}_service`,
+      admin: `${first}_admin`,
+    });
     const login = new URL(await ensureServiceLogin(urlOf(first)));
-    expect(await query(login.toString(), "select session_user::text as who")).toEqual([{ who: `${first}_app` }]);
+    expect(await query(login.toString(), "select session_user::text as who")).toEqual([
+      { who: `${first}_app` },
+    ]);
     await checkLogin(login.toString());
     login.pathname = `/${second}`;
     await expect(query(login.toString(), "select 1")).rejects.toMatchObject(refused);
@@ -67,7 +81,12 @@ describe("two databases of one cluster", () => {
     const login = new URL(await ensureServiceLogin(urlOf(first)));
     await onServer(serverUrl(), `grant connect on database ${second} to ${first}_app`);
     login.pathname = `/${second}`;
-    for (const text of ["select * from payment_orders", "select * from api_keys", "select * from pgboss.job", "select service_role()"]) {
+    for (const text of [
+      "select * from payment_orders",
+      "select * from api_keys",
+      "select * from pgboss.job",
+      "select service_role()",
+    ]) {
       await expect(query(login.toString(), text)).rejects.toMatchObject(refused);
     }
     await expect(checkLogin(login.toString())).rejects.toThrow("lacks the service's role");
@@ -79,7 +98,9 @@ describe("two databases of one cluster", () => {
     await onServer(serverUrl(), `alter database ${second} rename to ${second}_renamed`);
     try {
       await migrateDatabase(urlOf(`${second}_renamed`));
-      expect(await withClient(urlOf(`${second}_renamed`), findRoles)).toMatchObject({ service: `${second}_service` });
+      expect(await withClient(urlOf(`${second}_renamed`), findRoles)).toMatchObject({
+        service: `${second}_service`,
+      });
       await checkLogin(await ensureServiceLogin(urlOf(`${second}_renamed`)));
     } finally {
       await onServer(serverUrl(), `alter database ${second}_renamed rename to ${second}`);
@@ -89,12 +110,26 @@ describe("two databases of one cluster", () => {
 
 test("a role's name is made of the database's, in 63 bytes, without quotes, and no two databases get the same", () => {
   expect(rolesOfDatabase("pacioli")).toEqual({ service: "pacioli_service", admin: "pacioli_admin" });
-  const odd = ["shop-eu", "shop_eu", "Shop_eu", "shop.eu", "1shop", "x".repeat(63), `${"x".repeat(62)}y`, "läden", 'a"; drop table x; --'];
+  const odd = [
+    "shop-eu",
+    "shop_eu",
+    "Shop_eu",
+    "shop.eu",
+    "1shop",
+    "x".repeat(63),
+    `${"x".repeat(62)}y`,
+    "läden",
+    'a"; drop table x; --',
+  ];
   const roles = odd.map((name) => rolesOfDatabase(name).service);
   for (const role of roles) expect(role).toMatch(/^[a-z_][a-z0-9_]{0,62}$/);
   expect(new Set(roles).size).toBe(odd.length);
-  expect(withRoles("grant select on t to pacioli_service, pacioli_admin; -- not_pacioli_service", rolesOfDatabase("shop")))
-    .toBe("grant select on t to shop_service, shop_admin; -- not_pacioli_service");
+  expect(
+    withRoles(
+      "grant select on t to pacioli_service, pacioli_admin; -- not_pacioli_service",
+      rolesOfDatabase("shop"),
+    ),
+  ).toBe("grant select on t to shop_service, shop_admin; -- not_pacioli_service");
 });
 
 describe("the service's login", () => {
@@ -108,29 +143,52 @@ describe("the service's login", () => {
   });
 
   test.for([
-    ["select pg_catalog.pg_sleep(0); create temporary table t (x int)"], ["create schema mine"], ["create table public.mine (x int)"], ["create role mine"],
-    ["create database mine"], ["alter role postgres password 'x'"], ["grant postgres to current_user"], ["set role postgres"], ["set session authorization postgres"],
-    ["copy api_keys to program 'cat'"], ["select pg_read_file('/etc/passwd')"], ["alter database pacioli_template set search_path = pg_temp"],
+    ["select pg_catalog.pg_sleep(0); create temporary table t (x int)"],
+    ["create schema mine"],
+    ["create table public.mine (x int)"],
+    ["create role mine"],
+    ["create database mine"],
+    ["alter role postgres password 'x'"],
+    ["grant postgres to current_user"],
+    ["set role postgres"],
+    ["set session authorization postgres"],
+    ["copy api_keys to program 'cat'"],
+    ["select pg_read_file('/etc/passwd')"],
+    ["alter database pacioli_template set search_path = pg_temp"],
   ] as const)("may not: %s", async ([statement]) => {
     await expect(db.asService(statement)).rejects.toMatchObject(refused);
   });
 
   test.for([
-    ["a superuser", "superuser", "is a superuser"], ["one that may make roles", "createrole", "has CREATEROLE"],
-    ["one that may make databases", "createdb", "has CREATEDB"], ["one that row security does not bind", "bypassrls", "has BYPASSRLS"],
+    ["a superuser", "superuser", "is a superuser"],
+    ["one that may make roles", "createrole", "has CREATEROLE"],
+    ["one that may make databases", "createdb", "has CREATEDB"],
+    ["one that row security does not bind", "bypassrls", "has BYPASSRLS"],
     ["one that may read the log of changes", "replication", "has REPLICATION"],
     ["one that may write every table", "in role pg_write_all_data", "has pg_write_all_data"],
     ["one that may read the server's files", "in role pg_read_server_files", "has pg_read_server_files"],
     ["one that may write the server's files", "in role pg_write_server_files", "has pg_write_server_files"],
     ["one that may lock and rebuild every table", "in role pg_maintain", "has pg_maintain"],
-    ["one that may subscribe to another server", "in role pg_create_subscription", "has pg_create_subscription"],
+    [
+      "one that may subscribe to another server",
+      "in role pg_create_subscription",
+      "has pg_create_subscription",
+    ],
     ["one that may run programs", "in role pg_execute_server_program", "has pg_execute_server_program"],
-  ] as const)("is refused at the start as %s, and the message says what to do", async ([, options, fault]) => {
-    const roles = options.startsWith("in role") ? `${options}, ${db.service_role}` : `${options} in role ${db.service_role}`;
-    const login = await makeLogin(roles);
-    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow(
-      new RegExp(`"${login}" may not run the service.*${fault}.*create role <name> login .* in role ${db.service_role};.*DATABASE_URL`));
-  });
+  ] as const)(
+    "is refused at the start as %s, and the message says what to do",
+    async ([, options, fault]) => {
+      const roles = options.startsWith("in role")
+        ? `${options}, ${db.service_role}`
+        : `${options} in role ${db.service_role}`;
+      const login = await makeLogin(roles);
+      await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow(
+        new RegExp(
+          `"${login}" may not run the service.*${fault}.*create role <name> login .* in role ${db.service_role};.*DATABASE_URL`,
+        ),
+      );
+    },
+  );
 
   test("is refused when it could take on a role with such rights, though it does not have them yet", async () => {
     const powerful = await makeLogin("createrole");
@@ -160,7 +218,11 @@ describe("the service's login", () => {
   });
 
   test.for([
-    "the database", "schema public", "schema pgboss", "table risk_block_list", "table pgboss.warning",
+    "the database",
+    "schema public",
+    "schema pgboss",
+    "table risk_block_list",
+    "table pgboss.warning",
     "function ledger_refuse_change()",
   ])("is refused as the owner of %s, and as one that may take its owner's role on", async (owned) => {
     const object = owned === "the database" ? `database ${db.name}` : owned;
@@ -171,23 +233,31 @@ describe("the service's login", () => {
     await onServer(serverUrl(), `grant ${login} to ${other} with inherit false, set true`);
     await db.asOwner(`alter ${object} owner to ${login}`);
     try {
-      for (const one of [login, other]) await expect(checkLogin(urlOf(db.name, one))).rejects.toThrow("owns the schema");
+      for (const one of [login, other])
+        await expect(checkLogin(urlOf(db.name, one))).rejects.toThrow("owns the schema");
     } finally {
       await db.asOwner(`alter ${object} owner to postgres`);
     }
   });
 
-  test.for(["the database", "schema public"])("is refused with the right to make objects in %s", async (place) => {
-    const login = await makeLogin(`in role ${db.service_role}`);
-    await db.asOwner(`grant create on ${place === "the database" ? `database ${db.name}` : place} to ${login}`);
-    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("may make objects in the database");
-  });
+  test.for(["the database", "schema public"])(
+    "is refused with the right to make objects in %s",
+    async (place) => {
+      const login = await makeLogin(`in role ${db.service_role}`);
+      await db.asOwner(
+        `grant create on ${place === "the database" ? `database ${db.name}` : place} to ${login}`,
+      );
+      await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("may make objects in the database");
+    },
+  );
 
   test("is refused with the right to make temporary tables, with an admin's role, and without the service's", async () => {
     const generous = await makeLogin(`in role ${db.service_role}`);
     await db.asOwner(`grant temporary on database ${db.name} to ${generous}`);
     await expect(checkLogin(urlOf(db.name, generous))).rejects.toThrow("may make temporary tables");
-    const admin = await makeLogin(`in role ${db.service_role}, ${db.service_role.replace("_service", "_admin")}`);
+    const admin = await makeLogin(
+      `in role ${db.service_role}, ${db.service_role.replace("_service", "_admin")}`,
+    );
     await expect(checkLogin(urlOf(db.name, admin))).rejects.toThrow("may make API keys");
     const stranger = await makeLogin("");
     await db.asOwner(`grant connect on database ${db.name} to ${stranger}`);
@@ -208,24 +278,37 @@ describe("the service's login", () => {
     await onServer(serverUrl(), `create database ${empty}`);
     onTestFinished(() => dropDatabase(serverUrl(), empty));
     await onServer(serverUrl(), `revoke temporary on database ${empty} from public`);
-    await expect(checkLogin(urlOf(empty, await makeLogin("")))).rejects.toThrow("has no schema yet: run `pacioli migrate`");
+    await expect(checkLogin(urlOf(empty, await makeLogin("")))).rejects.toThrow(
+      "has no schema yet: run `pacioli migrate`",
+    );
   });
 
   test("that owns the database stops `serve` before it listens", async () => {
     const ended = await runMain(["serve"], {
-      DATABASE_URL: db.url, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`, PORT: "0",
+      DATABASE_URL: db.url,
+      SECRET_KEY: randomBytes(32).toString("hex"),
+      PSP_STRIPE_SECRET_KEY: `sk_live_${randomBytes(18).toString("base64")}`,
+      PORT: "0",
     });
     expect(ended).toMatchObject({ code: 1, stdout: "" });
-    expect(ended.stderr).toMatch(/^The login "postgres" may not run the service, because it is a superuser\. Make a login of its own \(create role/);
+    expect(ended.stderr).toMatch(
+      /^The login "postgres" may not run the service, because it is a superuser\. Make a login of its own \(create role/,
+    );
   });
 });
 
 describe("API keys", () => {
-  const keyColumns = "(key_id, key_hash, name, last_four, scopes) values ('key_x', sha256('x'), 'x', 'xxxx', '{admin}')";
+  const keyColumns =
+    "(key_id, key_hash, name, last_four, scopes) values ('key_x', sha256('x'), 'x', 'xxxx', '{admin}')";
 
   test.for([
-    [`insert into api_keys ${keyColumns}`], ["update api_keys set revoked_at = null"], ["update api_keys set scopes = '{admin}'"], ["delete from api_keys"], ["truncate api_keys"],
-    ["select api_keys_create('key_x', sha256('x'), 'x', 'xxxx', '{admin}', 'cli:mallory')"], ["select api_keys_revoke('key_x', 'cli:mallory')"],
+    [`insert into api_keys ${keyColumns}`],
+    ["update api_keys set revoked_at = null"],
+    ["update api_keys set scopes = '{admin}'"],
+    ["delete from api_keys"],
+    ["truncate api_keys"],
+    ["select api_keys_create('key_x', sha256('x'), 'x', 'xxxx', '{admin}', 'cli:mallory')"],
+    ["select api_keys_revoke('key_x', 'cli:mallory')"],
     ["select api_keys_require_admin('cli:mallory')"],
   ] as const)("the service's login may not: %s", async ([statement]) => {
     await expect(db.asService(statement)).rejects.toMatchObject(refused);
@@ -234,36 +317,93 @@ describe("API keys", () => {
   test("an admin's login makes and revokes them through the functions, each with its line in the audit log, and does nothing else", async () => {
     const login = await makeLogin(`in role ${db.service_role.replace("_service", "_admin")}`);
     const url = urlOf(db.name, login);
-    await query(url, "select api_keys_create('key_by_admin', sha256('by admin'), 'shop', 'xxxx', '{read,write}', 'cli:alice')");
-    expect(await query(url, "select api_keys_revoke('key_by_admin', 'cli:bob') as was_in_force")).toEqual([{ was_in_force: true }]);
-    expect(await query(url, "select api_keys_revoke('key_by_admin', 'cli:bob') as was_in_force")).toEqual([{ was_in_force: false }]);
-    expect(await db.asOwner("select actor, action, after from audit_log where subject_id = 'key_by_admin' order by audit_id")).toEqual([
-      { actor: "cli:alice", action: "api_key.create", after: { name: "shop", scopes: ["read", "write"], login } },
+    await query(
+      url,
+      "select api_keys_create('key_by_admin', sha256('by admin'), 'shop', 'xxxx', '{read,write}', 'cli:alice')",
+    );
+    expect(await query(url, "select api_keys_revoke('key_by_admin', 'cli:bob') as was_in_force")).toEqual([
+      { was_in_force: true },
+    ]);
+    expect(await query(url, "select api_keys_revoke('key_by_admin', 'cli:bob') as was_in_force")).toEqual([
+      { was_in_force: false },
+    ]);
+    expect(
+      await db.asOwner(
+        "select actor, action, after from audit_log where subject_id = 'key_by_admin' order by audit_id",
+      ),
+    ).toEqual([
+      {
+        actor: "cli:alice",
+        action: "api_key.create",
+        after: { name: "shop", scopes: ["read", "write"], login },
+      },
       { actor: "cli:bob", action: "api_key.revoke", after: { revoked_at: expect.any(String), login } },
     ]);
-    for (const statement of [`insert into api_keys ${keyColumns}`, "select key_hash from api_keys", "select * from payment_orders", "insert into audit_log (actor) values ('x')"]) {
+    for (const statement of [
+      `insert into api_keys ${keyColumns}`,
+      "select key_hash from api_keys",
+      "select * from payment_orders",
+      "insert into audit_log (actor) values ('x')",
+    ]) {
       await expect(query(url, statement)).rejects.toMatchObject(refused);
     }
   });
 
-  test.for([null, "", " ", "cli:", "cli: ", "cli:\n", "cli:alice\nroot", "alice", `cli:${"a".repeat(300)}`, "key:key_1"])(
-    "nobody is made or revoked without a named admin, the owner included: %j", async (admin) => {
-      await expect(db.asOwner("select api_keys_create('key_nobody', sha256('nobody'), 'x', 'xxxx', '{read}', $1)", [admin])).rejects.toMatchObject({ code: "22023" });
-      await expect(db.asOwner("select api_keys_revoke('key_nobody', $1)", [admin])).rejects.toMatchObject({ code: "22023" });
-      expect(await db.asOwner("select 1 from api_keys where key_id = 'key_nobody' union all select 1 from audit_log where subject_id = 'key_nobody'")).toEqual([]);
+  test.for([
+    null,
+    "",
+    " ",
+    "cli:",
+    "cli: ",
+    "cli:\n",
+    "cli:alice\nroot",
+    "alice",
+    `cli:${"a".repeat(300)}`,
+    "key:key_1",
+  ])("nobody is made or revoked without a named admin, the owner included: %j", async (admin) => {
+    await expect(
+      db.asOwner("select api_keys_create('key_nobody', sha256('nobody'), 'x', 'xxxx', '{read}', $1)", [
+        admin,
+      ]),
+    ).rejects.toMatchObject({ code: "22023" });
+    await expect(db.asOwner("select api_keys_revoke('key_nobody', $1)", [admin])).rejects.toMatchObject({
+      code: "22023",
     });
+    expect(
+      await db.asOwner(
+        "select 1 from api_keys where key_id = 'key_nobody' union all select 1 from audit_log where subject_id = 'key_nobody'",
+      ),
+    ).toEqual([]);
+  });
 
   test("`pacioli keys` works with the owner's login and names who ran it, and with the service's is refused", async () => {
-    const made = await runMain(["keys", "create", "shop", "--as", "carol"], { DATABASE_URL: db.service_url, MIGRATION_DATABASE_URL: db.url });
-    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sk_\w+\nkey_\w+ with read,write|^sk_.+\nkey_\w+ with read, write/) });
+    const made = await runMain(["keys", "create", "shop", "--as", "carol"], {
+      DATABASE_URL: db.service_url,
+      MIGRATION_DATABASE_URL: db.url,
+    });
+    expect(made).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^sk_\w+\nkey_\w+ with read,write|^sk_.+\nkey_\w+ with read, write/),
+    });
     const keyId = /key_\w+/.exec(made.stdout)?.[0];
-    expect(await db.asOwner("select actor, action from audit_log where subject_id = $1", [keyId])).toEqual([{ actor: "cli:carol", action: "api_key.create" }]);
-    expect(await runMain(["keys", "create", "shop"], { DATABASE_URL: db.service_url })).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("permission denied") });
+    expect(await db.asOwner("select actor, action from audit_log where subject_id = $1", [keyId])).toEqual([
+      { actor: "cli:carol", action: "api_key.create" },
+    ]);
+    expect(await runMain(["keys", "create", "shop"], { DATABASE_URL: db.service_url })).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining("permission denied"),
+    });
   });
 });
 
-function runMain(args: readonly string[], environment: Record<string, string>): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts"), ...args], { env: { PATH: process.env["PATH"], LOG_LEVEL: "fatal", ...environment } });
+function runMain(
+  args: readonly string[],
+  environment: Record<string, string>,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts"), ...args], {
+    env: { PATH: process.env["PATH"], LOG_LEVEL: "fatal", ...environment },
+  });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk) => (output.stdout += String(chunk)));
   child.stderr.on("data", (chunk) => (output.stderr += String(chunk)));

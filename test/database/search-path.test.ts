@@ -21,10 +21,12 @@ async function openSession(): Promise<pg.Client> {
   return client;
 }
 
-const post = (client: pg.Client): Promise<pg.QueryResult> => client.query(
-  `select outcome from ledger_post(array['a:${source}', 'b:${source}'], array['USD', 'USD'], array['asset', 'asset']::ledger_account_kind[],
+const post = (client: pg.Client): Promise<pg.QueryResult> =>
+  client.query(
+    `select outcome from ledger_post(array['a:${source}', 'b:${source}'], array['USD', 'USD'], array['asset', 'asset']::ledger_account_kind[],
      array[null, null]::text[], array[null, null]::bigint[], array['s${source}'], array[null]::timestamptz[], array[null]::text[],
-     array[null]::bigint[], array[1, 1], array[1, 2], array[5, -5])`);
+     array[null]::bigint[], array[1, 1], array[1, 2], array[5, -5])`,
+  );
 
 /** A temporary table in a table's place, with a trigger whose function runs as whoever writes to it. */
 const trap = (table: string): string => `
@@ -42,21 +44,32 @@ const shadowed = ["ledger_accounts", "ledger_transactions", "ledger_entries"];
 test.for(shadowed)("the service's login cannot make a temporary table %s", async (table) => {
   const thief = await openSession();
   await expect(thief.query(trap(table))).rejects.toMatchObject({ code: "42501" });
-  await expect(thief.query("create function pg_temp.f() returns int language sql as 'select 1'")).rejects.toMatchObject({ code: "42501" });
+  await expect(
+    thief.query("create function pg_temp.f() returns int language sql as 'select 1'"),
+  ).rejects.toMatchObject({ code: "42501" });
 });
 
 describe("with the right to make temporary tables given by mistake", () => {
   beforeAll(() => db.asOwner(`grant temporary on database ${db.name} to ${db.service_role}`));
   afterAll(() => db.asOwner(`revoke temporary on database ${db.name} from ${db.service_role}`));
 
-  test.for(shadowed)("a temporary %s does not take the ledger's place, and its trigger does not run as the owner", async (table) => {
-    const thief = await openSession();
-    await thief.query(trap(table));
-    expect((await post(thief)).rows).toEqual([{ outcome: "posted" }]);
-    expect((await thief.query(`select count(*)::int as n from pg_temp.${table}`)).rows).toEqual([{ n: 0 }]);
-    expect(await db.asOwner("select 1 from public.ledger_transactions where source = $1", [`s${source}`])).toHaveLength(1);
-    expect(await db.asOwner("select tgname from pg_trigger where tgrelid = 'public.ledger_entries'::regclass and tgenabled = 'D'")).toEqual([]);
-  });
+  test.for(shadowed)(
+    "a temporary %s does not take the ledger's place, and its trigger does not run as the owner",
+    async (table) => {
+      const thief = await openSession();
+      await thief.query(trap(table));
+      expect((await post(thief)).rows).toEqual([{ outcome: "posted" }]);
+      expect((await thief.query(`select count(*)::int as n from pg_temp.${table}`)).rows).toEqual([{ n: 0 }]);
+      expect(
+        await db.asOwner("select 1 from public.ledger_transactions where source = $1", [`s${source}`]),
+      ).toHaveLength(1);
+      expect(
+        await db.asOwner(
+          "select tgname from pg_trigger where tgrelid = 'public.ledger_entries'::regclass and tgenabled = 'D'",
+        ),
+      ).toEqual([]);
+    },
+  );
 
   test("a temporary table of the history of orders does not take its place in the triggers that write it", async () => {
     const thief = await openSession();
@@ -70,8 +83,12 @@ describe("with the right to make temporary tables given by mistake", () => {
       insert into public.payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status,
                                          status_cause, status_actor, created_by)
       values ('o', 'c', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'accepted', 't', 't')`);
-    expect(await db.asOwner("select to_status from public.payment_order_transitions where payment_order_id = 'o'")).toEqual([{ to_status: "NOT_STARTED" }]);
-    await expect(thief.query("update public.payment_orders set status = 'PENDING' where payment_order_id = 'o'")).rejects.toMatchObject({ code: "PL005" });
+    expect(
+      await db.asOwner("select to_status from public.payment_order_transitions where payment_order_id = 'o'"),
+    ).toEqual([{ to_status: "NOT_STARTED" }]);
+    await expect(
+      thief.query("update public.payment_orders set status = 'PENDING' where payment_order_id = 'o'"),
+    ).rejects.toMatchObject({ code: "PL005" });
   });
 });
 
@@ -84,7 +101,18 @@ test("every function that runs as the owner, and every trigger's, names its sche
      where n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
        and (p.prosecdef or exists (select from pg_trigger t where t.tgfoid = p.oid))
      order by 1`);
-  expect(rows.map((row) => String(row["function"]).split("(")[0])).toEqual(expect.arrayContaining(
-    ["ledger_post", "ledger_check_entries", "payment_orders_after_insert", "payment_orders_after_update", "api_keys_create", "api_keys_revoke"]));
-  for (const row of rows) expect(row, String(row["function"])).toMatchObject({ search_path: expect.stringMatching(/^pg_catalog, (\w+, )*pg_temp$/) });
+  expect(rows.map((row) => String(row["function"]).split("(")[0])).toEqual(
+    expect.arrayContaining([
+      "ledger_post",
+      "ledger_check_entries",
+      "payment_orders_after_insert",
+      "payment_orders_after_update",
+      "api_keys_create",
+      "api_keys_revoke",
+    ]),
+  );
+  for (const row of rows)
+    expect(row, String(row["function"])).toMatchObject({
+      search_path: expect.stringMatching(/^pg_catalog, (\w+, )*pg_temp$/),
+    });
 });

@@ -20,11 +20,13 @@ export function faultsOf(request: HostileRequest, answer: HostileAnswer): string
   const faults: string[] = [];
   if (headers["request-id"] === undefined) faults.push("it has no Request-Id");
   if (milliseconds > milliseconds_max) faults.push(`it took ${Math.round(milliseconds)} ms`);
-  if (status >= 500 && !(status === 503 && headers["retry-after"] !== undefined)) faults.push(`status ${status}`);
+  if (status >= 500 && !(status === 503 && headers["retry-after"] !== undefined))
+    faults.push(`status ${status}`);
   if (request.method === "HEAD" || status === 204) return faults;
   if (status >= 300) return [...faults, ...faultsOfProblem(answer)];
   // An empty id leaves the path of the list, with the trailing slash that every path may have.
-  const isListInstead = request.target.split("?")[0]?.endsWith("/") === true && request.operation.path.endsWith("}");
+  const isListInstead =
+    request.target.split("?")[0]?.endsWith("/") === true && request.operation.path.endsWith("}");
   const isAsked = request.method === request.operation.method && !isListInstead;
   const schema = isAsked ? request.operation.answers.get(status) : undefined;
   if (schema === undefined) return faults;
@@ -37,13 +39,18 @@ export function faultsOf(request: HostileRequest, answer: HostileAnswer): string
 }
 
 function faultsOfProblem({ status, headers, text }: HostileAnswer): string[] {
-  if (!String(headers["content-type"]).startsWith("application/problem+json")) return [`${status} is no problem+json: ${text.slice(0, 200)}`];
+  if (!String(headers["content-type"]).startsWith("application/problem+json"))
+    return [`${status} is no problem+json: ${text.slice(0, 200)}`];
   const faults: string[] = [];
-  if (Buffer.byteLength(text) > problem_bytes_max) faults.push(`the problem has ${Buffer.byteLength(text)} bytes`);
+  if (Buffer.byteLength(text) > problem_bytes_max)
+    faults.push(`the problem has ${Buffer.byteLength(text)} bytes`);
   const problem = JSON.parse(text) as { status: unknown; code: unknown; param: unknown; errors: unknown };
-  if (problem.status !== status) faults.push(`the problem says ${String(problem.status)}, the answer ${status}`);
-  if (typeof problem.code !== "string" || !(problem.code in errorRegistry)) faults.push(`no documented code: ${String(problem.code)}`);
-  if (typeof problem.param === "string" && problem.param.length > 200) faults.push(`param has ${problem.param.length} characters`);
+  if (problem.status !== status)
+    faults.push(`the problem says ${String(problem.status)}, the answer ${status}`);
+  if (typeof problem.code !== "string" || !(problem.code in errorRegistry))
+    faults.push(`no documented code: ${String(problem.code)}`);
+  if (typeof problem.param === "string" && problem.param.length > 200)
+    faults.push(`param has ${problem.param.length} characters`);
   if (!Array.isArray(problem.errors) || problem.errors.length > 100) faults.push("errors is no short list");
   return faults;
 }

@@ -12,7 +12,12 @@ export type Schema = {
   readonly minimum?: number;
 };
 
-export type Parameter = { readonly in: "path" | "query" | "header"; readonly name: string; readonly required: boolean; readonly schema: Schema };
+export type Parameter = {
+  readonly in: "path" | "query" | "header";
+  readonly name: string;
+  readonly required: boolean;
+  readonly schema: Schema;
+};
 
 export type Operation = {
   readonly method: string;
@@ -27,29 +32,54 @@ export type Operation = {
 type Content = { readonly content?: { readonly "application/json"?: { readonly schema: Schema } } };
 type Document = {
   readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
-  readonly paths: Readonly<Record<string, Readonly<Record<string, {
-    readonly parameters?: readonly Parameter[]; readonly requestBody?: Content; readonly responses: Readonly<Record<string, Content>>;
-  }>>>>;
+  readonly paths: Readonly<
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          {
+            readonly parameters?: readonly Parameter[];
+            readonly requestBody?: Content;
+            readonly responses: Readonly<Record<string, Content>>;
+          }
+        >
+      >
+    >
+  >;
 };
 
 /** Every operation of the committed openapi.json. */
 export async function readOperations(): Promise<readonly Operation[]> {
-  const document = resolved(JSON.parse(await readFile(new URL("../../openapi.json", import.meta.url), "utf8"))) as Document;
-  return Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]): Operation => ({
-    method: method.toUpperCase(), path,
-    parameters: operation.parameters ?? [],
-    body: operation.requestBody?.content?.["application/json"]?.schema ?? null,
-    answers: new Map(Object.entries(operation.responses).flatMap(([status, answer]) => {
-      const schema = answer.content?.["application/json"]?.schema;
-      return /^2\d\d$/.test(status) && schema !== undefined ? [[Number(status), schema]] : [];
+  const document = resolved(
+    JSON.parse(await readFile(new URL("../../openapi.json", import.meta.url), "utf8")),
+  ) as Document;
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): Operation => ({
+      method: method.toUpperCase(),
+      path,
+      parameters: operation.parameters ?? [],
+      body: operation.requestBody?.content?.["application/json"]?.schema ?? null,
+      answers: new Map(
+        Object.entries(operation.responses).flatMap(([status, answer]) => {
+          const schema = answer.content?.["application/json"]?.schema;
+          return /^2\d\d$/.test(status) && schema !== undefined ? [[Number(status), schema]] : [];
+        }),
+      ),
     })),
-  })));
+  );
 }
 
 /** The document with each `$ref` replaced by what it names. */
 function resolved(document: unknown): unknown {
-  const look = (pointer: string): unknown => pointer.split("/").slice(1)
-    .reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined), document);
+  const look = (pointer: string): unknown =>
+    pointer
+      .split("/")
+      .slice(1)
+      .reduce<unknown>(
+        (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
+        document,
+      );
   const walk = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(walk);
     if (typeof value !== "object" || value === null) return value;

@@ -16,30 +16,51 @@ export type HostileRequest = {
 /** Ids that exist by now, for what must be found. */
 export type Known = { readonly order_ids: string[]; readonly checkout_ids: string[] };
 
-type Draft = { values: Map<string, unknown>; body: unknown; headers: Record<string, string>; text: string | null; method: string };
+type Draft = {
+  values: Map<string, unknown>;
+  body: unknown;
+  headers: Record<string, string>;
+  text: string | null;
+  method: string;
+};
 
 let made = 0;
 
 /** A request of the operation as a client would send it, with up to three things about it changed. */
 export function hostileRequest(random: Random, operation: Operation, known: Known): HostileRequest {
   const draft: Draft = {
-    values: new Map(operation.parameters.filter((one) => one.required || random.chance(0.2))
-      .map((one) => [one.name, valueOf(random, one.schema, one.name, known)])),
+    values: new Map(
+      operation.parameters
+        .filter((one) => one.required || random.chance(0.2))
+        .map((one) => [one.name, valueOf(random, one.schema, one.name, known)]),
+    ),
     body: operation.body === null ? undefined : bodyOf(random, operation, known),
-    headers: { authorization: "Bearer sk_dev" }, text: null, method: operation.method,
+    headers: { authorization: "Bearer sk_dev" },
+    text: null,
+    method: operation.method,
   };
   const changes = random.pick([0, 1, 1, 1, 2, 3]);
   for (let i = 0; i < changes; i++) change(random, operation, draft);
-  const body = draft.text ?? (draft.body === undefined ? null : JSON.stringify(draft.body) ?? null);
+  const body = draft.text ?? (draft.body === undefined ? null : (JSON.stringify(draft.body) ?? null));
   if (body !== null) draft.headers["content-type"] ??= "application/json";
-  return { operation, method: draft.method, target: targetOf(operation, draft), headers: draft.headers, body, is_plain: changes === 0 };
+  return {
+    operation,
+    method: draft.method,
+    target: targetOf(operation, draft),
+    headers: draft.headers,
+    body,
+    is_plain: changes === 0,
+  };
 }
 
 function change(random: Random, operation: Operation, draft: Draft): void {
   const kind = random.pick(["parameter", "parameter", "body", "body", "body", "header", "text", "method"]);
   switch (kind) {
     case "parameter": {
-      const names = [...operation.parameters.filter((one) => one.in !== "header").map((one) => one.name), "unknown"];
+      const names = [
+        ...operation.parameters.filter((one) => one.in !== "header").map((one) => one.name),
+        "unknown",
+      ];
       draft.values.set(random.pick([names[0] ?? "unknown", ...names]), random.pick(awkwardTexts));
       return;
     }
@@ -82,7 +103,9 @@ function targetOf({ path, parameters }: Operation, { values }: Draft): string {
   const filled = path.replaceAll(/\{([^}]+)\}/g, (_match, name: string) => text(name));
   const inPath = new Set(parameters.filter((one) => one.in === "path").map((one) => one.name));
   const inHeader = new Set(parameters.filter((one) => one.in === "header").map((one) => one.name));
-  const query = [...values.keys()].filter((name) => !inPath.has(name) && !inHeader.has(name)).map((name) => `${encoded(name)}=${text(name)}`);
+  const query = [...values.keys()]
+    .filter((name) => !inPath.has(name) && !inHeader.has(name))
+    .map((name) => `${encoded(name)}=${text(name)}`);
   return query.length === 0 ? filled : `${filled}?${query.join("&")}`;
 }
 
@@ -95,8 +118,15 @@ function bodyOf(random: Random, { path, body }: Operation, known: Known): unknow
   const value = body === null ? undefined : valueOf(random, body, "", known);
   if (!path.endsWith("/payments") || typeof value !== "object" || value === null) return value;
   // One way to pay, and an account that is there.
-  const { hosted_page: _page, external: _external, ...rest } = { hosted_page: null, external: null, ...value };
-  return { ...rest, credit_card_info: { token: random.pick(["tok_visa_4242", "tok_visa_4242", "tok_chargeDeclined"]) } };
+  const {
+    hosted_page: _page,
+    external: _external,
+    ...rest
+  } = { hosted_page: null, external: null, ...value };
+  return {
+    ...rest,
+    credit_card_info: { token: random.pick(["tok_visa_4242", "tok_visa_4242", "tok_chargeDeclined"]) },
+  };
 }
 
 const samples: Readonly<Record<string, (random: Random, known: Known) => unknown>> = {
@@ -119,7 +149,7 @@ const samples: Readonly<Record<string, (random: Random, known: Known) => unknown
 
 /** Half of the time something that is there already. */
 const existing = (random: Random, ids: readonly string[]): string | undefined =>
-  (ids.length > 0 && random.chance(0.5) ? ids[random.integer(0, ids.length - 1)] : undefined);
+  ids.length > 0 && random.chance(0.5) ? ids[random.integer(0, ids.length - 1)] : undefined;
 
 function valueOf(random: Random, schema: Schema, name: string, known: Known): unknown {
   const sample = samples[name];
@@ -130,11 +160,15 @@ function valueOf(random: Random, schema: Schema, name: string, known: Known): un
   if (choice !== undefined) return valueOf(random, random.pick([choice, ...choices]), name, known);
   switch (schema.type) {
     case "object":
-      return Object.fromEntries(Object.entries(schema.properties ?? {})
-        .filter(([key]) => schema.required?.includes(key) === true || random.chance(0.4))
-        .map(([key, member]) => [key, valueOf(random, member, key, known)]));
+      return Object.fromEntries(
+        Object.entries(schema.properties ?? {})
+          .filter(([key]) => schema.required?.includes(key) === true || random.chance(0.4))
+          .map(([key, member]) => [key, valueOf(random, member, key, known)]),
+      );
     case "array":
-      return Array.from({ length: random.integer(1, 2) }, () => valueOf(random, schema.items ?? {}, name, known));
+      return Array.from({ length: random.integer(1, 2) }, () =>
+        valueOf(random, schema.items ?? {}, name, known),
+      );
     case "integer":
     case "number":
       return random.integer(schema.minimum ?? 0, (schema.minimum ?? 0) + 50);

@@ -16,14 +16,24 @@ const root = join(import.meta.dirname, "../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
 type Service = {
-  readonly image: string; readonly command?: readonly string[]; readonly read_only: boolean; readonly tmpfs: readonly string[];
-  readonly security_opt: readonly string[]; readonly cap_drop: readonly string[]; readonly cap_add?: readonly string[];
-  readonly environment: Record<string, string>; readonly secrets: readonly string[]; readonly networks: readonly string[];
-  readonly volumes?: readonly string[]; readonly ports?: readonly string[]; readonly privileged?: boolean;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly read_only: boolean;
+  readonly tmpfs: readonly string[];
+  readonly security_opt: readonly string[];
+  readonly cap_drop: readonly string[];
+  readonly cap_add?: readonly string[];
+  readonly environment: Record<string, string>;
+  readonly secrets: readonly string[];
+  readonly networks: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly privileged?: boolean;
 };
 type Compose = {
   readonly services: Record<"postgres" | "migrate" | "server" | "worker", Service>;
-  readonly networks: Record<string, { internal?: boolean } | null>; readonly secrets: Record<string, { file: string }>;
+  readonly networks: Record<string, { internal?: boolean } | null>;
+  readonly secrets: Record<string, { file: string }>;
 };
 
 const compose = parse(read("compose.yaml"), { merge: true }) as Compose;
@@ -32,7 +42,12 @@ const { postgres, migrate, server, worker } = compose.services;
 test("every container is read-only, without new privileges and without capabilities but those that PostgreSQL starts with", () => {
   expect(Object.keys(compose.services).toSorted()).toEqual(["migrate", "postgres", "server", "worker"]);
   for (const service of Object.values(compose.services)) {
-    expect(service).toMatchObject({ read_only: true, security_opt: ["no-new-privileges:true"], cap_drop: ["ALL"], tmpfs: expect.arrayContaining(["/tmp"]) });
+    expect(service).toMatchObject({
+      read_only: true,
+      security_opt: ["no-new-privileges:true"],
+      cap_drop: ["ALL"],
+      tmpfs: expect.arrayContaining(["/tmp"]),
+    });
     expect(service.privileged).toBeUndefined();
   }
   for (const service of [migrate, server, worker]) expect(service.cap_add).toBeUndefined();
@@ -41,11 +56,22 @@ test("every container is read-only, without new privileges and without capabilit
 
 test("each container gets its own secrets, as files, and none stands in the file or in a variable", () => {
   expect(migrate.secrets).toEqual(["owner_password"]);
-  for (const service of [server, worker]) expect(service.secrets).toEqual(["service_password", "secret_key", "stripe_secret_key", "stripe_webhook_secrets"]);
+  for (const service of [server, worker])
+    expect(service.secrets).toEqual([
+      "service_password",
+      "secret_key",
+      "stripe_secret_key",
+      "stripe_webhook_secrets",
+    ]);
   for (const [name, service] of Object.entries(compose.services)) {
-    for (const secret of service.secrets) expect(compose.secrets[secret]?.file, name).toBe(`./secrets/${secret}`);
+    for (const secret of service.secrets)
+      expect(compose.secrets[secret]?.file, name).toBe(`./secrets/${secret}`);
     for (const [variable, value] of Object.entries(service.environment)) {
-      if (/PASSWORD|SECRET|KEY/.test(variable)) expect([variable, value]).toEqual([expect.stringMatching(/_FILE$/), expect.stringMatching(/^\/run\/secrets\//)]);
+      if (/PASSWORD|SECRET|KEY/.test(variable))
+        expect([variable, value]).toEqual([
+          expect.stringMatching(/_FILE$/),
+          expect.stringMatching(/^\/run\/secrets\//),
+        ]);
       const file = /^\/run\/secrets\/(.*)$/.exec(value)?.[1];
       if (file !== undefined) expect(service.secrets, name).toContain(file);
     }
@@ -55,7 +81,8 @@ test("each container gets its own secrets, as files, and none stands in the file
 
 test("the migrations have the owner's login, the service its own, and the database is on a network that leads nowhere", () => {
   expect(migrate.environment).toMatchObject({ DB_USER: "pacioli_owner", DB_NAME: "pacioli" });
-  for (const service of [server, worker]) expect(service.environment).toMatchObject({ DB_USER: "pacioli_app", DB_NAME: "pacioli" });
+  for (const service of [server, worker])
+    expect(service.environment).toMatchObject({ DB_USER: "pacioli_app", DB_NAME: "pacioli" });
   expect(compose.networks["database"]).toEqual({ internal: true });
   for (const service of [postgres, migrate]) expect(service.networks).toEqual(["database"]);
   expect(postgres.ports).toBeUndefined();
@@ -64,20 +91,28 @@ test("the migrations have the owner's login, the service its own, and the databa
 
 test("images are pinned to an exact version, and the image's Node is the one that the tests run under", () => {
   expect(postgres.image).toMatch(/^postgres:\d+\.\d+(@sha256:[0-9a-f]{64})?$/);
-  expect(/^FROM (\S+)$/m.exec(read("Dockerfile"))?.[1]).toMatch(new RegExp(`^node:${process.versions.node}-slim(@sha256:[0-9a-f]{64})?$`));
+  expect(/^FROM (\S+)$/m.exec(read("Dockerfile"))?.[1]).toMatch(
+    new RegExp(`^node:${process.versions.node}-slim(@sha256:[0-9a-f]{64})?$`),
+  );
 });
 
 test("the containers' settings start production, with what .env.example and the secrets say", () => {
   const secrets: Record<string, string> = {
-    service_password: "p@ss/w:rd", secret_key: randomBytes(32).toString("hex"),
-    stripe_secret_key: `sk_live_${randomBytes(24).toString("hex")}`, stripe_webhook_secrets: `whsec_${randomBytes(24).toString("base64")}`,
+    service_password: "p@ss/w:rd",
+    secret_key: randomBytes(32).toString("hex"),
+    stripe_secret_key: `sk_live_${randomBytes(24).toString("hex")}`,
+    stripe_webhook_secrets: `whsec_${randomBytes(24).toString("base64")}`,
   };
-  const environment = Object.fromEntries(Object.entries(server.environment).map(([name, value]) => {
-    const file = /^\/run\/secrets\/(.*)$/.exec(value)?.[1];
-    return file === undefined ? [name, value] : [name.replace(/_FILE$/, ""), secrets[file] ?? ""];
-  }));
+  const environment = Object.fromEntries(
+    Object.entries(server.environment).map(([name, value]) => {
+      const file = /^\/run\/secrets\/(.*)$/.exec(value)?.[1];
+      return file === undefined ? [name, value] : [name.replace(/_FILE$/, ""), secrets[file] ?? ""];
+    }),
+  );
   expect(loadConfig("production", environment)).toMatchObject({
-    database_url: "postgres://pacioli_app:p%40ss%2Fw%3Ard@postgres:5432/pacioli", host: "0.0.0.0", secret_key: secrets["secret_key"],
+    database_url: "postgres://pacioli_app:p%40ss%2Fw%3Ard@postgres:5432/pacioli",
+    host: "0.0.0.0",
+    secret_key: secrets["secret_key"],
   });
 });
 
@@ -89,12 +124,21 @@ afterAll(async () => {
 
 test("the script that makes the logins lets an owner migrate that may make neither roles nor databases, and a service start", async () => {
   const password = "it's a 'password'";
-  const statements = read("deploy/init-database.sql").split("\n").filter((line) => !line.startsWith("\\")).join("\n")
-    .replaceAll(/:'(\w+)_password'/g, pg.escapeLiteral(password)).replaceAll("pacioli", name);
-  for (const statement of statements.split(/;$/m).filter((text) => /^create/m.test(text))) await onServer(serverUrl(), statement);
+  const statements = read("deploy/init-database.sql")
+    .split("\n")
+    .filter((line) => !line.startsWith("\\"))
+    .join("\n")
+    .replaceAll(/:'(\w+)_password'/g, pg.escapeLiteral(password))
+    .replaceAll("pacioli", name);
+  for (const statement of statements.split(/;$/m).filter((text) => /^create/m.test(text)))
+    await onServer(serverUrl(), statement);
   const urlOf = (login: string): string => {
     const url = new URL(serverUrl());
-    Object.assign(url, { username: `${name}_${login}`, password: encodeURIComponent(password), pathname: `/${name}` });
+    Object.assign(url, {
+      username: `${name}_${login}`,
+      password: encodeURIComponent(password),
+      pathname: `/${name}`,
+    });
     return url.toString();
   };
   await migrateDatabase(urlOf("owner"));

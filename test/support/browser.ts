@@ -34,7 +34,8 @@ async function chromiumHome(): Promise<string> {
   const fresh = await mkdtemp(`${home}-`);
   try {
     await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", unpack], {
-      cwd: import.meta.dirname, env: { ...process.env, TMPDIR: fresh },
+      cwd: import.meta.dirname,
+      env: { ...process.env, TMPDIR: fresh },
     });
     await writeFontSettings(fresh, home);
     await rename(fresh, home);
@@ -63,12 +64,15 @@ async function packageVersion(): Promise<string> {
 /** The package's own font first, then the system's: a machine without any fonts still shows text. */
 async function writeFontSettings(fresh: string, home: string): Promise<void> {
   await mkdir(join(fresh, "font-cache"));
-  await writeFile(join(fresh, "fonts.conf"), `<?xml version="1.0"?>
+  await writeFile(
+    join(fresh, "fonts.conf"),
+    `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir>${join(home, "fonts")}</dir>
   <dir>/usr/share/fonts</dir>
   <cachedir>${join(home, "font-cache")}</cachedir>
 </fontconfig>
-`);
+`,
+  );
 }

@@ -53,7 +53,10 @@ export async function dropDatabase(server: string, name: string): Promise<void> 
 export async function createTestDatabase(otherServerUrl?: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString("hex")}`;
   const server = otherServerUrl ?? serverUrl();
-  await onServer(server, `create database ${name} ${otherServerUrl === undefined ? "template pacioli_template" : ""}`);
+  await onServer(
+    server,
+    `create database ${name} ${otherServerUrl === undefined ? "template pacioli_template" : ""}`,
+  );
   const parsed = new URL(server);
   parsed.pathname = `/${name}`;
   const url = parsed.toString();
@@ -66,13 +69,19 @@ export async function createTestDatabase(otherServerUrl?: string): Promise<TestD
   // Dropping the database at the end cuts connections that are idle by then.
   for (const pool of [owner, service]) pool.on("error", () => undefined);
   const database = new Database({ url: service_url, application_name: "test", connections_max: 8 });
-  const asOwner = async (text: string, values: readonly unknown[] = []): Promise<pg.QueryResultRow[]> => (await owner.query(text, [...values])).rows;
+  const asOwner = async (text: string, values: readonly unknown[] = []): Promise<pg.QueryResultRow[]> =>
+    (await owner.query(text, [...values])).rows;
   const ownerDatabase = new Database({ url, application_name: "test-owner", connections_max: 1 });
   return {
-    name, url, service_url, service_role, database,
+    name,
+    url,
+    service_url,
+    service_role,
+    database,
     asOwner,
     asService: async (text, values = []) => (await service.query(text, [...values])).rows,
-    createKey: (key_name, scopes) => createApiKey(ownerDatabase, { name: key_name, scopes, admin: "cli:test" }),
+    createKey: (key_name, scopes) =>
+      createApiKey(ownerDatabase, { name: key_name, scopes, admin: "cli:test" }),
     revokeKey: (keyId) => revokeApiKey(ownerDatabase, keyId, "cli:test"),
     async drop() {
       await database.close();

@@ -12,8 +12,10 @@ export const template_database = "pacioli_template";
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const given = process.env["PACIOLI_TEST_DATABASE_URL"];
-  const postgres = given === undefined
-    ? await startEmbeddedPostgres({ data_dir: join(import.meta.dirname, "../../.pacioli/test") }) : undefined;
+  const postgres =
+    given === undefined
+      ? await startEmbeddedPostgres({ data_dir: join(import.meta.dirname, "../../.pacioli/test") })
+      : undefined;
   const server = given ?? postgres?.superuser_url ?? "";
   process.env["PACIOLI_TEST_DATABASE_URL"] = server;
   await onServer(server, `drop database if exists ${template_database} with (force)`);

@@ -10,11 +10,23 @@ export function account(code: string, changes: Partial<Omit<AccountRef, "code">>
 }
 
 /** A liability that may not fall below 0, such as a seller's money. */
-export const purse = (code: string, currency: CurrencyCode = usd): AccountRef => account(code, { kind: "liability", floor_minor: 0n, currency });
+export const purse = (code: string, currency: CurrencyCode = usd): AccountRef =>
+  account(code, { kind: "liability", floor_minor: 0n, currency });
 
 /** A transaction that debits one account and credits the other. */
-export function transfer(source: string, debit: AccountRef, credit: AccountRef, amount_minor: bigint): TransactionDraft {
-  return { source, entries: [{ account: debit, amount_minor }, { account: credit, amount_minor: -amount_minor }] };
+export function transfer(
+  source: string,
+  debit: AccountRef,
+  credit: AccountRef,
+  amount_minor: bigint,
+): TransactionDraft {
+  return {
+    source,
+    entries: [
+      { account: debit, amount_minor },
+      { account: credit, amount_minor: -amount_minor },
+    ],
+  };
 }
 
 type ModelAccount = { balance_minor: bigint; version: bigint };
@@ -32,9 +44,11 @@ export class LedgerModel {
     const changed = new Map<string, ModelAccount>();
     for (const { account: named, amount_minor } of draft.entries) {
       const key = accountKey(named);
-      const { balance_minor, version } = changed.get(key) ?? this.accounts.get(key) ?? { balance_minor: 0n, version: 0n };
+      const { balance_minor, version } = changed.get(key) ??
+        this.accounts.get(key) ?? { balance_minor: 0n, version: 0n };
       const after = { balance_minor: balance_minor + amount_minor, version: version + 1n };
-      if (named.floor_minor !== null && normal(named, after.balance_minor) < named.floor_minor) return "below_floor";
+      if (named.floor_minor !== null && normal(named, after.balance_minor) < named.floor_minor)
+        return "below_floor";
       changed.set(key, after);
     }
     for (const [key, after] of changed) this.accounts.set(key, after);
@@ -43,10 +57,14 @@ export class LedgerModel {
   }
 }
 
-export const accountKey = (named: { readonly code: string; readonly currency: string }): string => `${named.code} ${named.currency}`;
+export const accountKey = (named: { readonly code: string; readonly currency: string }): string =>
+  `${named.code} ${named.currency}`;
 
 const normal = (named: AccountRef, balance_minor: bigint): bigint =>
-  (named.kind === "asset" || named.kind === "expense" ? balance_minor : -balance_minor);
+  named.kind === "asset" || named.kind === "expense" ? balance_minor : -balance_minor;
 
 const linesOf = (entries: readonly EntryDraft[]): string =>
-  entries.map((entry) => `${accountKey(entry.account)} ${entry.amount_minor}`).toSorted().join("\n");
+  entries
+    .map((entry) => `${accountKey(entry.account)} ${entry.amount_minor}`)
+    .toSorted()
+    .join("\n");

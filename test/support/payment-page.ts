@@ -61,11 +61,19 @@ export async function startPaymentPages(): Promise<PaymentPages> {
     return context;
   };
   return {
-    url: simulator.url, database_url: database.url, stripe, newContext,
-    newSession: (changes) => stripe.checkout.sessions.create(session({
-      success_url: `${shop.url}/done?session={CHECKOUT_SESSION_ID}`, cancel_url: `${shop.url}/cart`,
-      payment_intent_data: { metadata: { attempt_id: "a1", checkout_id: "c1" } }, ...changes,
-    })),
+    url: simulator.url,
+    database_url: database.url,
+    stripe,
+    newContext,
+    newSession: (changes) =>
+      stripe.checkout.sessions.create(
+        session({
+          success_url: `${shop.url}/done?session={CHECKOUT_SESSION_ID}`,
+          cancel_url: `${shop.url}/cart`,
+          payment_intent_data: { metadata: { attempt_id: "a1", checkout_id: "c1" } },
+          ...changes,
+        }),
+      ),
     async visit(made, options) {
       const page = await (await newContext(options)).newPage();
       await page.goto(made.url ?? "");
@@ -80,10 +88,12 @@ export async function startPaymentPages(): Promise<PaymentPages> {
       });
     },
     setFaults: (faults) => admin(simulator.url, "faults", faults),
-    effects: async () => (await admin(simulator.url, "effects?attempt_id=a1") as { count: number }).count,
+    effects: async () => ((await admin(simulator.url, "effects?attempt_id=a1")) as { count: number }).count,
     async charges() {
       const { data } = await stripe.charges.list();
-      return data.map(({ status, payment_intent }) => ({ status, intent: String(payment_intent) })).toReversed();
+      return data
+        .map(({ status, payment_intent }) => ({ status, intent: String(payment_intent) }))
+        .toReversed();
     },
     async reset() {
       await Promise.all(contexts.splice(0).map((context) => context.close()));

@@ -15,7 +15,9 @@ export type RawAnswer = {
  * announced than is sent: what no HTTP client would do.
  */
 export function exchangeRaw(
-  url: string, bytes: string, options: { wait_ms?: number; later?: { when: () => Promise<unknown>; bytes: string } } = {},
+  url: string,
+  bytes: string,
+  options: { wait_ms?: number; later?: { when: () => Promise<unknown>; bytes: string } } = {},
 ): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const started = performance.now();
@@ -46,10 +48,12 @@ export function exchangeRaw(
 function parsed(text: string): { status: number; headers: Record<string, string>; body: string } {
   const end = text.indexOf("\r\n\r\n");
   const [line = "", ...lines] = text.slice(0, Math.max(end, 0)).split("\r\n");
-  const headers = Object.fromEntries(lines.map((header) => {
-    const colon = header.indexOf(":");
-    return [header.slice(0, colon).toLowerCase(), header.slice(colon + 1).trim()];
-  }));
+  const headers = Object.fromEntries(
+    lines.map((header) => {
+      const colon = header.indexOf(":");
+      return [header.slice(0, colon).toLowerCase(), header.slice(colon + 1).trim()];
+    }),
+  );
   const body = end < 0 ? "" : text.slice(end + 4);
   const isWhole = end >= 0 && Buffer.byteLength(body) >= Number(headers["content-length"] ?? 0);
   return { status: isWhole ? Number(/^HTTP\/1\.1 (\d{3})/.exec(line)?.[1] ?? 0) : 0, headers, body };

@@ -17,19 +17,30 @@ export type TestSimulator = {
 export async function startTestSimulator(): Promise<TestSimulator> {
   const db = await createTestDatabase();
   const child = new ChildProcess({
-    name: "simulator", script: join(import.meta.dirname, "../../simulator/src/main.ts"), arguments: [], ready_event: "simulator_ready",
-    environment: { SIMULATOR_DATABASE_URL: `${db.url}_simulator`, SIMULATOR_PORT: "0", SIMULATOR_SECRET_KEY: simulatorKey },
+    name: "simulator",
+    script: join(import.meta.dirname, "../../simulator/src/main.ts"),
+    arguments: [],
+    ready_event: "simulator_ready",
+    environment: {
+      SIMULATOR_DATABASE_URL: `${db.url}_simulator`,
+      SIMULATOR_PORT: "0",
+      SIMULATOR_SECRET_KEY: simulatorKey,
+    },
   });
   const url = new URL(await child.start());
   const ask = async (path: string, body?: unknown): Promise<unknown> => {
-    const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const options =
+      body === undefined
+        ? {}
+        : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
     const response = await fetch(new URL(`/_simulator/${path}`, url), options);
     if (!response.ok) throw new Error(`simulator ${path}: ${response.status} ${await response.text()}`);
     return response.json();
   };
   return {
     url,
-    chargeCount: async (field, value) => (await ask(`effects?${field}=${encodeURIComponent(value)}`) as { count: number }).count,
+    chargeCount: async (field, value) =>
+      ((await ask(`effects?${field}=${encodeURIComponent(value)}`)) as { count: number }).count,
     setFaults: async (faults) => {
       await ask("faults", faults);
     },

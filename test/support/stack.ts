@@ -5,18 +5,32 @@ import { createTestDatabase, serverUrl, type TestDatabase } from "./database.ts"
 export type TestStack = Stack & {
   readonly db: TestDatabase;
   /** A call with the development key; gives status, headers and the parsed body. */
-  call(method: "GET" | "POST", path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
+  call(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Reply>;
   /** What the simulator really did. */
   effects(query: string): Promise<{ count: number }>;
   effectsSummary(): Promise<{ charges: number; duplicate_orders: string[] }>;
   /** Sets the simulator's global faults. */
   setFaults(faults: unknown): Promise<void>;
   /** Polls an order until its state is one of these; errors after `seconds`. */
-  waitForOrder(paymentOrderId: string, statuses: readonly string[], seconds?: number): Promise<Record<string, unknown>>;
+  waitForOrder(
+    paymentOrderId: string,
+    statuses: readonly string[],
+    seconds?: number,
+  ): Promise<Record<string, unknown>>;
   stopAll(): Promise<void>;
 };
 
-export type Reply = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: Record<string, unknown> };
+export type Reply = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: Record<string, unknown>;
+};
 
 /** Simulator and service as real processes on a database of their own. */
 export async function startTestStack(
@@ -25,31 +39,45 @@ export async function startTestStack(
   const server = options.server_url ?? serverUrl();
   const db = await createTestDatabase(options.server_url);
   const stack = await startStack({
-    data_dir: ".pacioli/test", database_url: server, database: db.name,
-    port: await freePort(), simulator_port: 0, has_webhooks: options.has_webhooks ?? false,
+    data_dir: ".pacioli/test",
+    database_url: server,
+    database: db.name,
+    port: await freePort(),
+    simulator_port: 0,
+    has_webhooks: options.has_webhooks ?? false,
     environment: { LOG_LEVEL: "fatal", RATE_LIMIT_PER_SECOND: "100000", ...options.environment },
     on_progress: () => undefined,
   });
   const simulator = async (path: string, body?: unknown): Promise<unknown> => {
-    const response = await fetch(`${stack.simulator_url}/_simulator/${path}`, body === undefined ? {} : {
-      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-    });
+    const response = await fetch(
+      `${stack.simulator_url}/_simulator/${path}`,
+      body === undefined
+        ? {}
+        : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
+    );
     if (!response.ok) throw new Error(`simulator ${path}: ${response.status} ${await response.text()}`);
     return response.json();
   };
   const call: TestStack["call"] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${stack.service_url}/api/v1${path}`, {
       method,
-      headers: { authorization: "Bearer sk_dev", ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      headers: {
+        authorization: "Bearer sk_dev",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, json: parseObject(text) };
   };
   return {
-    ...stack, db, call,
-    effects: async (query) => await simulator(`effects?${query}`) as { count: number },
-    effectsSummary: async () => await simulator("effects/summary") as { charges: number; duplicate_orders: string[] },
+    ...stack,
+    db,
+    call,
+    effects: async (query) => (await simulator(`effects?${query}`)) as { count: number },
+    effectsSummary: async () =>
+      (await simulator("effects/summary")) as { charges: number; duplicate_orders: string[] },
     setFaults: async (faults) => {
       await simulator("faults", faults);
     },
@@ -58,7 +86,8 @@ export async function startTestStack(
       for (;;) {
         const { json } = await call("GET", `/payments/${paymentOrderId}`);
         if (statuses.includes(String(json["status"]))) return json;
-        if (performance.now() > deadline) throw new Error(`${paymentOrderId} is ${String(json["status"])}, not ${statuses.join(" or ")}`);
+        if (performance.now() > deadline)
+          throw new Error(`${paymentOrderId} is ${String(json["status"])}, not ${statuses.join(" or ")}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
@@ -72,7 +101,7 @@ export async function startTestStack(
 function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;
@@ -92,7 +121,10 @@ export async function freePort(): Promise<number> {
 let checkoutCount = 0;
 
 /** A valid checkout body; change what the test is about. */
-export function checkoutBody(changes: Record<string, unknown> = {}, orders: readonly Record<string, unknown>[] = [{}]): Record<string, unknown> {
+export function checkoutBody(
+  changes: Record<string, unknown> = {},
+  orders: readonly Record<string, unknown>[] = [{}],
+): Record<string, unknown> {
   checkoutCount += 1;
   const given = changes["checkout_id"];
   const checkout_id = typeof given === "string" ? given : `checkout-${process.pid}-${checkoutCount}`;
@@ -101,7 +133,11 @@ export function checkoutBody(changes: Record<string, unknown> = {}, orders: read
     buyer_info: { user_id: "buyer_alice", email: "alice@example.com" },
     credit_card_info: { token: "tok_visa_4242", last4: "4242" },
     payment_orders: orders.map((order, index) => ({
-      payment_order_id: `${checkout_id}-order-${index + 1}`, seller_account: "seller_bob", amount: "29.99", currency: "USD", ...order,
+      payment_order_id: `${checkout_id}-order-${index + 1}`,
+      seller_account: "seller_bob",
+      amount: "29.99",
+      currency: "USD",
+      ...order,
     })),
     ...changes,
   };

@@ -21,7 +21,12 @@ export class AdyenError extends Error {
 
   /** The JSON body. */
   body(): unknown {
-    return { status: this.status, errorCode: this.errorCode, message: this.message, errorType: this.errorType };
+    return {
+      status: this.status,
+      errorCode: this.errorCode,
+      message: this.message,
+      errorType: this.errorType,
+    };
   }
 }
 

@@ -15,11 +15,22 @@ export interface DueNotification extends Notification {
   wait_ms: number;
 }
 
-function rowOf({ key, status, answer, payment, effect, once_fault, notification }: Operation, index: number): unknown {
+function rowOf(
+  { key, status, answer, payment, effect, once_fault, notification }: Operation,
+  index: number,
+): unknown {
   return {
-    operation: index, key, status, answer: JSON.parse(answer) as unknown, effect, once_fault,
-    psp_reference: payment?.record.psp_reference, version: payment?.version, record: payment?.record,
-    notification_id: notification?.id, item: notification?.item,
+    operation: index,
+    key,
+    status,
+    answer: JSON.parse(answer) as unknown,
+    effect,
+    once_fault,
+    psp_reference: payment?.record.psp_reference,
+    version: payment?.version,
+    record: payment?.record,
+    notification_id: notification?.id,
+    item: notification?.item,
   };
 }
 
@@ -54,7 +65,8 @@ export class AdyenStore {
 
   async findAnswer(key: string): Promise<StoredAnswer | null> {
     const { rows } = await this.#store.reads.query<StoredAnswer>(
-      "select status, answer::text as answer from simulator.adyen_requests where key = $1", [key],
+      "select status, answer::text as answer from simulator.adyen_requests where key = $1",
+      [key],
     );
     return rows[0] ?? null;
   }
@@ -62,7 +74,8 @@ export class AdyenStore {
   /** The payment with this reference. */
   async findPayment(pspReference: string): Promise<VersionedPayment | null> {
     const { rows } = await this.#store.reads.query<VersionedPayment>(
-      "select record, version from simulator.adyen_payments where psp_reference = $1", [pspReference],
+      "select record, version from simulator.adyen_payments where psp_reference = $1",
+      [pspReference],
     );
     return rows[0] ?? null;
   }
@@ -103,7 +116,8 @@ export class AdyenStore {
   async #flush(operations: readonly Operation[]): Promise<readonly CommitOutcome[]> {
     const outcomes = operations.map((): CommitOutcome => "done");
     const { rows } = await this.#store.reads.query<{ operation: number; refusal: CommitOutcome }>({
-      name: "commit_adyen_operations", text: "select operation, refusal from simulator.commit_adyen_operations($1)",
+      name: "commit_adyen_operations",
+      text: "select operation, refusal from simulator.commit_adyen_operations($1)",
       values: [JSON.stringify(operations.map(rowOf))],
     });
     for (const { operation, refusal } of rows) outcomes[operation] = refusal;

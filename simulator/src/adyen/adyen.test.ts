@@ -3,12 +3,24 @@ import http from "node:http";
 import { hmacValidator } from "@adyen/api-library";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Simulator } from "../server.ts";
-import { admin, createTestDatabase, sdk, startForTest, summary, tokenCharge, until, type TestDatabase } from "../testing.ts";
+import {
+  admin,
+  createTestDatabase,
+  sdk,
+  startForTest,
+  summary,
+  tokenCharge,
+  until,
+  type TestDatabase,
+} from "../testing.ts";
 
 const hmac_key = "C3".repeat(32);
 
 /** A webhook endpoint that answers with the next of `statuses`, then 200. */
-const received: { live: string; notificationItems: { NotificationRequestItem: Record<string, unknown> }[] }[] = [];
+const received: {
+  live: string;
+  notificationItems: { NotificationRequestItem: Record<string, unknown> }[];
+}[] = [];
 let statuses: number[] = [];
 const endpoint = http.createServer((request, response) => {
   let body = "";
@@ -18,7 +30,8 @@ const endpoint = http.createServer((request, response) => {
     response.writeHead(statuses.shift() ?? 200).end("[accepted]");
   });
 });
-const itemsReceived = (): Record<string, unknown>[] => received.flatMap(({ notificationItems }) => notificationItems.map((item) => item.NotificationRequestItem));
+const itemsReceived = (): Record<string, unknown>[] =>
+  received.flatMap(({ notificationItems }) => notificationItems.map((item) => item.NotificationRequestItem));
 
 let db: TestDatabase;
 let simulator: Simulator;
@@ -49,27 +62,46 @@ afterAll(async () => {
   await db.drop();
 });
 
-interface Answer { status: number; text: string; body: Record<string, unknown>; headers: Headers }
+interface Answer {
+  status: number;
+  text: string;
+  body: Record<string, unknown>;
+  headers: Headers;
+}
 
 async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   const response = await fetch(`${simulator.url}/adyen/v72${path}`, {
-    method: "POST", headers: { "x-api-key": "adyen-key", "content-type": "application/json", ...headers }, body: JSON.stringify(body),
+    method: "POST",
+    headers: { "x-api-key": "adyen-key", "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
   });
   const text = await response.text();
   return { status: response.status, text, body: JSON.parse(text), headers: response.headers };
 }
 const payment = (token: string, changes: Record<string, unknown> = {}): Record<string, unknown> => ({
-  merchantAccount: "Shop", reference: "att_1", amount: { value: 1_000, currency: "EUR" }, returnUrl: "https://shop.example",
-  paymentMethod: { type: "scheme", storedPaymentMethodId: token }, metadata: { payment_order_id: "order-1" }, ...changes,
+  merchantAccount: "Shop",
+  reference: "att_1",
+  amount: { value: 1_000, currency: "EUR" },
+  returnUrl: "https://shop.example",
+  paymentMethod: { type: "scheme", storedPaymentMethodId: token },
+  metadata: { payment_order_id: "order-1" },
+  ...changes,
 });
 const pay = (token: string, key?: string, changes: Record<string, unknown> = {}): Promise<Answer> =>
   post("/payments", payment(token, changes), key === undefined ? {} : { "idempotency-key": key });
 
 test("a payment is in the same ledger of effects as Stripe's charges, by metadata and reference", async () => {
-  expect((await pay("tok_visa")).body).toMatchObject({ resultCode: "Authorised", merchantReference: "att_1", amount: { value: 1_000, currency: "EUR" } });
+  expect((await pay("tok_visa")).body).toMatchObject({
+    resultCode: "Authorised",
+    merchantReference: "att_1",
+    amount: { value: 1_000, currency: "EUR" },
+  });
   await sdk(simulator.url).paymentIntents.create(tokenCharge("tok_visa", { payment_order_id: "order-2" }));
   expect(await summary(simulator.url)).toEqual({ charges: 2, duplicates: 0 });
-  expect(await admin(simulator.url, "effects?payment_order_id=order-1")).toMatchObject({ count: 1, amount_by_currency: { EUR: 1_000 } });
+  expect(await admin(simulator.url, "effects?payment_order_id=order-1")).toMatchObject({
+    count: 1,
+    amount_by_currency: { EUR: 1_000 },
+  });
   expect(await admin(simulator.url, "effects?reference=att_1")).toMatchObject({ count: 1 });
   await pay("tok_visa");
   expect(await summary(simulator.url)).toEqual({ charges: 3, duplicates: 1 });
@@ -82,14 +114,32 @@ test("notifications carry signatures that Adyen's library accepts, and are refus
   const validator = new hmacValidator();
   for (const item of itemsReceived()) {
     expect(validator.validateHMAC(item as never, hmac_key)).toBe(true);
-    expect(validator.validateHMAC({ ...item, amount: { value: 1, currency: "EUR" } } as never, hmac_key)).toBe(false);
+    expect(
+      validator.validateHMAC({ ...item, amount: { value: 1, currency: "EUR" } } as never, hmac_key),
+    ).toBe(false);
     expect(validator.validateHMAC(item as never, "D4".repeat(32))).toBe(false);
   }
-  expect(itemsReceived()).toEqual(expect.arrayContaining([
-    expect.objectContaining({ eventCode: "AUTHORISATION", success: "true", pspReference: paid.body["pspReference"], merchantReference: "att_1", amount: { value: 1_000, currency: "EUR" } }),
-    expect.objectContaining({ eventCode: "AUTHORISATION", success: "false", pspReference: declined.body["pspReference"], merchantReference: "att_2", reason: "Not enough balance" }),
-  ]));
-  expect(received.every(({ live, notificationItems }) => live === "false" && notificationItems.length === 1)).toBe(true);
+  expect(itemsReceived()).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({
+        eventCode: "AUTHORISATION",
+        success: "true",
+        pspReference: paid.body["pspReference"],
+        merchantReference: "att_1",
+        amount: { value: 1_000, currency: "EUR" },
+      }),
+      expect.objectContaining({
+        eventCode: "AUTHORISATION",
+        success: "false",
+        pspReference: declined.body["pspReference"],
+        merchantReference: "att_2",
+        reason: "Not enough balance",
+      }),
+    ]),
+  );
+  expect(
+    received.every(({ live, notificationItems }) => live === "false" && notificationItems.length === 1),
+  ).toBe(true);
 });
 
 test("a notification comes again until it is accepted, also from the next process", async () => {
@@ -102,7 +152,12 @@ test("a notification comes again until it is accepted, also from the next proces
   await simulator.close();
   simulator = await start();
   await until(() => received.length === 4);
-  expect(itemsReceived().map((item) => item["merchantReference"])).toEqual(["att_1", "att_1", "att_9", "att_9"]);
+  expect(itemsReceived().map((item) => item["merchantReference"])).toEqual([
+    "att_1",
+    "att_1",
+    "att_9",
+    "att_9",
+  ]);
 });
 
 test("lost and doubled notifications are faults as at the simulated Stripe", async () => {
@@ -116,11 +171,17 @@ test("lost and doubled notifications are faults as at the simulated Stripe", asy
 
 test("a key gives its first answer again byte for byte, also in the next process, whatever else is sent", async () => {
   const first = await pay("tok_visa", "key-1");
-  const failed = await pay("tok_fault_500_after_charge", "key-2", { metadata: { payment_order_id: "order-2" } });
+  const failed = await pay("tok_fault_500_after_charge", "key-2", {
+    metadata: { payment_order_id: "order-2" },
+  });
   await simulator.close();
   simulator = await start();
   const again = await pay("tok_card_declined", "key-1");
-  expect([again.status, again.text, again.headers.get("idempotency-key")]).toEqual([200, first.text, "key-1"]);
+  expect([again.status, again.text, again.headers.get("idempotency-key")]).toEqual([
+    200,
+    first.text,
+    "key-1",
+  ]);
   expect((await pay("tok_visa", "key-2")).text).toBe(failed.text);
   expect(failed.status).toBe(500);
   expect(await summary(simulator.url)).toEqual({ charges: 2, duplicates: 0 });
@@ -139,7 +200,8 @@ test("a key that is in use is told so, as an error that passes", async () => {
 });
 
 test("what is refused before it begins leaves the key free", async () => {
-  for (const token of ["tok_fault_429", "tok_nobody", "tok_fault_html"]) expect((await pay(token, "key-4").catch(() => null))?.status).not.toBe(200);
+  for (const token of ["tok_fault_429", "tok_nobody", "tok_fault_html"])
+    expect((await pay(token, "key-4").catch(() => null))?.status).not.toBe(200);
   expect((await pay("tok_visa", "key-4")).body).toMatchObject({ resultCode: "Authorised" });
 });
 
@@ -156,21 +218,40 @@ test("a payment that waits for the buyer has no reference, and is decided once w
     const second = await post("/payments/details", { details: { redirectResult } });
     return [first.body, second.body];
   };
-  expect(await resultOf("tok_authenticationRequired", "authenticated")).toMatchObject([{ resultCode: "Authorised" }, { status: 422 }]);
-  expect(await resultOf("tok_authenticationRequired", "failed")).toMatchObject([{ resultCode: "Refused", refusalReasonCode: "11" }, { status: 422 }]);
-  const refused = await resultOf("tok_authenticationRequiredChargeDeclinedInsufficientFunds", "authenticated");
+  expect(await resultOf("tok_authenticationRequired", "authenticated")).toMatchObject([
+    { resultCode: "Authorised" },
+    { status: 422 },
+  ]);
+  expect(await resultOf("tok_authenticationRequired", "failed")).toMatchObject([
+    { resultCode: "Refused", refusalReasonCode: "11" },
+    { status: 422 },
+  ]);
+  const refused = await resultOf(
+    "tok_authenticationRequiredChargeDeclinedInsufficientFunds",
+    "authenticated",
+  );
   expect(refused).toMatchObject([{ resultCode: "Refused", refusalReasonCode: "12" }, { status: 422 }]);
   await until(() => received.length === 3);
   expect(await summary(simulator.url)).toEqual({ charges: 1, duplicates: 0 });
 });
 
 test.each([
-  ["an unknown field", { splits: [] }, 422, "702"], ["no amount", { amount: undefined }, 422, "100"], ["no reference", { reference: "" }, 422, "130"],
-  ["an amount of 0", { amount: { value: 0, currency: "EUR" } }, 422, "137"], ["a broken amount", { amount: { value: 1.5, currency: "EUR" } }, 422, "137"],
-  ["an unknown currency", { amount: { value: 1, currency: "MGA" } }, 422, "138"], ["another account", { merchantAccount: "Other" }, 403, "901"],
-  ["a long reference", { reference: "x".repeat(81) }, 422, "130"], ["long metadata", { metadata: { a: "x".repeat(81) } }, 422, "177"],
+  ["an unknown field", { splits: [] }, 422, "702"],
+  ["no amount", { amount: undefined }, 422, "100"],
+  ["no reference", { reference: "" }, 422, "130"],
+  ["an amount of 0", { amount: { value: 0, currency: "EUR" } }, 422, "137"],
+  ["a broken amount", { amount: { value: 1.5, currency: "EUR" } }, 422, "137"],
+  ["an unknown currency", { amount: { value: 1, currency: "MGA" } }, 422, "138"],
+  ["another account", { merchantAccount: "Other" }, 403, "901"],
+  ["a long reference", { reference: "x".repeat(81) }, 422, "130"],
+  ["long metadata", { metadata: { a: "x".repeat(81) } }, 422, "177"],
   ["an unknown card", { paymentMethod: { type: "scheme", storedPaymentMethodId: "tok_nobody" } }, 422, "803"],
-  ["an unknown number", { paymentMethod: { type: "scheme", encryptedCardNumber: "test_4242424242424241" } }, 422, "101"],
+  [
+    "an unknown number",
+    { paymentMethod: { type: "scheme", encryptedCardNumber: "test_4242424242424241" } },
+    422,
+    "101",
+  ],
   ["another method", { paymentMethod: { type: "ideal" } }, 422, "905"],
 ])("%s is refused", async (_what, changes, status, errorCode) => {
   const answer = await pay("tok_visa", undefined, changes);
@@ -179,16 +260,28 @@ test.each([
 });
 
 test("a wrong key, a wrong path and a body that is no JSON are refused in Adyen's format", async () => {
-  expect(await post("/payments", payment("tok_visa"), { "x-api-key": "other" })).toMatchObject({ status: 401, body: { errorType: "security" } });
+  expect(await post("/payments", payment("tok_visa"), { "x-api-key": "other" })).toMatchObject({
+    status: 401,
+    body: { errorType: "security" },
+  });
   expect((await post("/refunds", {})).status).toBe(404);
-  const response = await fetch(`${simulator.url}/adyen/v72/payments`, { method: "POST", headers: { "x-api-key": "adyen-key" }, body: "{" });
+  const response = await fetch(`${simulator.url}/adyen/v72/payments`, {
+    method: "POST",
+    headers: { "x-api-key": "adyen-key" },
+    body: "{",
+  });
   expect(response.status).toBe(400);
 });
 
 test("card numbers of Adyen's test platform and of Stripe are known", async () => {
-  const byNumber = (encryptedCardNumber: string): Promise<Answer> => pay("", undefined, { paymentMethod: { type: "scheme", encryptedCardNumber } });
+  const byNumber = (encryptedCardNumber: string): Promise<Answer> =>
+    pay("", undefined, { paymentMethod: { type: "scheme", encryptedCardNumber } });
   expect((await byNumber("test_4111111111111111")).body).toMatchObject({ resultCode: "Authorised" });
-  expect((await byNumber("test_4000000000000002")).body).toMatchObject({ resultCode: "Refused", refusalReason: "Refused", refusalReasonCode: "2" });
+  expect((await byNumber("test_4000000000000002")).body).toMatchObject({
+    resultCode: "Refused",
+    refusalReason: "Refused",
+    refusalReasonCode: "2",
+  });
 });
 
 test("a reset forgets keys and notifications", async () => {

@@ -21,7 +21,8 @@ const BASE = "/adyen/v72";
 const KEY_MAX = 64;
 const MAX_CONFLICTS = 50;
 const MODIFICATION = new RegExp(`^POST ${BASE}/payments/([^/]+)/(capture|cancel)s$`);
-const HTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
+const HTML =
+  "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n";
 
 /** A request below `/adyen`. */
 export interface AdyenRequest {
@@ -34,7 +35,12 @@ export interface AdyenRequest {
 }
 
 function replyOf(error: AdyenError): Reply {
-  return { status: error.status, body: JSON.stringify(error.body()), headers: error.headers, transport: "normal" };
+  return {
+    status: error.status,
+    body: JSON.stringify(error.body()),
+    headers: error.headers,
+    transport: "normal",
+  };
 }
 
 function strikeReply(fault: FaultName): Reply {
@@ -131,7 +137,8 @@ export class AdyenPsp {
     const key = typeof header === "string" && header !== "" ? header : null;
     const planOf = this.#planner(request);
     if (key === null) return this.#run(key, planOf, request);
-    if (key.length > KEY_MAX) throw invalidRequest("702", `Idempotency keys can have up to ${KEY_MAX} characters.`);
+    if (key.length > KEY_MAX)
+      throw invalidRequest("702", `Idempotency keys can have up to ${KEY_MAX} characters.`);
     if (this.#running.has(key)) throw keyInProgress();
     this.#running.add(key);
     try {
@@ -145,7 +152,12 @@ export class AdyenPsp {
   async #replay(key: string): Promise<Reply | undefined> {
     const stored = await this.#store.findAnswer(key);
     if (stored === null) return undefined;
-    return { status: stored.status, body: stored.answer, headers: { "idempotency-key": key }, transport: "normal" };
+    return {
+      status: stored.status,
+      body: stored.answer,
+      headers: { "idempotency-key": key },
+      transport: "normal",
+    };
   }
 
   async #run(
@@ -156,7 +168,11 @@ export class AdyenPsp {
     const { merchant_account, webhook } = this.#settings;
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
       const plan = await planOf({
-        key, merchant_account, has_webhook: webhook !== null, base_url, now_ms: Date.now(),
+        key,
+        merchant_account,
+        has_webhook: webhook !== null,
+        base_url,
+        now_ms: Date.now(),
       });
       const outcome = await this.#store.commit(plan.operation);
       if (outcome === "done") return this.#told(plan);
@@ -190,8 +206,8 @@ export class AdyenPsp {
 
   async #payment(body: unknown, facts: RequestFacts): Promise<Plan> {
     const params = paymentParams(body, this.#settings.merchant_account);
-    const decision = await this.#faults.decide(
-      params.card, params.metadata, (key) => onceFaultCount(this.#shared.reads, key),
+    const decision = await this.#faults.decide(params.card, params.metadata, (key) =>
+      onceFaultCount(this.#shared.reads, key),
     );
     return planPayment(params, decision, facts);
   }
@@ -199,9 +215,11 @@ export class AdyenPsp {
   async #details(body: unknown, facts: RequestFacts): Promise<Plan> {
     const request = objectOf(body, "PaymentDetailsRequest", new Set(["details", "paymentData"]));
     const details = objectOf(request["details"], "details", new Set(["redirectResult"]));
-    const [, word, pspReference = ""] = /^(authenticated|failed)\.(.+)$/.exec(textOf(details, "redirectResult")) ?? [];
+    const [, word, pspReference = ""] =
+      /^(authenticated|failed)\.(.+)$/.exec(textOf(details, "redirectResult")) ?? [];
     const pending = await this.#store.findPayment(pspReference);
-    if (pending?.record.result_code !== "RedirectShopper") throw invalidRequest("14_002", "Invalid redirectResult");
+    if (pending?.record.result_code !== "RedirectShopper")
+      throw invalidRequest("14_002", "Invalid redirectResult");
     return planDetails(pending, word === "authenticated", facts);
   }
   #modification(pspReference: string, kind: "cancel" | "capture", body: string) {

@@ -33,16 +33,25 @@ export function modificationParams(
 }
 
 /** What may still be captured of a payment. */
-function capturable({ result_code, manual_capture, is_canceled, amount, captured_value = 0 }: PaymentRecord): number {
+function capturable({
+  result_code,
+  manual_capture,
+  is_canceled,
+  amount,
+  captured_value = 0,
+}: PaymentRecord): number {
   const isAuthorisation = result_code === "Authorised" && manual_capture === true && is_canceled !== true;
   return isAuthorisation ? amount.value - captured_value : 0;
 }
 
 /** The payment after a modification that happens. */
-function after({ record, version }: VersionedPayment, { kind, amount }: ModificationOutcome): VersionedPayment {
+function after(
+  { record, version }: VersionedPayment,
+  { kind, amount }: ModificationOutcome,
+): VersionedPayment {
   const { captured_value = 0 } = record;
-  const changes: Partial<PaymentRecord> = kind === "cancel" ? { is_canceled: true }
-    : { captured_value: captured_value + amount.value };
+  const changes: Partial<PaymentRecord> =
+    kind === "cancel" ? { is_canceled: true } : { captured_value: captured_value + amount.value };
   return { record: { ...record, ...changes }, version: version + 1 };
 }
 
@@ -52,17 +61,32 @@ function answerTo(
   { merchant_account }: RequestFacts,
 ): string {
   return JSON.stringify({
-    merchantAccount: merchant_account, paymentPspReference: payment.psp_reference, pspReference: psp_reference,
-    reference, ...(kind === "capture" ? { amount } : {}), status: "received",
+    merchantAccount: merchant_account,
+    paymentPspReference: payment.psp_reference,
+    pspReference: psp_reference,
+    reference,
+    ...(kind === "capture" ? { amount } : {}),
+    status: "received",
   });
 }
 
-function operationOf(payment: VersionedPayment, outcome: ModificationOutcome, facts: RequestFacts): Operation {
+function operationOf(
+  payment: VersionedPayment,
+  outcome: ModificationOutcome,
+  facts: RequestFacts,
+): Operation {
   const { record } = payment;
-  const { kind, psp_reference: charge, amount: { value }, failure } = outcome;
+  const {
+    kind,
+    psp_reference: charge,
+    amount: { value },
+    failure,
+  } = outcome;
   const isMoney = kind === "capture" && failure === null;
   return {
-    key: facts.key, status: 201, answer: answerTo(outcome, record, facts),
+    key: facts.key,
+    status: 201,
+    answer: answerTo(outcome, record, facts),
     ...(failure === null ? { payment: after(payment, outcome) } : {}),
     ...(isMoney ? { effect: effectOf(record, { kind: "charge_captured", charge, value }) } : {}),
     ...(facts.has_webhook ? { notification: modificationNotification(record, outcome, facts) } : {}),
@@ -72,7 +96,8 @@ function operationOf(payment: VersionedPayment, outcome: ModificationOutcome, fa
 function struck(operation: Operation, fault: FaultName | undefined): Plan {
   if (fault !== undefined && strikesFirst(fault)) throw new FaultStrike(fault);
   // Adyen's side rolls nothing forward: the request is lost.
-  if (fault === "500_before" || fault === "500_rolled_forward") return { operation: crashedEarly(operation.key), transport: "normal" };
+  if (fault === "500_before" || fault === "500_rolled_forward")
+    return { operation: crashedEarly(operation.key), transport: "normal" };
   if (fault === "500_after_charge") return { operation: crashed(operation), transport: "normal" };
   return { operation, transport: transportOf(fault) };
 }
@@ -95,7 +120,10 @@ export function planModification(
   }
   const needed = amount?.value ?? 1;
   const outcome: ModificationOutcome = {
-    kind, psp_reference: newReference(), reference, amount: amount ?? record.amount,
+    kind,
+    psp_reference: newReference(),
+    reference,
+    amount: amount ?? record.amount,
     failure: needed <= capturable(record) ? null : NOTHING_LEFT,
   };
   return struck(operationOf(payment, outcome, facts), fault());

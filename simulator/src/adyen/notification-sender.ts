@@ -8,7 +8,8 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const MAX_BACKOFF_MS = 3_600_000;
 const REORDER_SPREAD_MS = 500;
 const HEADERS = {
-  "Content-Type": "application/json; charset=utf-8", "User-Agent": "Adyen HttpClient 1.0 (simulator)",
+  "Content-Type": "application/json; charset=utf-8",
+  "User-Agent": "Adyen HttpClient 1.0 (simulator)",
 };
 
 /**

@@ -18,15 +18,36 @@ export interface PaymentParams {
 
 /** Fields that change nothing here. Others are refused, lest one is ignored that would change where money goes. */
 const IGNORED = [
-  "applicationInfo", "browserInfo", "captureDelayHours", "channel", "countryCode", "recurringProcessingModel",
-  "returnUrl", "shopperEmail", "shopperIP", "shopperInteraction", "shopperLocale", "shopperReference",
+  "applicationInfo",
+  "browserInfo",
+  "captureDelayHours",
+  "channel",
+  "countryCode",
+  "recurringProcessingModel",
+  "returnUrl",
+  "shopperEmail",
+  "shopperIP",
+  "shopperInteraction",
+  "shopperLocale",
+  "shopperReference",
 ] as const;
 const PAYMENT_FIELDS: ReadonlySet<string> = new Set([
-  "additionalData", "amount", "merchantAccount", "metadata", "paymentMethod", "reference", ...IGNORED,
+  "additionalData",
+  "amount",
+  "merchantAccount",
+  "metadata",
+  "paymentMethod",
+  "reference",
+  ...IGNORED,
 ]);
 const METHOD_FIELDS: ReadonlySet<string> = new Set([
-  "encryptedCardNumber", "encryptedExpiryMonth", "encryptedExpiryYear", "encryptedSecurityCode", "holderName",
-  "storedPaymentMethodId", "type",
+  "encryptedCardNumber",
+  "encryptedExpiryMonth",
+  "encryptedExpiryYear",
+  "encryptedSecurityCode",
+  "holderName",
+  "storedPaymentMethodId",
+  "type",
 ]);
 
 /** The body as an object with known fields only; a field that is null counts as absent. */
@@ -37,7 +58,10 @@ export function objectOf(value: unknown, name: string, fields: ReadonlySet<strin
   const entries = Object.entries(value).filter(([, field]) => field !== null);
   const unknown = entries.map(([key]) => key).filter((key) => !fields.has(key));
   if (unknown.length > 0) {
-    throw invalidRequest("702", `Structure of ${name} contains the following unknown fields: [${unknown.join(", ")}]`);
+    throw invalidRequest(
+      "702",
+      `Structure of ${name} contains the following unknown fields: [${unknown.join(", ")}]`,
+    );
   }
   return Object.fromEntries(entries);
 }
@@ -117,7 +141,10 @@ export function paymentParams(body: unknown, merchantAccount: string): PaymentPa
   if (request["amount"] === undefined) throw invalidRequest("100", "No amount specified");
   const reference = referenceOf(request);
   return {
-    amount: amountOf(request["amount"]), reference, manual_capture: manualCaptureOf(request["additionalData"]), card: cardOf(request["paymentMethod"]),
+    amount: amountOf(request["amount"]),
+    reference,
+    manual_capture: manualCaptureOf(request["additionalData"]),
+    card: cardOf(request["paymentMethod"]),
     metadata: metadataOf(request["metadata"]),
   };
 }

@@ -54,7 +54,12 @@ export function redirectResult(pspReference: string, isAuthenticated: boolean): 
 }
 
 function renderPayment(record: PaymentRecord, baseUrl: string): unknown {
-  const { psp_reference: pspReference, reference: merchantReference, amount, result_code: resultCode } = record;
+  const {
+    psp_reference: pspReference,
+    reference: merchantReference,
+    amount,
+    result_code: resultCode,
+  } = record;
   const common = { pspReference, resultCode, amount, merchantReference };
   if (record.refusal !== undefined) {
     return { ...common, refusalReason: record.refusal.reason, refusalReasonCode: record.refusal.code };
@@ -73,7 +78,12 @@ export function effectOf(
   { kind, charge, value }: { kind: EffectRecord["kind"]; charge: string; value: number },
 ): NonNullable<Operation["effect"]> {
   return {
-    kind, payment_intent: psp_reference, charge, amount_minor: value, currency, card,
+    kind,
+    payment_intent: psp_reference,
+    charge,
+    amount_minor: value,
+    currency,
+    card,
     metadata: { ...metadata, reference },
   };
 }
@@ -82,9 +92,16 @@ function operationOf(payment: VersionedPayment, facts: RequestFacts): Operation 
   const { record } = payment;
   const isPending = record.result_code === "RedirectShopper";
   const isCharged = record.result_code === "Authorised" && record.manual_capture !== true;
-  const charge = { kind: "charge_succeeded", charge: record.psp_reference, value: record.amount.value } as const;
+  const charge = {
+    kind: "charge_succeeded",
+    charge: record.psp_reference,
+    value: record.amount.value,
+  } as const;
   return {
-    key: facts.key, status: 200, answer: JSON.stringify(renderPayment(record, facts.base_url)), payment,
+    key: facts.key,
+    status: 200,
+    answer: JSON.stringify(renderPayment(record, facts.base_url)),
+    payment,
     ...(isCharged ? { effect: effectOf(record, charge) } : {}),
     ...(isPending || !facts.has_webhook ? {} : { notification: notificationOf(record, facts) }),
   };
@@ -116,11 +133,18 @@ export function planPayment(params: PaymentParams, decision: ChargeDecision, fac
   }
   const { amount, reference, card, metadata, manual_capture } = params;
   const pending: PaymentRecord = {
-    psp_reference: newReference(), reference, amount, card: card.name, metadata, result_code: "RedirectShopper",
+    psp_reference: newReference(),
+    reference,
+    amount,
+    card: card.name,
+    metadata,
+    result_code: "RedirectShopper",
     ...(manual_capture ? { manual_capture } : {}),
   };
-  const record = outcome.kind === "authentication" ? pending
-    : settled(pending, outcome.kind === "paid" ? null : refusalOf(outcome.decline));
+  const record =
+    outcome.kind === "authentication"
+      ? pending
+      : settled(pending, outcome.kind === "paid" ? null : refusalOf(outcome.decline));
   const operation = { ...operationOf({ record, version: 1 }, facts), ...once };
   const isCrashed = decision.fault === "500_after_charge";
   return { operation: isCrashed ? crashed(operation) : operation, transport: transportOf(decision.fault) };

@@ -6,11 +6,16 @@ export interface AdyenSettings {
 }
 
 export const DEFAULT_ADYEN: AdyenSettings = {
-  api_key: "adyen_test_simulator", merchant_account: "SimulatorMerchant", webhook: null,
+  api_key: "adyen_test_simulator",
+  merchant_account: "SimulatorMerchant",
+  webhook: null,
 };
 
 /** Reads the settings of the simulated Adyen; adds what is wrong to `faults`. */
-export function readAdyenSettings(env: Readonly<Record<string, string | undefined>>, faults: string[]): AdyenSettings {
+export function readAdyenSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): AdyenSettings {
   const url = env["SIMULATOR_ADYEN_WEBHOOK_URL"] ?? "";
   const key = env["SIMULATOR_ADYEN_HMAC_KEY"] ?? "";
   const hasWebhook = url !== "" || key !== "";

@@ -12,7 +12,15 @@ import { compareSides } from "./invariants.ts";
 import type { Journal, Violation } from "./journal.ts";
 import type { PlannedCheckout } from "./plan.ts";
 import { waitForQuiet } from "./quiet.ts";
-import { countMessages, countRows, selectCaptures, selectDubiousMessages, selectOutcomes, type Outcome, type Rows } from "./queries.ts";
+import {
+  countMessages,
+  countRows,
+  selectCaptures,
+  selectDubiousMessages,
+  selectOutcomes,
+  type Outcome,
+  type Rows,
+} from "./queries.ts";
 import type { Random } from "./random.ts";
 import { forgeries } from "./schedule.ts";
 import { read } from "./wire.ts";
@@ -30,20 +38,32 @@ export async function audit(context: AuditContext): Promise<Check[]> {
   const { database, wire, plan, journal } = context;
   const repeated = [await repeatCheckouts(context), await repeatNews(context)];
   const outcomes = await selectOutcomes(database);
-  const effects = await findEffects(wire, plan.map((checkout) => checkout.checkout_id));
+  const effects = await findEffects(
+    wire,
+    plan.map((checkout) => checkout.checkout_id),
+  );
   return [
-    ...compareSides({ plan, journal, outcomes, effects }), ...repeated,
-    await webhooksAreApplied(database), await walletsAreEqual(database, outcomes), await capturesAreDecided(context), ...poisonedAreSeen(journal), ...heldUpAreSeen(journal),
+    ...compareSides({ plan, journal, outcomes, effects }),
+    ...repeated,
+    await webhooksAreApplied(database),
+    await walletsAreEqual(database, outcomes),
+    await capturesAreDecided(context),
+    ...poisonedAreSeen(journal),
+    ...heldUpAreSeen(journal),
     ...(await verifyBooks(database)).map((check) => ({ ...check, statement: `books: ${check.statement}` })),
   ];
 }
 
 type State = Rows & { readonly charges: bigint };
 
-const stateOf = async ({ database, wire }: AuditContext): Promise<State> => ({ ...await countRows(database), charges: BigInt(await countCharges(wire)) });
+const stateOf = async ({ database, wire }: AuditContext): Promise<State> => ({
+  ...(await countRows(database)),
+  charges: BigInt(await countCharges(wire)),
+});
 
 function changesOf(before: State, after: State): Violation[] {
-  return Object.entries(after).filter(([name, count]) => before[name] !== count)
+  return Object.entries(after)
+    .filter(([name, count]) => before[name] !== count)
     .map(([name, count]) => ({ subject: name, problem: `were ${before[name] ?? 0n}, are ${count}` }));
 }
 
@@ -55,15 +75,21 @@ async function repeatCheckouts(context: AuditContext): Promise<Check> {
   for (const checkout of plan) {
     const answer = await postCheckout(context, checkout);
     const subject = `checkout ${checkout.checkout_id}`;
-    if (answer.text !== journal.accepted.get(checkout.checkout_id)) faults.push({ subject, problem: `is answered ${answer.status} ${answer.text}` });
+    if (answer.text !== journal.accepted.get(checkout.checkout_id))
+      faults.push({ subject, problem: `is answered ${answer.status} ${answer.text}` });
     else if (!answer.is_replay) faults.push({ subject, problem: "does not say that it was answered before" });
   }
   for (const [subject, text] of journal.captures) {
     const space = subject.indexOf(" ");
     const answer = await sendCapture(context, subject.slice(0, space), subject.slice(space + 1));
-    if (answer.text !== text) faults.push({ subject: `capture ${subject}`, problem: `is answered ${answer.status} ${answer.text}` });
+    if (answer.text !== text)
+      faults.push({ subject: `capture ${subject}`, problem: `is answered ${answer.status} ${answer.text}` });
   }
-  return { statement: "each checkout and each capture sent again now: the first answer byte for byte, and no effect", checked_count: BigInt(plan.length + journal.captures.size), faults: [...faults, ...changesOf(before, await stateOf(context))] };
+  return {
+    statement: "each checkout and each capture sent again now: the first answer byte for byte, and no effect",
+    checked_count: BigInt(plan.length + journal.captures.size),
+    faults: [...faults, ...changesOf(before, await stateOf(context))],
+  };
 }
 
 /** Genuine webhooks again and forged ones, when everything is decided: neither may change anything. */
@@ -71,20 +97,35 @@ async function repeatNews(context: AuditContext): Promise<Check> {
   const before = await stateOf(context);
   const count = await repeatWebhooks(context, context.random, { copies: 2, is_all: true });
   const target = await findTarget(context.wire);
-  if (target !== undefined) await Promise.all(forgeries.map((forgery) => sendForgery(context, forgery, target, 0)));
-  const unsettled = await waitForQuiet({ ...context, acted: new Map(), seconds_max: 15, on_progress: () => undefined });
-  const faults = unsettled.map(({ what, count: left, example }): Violation => ({ subject: example, problem: `${left} ${what} 15 s later` }));
+  if (target !== undefined)
+    await Promise.all(forgeries.map((forgery) => sendForgery(context, forgery, target, 0)));
+  const unsettled = await waitForQuiet({
+    ...context,
+    acted: new Map(),
+    seconds_max: 15,
+    on_progress: () => undefined,
+  });
+  const faults = unsettled.map(({ what, count: left, example }): Violation => ({
+    subject: example,
+    problem: `${left} ${what} 15 s later`,
+  }));
   return {
-    statement: "genuine webhooks again, in another order and twice at once, and one of every forgery: nothing changes",
-    checked_count: BigInt(count + (target === undefined ? 0 : forgeries.length)), faults: [...faults, ...changesOf(before, await stateOf(context))],
+    statement:
+      "genuine webhooks again, in another order and twice at once, and one of every forgery: nothing changes",
+    checked_count: BigInt(count + (target === undefined ? 0 : forgeries.length)),
+    faults: [...faults, ...changesOf(before, await stateOf(context))],
   };
 }
 
 async function webhooksAreApplied(database: Database): Promise<Check> {
   const dubious = await selectDubiousMessages(database);
   return {
-    statement: "no forged webhook was taken in, and every genuine one was stored once and applied", checked_count: await countMessages(database),
-    faults: dubious.map(({ psp_event_id, state }) => ({ subject: `webhook ${psp_event_id}`, problem: `is ${state}` })),
+    statement: "no forged webhook was taken in, and every genuine one was stored once and applied",
+    checked_count: await countMessages(database),
+    faults: dubious.map(({ psp_event_id, state }) => ({
+      subject: `webhook ${psp_event_id}`,
+      problem: `is ${state}`,
+    })),
   };
 }
 
@@ -98,13 +139,24 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
     const wallet = await findWallet(database, seller);
     for (const [currency, ofCurrency] of Map.groupBy(orders, (order) => order.currency)) {
       count += 1;
-      const earned = ofCurrency.reduce((sum, order) => sum + order.captured_minor - order.commission_minor, 0n);
+      const earned = ofCurrency.reduce(
+        (sum, order) => sum + order.captured_minor - order.commission_minor,
+        0n,
+      );
       const needed = formatAmount({ amount_minor: earned, currency: toCurrencyCode(currency) });
       const total = wallet?.balances.find((balance) => balance.currency === currency)?.total ?? "nothing";
-      if (total !== needed) faults.push({ subject: `wallet of ${seller}`, problem: `holds ${total} ${currency}, its paid orders come to ${needed}` });
+      if (total !== needed)
+        faults.push({
+          subject: `wallet of ${seller}`,
+          problem: `holds ${total} ${currency}, its paid orders come to ${needed}`,
+        });
     }
   }
-  return { statement: "each wallet holds what its seller's paid orders come to", checked_count: BigInt(count), faults };
+  return {
+    statement: "each wallet holds what its seller's paid orders come to",
+    checked_count: BigInt(count),
+    faults,
+  };
 }
 
 /**
@@ -113,29 +165,66 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
 function poisonedAreSeen({ poisoned }: Journal): Check[] {
   if (poisoned.size === 0) return [];
   const unseen = [...poisoned].filter(([, reason]) => reason === null || !reason.includes("is poisoned"));
-  const faults = unseen.map(([id, reason]) => ({ subject: `order ${id}`, problem: reason === null ? "no dead letter was opened for it" : `its dead letter says: ${reason}` }));
-  return [{ statement: "every poisoned order was shown to a person, with the reason", checked_count: BigInt(poisoned.size), faults }];
+  const faults = unseen.map(([id, reason]) => ({
+    subject: `order ${id}`,
+    problem: reason === null ? "no dead letter was opened for it" : `its dead letter says: ${reason}`,
+  }));
+  return [
+    {
+      statement: "every poisoned order was shown to a person, with the reason",
+      checked_count: BigInt(poisoned.size),
+      faults,
+    },
+  ];
 }
 
 /** What a missing account held up, and no other order: that all went on is a claim of its own. */
 function heldUpAreSeen({ held_up }: Journal): Check[] {
   if (held_up.size === 0) return [];
-  const unseen = [...held_up].filter(([, isSeen]) => !isSeen).map(([id]) => ({ subject: `order ${id}`, problem: "no dead letter was opened for it" }));
-  return [{ statement: "every order that a missing PSP account held up was shown to a person", checked_count: BigInt(held_up.size), faults: unseen }];
+  const unseen = [...held_up]
+    .filter(([, isSeen]) => !isSeen)
+    .map(([id]) => ({ subject: `order ${id}`, problem: "no dead letter was opened for it" }));
+  return [
+    {
+      statement: "every order that a missing PSP account held up was shown to a person",
+      checked_count: BigInt(held_up.size),
+      faults: unseen,
+    },
+  ];
 }
 
 const SentCapture = Type.Object({ capture_id: Type.String() });
 
 /** What was taken in is kept, captures too. One that failed although it was taken in has its reason: its authorisation had ended, or a person sees it. */
 async function capturesAreDecided({ database, journal }: AuditContext): Promise<Check> {
-  const stored = new Map((await selectCaptures(database)).map((capture) => [`${capture.payment_order_id} ${capture.capture_id}`, capture]));
+  const stored = new Map(
+    (await selectCaptures(database)).map((capture) => [
+      `${capture.payment_order_id} ${capture.capture_id}`,
+      capture,
+    ]),
+  );
   const faults = [...journal.captures.keys()].flatMap((subject): Violation[] => {
     const space = subject.indexOf(" ");
     const sent = read(subject.slice(space + 1), SentCapture);
     const capture = stored.get(`${subject.slice(0, space)} ${sent?.capture_id ?? ""}`);
-    if (capture === undefined) return [{ subject: `capture ${subject}`, problem: "was answered with 202 and is not there" }];
-    const isExplained = capture.status === "succeeded" || (capture.status === "failed" && (capture.has_open_case || capture.failure_code === "authorization_ended"));
-    return isExplained ? [] : [{ subject: `capture ${subject}`, problem: `is ${capture.status} (${capture.failure_code ?? "no reason"})` }];
+    if (capture === undefined)
+      return [{ subject: `capture ${subject}`, problem: "was answered with 202 and is not there" }];
+    const isExplained =
+      capture.status === "succeeded" ||
+      (capture.status === "failed" &&
+        (capture.has_open_case || capture.failure_code === "authorization_ended"));
+    return isExplained
+      ? []
+      : [
+          {
+            subject: `capture ${subject}`,
+            problem: `is ${capture.status} (${capture.failure_code ?? "no reason"})`,
+          },
+        ];
   });
-  return { statement: "every capture that was answered with 202 is there and decided", checked_count: BigInt(journal.captures.size), faults };
+  return {
+    statement: "every capture that was answered with 202 is there and decided",
+    checked_count: BigInt(journal.captures.size),
+    faults,
+  };
 }

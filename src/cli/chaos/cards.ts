@@ -5,8 +5,19 @@ export type Card = { readonly token: string; readonly ending: Ending };
 
 /** The simulator's faults of single charges. */
 export const chargeFaults = [
-  "timeout_before_charge", "timeout_after_charge", "disconnect_before_charge", "disconnect_after_charge",
-  "500_before", "500_after_charge", "500_rolled_forward", "429", "html", "truncated", "slow", "once_500", "once_processing_error",
+  "timeout_before_charge",
+  "timeout_after_charge",
+  "disconnect_before_charge",
+  "disconnect_after_charge",
+  "500_before",
+  "500_after_charge",
+  "500_rolled_forward",
+  "429",
+  "html",
+  "truncated",
+  "slow",
+  "once_500",
+  "once_processing_error",
 ] as const;
 export type ChargeFault = (typeof chargeFaults)[number];
 
@@ -17,23 +28,46 @@ export const modificationFaults = chargeFaults.filter((fault) => !fault.startsWi
  * As a token these strike every request for ever, before anything happens, so nothing can ever be known: such an order
  * is `UNKNOWN` until a person acts (429: if its first request was cut off). As faults of the next charges they pass.
  */
-export const faultsWithoutEnd: readonly ChargeFault[] = ["timeout_before_charge", "disconnect_before_charge", "html", "429"];
+export const faultsWithoutEnd: readonly ChargeFault[] = [
+  "timeout_before_charge",
+  "disconnect_before_charge",
+  "html",
+  "429",
+];
 
 /** Every attempt fails surely until they are used up, unless a fault of the next charges takes its place. */
 const faultsThatGiveUp: readonly ChargeFault[] = ["500_before"];
 
-const card = (ending: Ending) => (name: string): Card => ({ token: `tok_${name}`, ending });
+const card =
+  (ending: Ending) =>
+  (name: string): Card => ({ token: `tok_${name}`, ending });
 
-export const goodCards: readonly Card[] = ["visa_4242", "visa_debit", "mastercard", "amex", "discover", "diners", "jcb", "unionpay"].map(card("paid"));
+export const goodCards: readonly Card[] = [
+  "visa_4242",
+  "visa_debit",
+  "mastercard",
+  "amex",
+  "discover",
+  "diners",
+  "jcb",
+  "unionpay",
+].map(card("paid"));
 
 export const faultCards: readonly Card[] = chargeFaults
   .filter((fault) => !faultsWithoutEnd.includes(fault))
   .map((fault) => card(faultsThatGiveUp.includes(fault) ? "paid_or_given_up" : "paid")(`fault_${fault}`));
 
 export const declinedCards: readonly Card[] = [
-  "card_declined", "insufficient_funds", "expired_card", "invalid_cvv", "fraud_detected", "chargeDeclinedStolenCard",
+  "card_declined",
+  "insufficient_funds",
+  "expired_card",
+  "invalid_cvv",
+  "fraud_detected",
+  "chargeDeclinedStolenCard",
 ].map(card("declined"));
 
 export const transientCards: readonly Card[] = ["chargeDeclinedProcessingError"].map(card("given_up"));
 
-export const waitingCards: readonly Card[] = ["authenticationRequired", "threeDSecure2Required"].map(card("waits_for_buyer"));
+export const waitingCards: readonly Card[] = ["authenticationRequired", "threeDSecure2Required"].map(
+  card("waits_for_buyer"),
+);

@@ -14,7 +14,11 @@ const Order = Type.Object({ status: Type.String(), psp_token: Type.Union([Type.S
 type Order = { status: string; psp_token: string | null };
 
 /** The order once it is in the state; undefined when that takes too long. */
-export async function waitForOrder(context: ClientContext, order: { readonly payment_order_id: string }, status: string): Promise<Order | undefined> {
+export async function waitForOrder(
+  context: ClientContext,
+  order: { readonly payment_order_id: string },
+  status: string,
+): Promise<Order | undefined> {
   const deadline = monotonicMilliseconds() + wait_seconds_max * 1_000;
   while (monotonicMilliseconds() < deadline) {
     const found = read((await context.wire.api("GET", `/payments/${order.payment_order_id}`)).text, Order);
@@ -26,7 +30,10 @@ export async function waitForOrder(context: ClientContext, order: { readonly pay
 
 /** Sends again until there is a decision, whatever it is. */
 export async function sendUntilDecided(
-  { journal, signal }: Pick<ClientContext, "journal" | "signal">, request: Request, subject: string, send: (tries: number) => Promise<Answer>,
+  { journal, signal }: Pick<ClientContext, "journal" | "signal">,
+  request: Request,
+  subject: string,
+  send: (tries: number) => Promise<Answer>,
 ): Promise<Answer> {
   const deadline = monotonicMilliseconds() + request_seconds_max * 1_000;
   for (let tries = 1; ; tries++) {

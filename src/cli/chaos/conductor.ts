@@ -2,7 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { removeAccount } from "./missing-account.ts";
 import { choosePoisoned, mend, poison } from "./poison.ts";
 import type { Random } from "./random.ts";
-import { describeFault, type Fault, type Forgery, type ScheduledFault, type StatusForgery } from "./schedule.ts";
+import {
+  describeFault,
+  type Fault,
+  type Forgery,
+  type ScheduledFault,
+  type StatusForgery,
+} from "./schedule.ts";
 import { external_account, type PlannedCheckout } from "./plan.ts";
 import type { Site } from "./site.ts";
 import { sendStatusForgery, type StatusContext } from "./statuses.ts";
@@ -73,7 +79,8 @@ export class Conductor {
       case "freeze_service":
         return site.freezeService(fault);
       case "kill_simulator":
-        if (fault.held_answers > 0) await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
+        if (fault.held_answers > 0)
+          await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
         await sleep(fault.after_ms);
         return site.simulator.kill({ down_ms: fault.down_ms });
       case "kill_postgres":
@@ -95,7 +102,9 @@ export class Conductor {
         return this.#setFaults({ webhooks });
       }
       case "webhooks_again":
-        return this.#beside((number) => repeatWebhooks(context, random.fork(`webhooks ${number}`), { copies: fault.copies, is_all: false }));
+        return this.#beside((number) =>
+          repeatWebhooks(context, random.fork(`webhooks ${number}`), { copies: fault.copies, is_all: false }),
+        );
       case "forged_webhook":
         return this.#beside((number) => this.#forge(fault.forgery, number));
       case "poison_order":
@@ -113,7 +122,10 @@ export class Conductor {
 
   async #poison(step: number): Promise<void> {
     const { plan, site } = this.#options;
-    const id = choosePoisoned(plan.filter(({ orders: [order] }) => !this.#poisoned.has(order.payment_order_id)), step);
+    const id = choosePoisoned(
+      plan.filter(({ orders: [order] }) => !this.#poisoned.has(order.payment_order_id)),
+      step,
+    );
     if (id === undefined) return;
     this.#poisoned.add(id);
     const context = { ...this.#options, owner_url: site.stack.owner_url };
@@ -131,12 +143,25 @@ export class Conductor {
   }
 
   async #forge(forgery: Forgery, number: number): Promise<void> {
-    const target = await findTarget(this.#options.wire) ?? { payment_order_id: "none", attempt_id: "att_none", amount_minor: 100n, currency: "USD" };
-    await sendForgery({ ...this.#options, webhook_secret: this.#options.site.webhook_secret }, forgery, target, number);
+    const target = (await findTarget(this.#options.wire)) ?? {
+      payment_order_id: "none",
+      attempt_id: "att_none",
+      amount_minor: 100n,
+      currency: "USD",
+    };
+    await sendForgery(
+      { ...this.#options, webhook_secret: this.#options.site.webhook_secret },
+      forgery,
+      target,
+      number,
+    );
   }
 
   async #forgeStatus(forgery: StatusForgery, number: number): Promise<void> {
-    const target = await findTarget(this.#options.wire, { psp: forgery === "wrong_amount" ? external_account : "stripe", has_page: false });
+    const target = await findTarget(this.#options.wire, {
+      psp: forgery === "wrong_amount" ? external_account : "stripe",
+      has_page: false,
+    });
     if (target !== undefined) await sendStatusForgery(this.#options, forgery, target, number);
   }
 

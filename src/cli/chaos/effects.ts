@@ -2,8 +2,14 @@ import { Type, type Static } from "typebox";
 import { read, type Wire } from "./wire.ts";
 
 const Effect = Type.Object({
-  payment_intent: Type.String(), amount_minor: Type.Integer(), currency: Type.String(),
-  metadata: Type.Object({ checkout_id: Type.Optional(Type.String()), payment_order_id: Type.Optional(Type.String()), attempt_id: Type.Optional(Type.String()) }),
+  payment_intent: Type.String(),
+  amount_minor: Type.Integer(),
+  currency: Type.String(),
+  metadata: Type.Object({
+    checkout_id: Type.Optional(Type.String()),
+    payment_order_id: Type.Optional(Type.String()),
+    attempt_id: Type.Optional(Type.String()),
+  }),
 });
 /** One charge that really happened, by the simulator's own books. */
 export type Effect = Static<typeof Effect>;
@@ -29,13 +35,15 @@ export async function findEffects(wire: Wire, checkoutIds: readonly string[]): P
 export async function countCharges(wire: Wire): Promise<number> {
   const answer = await wire.simulator("GET", "effects/summary");
   const summary = read(answer.text, Summary);
-  if (summary === undefined) throw new Error(`the simulator does not say how many charges it made: ${answer.status} ${answer.text}`);
+  if (summary === undefined)
+    throw new Error(`the simulator does not say how many charges it made: ${answer.status} ${answer.text}`);
   return summary.charges;
 }
 
 async function ask(wire: Wire, path: string): Promise<Static<typeof Effects>> {
   const answer = await wire.simulator("GET", path);
   const effects = read(answer.text, Effects);
-  if (effects === undefined) throw new Error(`the simulator does not tell its charges: ${answer.status} ${answer.text}`);
+  if (effects === undefined)
+    throw new Error(`the simulator does not tell its charges: ${answer.status} ${answer.text}`);
   return effects;
 }

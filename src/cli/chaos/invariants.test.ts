@@ -6,27 +6,66 @@ import { planCheckouts, type PlannedCheckout } from "./plan.ts";
 import type { Outcome } from "./queries.ts";
 import { Random } from "./random.ts";
 
-const habits = { ...planCheckouts(new Random(1), 1)[0]?.habits, copies: 1, patience_ms: null, cancels: false, buyer: "leaves", captures: null, page: null, external: null } as PlannedCheckout["habits"];
-const plan = planCheckouts(new Random(3), 3).map((checkout): PlannedCheckout => ({ ...checkout, habits, card: { token: "tok_visa", ending: "paid" } }));
-const orders = plan.flatMap((checkout) => checkout.orders.map((order) => ({ ...order, checkout_id: checkout.checkout_id })));
+const habits = {
+  ...planCheckouts(new Random(1), 1)[0]?.habits,
+  copies: 1,
+  patience_ms: null,
+  cancels: false,
+  buyer: "leaves",
+  captures: null,
+  page: null,
+  external: null,
+} as PlannedCheckout["habits"];
+const plan = planCheckouts(new Random(3), 3).map((checkout): PlannedCheckout => ({
+  ...checkout,
+  habits,
+  card: { token: "tok_visa", ending: "paid" },
+}));
+const orders = plan.flatMap((checkout) =>
+  checkout.orders.map((order) => ({ ...order, checkout_id: checkout.checkout_id })),
+);
 
 const outcomes = orders.map(({ payment_order_id, checkout_id, seller_account, money }): Outcome => ({
-  payment_order_id, checkout_id, seller_account, ...money, status: "SUCCESS", status_cause: "psp_succeeded", psp_token: `pi_${payment_order_id}`,
-  attempts: "", captured_minor: money.amount_minor, capturing_minor: 0n, captures: "", paid_attempt_id: `att_${payment_order_id}`, has_open_case: false, capture_count: 1, seller_credit_minor: money.amount_minor, commission_minor: 0n,
+  payment_order_id,
+  checkout_id,
+  seller_account,
+  ...money,
+  status: "SUCCESS",
+  status_cause: "psp_succeeded",
+  psp_token: `pi_${payment_order_id}`,
+  attempts: "",
+  captured_minor: money.amount_minor,
+  capturing_minor: 0n,
+  captures: "",
+  paid_attempt_id: `att_${payment_order_id}`,
+  has_open_case: false,
+  capture_count: 1,
+  seller_credit_minor: money.amount_minor,
+  commission_minor: 0n,
 }));
 const effects = orders.map(({ payment_order_id, money }): Effect => ({
-  payment_intent: `pi_${payment_order_id}`, amount_minor: Number(money.amount_minor) * (money.currency === "ISK" ? 100 : 1),
-  currency: money.currency.toLowerCase(), metadata: { payment_order_id, attempt_id: `att_${payment_order_id}` },
+  payment_intent: `pi_${payment_order_id}`,
+  amount_minor: Number(money.amount_minor) * (money.currency === "ISK" ? 100 : 1),
+  currency: money.currency.toLowerCase(),
+  metadata: { payment_order_id, attempt_id: `att_${payment_order_id}` },
 }));
 
 function journalOf(texts: readonly string[] = plan.map(() => "accepted")): Journal {
   const journal = new Journal();
-  plan.forEach((checkout, index) => journal.note("checkout", checkout.checkout_id, { status: 202, text: texts[index] ?? "", is_replay: false }));
+  plan.forEach((checkout, index) =>
+    journal.note("checkout", checkout.checkout_id, {
+      status: 202,
+      text: texts[index] ?? "",
+      is_replay: false,
+    }),
+  );
   return journal;
 }
 
 const brokenBy = (changes: Partial<Evidence>): string[] =>
-  compareSides({ plan, journal: journalOf(), outcomes, effects, ...changes }).filter((check) => check.faults.length > 0).map((check) => check.statement.slice(0, 20));
+  compareSides({ plan, journal: journalOf(), outcomes, effects, ...changes })
+    .filter((check) => check.faults.length > 0)
+    .map((check) => check.statement.slice(0, 20));
 
 /** The first checkout, paid outside the PSP's API. */
 const collected = (external: PlannedCheckout["habits"]["external"]): PlannedCheckout[] =>
@@ -34,8 +73,18 @@ const collected = (external: PlannedCheckout["habits"]["external"]): PlannedChec
 
 const [first, ...others] = outcomes as [Outcome, ...Outcome[]];
 const [charge, ...charges] = effects as [Effect, ...Effect[]];
-const withFirst = (changes: Partial<Outcome>): Partial<Evidence> => ({ outcomes: [{ ...first, ...changes }, ...others] });
-const unpaid: Partial<Outcome> = { status: "FAILED", status_cause: "psp_declined", paid_attempt_id: null, psp_token: null, captured_minor: 0n, capture_count: 0, seller_credit_minor: 0n };
+const withFirst = (changes: Partial<Outcome>): Partial<Evidence> => ({
+  outcomes: [{ ...first, ...changes }, ...others],
+});
+const unpaid: Partial<Outcome> = {
+  status: "FAILED",
+  status_cause: "psp_declined",
+  paid_attempt_id: null,
+  psp_token: null,
+  captured_minor: 0n,
+  capture_count: 0,
+  seller_credit_minor: 0n,
+};
 
 test("where clients, database and PSP agree, every claim holds", () => {
   expect(brokenBy({})).toEqual([]);
@@ -43,27 +92,83 @@ test("where clients, database and PSP agree, every claim holds", () => {
 
 describe("what does not fit is found", () => {
   test.each<[string, Partial<Evidence>, RegExp]>([
-    ["an order that was accepted and is gone", { outcomes: others, effects: charges }, /^every checkout was a/],
-    ["an order stored with another amount", withFirst({ amount_minor: first.amount_minor + 1n }), /^every checkout was a/],
-    ["an order that nobody sent", { outcomes: [...outcomes, { ...first, ...unpaid, payment_order_id: "stranger" }] }, /^what was refused/],
+    [
+      "an order that was accepted and is gone",
+      { outcomes: others, effects: charges },
+      /^every checkout was a/,
+    ],
+    [
+      "an order stored with another amount",
+      withFirst({ amount_minor: first.amount_minor + 1n }),
+      /^every checkout was a/,
+    ],
+    [
+      "an order that nobody sent",
+      { outcomes: [...outcomes, { ...first, ...unpaid, payment_order_id: "stranger" }] },
+      /^what was refused/,
+    ],
     ["a paid order without a charge", { effects: charges }, /^what was t/],
     ["a second charge", { effects: [charge, ...effects] }, /^no order/],
-    ["a charge of another amount", { effects: [{ ...charge, amount_minor: charge.amount_minor + 1 }, ...charges] }, /^what was t/],
+    [
+      "a charge of another amount",
+      { effects: [{ ...charge, amount_minor: charge.amount_minor + 1 }, ...charges] },
+      /^what was t/,
+    ],
     ["a collected order that was charged", { plan: collected("success") }, /^what is collected/],
-    ["a collected order that nobody reported", { plan: collected("none"), effects: charges }, /^what is collected/],
-    ["a collected order that another reference has paid", { plan: collected("success"), effects: charges }, /^what is collected/],
-    ["a charge in another currency", { effects: [{ ...charge, currency: "chf" }, ...charges] }, /^what was t/],
-    ["a charge by another attempt", { effects: [{ ...charge, metadata: { ...charge.metadata, attempt_id: "att_other" } }, ...charges] }, /^what was t/],
+    [
+      "a collected order that nobody reported",
+      { plan: collected("none"), effects: charges },
+      /^what is collected/,
+    ],
+    [
+      "a collected order that another reference has paid",
+      { plan: collected("success"), effects: charges },
+      /^what is collected/,
+    ],
+    [
+      "a charge in another currency",
+      { effects: [{ ...charge, currency: "chf" }, ...charges] },
+      /^what was t/,
+    ],
+    [
+      "a charge by another attempt",
+      { effects: [{ ...charge, metadata: { ...charge.metadata, attempt_id: "att_other" } }, ...charges] },
+      /^what was t/,
+    ],
     ["a charge for an order that failed", withFirst(unpaid), /^each charge/],
-    ["a charge for nobody", { effects: [...effects, { ...charge, payment_intent: "pi_x", metadata: {} }] }, /^each charge/],
-    ["a capture that the PSP made twice", { ...withFirst({ captures: `${first.amount_minor}` }), effects: [charge, ...effects] }, /^what was t/],
-    ["a capture that the PSP never made", withFirst({ captures: `1 ${first.amount_minor - 1n}` }), /^what was t/],
+    [
+      "a charge for nobody",
+      { effects: [...effects, { ...charge, payment_intent: "pi_x", metadata: {} }] },
+      /^each charge/,
+    ],
+    [
+      "a capture that the PSP made twice",
+      { ...withFirst({ captures: `${first.amount_minor}` }), effects: [charge, ...effects] },
+      /^what was t/,
+    ],
+    [
+      "a capture that the PSP never made",
+      withFirst({ captures: `1 ${first.amount_minor - 1n}` }),
+      /^what was t/,
+    ],
     ["a capture that is still under way", withFirst({ capturing_minor: 1n }), /^nothing is left/],
-    ["a capture that the ledger lacks", withFirst({ captures: `1 ${first.amount_minor - 1n}` }), /^the ledger holds/],
-    ["an order that is still undecided", { ...withFirst({ ...unpaid, status: "UNKNOWN" }), effects: charges }, /^nothing is left/],
+    [
+      "a capture that the ledger lacks",
+      withFirst({ captures: `1 ${first.amount_minor - 1n}` }),
+      /^the ledger holds/,
+    ],
+    [
+      "an order that is still undecided",
+      { ...withFirst({ ...unpaid, status: "UNKNOWN" }), effects: charges },
+      /^nothing is left/,
+    ],
     ["a good card that was declined", { ...withFirst(unpaid), effects: charges }, /^every order ended/],
     ["an order booked twice", withFirst({ capture_count: 2 }), /^the ledger holds/],
-    ["an order booked with too little", withFirst({ seller_credit_minor: first.amount_minor - 1n }), /^the ledger holds/],
+    [
+      "an order booked with too little",
+      withFirst({ seller_credit_minor: first.amount_minor - 1n }),
+      /^the ledger holds/,
+    ],
     ["two answers to one checkout", { journal: twoAnswers() }, /^a repeated/],
     ["a 500", { journal: anAnswer(500) }, /^every answer/],
     ["a forged webhook that was taken", { journal: anAnswer(200, "forged_webhook") }, /^every answer/],
@@ -72,7 +177,9 @@ describe("what does not fit is found", () => {
   });
 
   test("a charge for an order that is not paid is no fault while a dead letter tells of it", () => {
-    expect(brokenBy(withFirst({ ...unpaid, has_open_case: true }))).toEqual([expect.stringMatching(/^every order ended/)]);
+    expect(brokenBy(withFirst({ ...unpaid, has_open_case: true }))).toEqual([
+      expect.stringMatching(/^every order ended/),
+    ]);
   });
 });
 
@@ -91,8 +198,14 @@ function anAnswer(status: number, request: "checkout" | "forged_webhook" = "chec
 test("no answer, 429, 503 and a key in use are to be asked again; 422 for a good checkout is a wrong decision", () => {
   const journal = new Journal();
   const problem = (code: string): string => JSON.stringify({ code });
-  const note = (status: number, text = ""): boolean => journal.note("checkout", "c", { status, text, is_replay: false });
-  expect([note(0), note(503, problem("unavailable")), note(429, problem("rate_limited")), note(409, problem("idempotency_key_in_use"))]).toEqual([false, false, false, false]);
+  const note = (status: number, text = ""): boolean =>
+    journal.note("checkout", "c", { status, text, is_replay: false });
+  expect([
+    note(0),
+    note(503, problem("unavailable")),
+    note(429, problem("rate_limited")),
+    note(409, problem("idempotency_key_in_use")),
+  ]).toEqual([false, false, false, false]);
   expect(journal.wrong_answers).toEqual([]);
   expect([note(202, "{}"), note(422, problem("checkout_id_reused"))]).toEqual([true, true]);
   expect(journal.wrong_answers).toHaveLength(1);

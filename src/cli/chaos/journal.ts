@@ -21,7 +21,13 @@ export const expectations = {
 export type Request = keyof typeof expectations;
 
 /** No decision yet: whoever gets one of these asks again. */
-const undecided: readonly string[] = ["0", "429 rate_limited", "503 unavailable", "503 psp_unavailable", "409 idempotency_key_in_use"];
+const undecided: readonly string[] = [
+  "0",
+  "429 rate_limited",
+  "503 unavailable",
+  "503 psp_unavailable",
+  "409 idempotency_key_in_use",
+];
 
 const Problem = Type.Object({ code: Type.String() });
 
@@ -55,9 +61,15 @@ export class Journal {
     this.#answerCount += 1;
     if (undecided.includes(name)) return false;
     const right: readonly string[] = expectations[request];
-    if (!right.includes(name)) this.wrong_answers.push({ subject, problem: `${request} was answered ${name}: ${answer.text.slice(0, 300)}` });
-    if (request === "checkout" && answer.status === 202) this.#accept(this.accepted, `checkout ${subject}`, subject, answer.text);
-    if (request === "capture" && answer.status === 202) this.#accept(this.captures, `capture ${subject}`, subject, answer.text);
+    if (!right.includes(name))
+      this.wrong_answers.push({
+        subject,
+        problem: `${request} was answered ${name}: ${answer.text.slice(0, 300)}`,
+      });
+    if (request === "checkout" && answer.status === 202)
+      this.#accept(this.accepted, `checkout ${subject}`, subject, answer.text);
+    if (request === "capture" && answer.status === 202)
+      this.#accept(this.captures, `capture ${subject}`, subject, answer.text);
     // A 5xx tells nothing; anything else is a decision, if a wrong one.
     return answer.status < 500;
   }
@@ -70,7 +82,8 @@ export class Journal {
   #accept(answers: Map<string, string>, subject: string, id: string, text: string): void {
     const first = answers.get(id);
     if (first === undefined) answers.set(id, text);
-    else if (first !== text) this.wrong_repetitions.push({ subject, problem: `was answered ${first} and then ${text}` });
+    else if (first !== text)
+      this.wrong_repetitions.push({ subject, problem: `was answered ${first} and then ${text}` });
   }
 }
 

@@ -6,10 +6,17 @@ import type { Site } from "./site.ts";
 import { read } from "./wire.ts";
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()]);
-const Order = Type.Object({ payment_order_id: Type.String(), status: Type.String(), attempt_id: TextOrNull, error_message: TextOrNull });
+const Order = Type.Object({
+  payment_order_id: Type.String(),
+  status: Type.String(),
+  attempt_id: TextOrNull,
+  error_message: TextOrNull,
+});
 const Unresolved = Type.Object({ data: Type.Array(Order) });
 const Letter = Type.Object({
-  dead_letter_id: Type.String(), reason: Type.String(), payload: Type.Object({ attempt_id: Type.Optional(Type.String()) }),
+  dead_letter_id: Type.String(),
+  reason: Type.String(),
+  payload: Type.Object({ attempt_id: Type.Optional(Type.String()) }),
 });
 const Letters = Type.Object({ data: Type.Array(Letter) });
 
@@ -21,7 +28,10 @@ const poll_ms = 500;
  * Restarts the service without the account that charges cards, so that what is open there cannot be asked
  * about, and configures the account again. Notes whether a person could see each order that it held up.
  */
-export async function removeAccount(context: ClientContext & { readonly site: Site }, for_ms: number): Promise<void> {
+export async function removeAccount(
+  context: ClientContext & { readonly site: Site },
+  for_ms: number,
+): Promise<void> {
   const { site, signal } = context;
   await site.service.kill({ environment: site.withoutAccount() });
   await untilAnswered(context);
@@ -33,7 +43,8 @@ export async function removeAccount(context: ClientContext & { readonly site: Si
 }
 
 async function noteHeldUp(context: ClientContext): Promise<void> {
-  const unresolved = read((await context.wire.api("GET", "/unresolved_orders?limit=100")).text, Unresolved)?.data ?? [];
+  const unresolved =
+    read((await context.wire.api("GET", "/unresolved_orders?limit=100")).text, Unresolved)?.data ?? [];
   // Read later: an order is settled and told of in one commit. The orders of a page share a letter.
   const told = new Set((await lettersOf(context)).map(({ payload }) => payload.attempt_id));
   for (const { payment_order_id, status, attempt_id, error_message } of unresolved) {
@@ -48,7 +59,9 @@ async function noteHeldUp(context: ClientContext): Promise<void> {
  */
 async function discardLetters(context: ClientContext): Promise<void> {
   for (const { dead_letter_id } of await lettersOf(context)) {
-    await context.wire.api("POST", `/dead_letters/${dead_letter_id}/discard`, { body: JSON.stringify({ note: "The account is configured again." }) });
+    await context.wire.api("POST", `/dead_letters/${dead_letter_id}/discard`, {
+      body: JSON.stringify({ note: "The account is configured again." }),
+    });
   }
 }
 
@@ -60,7 +73,8 @@ async function lettersOf({ wire }: ClientContext): Promise<readonly Static<typeo
 async function untilAnswered({ wire, signal }: ClientContext): Promise<void> {
   const deadline = monotonicMilliseconds() + answer_seconds_max * 1_000;
   while ((await wire.api("GET", "/payments?limit=1")).status !== 200) {
-    if (monotonicMilliseconds() > deadline) throw new Error("the service does not answer after its accounts were changed");
+    if (monotonicMilliseconds() > deadline)
+      throw new Error("the service does not answer after its accounts were changed");
     await sleep(poll_ms, undefined, { signal });
   }
 }

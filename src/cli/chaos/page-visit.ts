@@ -8,17 +8,27 @@ const Accepted = Type.Object({ hosted_page_url: Type.String(), status_url: Type.
 const tries_max = 20;
 
 /** What a buyer does on the PSP's page, and afterwards on our status page. Neither side is told by it that anything was paid. */
-export async function visitPage(context: ClientContext, checkout: PlannedCheckout, visit: PageVisit): Promise<void> {
+export async function visitPage(
+  context: ClientContext,
+  checkout: PlannedCheckout,
+  visit: PageVisit,
+): Promise<void> {
   const accepted = read(context.journal.accepted.get(checkout.checkout_id) ?? "", Accepted);
   // Held by risk rules that the user has set: then there is no page.
   if (accepted === undefined) return;
   if (visit.buyer === "is_declined_first") await type(context, accepted.hosted_page_url, "4000000000000002");
   if (visit.buyer !== "leaves") {
-    const clicks = await Promise.all(Array.from({ length: visit.clicks }, () => payOn(context, accepted.hosted_page_url)));
+    const clicks = await Promise.all(
+      Array.from({ length: visit.clicks }, () => payOn(context, accepted.hosted_page_url)),
+    );
     const token = new URL(accepted.hosted_page_url).pathname.split("/").at(-1) ?? "";
-    if (clicks.includes(true)) for (const order of checkout.orders) context.journal.acted.set(order.payment_order_id, token);
+    if (clicks.includes(true))
+      for (const order of checkout.orders) context.journal.acted.set(order.payment_order_id, token);
   }
-  if (visit.lies) await sendUntilDecided(context, "status_page", checkout.checkout_id, () => context.wire.status(`${accepted.status_url}&result=success&status=paid&session_id=cs_forged`));
+  if (visit.lies)
+    await sendUntilDecided(context, "status_page", checkout.checkout_id, () =>
+      context.wire.status(`${accepted.status_url}&result=success&status=paid&session_id=cs_forged`),
+    );
 }
 
 /** True when the page has sent the buyer on as one who paid. */
@@ -33,5 +43,9 @@ async function payOn(context: ClientContext, url: string): Promise<boolean> {
   return false;
 }
 
-const type = (context: ClientContext, url: string, number: string): ReturnType<ClientContext["wire"]["page"]> =>
+const type = (
+  context: ClientContext,
+  url: string,
+  number: string,
+): ReturnType<ClientContext["wire"]["page"]> =>
   context.wire.page(url, { number, expiry: "12/34", cvc: "123", name: "Alice" });

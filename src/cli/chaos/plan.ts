@@ -5,7 +5,11 @@ import type { Random } from "./random.ts";
 /** The account that collects money outside the PSP's API. */
 export const external_account = "cash";
 
-export type PlannedOrder = { readonly payment_order_id: string; readonly seller_account: string; readonly money: Money };
+export type PlannedOrder = {
+  readonly payment_order_id: string;
+  readonly seller_account: string;
+  readonly money: Money;
+};
 
 /** What the client of a checkout does beside posting it until it is answered. */
 export type Habits = {
@@ -61,7 +65,14 @@ export type PlannedCheckout = {
 
 /** Currencies with the step in which Stripe takes them, in minor units. */
 type Coin = readonly [code: string, step_minor: bigint];
-const currencies: readonly [Coin, ...Coin[]] = [["USD", 1n], ["EUR", 1n], ["GBP", 1n], ["JPY", 1n], ["BHD", 10n], ["ISK", 1n]];
+const currencies: readonly [Coin, ...Coin[]] = [
+  ["USD", 1n],
+  ["EUR", 1n],
+  ["GBP", 1n],
+  ["JPY", 1n],
+  ["BHD", 10n],
+  ["ISK", 1n],
+];
 const sellers = ["seller_ann", "seller_bob", "seller_cem", "seller_dee", "seller_eve", "seller_fay"] as const;
 const orders_of_one_checkout_max = 3;
 
@@ -80,17 +91,28 @@ export function planCheckouts(random: Random, payments: number): PlannedCheckout
 function planCheckout(random: Random, step: number, ordersLeft: number): PlannedCheckout {
   const checkout_id = `chaos-${step}`;
   const chosen = chooseHabits(random);
-  const habits = { ...chosen, external: chosen.captures === null && chosen.page === null ? chooseCollector(random.fork("collector")) : null };
+  const habits = {
+    ...chosen,
+    external:
+      chosen.captures === null && chosen.page === null ? chooseCollector(random.fork("collector")) : null,
+  };
   const shared = random.pick(currencies);
   const order = (position: number): PlannedOrder => {
     // A page is one charge.
     const [currency, step_minor] = habits.page === null ? random.pick(currencies) : shared;
     const amount_minor = step_minor * BigInt(random.integer(100, 99_999));
-    return { payment_order_id: `${checkout_id}-${position}`, seller_account: random.pick(sellers), money: { amount_minor, currency: toCurrencyCode(currency) } };
+    return {
+      payment_order_id: `${checkout_id}-${position}`,
+      seller_account: random.pick(sellers),
+      money: { amount_minor, currency: toCurrencyCode(currency) },
+    };
   };
   const others = random.integer(0, Math.min(orders_of_one_checkout_max, ordersLeft) - 1);
   return {
-    step, checkout_id, buyer_account: `buyer_${random.integer(1, 20)}`, card: habits.page === null ? chooseCard(random) : { token: "on a page", ending: "waits_for_buyer" },
+    step,
+    checkout_id,
+    buyer_account: `buyer_${random.integer(1, 20)}`,
+    card: habits.page === null ? chooseCard(random) : { token: "on a page", ending: "waits_for_buyer" },
     orders: [order(1), ...Array.from({ length: others }, (_, index) => order(index + 2))],
     habits,
   };
@@ -118,7 +140,9 @@ function chooseHabits(random: Random): Omit<Habits, "external"> {
     copies: random.chance(0.25) ? random.integer(2, 5) : 1,
     patience_ms: random.chance(0.15) ? random.integer(1, 40) : null,
     has_idempotency_key: random.chance(0.4),
-    abuse: random.chance(0.2) ? random.pick(["other_body", "other_body_same_key", "order_of_another"]) : "none",
+    abuse: random.chance(0.2)
+      ? random.pick(["other_body", "other_body_same_key", "order_of_another"])
+      : "none",
     retries: random.chance(0.3) ? random.integer(1, 2) : 0,
     cancels: random.chance(0.05),
     buyer: random.pick(["pays", "gives_up", "leaves"]),
@@ -130,7 +154,14 @@ function chooseHabits(random: Random): Omit<Habits, "external"> {
 /** How it is paid: with a card that is charged at once or captured later, or on a page. */
 function chooseWay(random: Random): Pick<Habits, "captures" | "page"> {
   if (random.chance(0.15)) {
-    return { captures: null, page: { buyer: random.pick(["pays", "is_declined_first", "leaves"]), clicks: random.integer(1, 3), lies: random.chance(0.5) } };
+    return {
+      captures: null,
+      page: {
+        buyer: random.pick(["pays", "is_declined_first", "leaves"]),
+        clicks: random.integer(1, 3),
+        lies: random.chance(0.5),
+      },
+    };
   }
   return { captures: random.chance(0.25) ? chooseCaptures(random) : null, page: null };
 }
@@ -147,7 +178,9 @@ function chooseCaptures(random: Random): Captures {
 
 function wayToPay({ card, habits }: PlannedCheckout): Record<string, unknown> {
   if (habits.external !== null) return { external: { psp: external_account } };
-  return habits.page === null ? { credit_card_info: { token: card.token, last4: "4242" } } : { hosted_page: { return_url: "https://shop.example/thanks" } };
+  return habits.page === null
+    ? { credit_card_info: { token: card.token, last4: "4242" } }
+    : { hosted_page: { return_url: "https://shop.example/thanks" } };
 }
 
 /** The body of POST /payments, always the same bytes. */
@@ -157,6 +190,10 @@ export function bodyOf(checkout: PlannedCheckout): string {
     buyer_info: { user_id: checkout.buyer_account, email: `${checkout.buyer_account}@example.com` },
     ...wayToPay(checkout),
     ...(checkout.habits.captures === null ? {} : { capture_method: "manual" }),
-    payment_orders: checkout.orders.map(({ money, ...order }) => ({ ...order, amount: formatAmount(money), currency: money.currency })),
+    payment_orders: checkout.orders.map(({ money, ...order }) => ({
+      ...order,
+      amount: formatAmount(money),
+      currency: money.currency,
+    })),
   });
 }

@@ -20,8 +20,15 @@ const poll_ms = 500;
  * only the workers meet it.
  */
 export function choosePoisoned(plan: readonly PlannedCheckout[], step: number): string | undefined {
-  const chosen = plan.find(({ step: other, card, habits }) =>
-    other > step && card.ending === "paid" && habits.page === null && habits.captures === null && habits.external === null && !habits.cancels);
+  const chosen = plan.find(
+    ({ step: other, card, habits }) =>
+      other > step &&
+      card.ending === "paid" &&
+      habits.page === null &&
+      habits.captures === null &&
+      habits.external === null &&
+      !habits.cancels,
+  );
   return chosen?.orders[0].payment_order_id;
 }
 
@@ -42,13 +49,23 @@ export async function mend(context: PoisonContext, payment_order_id: string): Pr
   const path = `/dead_letters/${letter.dead_letter_id}`;
   const redriven = await context.wire.api("POST", `${path}/redrive`, { body: "{}" });
   // It recovered and ended by itself.
-  if (redriven.status === 409) await context.wire.api("POST", `${path}/discard`, { body: JSON.stringify({ note: "The order went on." }) });
+  if (redriven.status === 409)
+    await context.wire.api("POST", `${path}/discard`, {
+      body: JSON.stringify({ note: "The order went on." }),
+    });
 }
 
-const Letter = Type.Object({ dead_letter_id: Type.String(), subject_id: Type.String(), reason: Type.String() });
+const Letter = Type.Object({
+  dead_letter_id: Type.String(),
+  subject_id: Type.String(),
+  reason: Type.String(),
+});
 const Letters = Type.Object({ data: Type.Array(Letter) });
 
-async function findLetter({ wire, signal }: PoisonContext, payment_order_id: string): Promise<{ dead_letter_id: string; reason: string } | undefined> {
+async function findLetter(
+  { wire, signal }: PoisonContext,
+  payment_order_id: string,
+): Promise<{ dead_letter_id: string; reason: string } | undefined> {
   const deadline = monotonicMilliseconds() + letter_seconds_max * 1_000;
   while (monotonicMilliseconds() < deadline) {
     const { text } = await wire.api("GET", "/dead_letters?state=waiting&queue=payment_execute&limit=100");
@@ -67,7 +84,8 @@ async function asOwner(url: string, work: (database: Database) => Promise<void>)
       return await work(database);
     } catch (error) {
       // Another fault has just killed it.
-      if (!(error instanceof AppError && error.code === "unavailable") || monotonicMilliseconds() > deadline) throw error;
+      if (!(error instanceof AppError && error.code === "unavailable") || monotonicMilliseconds() > deadline)
+        throw error;
     } finally {
       await database.close();
     }

@@ -19,16 +19,19 @@ export async function poisonOrder(owner: Queryable, payment_order_id: string): P
      begin
        raise exception 'payment order % is poisoned', new.payment_order_id using errcode = 'PL005';
      end
-     $$`);
+     $$`,
+  );
   for (const table of ["payment_orders", "payment_attempts"]) {
     await owner.query(
       `create or replace trigger "poisoned ${payment_order_id}" before update on ${table} for each row
-         when (new.payment_order_id = '${payment_order_id}') execute function refuse_poisoned_order()`);
+         when (new.payment_order_id = '${payment_order_id}') execute function refuse_poisoned_order()`,
+    );
   }
 }
 
 export async function healOrder(owner: Queryable, payment_order_id: string): Promise<void> {
-  for (const table of ["payment_orders", "payment_attempts"]) await owner.query(`drop trigger if exists "poisoned ${payment_order_id}" on ${table}`);
+  for (const table of ["payment_orders", "payment_attempts"])
+    await owner.query(`drop trigger if exists "poisoned ${payment_order_id}" on ${table}`);
 }
 
 export type Unsettled = { readonly what: string; readonly count: number; readonly example: string };
@@ -156,14 +159,22 @@ export async function countMessages(db: Queryable): Promise<bigint> {
 }
 
 /** Reasons of the open cases, with how many orders each. */
-export function selectOpenCases(db: Queryable): Promise<{ readonly reason: string; readonly count: number }[]> {
+export function selectOpenCases(
+  db: Queryable,
+): Promise<{ readonly reason: string; readonly count: number }[]> {
   return db.query(
     `select regexp_replace(reason, '\\(.*?\\) ', '') as reason, count(*)::int as count
        from dead_letters where state = 'waiting' group by 1 order by 2 desc, 1`,
   );
 }
 
-export type StoredCapture = { readonly payment_order_id: string; readonly capture_id: string; readonly status: string; readonly failure_code: string | null; readonly has_open_case: boolean };
+export type StoredCapture = {
+  readonly payment_order_id: string;
+  readonly capture_id: string;
+  readonly status: string;
+  readonly failure_code: string | null;
+  readonly has_open_case: boolean;
+};
 
 /** Every capture that was taken in. */
 export function selectCaptures(db: Queryable): Promise<StoredCapture[]> {

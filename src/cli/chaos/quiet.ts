@@ -15,13 +15,24 @@ export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Pr
   await Promise.all([site.service.kill(), site.simulator.kill()]);
   const deadline = monotonicMilliseconds() + 120_000;
   for (;;) {
-    const [service, simulator] = await Promise.all([wire.api("GET", "/payments?limit=1"), wire.simulator("GET", "health")]);
+    const [service, simulator] = await Promise.all([
+      wire.api("GET", "/payments?limit=1"),
+      wire.simulator("GET", "health"),
+    ]);
     if (service.status === 200 && simulator.status === 200) break;
-    if (monotonicMilliseconds() > deadline) throw new Error(`after the faults the service answers ${service.status}, the simulator ${simulator.status}`);
+    if (monotonicMilliseconds() > deadline)
+      throw new Error(
+        `after the faults the service answers ${service.status}, the simulator ${simulator.status}`,
+      );
     await sleep(poll_ms, undefined, { signal });
   }
   // A start that was under way when it was killed may have kept its latency.
-  await wire.simulator("POST", "faults", { latency_ms: 0, success_rate: 1, next: [], webhooks: { drop_rate: 0, duplicate_rate: 0, delay_ms: 0, reorder: false } });
+  await wire.simulator("POST", "faults", {
+    latency_ms: 0,
+    success_rate: 1,
+    next: [],
+    webhooks: { drop_rate: 0, duplicate_rate: 0, delay_ms: 0, reorder: false },
+  });
 }
 
 /**
@@ -31,9 +42,18 @@ export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Pr
  */
 export function quietSecondsMax({ payments, psp }: Config, history_seconds: number): number {
   const { retry_attempts_max, retry_backoff_base, lease_seconds, unknown_quiet_seconds } = payments;
-  const waits = Array.from({ length: retry_attempts_max }, (_, attempt) =>
-    1.2 * retry_backoff_base ** attempt + 2 * psp.timeout_seconds + 3 * unknown_quiet_seconds + 2);
-  return 30 + history_seconds + 2 * lease_seconds + 2 * psp.breaker_open_seconds + waits.reduce((sum, wait) => sum + wait, 0);
+  const waits = Array.from(
+    { length: retry_attempts_max },
+    (_, attempt) =>
+      1.2 * retry_backoff_base ** attempt + 2 * psp.timeout_seconds + 3 * unknown_quiet_seconds + 2,
+  );
+  return (
+    30 +
+    history_seconds +
+    2 * lease_seconds +
+    2 * psp.breaker_open_seconds +
+    waits.reduce((sum, wait) => sum + wait, 0)
+  );
 }
 
 export type QuietOptions = {
@@ -52,7 +72,9 @@ export async function waitForQuiet(options: QuietOptions): Promise<readonly Unse
     const unsettled = await selectUnsettled(options.database, options.acted);
     if (unsettled.length === 0 || secondsSoFar() > options.seconds_max) return unsettled;
     if (secondsSoFar() >= nextLine) {
-      options.on_progress(`${secondsSoFar().toFixed(0).padStart(3)} s  ${unsettled.map(({ what, count }) => `${count} ${what}`).join(", ")}`);
+      options.on_progress(
+        `${secondsSoFar().toFixed(0).padStart(3)} s  ${unsettled.map(({ what, count }) => `${count} ${what}`).join(", ")}`,
+      );
       nextLine += line_seconds;
     }
     await sleep(poll_ms, undefined, { signal: options.signal });

@@ -3,7 +3,10 @@ import type { ChaosReport } from "./run.ts";
 /** What happened, as lines for a person; the claims are apart. */
 export function describeRun(report: ChaosReport): string[] {
   const counts = (map: ReadonlyMap<string, number>): string =>
-    [...map].toSorted(([a], [b]) => a.localeCompare(b, "en")).map(([name, count]) => `${count} ${name}`).join(", ");
+    [...map]
+      .toSorted(([a], [b]) => a.localeCompare(b, "en"))
+      .map(([name, count]) => `${count} ${name}`)
+      .join(", ");
   return [
     `orders    ${counts(report.states)}`,
     `answers   ${counts(report.answers)}`,

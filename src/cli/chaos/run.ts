@@ -48,7 +48,10 @@ export type ChaosReport = {
 };
 
 /** What a seed decides: the checkouts, their clients' habits, the faults. */
-export function planChaos(seed: number, payments: number): { plan: ReturnType<typeof planCheckouts>; schedule: ScheduledFault[] } {
+export function planChaos(
+  seed: number,
+  payments: number,
+): { plan: ReturnType<typeof planCheckouts>; schedule: ScheduledFault[] } {
   const random = new Random(seed);
   const plan = planCheckouts(random.fork("checkouts"), payments);
   return { plan, schedule: scheduleFaults(random.fork("faults"), plan.length, crashPointNames) };
@@ -72,18 +75,29 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   const { plan, schedule } = planChaos(seed, options.payments);
   const random = new Random(seed).fork("webhooks");
   const { service_url, simulator_url, database_url } = site.stack;
-  const context = { wire: new Wire({ service_url, simulator_url, api_key, psp_key, signal }), journal: new Journal(), signal, status_secret: site.status_secret };
+  const context = {
+    wire: new Wire({ service_url, simulator_url, api_key, psp_key, signal }),
+    journal: new Journal(),
+    signal,
+    status_secret: site.status_secret,
+  };
 
-  on_phase("The history", `${options.payments} payments in ${plan.length} checkouts by 8 clients at once, and ${schedule.length} faults.`);
+  on_phase(
+    "The history",
+    `${options.payments} payments in ${plan.length} checkouts by 8 clients at once, and ${schedule.length} faults.`,
+  );
   const start = monotonicMilliseconds();
-  const on_fault = (line: string): void => options.on_fault(`${((monotonicMilliseconds() - start) / 1_000).toFixed(1).padStart(5)} s  ${line}`);
+  const on_fault = (line: string): void =>
+    options.on_fault(`${((monotonicMilliseconds() - start) / 1_000).toFixed(1).padStart(5)} s  ${line}`);
   const conductor = new Conductor({ ...context, site, schedule, plan, random, on_fault });
   const history_seconds = await secondsOf(async () => {
     await runClients(context, plan, (step) => conductor.reach(step));
     await conductor.end();
   });
   const deaths = { service: site.service.deaths, simulator: site.simulator.deaths };
-  on_progress(`${history_seconds.toFixed(1)} s; the service died ${deaths.service} times, the simulator ${deaths.simulator} times`);
+  on_progress(
+    `${history_seconds.toFixed(1)} s; the service died ${deaths.service} times, the simulator ${deaths.simulator} times`,
+  );
 
   on_phase("Quiet", "Faults off, everything started afresh; now every order must come to rest.");
   await endFaults(site, context.wire, signal);
@@ -92,15 +106,28 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
     const seconds_max = quietSecondsMax(site.config, history_seconds);
     let moving: readonly Unsettled[] = [];
     const quiet_seconds = await secondsOf(async () => {
-      moving = await waitForQuiet({ database, acted: context.journal.acted, seconds_max, signal, on_progress });
+      moving = await waitForQuiet({
+        database,
+        acted: context.journal.acted,
+        seconds_max,
+        signal,
+        on_progress,
+      });
     });
     on_progress(`${moving.length === 0 ? "at rest" : "NOT at rest"} after ${quiet_seconds.toFixed(1)} s`);
     on_phase("The claims", "Each one by one, over everything.");
     const checks = await audit({ ...context, database, plan, webhook_secret: site.webhook_secret, random });
     const states = Map.groupBy(await selectOutcomes(database), (outcome) => outcome.status);
     return {
-      seed, schedule, checkouts: plan.length, deaths, checks, history_seconds, quiet_seconds,
-      answers: context.journal.answers, open_cases: await selectOpenCases(database),
+      seed,
+      schedule,
+      checkouts: plan.length,
+      deaths,
+      checks,
+      history_seconds,
+      quiet_seconds,
+      answers: context.journal.answers,
+      open_cases: await selectOpenCases(database),
       states: new Map([...states].map(([status, orders]) => [status, orders.length])),
     };
   } finally {

@@ -14,7 +14,8 @@ test("the same seed gives the same checkouts and the same schedule of faults", (
 
 test("another seed gives other checkouts and another schedule", () => {
   const plans = seeds.map((seed) => planChaos(seed, 300));
-  const text = (value: unknown): string => JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part));
+  const text = (value: unknown): string =>
+    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part));
   expect(new Set(plans.map(({ plan }) => text(plan))).size).toBe(seeds.length);
   expect(new Set(plans.map(({ schedule }) => text(schedule))).size).toBe(seeds.length);
 });
@@ -42,8 +43,16 @@ test("no card leaves its order undecided for ever, and amounts are such as Strip
 
 test("the body of a checkout has exact amounts in the currency's own digits", () => {
   const checkouts = planCheckouts(new Random(1), 300);
-  const amounts = checkouts.flatMap((checkout) => (JSON.parse(bodyOf(checkout)) as { payment_orders: { amount: string; currency: string }[] }).payment_orders);
-  const digits = new Map([["JPY", /^\d+$/], ["ISK", /^\d+$/], ["BHD", /^\d+\.\d\d0$/]]);
+  const amounts = checkouts.flatMap(
+    (checkout) =>
+      (JSON.parse(bodyOf(checkout)) as { payment_orders: { amount: string; currency: string }[] })
+        .payment_orders,
+  );
+  const digits = new Map([
+    ["JPY", /^\d+$/],
+    ["ISK", /^\d+$/],
+    ["BHD", /^\d+\.\d\d0$/],
+  ]);
   for (const { amount, currency } of amounts) expect(amount).toMatch(digits.get(currency) ?? /^\d+\.\d\d$/);
   expect(new Set(amounts.map(({ currency }) => currency)).size).toBe(6);
 });
@@ -59,16 +68,21 @@ test("faults come in the order of their steps, none outside the history", () => 
 test("a long history meets every kind of fault and every crash point", () => {
   const schedule = scheduleFaults(new Random(7), 500, crashPointNames).map(({ fault }) => fault);
   expect(new Set(schedule.map((fault) => fault.kind)).size).toBe(16);
-  expect(new Set(schedule.flatMap((fault) => (fault.kind === "kill_service_at" ? fault.crash_point : []))).size).toBe(crashPointNames.length);
+  expect(
+    new Set(schedule.flatMap((fault) => (fault.kind === "kill_service_at" ? fault.crash_point : []))).size,
+  ).toBe(crashPointNames.length);
 });
 
 test("numbers are spread evenly, and a fork is not moved by what is drawn beside it", () => {
   const random = new Random(42);
   const drawn = Array.from({ length: 60_000 }, () => random.integer(1, 6));
-  for (let face = 1; face <= 6; face++) expect(Math.abs(drawn.filter((number) => number === face).length - 10_000)).toBeLessThan(500);
+  for (let face = 1; face <= 6; face++)
+    expect(Math.abs(drawn.filter((number) => number === face).length - 10_000)).toBeLessThan(500);
   const [one, other] = [new Random(42), new Random(42)];
   const [forkOfOne, forkOfOther] = [one.fork("a"), other.fork("a")];
   one.next();
-  expect(Array.from({ length: 5 }, () => forkOfOne.next())).toEqual(Array.from({ length: 5 }, () => forkOfOther.next()));
+  expect(Array.from({ length: 5 }, () => forkOfOne.next())).toEqual(
+    Array.from({ length: 5 }, () => forkOfOther.next()),
+  );
   expect(new Random(42).fork("b").next()).not.toBe(new Random(42).fork("a").next());
 });

@@ -19,20 +19,40 @@ const psp_key_name = "CHAOS_PSP_KEY";
 
 /** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
 const quick: Readonly<Record<string, string>> = {
-  JOB_LEASE_SECONDS: "4", PSP_TIMEOUT_SECONDS: "0.9", PSP_BREAKER_OPEN_SECONDS: "1", RETRY_BACKOFF_BASE: "1",
+  JOB_LEASE_SECONDS: "4",
+  PSP_TIMEOUT_SECONDS: "0.9",
+  PSP_BREAKER_OPEN_SECONDS: "1",
+  RETRY_BACKOFF_BASE: "1",
   // After each 500 that did nothing the quiet time must pass.
   MAX_RETRY_ATTEMPTS: "3",
   // Longer than a turn may take (half a lease, two calls) plus the simulator's delay before it rolls a 500
   // forward.
-  PSP_UNKNOWN_QUIET_SECONDS: "6", SIMULATOR_ROLL_FORWARD_SECONDS: "2",
-  LOG_LEVEL: "fatal", SIMULATOR_LATENCY_MS: "20",
+  PSP_UNKNOWN_QUIET_SECONDS: "6",
+  SIMULATOR_ROLL_FORWARD_SECONDS: "2",
+  LOG_LEVEL: "fatal",
+  SIMULATOR_LATENCY_MS: "20",
 };
 
 /** What would lead the run to another database, another PSP or another key; files win over values, so they are shut out too. */
 const ours = [
-  "DATABASE_URL", "MIGRATION_DATABASE_URL", "PACIOLI_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "CRASH_POINT", "FREEZE_POINT", "HOST", "PORT",
-  "OPERATIONS_HOST", "OPERATIONS_PORT",
-  "PSP_STRIPE_SECRET_KEY", "PSP_STRIPE_API_BASE", "PSP_STRIPE_WEBHOOK_SECRET", "PSP_ACCOUNTS", "PSP_ROUTING", status_secret_name, psp_key_name,
+  "DATABASE_URL",
+  "MIGRATION_DATABASE_URL",
+  "PACIOLI_API_KEY",
+  "SECRET_KEY",
+  "ALLOWED_HOSTS",
+  "CRASH_POINT",
+  "FREEZE_POINT",
+  "HOST",
+  "PORT",
+  "OPERATIONS_HOST",
+  "OPERATIONS_PORT",
+  "PSP_STRIPE_SECRET_KEY",
+  "PSP_STRIPE_API_BASE",
+  "PSP_STRIPE_WEBHOOK_SECRET",
+  "PSP_ACCOUNTS",
+  "PSP_ROUTING",
+  status_secret_name,
+  psp_key_name,
 ];
 
 export type SiteOptions = {
@@ -55,15 +75,30 @@ export class Site {
   readonly #dataDir: string;
   #postgres: EmbeddedPostgres;
 
-  private constructor(parts: { config: Config; stack: Stack; postgres: EmbeddedPostgres; webhook_secret: string; status_secret: string; data_dir: string }) {
+  private constructor(parts: {
+    config: Config;
+    stack: Stack;
+    postgres: EmbeddedPostgres;
+    webhook_secret: string;
+    status_secret: string;
+    data_dir: string;
+  }) {
     this.config = parts.config;
     this.stack = parts.stack;
     this.webhook_secret = parts.webhook_secret;
     this.status_secret = parts.status_secret;
     this.#dataDir = parts.data_dir;
     this.#postgres = parts.postgres;
-    this.service = new Supervisor({ name: "service", program: this.stack.service, start: (environment) => this.stack.restartService(environment) });
-    this.simulator = new Supervisor({ name: "simulator", program: this.stack.simulator, start: () => this.stack.restartSimulator() });
+    this.service = new Supervisor({
+      name: "service",
+      program: this.stack.service,
+      start: (environment) => this.stack.restartService(environment),
+    });
+    this.simulator = new Supervisor({
+      name: "simulator",
+      program: this.stack.simulator,
+      start: () => this.stack.restartSimulator(),
+    });
   }
 
   /** Starts everything on new, empty databases. Errors when another process uses the data folder. */
@@ -71,17 +106,32 @@ export class Site {
     const data_dir = join(options.data_dir, "chaos");
     const postgres = await startEmbeddedPostgres({ data_dir, on_progress: options.on_progress });
     try {
-      if (!postgres.is_owner) throw new Error(`another process uses the PostgreSQL in ${data_dir}, and this run would kill it: end that one first`);
+      if (!postgres.is_owner)
+        throw new Error(
+          `another process uses the PostgreSQL in ${data_dir}, and this run would kill it: end that one first`,
+        );
       await emptyServer(postgres.superuser_url);
       const newSecret = (): string => `whsec_${randomBytes(24).toString("base64")}`;
       const secrets = { webhook_secret: newSecret(), status_secret: newSecret() };
       const simulator_port = await findFreePort();
       const environment = settings({ ...secrets, simulator_port });
       const stack = await startStack({
-        data_dir, database_url: postgres.superuser_url, database: "pacioli", port: options.port, simulator_port,
-        has_webhooks: true, environment, on_progress: options.on_progress,
+        data_dir,
+        database_url: postgres.superuser_url,
+        database: "pacioli",
+        port: options.port,
+        simulator_port,
+        has_webhooks: true,
+        environment,
+        on_progress: options.on_progress,
       });
-      return new Site({ config: loadConfig("development", { ...inheritedEnvironment(), ...environment }), stack, postgres, ...secrets, data_dir });
+      return new Site({
+        config: loadConfig("development", { ...inheritedEnvironment(), ...environment }),
+        stack,
+        postgres,
+        ...secrets,
+        data_dir,
+      });
     } catch (error) {
       await postgres.stop();
       throw error;
@@ -94,7 +144,10 @@ export class Site {
     process.kill(process_id, signal);
     await sleep(down_ms);
     this.#postgres = await startEmbeddedPostgres({ data_dir: this.#dataDir, port });
-    if (this.#postgres.port !== port) throw new Error(`PostgreSQL came back on port ${this.#postgres.port}, not on ${port}: somebody took it`);
+    if (this.#postgres.port !== port)
+      throw new Error(
+        `PostgreSQL came back on port ${this.#postgres.port}, not on ${port}: somebody took it`,
+      );
   }
 
   /** The settings of a start at which the account that charges cards is not configured. */
@@ -135,7 +188,10 @@ export class Site {
 /** The first one charges the cards of new orders. */
 function accountsAt(simulator_port: number, names: readonly string[]): string {
   const shared = {
-    kind: "stripe", secret_key_env: psp_key_name, webhook_secrets_env: "PSP_STRIPE_WEBHOOK_SECRET", api_base: `http://127.0.0.1:${simulator_port}`,
+    kind: "stripe",
+    secret_key_env: psp_key_name,
+    webhook_secrets_env: "PSP_STRIPE_WEBHOOK_SECRET",
+    api_base: `http://127.0.0.1:${simulator_port}`,
   };
   return JSON.stringify([
     ...names.map((name) => ({ name, ...shared })),
@@ -145,16 +201,32 @@ function accountsAt(simulator_port: number, names: readonly string[]): string {
 
 type Secrets = Pick<Site, "webhook_secret" | "status_secret">;
 
-function settings({ webhook_secret, status_secret, simulator_port }: Secrets & { simulator_port: number }): Record<string, string> {
+function settings({
+  webhook_secret,
+  status_secret,
+  simulator_port,
+}: Secrets & { simulator_port: number }): Record<string, string> {
   const inherited = inheritedEnvironment();
-  const isSet = (name: string): boolean => (inherited[name] ?? "") !== "" || (inherited[`${name}_FILE`] ?? "") !== "";
+  const isSet = (name: string): boolean =>
+    (inherited[name] ?? "") !== "" || (inherited[`${name}_FILE`] ?? "") !== "";
   return {
     ...Object.fromEntries(Object.entries(quick).filter(([name]) => !isSet(name))),
     ...Object.fromEntries(ours.map((name) => [`${name}_FILE`, ""])),
-    MIGRATION_DATABASE_URL: "", ALLOWED_HOSTS: "", CRASH_POINT: "", FREEZE_POINT: "", PSP_ROUTING: "", HOST: "127.0.0.1", SIMULATOR_HOST: "127.0.0.1",
-    PSP_ACCOUNTS: accountsAt(simulator_port, [card_account, spare_account]), [psp_key_name]: psp_key, [status_secret_name]: status_secret,
+    MIGRATION_DATABASE_URL: "",
+    ALLOWED_HOSTS: "",
+    CRASH_POINT: "",
+    FREEZE_POINT: "",
+    PSP_ROUTING: "",
+    HOST: "127.0.0.1",
+    SIMULATOR_HOST: "127.0.0.1",
+    PSP_ACCOUNTS: accountsAt(simulator_port, [card_account, spare_account]),
+    [psp_key_name]: psp_key,
+    [status_secret_name]: status_secret,
     // The links of status pages are signed with it: a restart must not change them.
-    PACIOLI_API_KEY: api_key, SECRET_KEY: randomBytes(32).toString("hex"), PSP_STRIPE_WEBHOOK_SECRET: webhook_secret, SIMULATOR_WEBHOOK_SECRET: webhook_secret,
+    PACIOLI_API_KEY: api_key,
+    SECRET_KEY: randomBytes(32).toString("hex"),
+    PSP_STRIPE_WEBHOOK_SECRET: webhook_secret,
+    SIMULATOR_WEBHOOK_SECRET: webhook_secret,
   };
 }
 

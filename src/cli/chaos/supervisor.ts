@@ -74,7 +74,10 @@ export class Supervisor {
         return await this.#options.start(environment);
       } catch (error) {
         await this.#options.program.kill();
-        if (monotonicMilliseconds() > deadline) throw new Error(`the ${this.#options.name} could not be started again: ${messageOf(error)}`, { cause: error });
+        if (monotonicMilliseconds() > deadline)
+          throw new Error(`the ${this.#options.name} could not be started again: ${messageOf(error)}`, {
+            cause: error,
+          });
         await sleep(start_pause_ms);
       }
     }

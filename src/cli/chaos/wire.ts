@@ -2,7 +2,12 @@ import type { Static, TSchema } from "typebox";
 import Value from "typebox/value";
 
 /** An answer, or that none came: then the status is 0. */
-export type Answer = { readonly status: number; readonly text: string; readonly is_replay: boolean; readonly location?: string | null };
+export type Answer = {
+  readonly status: number;
+  readonly text: string;
+  readonly is_replay: boolean;
+  readonly location?: string | null;
+};
 
 export type WireOptions = {
   readonly service_url: string;
@@ -13,7 +18,11 @@ export type WireOptions = {
   readonly signal: AbortSignal;
 };
 
-type Sending = { readonly body?: string; readonly headers?: Readonly<Record<string, string>>; readonly patience_ms?: number };
+type Sending = {
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly patience_ms?: number;
+};
 
 const no_answer: Answer = { status: 0, text: "", is_replay: false };
 const patience_ms_max = 15_000;
@@ -29,12 +38,18 @@ export class Wire {
   api(method: "GET" | "POST", path: string, sending: Sending = {}): Promise<Answer> {
     const authorization = `Bearer ${this.#options.api_key}`;
     const type = sending.body === undefined ? {} : { "content-type": "application/json" };
-    return this.#send(`${this.#options.service_url}/api/v1${path}`, method, { ...sending, headers: { authorization, ...type, ...sending.headers } });
+    return this.#send(`${this.#options.service_url}/api/v1${path}`, method, {
+      ...sending,
+      headers: { authorization, ...type, ...sending.headers },
+    });
   }
 
   /** A webhook, as whoever sends one: no key. */
   webhook(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<Answer> {
-    return this.#send(`${this.#options.service_url}/api/v1/webhooks/${path}`, "POST", { body, headers: { "content-type": "application/json", ...headers } });
+    return this.#send(`${this.#options.service_url}/api/v1/webhooks/${path}`, "POST", {
+      body,
+      headers: { "content-type": "application/json", ...headers },
+    });
   }
 
   /** A request to the PSP, as the platform's own page at it would send it. */
@@ -43,12 +58,18 @@ export class Wire {
     const text = new URLSearchParams(form).toString();
     const url = `${this.#options.simulator_url}/v1/${path}`;
     if (method === "GET") return this.#send(`${url}?${text}`, method, { headers: { authorization } });
-    return this.#send(url, method, { body: text, headers: { authorization, "content-type": "application/x-www-form-urlencoded" } });
+    return this.#send(url, method, {
+      body: text,
+      headers: { authorization, "content-type": "application/x-www-form-urlencoded" },
+    });
   }
 
   /** A form sent from a page of the PSP by a browser; where it leads is told, not followed. */
   page(url: string, form: Readonly<Record<string, string>>): Promise<Answer> {
-    return this.#send(url, "POST", { body: new URLSearchParams(form).toString(), headers: { "content-type": "application/x-www-form-urlencoded" } });
+    return this.#send(url, "POST", {
+      body: new URLSearchParams(form).toString(),
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    });
   }
 
   /** Our own page for a buyer: no key. */
@@ -58,18 +79,35 @@ export class Wire {
 
   /** The simulator's admin routes. */
   simulator(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
-    return this.#send(`${this.#options.simulator_url}/_simulator/${path}`, method, body === undefined ? {} : { body: JSON.stringify(body) });
+    return this.#send(
+      `${this.#options.simulator_url}/_simulator/${path}`,
+      method,
+      body === undefined ? {} : { body: JSON.stringify(body) },
+    );
   }
 
-  async #send(url: string, method: string, { body, headers = {}, patience_ms = patience_ms_max }: Sending): Promise<Answer> {
+  async #send(
+    url: string,
+    method: string,
+    { body, headers = {}, patience_ms = patience_ms_max }: Sending,
+  ): Promise<Answer> {
     const { signal } = this.#options;
     signal.throwIfAborted();
     try {
       const response = await fetch(url, {
-        method, headers, redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(patience_ms)]), ...(body === undefined ? {} : { body }),
+        method,
+        headers,
+        redirect: "manual",
+        signal: AbortSignal.any([signal, AbortSignal.timeout(patience_ms)]),
+        ...(body === undefined ? {} : { body }),
       });
       const text = await response.text();
-      return { status: response.status, text, is_replay: response.headers.get("idempotent-replayed") === "true", location: response.headers.get("location") };
+      return {
+        status: response.status,
+        text,
+        is_replay: response.headers.get("idempotent-replayed") === "true",
+        location: response.headers.get("location"),
+      };
     } catch (error) {
       signal.throwIfAborted();
       // Refused, cut off, or not waited for: in each case nobody can say what became of the request.

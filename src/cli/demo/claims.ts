@@ -1,7 +1,11 @@
 import { inspect, isDeepStrictEqual } from "node:util";
 
 /** One claim as it turned out. */
-export type Claim = { readonly statement: string; readonly is_true: boolean; readonly details: readonly string[] };
+export type Claim = {
+  readonly statement: string;
+  readonly is_true: boolean;
+  readonly details: readonly string[];
+};
 
 /** Whatever the demo says, it says through here: a claim is printed as true only when what was found is what it needs. */
 export class Claims {
@@ -27,7 +31,11 @@ export class Claims {
     this.#checkedCount += 1;
     const is_true = isDeepStrictEqual(found, needed);
     if (!is_true) this.#broken.push(statement);
-    this.#print({ statement, is_true, details: is_true ? [] : [`needed ${show(needed)}`, `found  ${show(found)}`] });
+    this.#print({
+      statement,
+      is_true,
+      details: is_true ? [] : [`needed ${show(needed)}`, `found  ${show(found)}`],
+    });
   }
 
   /** Counts something that could not even be checked. */

@@ -5,7 +5,12 @@ import { monotonicMilliseconds } from "../../clock.ts";
 import { Effects, EffectsSummary, OrderDetail } from "./answers.ts";
 
 /** The answer to a POST, its bytes as they came. */
-export type Reply = { readonly status: number; readonly text: string; readonly is_replay: boolean; readonly milliseconds: number };
+export type Reply = {
+  readonly status: number;
+  readonly text: string;
+  readonly is_replay: boolean;
+  readonly milliseconds: number;
+};
 
 type ClientOptions = {
   readonly service_url: string;
@@ -40,14 +45,18 @@ export class Client {
   async waitForOrder(paymentOrderId: string, status: string, seconds = 15): Promise<OrderDetail> {
     return this.#poll(seconds, async () => {
       const order = await this.get(`/payments/${paymentOrderId}`, OrderDetail);
-      return order.status === status ? { found: order } : { missing: `${paymentOrderId} is ${order.status}, not ${status}, after ${seconds} s` };
+      return order.status === status
+        ? { found: order }
+        : { missing: `${paymentOrderId} is ${order.status}, not ${status}, after ${seconds} s` };
     });
   }
 
   async waitForCapture(paymentOrderId: string, captured_amount: string, seconds = 10): Promise<void> {
     await this.#poll(seconds, async () => {
       const order = await this.get(`/payments/${paymentOrderId}`, OrderDetail);
-      return order.captured_amount === captured_amount ? { found: order } : { missing: `${order.captured_amount} of ${paymentOrderId} is captured after ${seconds} s` };
+      return order.captured_amount === captured_amount
+        ? { found: order }
+        : { missing: `${order.captured_amount} of ${paymentOrderId} is captured after ${seconds} s` };
     });
   }
 
@@ -59,7 +68,9 @@ export class Client {
   async waitForCharge(paymentOrderId: string, seconds = 10): Promise<void> {
     await this.#poll(seconds, async () => {
       const count = await this.countCharges(paymentOrderId);
-      return count > 0 ? { found: count } : { missing: `the simulator has not charged ${paymentOrderId} after ${seconds} s` };
+      return count > 0
+        ? { found: count }
+        : { missing: `the simulator has not charged ${paymentOrderId} after ${seconds} s` };
     });
   }
 
@@ -70,13 +81,18 @@ export class Client {
   /** From now on the simulator loses every webhook, or none. */
   async loseWebhooks(isLosing: boolean): Promise<void> {
     const response = await fetch(`${this.#options.simulator_url}/_simulator/faults`, {
-      method: "POST", body: JSON.stringify({ webhooks: { drop_rate: isLosing ? 1 : 0 } }), signal: this.#limit(),
+      method: "POST",
+      body: JSON.stringify({ webhooks: { drop_rate: isLosing ? 1 : 0 } }),
+      signal: this.#limit(),
     });
-    if (!response.ok) throw new Error(`the simulator did not take its faults: ${response.status} ${await response.text()}`);
+    if (!response.ok)
+      throw new Error(`the simulator did not take its faults: ${response.status} ${await response.text()}`);
   }
 
   async #simulator<Schema extends TSchema>(path: string, schema: Schema): Promise<Static<Schema>> {
-    const response = await fetch(`${this.#options.simulator_url}/_simulator/${path}`, { signal: this.#limit() });
+    const response = await fetch(`${this.#options.simulator_url}/_simulator/${path}`, {
+      signal: this.#limit(),
+    });
     return read(await response.text(), schema);
   }
 
@@ -84,7 +100,10 @@ export class Client {
     const start = monotonicMilliseconds();
     const response = await fetch(`${this.#options.service_url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.#options.api_key}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: {
+        authorization: `Bearer ${this.#options.api_key}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
       signal: this.#limit(),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -93,7 +112,10 @@ export class Client {
     return { status: response.status, text, is_replay, milliseconds: monotonicMilliseconds() - start };
   }
 
-  async #poll<Found>(seconds: number, look: () => Promise<{ found: Found } | { missing: string }>): Promise<Found> {
+  async #poll<Found>(
+    seconds: number,
+    look: () => Promise<{ found: Found } | { missing: string }>,
+  ): Promise<Found> {
     const deadline = monotonicMilliseconds() + seconds * 1_000;
     for (;;) {
       const seen = await look();

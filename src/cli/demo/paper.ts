@@ -40,11 +40,17 @@ export class Paper {
   /** Rows under their titles, each column as wide as its widest cell. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
     const titles = columns.map((column) => column.title);
-    const widths = columns.map((_, index) => Math.max(...[titles, ...rows].map((row) => (row[index] ?? "").length)));
-    const format = (row: readonly string[]): string => columns.map((column, index) => {
-      const [cell = "", width = 0] = [row[index], widths[index]];
-      return column.is_right === true ? cell.padStart(width) : cell.padEnd(width);
-    }).join("   ").trimEnd();
+    const widths = columns.map((_, index) =>
+      Math.max(...[titles, ...rows].map((row) => (row[index] ?? "").length)),
+    );
+    const format = (row: readonly string[]): string =>
+      columns
+        .map((column, index) => {
+          const [cell = "", width = 0] = [row[index], widths[index]];
+          return column.is_right === true ? cell.padStart(width) : cell.padEnd(width);
+        })
+        .join("   ")
+        .trimEnd();
     if (titles.some((title) => title !== "")) this.#write(this.#styled("dim", `${indent}${format(titles)}`));
     for (const row of rows) this.line(format(row));
   }

@@ -1,12 +1,22 @@
 /** Who pays whom in the demo. */
-export type PlotOrder = { readonly payment_order_id: string; readonly seller_account: string; readonly amount: string };
-export type PlotCheckout = { readonly checkout_id: string; readonly token: string; readonly orders: readonly PlotOrder[] };
+export type PlotOrder = {
+  readonly payment_order_id: string;
+  readonly seller_account: string;
+  readonly amount: string;
+};
+export type PlotCheckout = {
+  readonly checkout_id: string;
+  readonly token: string;
+  readonly orders: readonly PlotOrder[];
+};
 
 export const currency = "USD";
 export const buyer = "buyer_alice";
 
 export const twoSellers: PlotCheckout = {
-  checkout_id: "checkout-two-sellers", token: "tok_visa_4242", orders: [
+  checkout_id: "checkout-two-sellers",
+  token: "tok_visa_4242",
+  orders: [
     { payment_order_id: "order-bob", seller_account: "seller_bob", amount: "29.99" },
     { payment_order_id: "order-charlie", seller_account: "seller_charlie", amount: "15.50" },
   ],
@@ -24,11 +34,22 @@ export const authorized = single("authorized", "tok_visa_4242", "80.00");
 
 export const allCheckouts: readonly PlotCheckout[] = [twoSellers, fiftyTimes, declined, transient, killed];
 /** The orders that end paid. */
-export const paidOrders: readonly PlotOrder[] = [twoSellers, fiftyTimes, transient, killed].flatMap((checkout) => checkout.orders);
+export const paidOrders: readonly PlotOrder[] = [twoSellers, fiftyTimes, transient, killed].flatMap(
+  (checkout) => checkout.orders,
+);
 
-function single(name: string, token: string, amount: string): PlotCheckout & { readonly payment_order_id: string } {
+function single(
+  name: string,
+  token: string,
+  amount: string,
+): PlotCheckout & { readonly payment_order_id: string } {
   const payment_order_id = `order-${name}`;
-  return { checkout_id: `checkout-${name}`, token, payment_order_id, orders: [{ payment_order_id, seller_account: "seller_bob", amount }] };
+  return {
+    checkout_id: `checkout-${name}`,
+    token,
+    payment_order_id,
+    orders: [{ payment_order_id, seller_account: "seller_bob", amount }],
+  };
 }
 
 /** The body of POST /payments. */

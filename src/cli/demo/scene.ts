@@ -15,10 +15,18 @@ export type Scene = {
 };
 
 /** One step of the demo: a heading, what it is about to prove, and the doing. */
-export type Step<Needs = Scene> = { readonly title: string; readonly proves: string; readonly run: (scene: Needs) => Promise<void> };
+export type Step<Needs = Scene> = {
+  readonly title: string;
+  readonly proves: string;
+  readonly run: (scene: Needs) => Promise<void>;
+};
 
 /** Plays the steps one after another. A step that breaks off counts as a broken claim and ends the play. */
-export async function play<Needs extends Pick<Scene, "paper" | "claims">>(steps: readonly Step<Needs>[], scene: Needs, signal: AbortSignal): Promise<void> {
+export async function play<Needs extends Pick<Scene, "paper" | "claims">>(
+  steps: readonly Step<Needs>[],
+  scene: Needs,
+  signal: AbortSignal,
+): Promise<void> {
   for (const step of steps) {
     signal.throwIfAborted();
     scene.paper.heading(step.title, step.proves);

@@ -7,29 +7,57 @@ import { debitsOf, format, sumOf } from "./sums.ts";
 
 export const countEverything: Step = {
   title: "What it came to",
-  proves: "Three sets of books about the same money: Pacioli's orders, its ledger, and what the PSP really did.",
+  proves:
+    "Three sets of books about the same money: Pacioli's orders, its ledger, and what the PSP really did.",
   async run({ client, paper, claims }) {
     const { data: listed } = await client.get("/payments?limit=100", Orders);
-    const orders = await Promise.all(listed.map((order) => client.get(`/payments/${order.payment_order_id}`, OrderDetail)));
+    const orders = await Promise.all(
+      listed.map((order) => client.get(`/payments/${order.payment_order_id}`, OrderDetail)),
+    );
     const paid = orders.filter((order) => order.status === "SUCCESS");
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
-    const clearing = await client.get(`/ledger/accounts/psp:stripe:clearing/balance?currency=${currency}`, AccountBalance);
+    const clearing = await client.get(
+      `/ledger/accounts/psp:stripe:clearing/balance?currency=${currency}`,
+      AccountBalance,
+    );
     const psp = await client.summarizeCharges();
-    const sums = [sumOf(paid.map((order) => order.amount)), debitsOf(entries), format(BigInt(psp.amount_by_currency[currency.toLowerCase()] ?? 0))] as const;
+    const sums = [
+      sumOf(paid.map((order) => order.amount)),
+      debitsOf(entries),
+      format(BigInt(psp.amount_by_currency[currency.toLowerCase()] ?? 0)),
+    ] as const;
     const checkouts = new Set(listed.map((order) => order.checkout_id)).size;
     const transactions = new Set(entries.map((entry) => entry.transaction_id)).size;
     const attempts = orders.flatMap((order) => order.attempts).length;
-    paper.table([{ title: "" }, { title: "count", is_right: true }, { title: currency, is_right: true }, { title: "" }], [
-      ["orders paid", String(paid.length), sums[0], `of ${orders.length} orders in ${checkouts} checkouts`],
-      ["ledger transactions", String(transactions), sums[1], `${entries.length} entries; the PSP's account owes us ${clearing.balance}`],
-      ["charges at the PSP", String(psp.charges), sums[2], `in ${attempts} attempts`],
-    ]);
-    claims.check("every checkout is there, and all but the declined order are paid",
-      [checkouts, orders.length - paid.length], [allCheckouts.length, 1]);
-    claims.check("as many charges at the PSP as paid orders as ledger transactions; no order charged twice",
-      [psp.charges, paid.length, transactions, psp.duplicate_orders], [paidOrders.length, paidOrders.length, paidOrders.length, []]);
+    paper.table(
+      [{ title: "" }, { title: "count", is_right: true }, { title: currency, is_right: true }, { title: "" }],
+      [
+        ["orders paid", String(paid.length), sums[0], `of ${orders.length} orders in ${checkouts} checkouts`],
+        [
+          "ledger transactions",
+          String(transactions),
+          sums[1],
+          `${entries.length} entries; the PSP's account owes us ${clearing.balance}`,
+        ],
+        ["charges at the PSP", String(psp.charges), sums[2], `in ${attempts} attempts`],
+      ],
+    );
+    claims.check(
+      "every checkout is there, and all but the declined order are paid",
+      [checkouts, orders.length - paid.length],
+      [allCheckouts.length, 1],
+    );
+    claims.check(
+      "as many charges at the PSP as paid orders as ledger transactions; no order charged twice",
+      [psp.charges, paid.length, transactions, psp.duplicate_orders],
+      [paidOrders.length, paidOrders.length, paidOrders.length, []],
+    );
     const total = sumOf(paidOrders.map((order) => order.amount));
-    claims.check(`${total} in all three, and in the PSP's account of our ledger`, [...sums, clearing.balance], [total, total, total, total]);
+    claims.check(
+      `${total} in all three, and in the PSP's account of our ledger`,
+      [...sums, clearing.balance],
+      [total, total, total, total],
+    );
   },
 };
 
@@ -42,7 +70,11 @@ export const verifyTheBooks: Step = {
       for (const check of await verifyBooks(database)) {
         const [line = ""] = describeChecks([check]);
         const faults = check.faults.map((fault) => `${fault.subject}: ${fault.problem}`);
-        claims.check(line.replace(/^\S+ /, ""), check.checked_count === 0n ? ["there was nothing to check"] : faults, []);
+        claims.check(
+          line.replace(/^\S+ /, ""),
+          check.checked_count === 0n ? ["there was nothing to check"] : faults,
+          [],
+        );
       }
     } finally {
       await database.close();

@@ -10,33 +10,66 @@ export const showWallets: Step = {
   proves: "A wallet is the seller's accounts in the ledger, not a second truth that could drift away.",
   async run({ client, paper, claims }) {
     const { data } = await client.get("/wallets", Wallets);
-    const rows = data.flatMap((wallet) => wallet.balances.map((balance) => ({ ...balance, seller: wallet.account_id })))
+    const rows = data
+      .flatMap((wallet) => wallet.balances.map((balance) => ({ ...balance, seller: wallet.account_id })))
       .toSorted((a, b) => a.seller.localeCompare(b.seller));
     paper.table(
-      [{ title: "seller" }, { title: "pending", is_right: true }, { title: "available", is_right: true }, { title: "total", is_right: true }, { title: "" }],
+      [
+        { title: "seller" },
+        { title: "pending", is_right: true },
+        { title: "available", is_right: true },
+        { title: "total", is_right: true },
+        { title: "" },
+      ],
       rows.map((row) => [row.seller, row.pending, row.available, row.total, row.currency]),
     );
-    claims.check("each seller holds exactly what was bought from them",
-      rows.map((row) => [row.seller, row.total]), twoSellers.orders.map((order) => [order.seller_account, order.amount]));
+    claims.check(
+      "each seller holds exactly what was bought from them",
+      rows.map((row) => [row.seller, row.total]),
+      twoSellers.orders.map((order) => [order.seller_account, order.amount]),
+    );
   },
 };
 
 export const showLedger: Step = {
   title: "The ledger, by transaction",
-  proves: "Every movement is written twice, where the money comes from and where it goes, and never changed again.",
+  proves:
+    "Every movement is written twice, where the money comes from and where it goes, and never changed again.",
   async run({ client, paper, claims, stack }) {
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
     const transactions = byTransaction(entries);
-    paper.table([{ title: "transaction" }, { title: "account" }, { title: "debit", is_right: true }, { title: "credit", is_right: true }],
-      transactions.flatMap((transaction) => transaction.map(rowOf)));
-    claims.check("one transaction per order, of its amount on both sides",
-      Object.fromEntries(transactions.map((transaction) => [transaction[0]?.source, [debitsOf(transaction), creditsOf(transaction)]])),
-      Object.fromEntries(twoSellers.orders.map((order) => [`order:${order.payment_order_id}:captured`, [order.amount, order.amount]])));
+    paper.table(
+      [
+        { title: "transaction" },
+        { title: "account" },
+        { title: "debit", is_right: true },
+        { title: "credit", is_right: true },
+      ],
+      transactions.flatMap((transaction) => transaction.map(rowOf)),
+    );
+    claims.check(
+      "one transaction per order, of its amount on both sides",
+      Object.fromEntries(
+        transactions.map((transaction) => [
+          transaction[0]?.source,
+          [debitsOf(transaction), creditsOf(transaction)],
+        ]),
+      ),
+      Object.fromEntries(
+        twoSellers.orders.map((order) => [
+          `order:${order.payment_order_id}:captured`,
+          [order.amount, order.amount],
+        ]),
+      ),
+    );
     const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {
       const insufficientPrivilege = "42501";
-      claims.check("UPDATE, DELETE and TRUNCATE of entries with the service's own login: PostgreSQL refuses",
-        await tryToRewriteHistory(database), [insufficientPrivilege, insufficientPrivilege, insufficientPrivilege]);
+      claims.check(
+        "UPDATE, DELETE and TRUNCATE of entries with the service's own login: PostgreSQL refuses",
+        await tryToRewriteHistory(database),
+        [insufficientPrivilege, insufficientPrivilege, insufficientPrivilege],
+      );
     } finally {
       await database.close();
     }
@@ -45,19 +78,33 @@ export const showLedger: Step = {
 
 export const proveBalance: Step = {
   title: "Debits equal credits",
-  proves: "The oldest test of bookkeeping (Luca Pacioli, 1494), added up from the entries and asked of the API.",
+  proves:
+    "The oldest test of bookkeeping (Luca Pacioli, 1494), added up from the entries and asked of the API.",
   async run({ client, paper, claims }) {
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
     const trial = await client.get("/ledger/trial-balance", TrialBalance);
     const [usd] = trial.currencies;
-    paper.table([{ title: "" }, { title: "debit", is_right: true }, { title: "credit", is_right: true }, { title: "" }], [
-      [`sum of the ${entries.length} entries`, debitsOf(entries), creditsOf(entries), currency],
-      ["trial balance", usd?.debit ?? "", usd?.credit ?? "", usd?.currency ?? ""],
-    ]);
+    paper.table(
+      [{ title: "" }, { title: "debit", is_right: true }, { title: "credit", is_right: true }, { title: "" }],
+      [
+        [`sum of the ${entries.length} entries`, debitsOf(entries), creditsOf(entries), currency],
+        ["trial balance", usd?.debit ?? "", usd?.credit ?? "", usd?.currency ?? ""],
+      ],
+    );
     const total = sumOf(twoSellers.orders.map((order) => order.amount));
-    claims.check(`${total} on each side, both ways`,
-      [debitsOf(entries), creditsOf(entries), usd?.debit, usd?.credit, usd?.difference, trial.is_balanced, trial.currencies.length],
-      [total, total, total, total, "0.00", true, 1]);
+    claims.check(
+      `${total} on each side, both ways`,
+      [
+        debitsOf(entries),
+        creditsOf(entries),
+        usd?.debit,
+        usd?.credit,
+        usd?.difference,
+        trial.is_balanced,
+        trial.currencies.length,
+      ],
+      [total, total, total, total, "0.00", true, 1],
+    );
   },
 };
 

@@ -11,22 +11,45 @@ export const captureLater: Step = {
     const { payment_order_id } = authorized;
     await client.post("/payments", { ...bodyOf(authorized), capture_method: "manual" });
     await client.waitForOrder(payment_order_id, "AUTHORIZED");
-    claims.check("80.00 are held, as the ledger says, and nothing is taken",
-      [await balanceOf(client, "psp:stripe:authorized"), await client.countCharges(payment_order_id)], ["80.00", 0]);
-    const replies = await Promise.all(["shipment-1", "shipment-2"].map((capture_id) =>
-      client.post(`/payments/${payment_order_id}/capture`, { capture_id, amount: "45.00", is_final: false })));
-    const refusals = replies.filter(({ status }) => status !== 202).map(({ status, text }) => [status, read(text, Problem).code]);
-    claims.check("45.00 captured twice at once: one is taken, the other refused, 422 capture_exceeds_authorization",
-      refusals, [[422, "capture_exceeds_authorization"]]);
+    claims.check(
+      "80.00 are held, as the ledger says, and nothing is taken",
+      [await balanceOf(client, "psp:stripe:authorized"), await client.countCharges(payment_order_id)],
+      ["80.00", 0],
+    );
+    const replies = await Promise.all(
+      ["shipment-1", "shipment-2"].map((capture_id) =>
+        client.post(`/payments/${payment_order_id}/capture`, {
+          capture_id,
+          amount: "45.00",
+          is_final: false,
+        }),
+      ),
+    );
+    const refusals = replies
+      .filter(({ status }) => status !== 202)
+      .map(({ status, text }) => [status, read(text, Problem).code]);
+    claims.check(
+      "45.00 captured twice at once: one is taken, the other refused, 422 capture_exceeds_authorization",
+      refusals,
+      [[422, "capture_exceeds_authorization"]],
+    );
     await client.waitForCapture(payment_order_id, "45.00");
     await client.post(`/payments/${payment_order_id}/cancel`);
     const order = await client.waitForOrder(payment_order_id, "SUCCESS");
     paper.line(pathOf(order));
-    claims.check("the rest is given up: paid with 45.00, one charge of it at the PSP, and nothing is held any more",
-      [order.captured_amount, await client.countCharges(payment_order_id), await balanceOf(client, "psp:stripe:authorized")], ["45.00", 1, "0.00"]);
+    claims.check(
+      "the rest is given up: paid with 45.00, one charge of it at the PSP, and nothing is held any more",
+      [
+        order.captured_amount,
+        await client.countCharges(payment_order_id),
+        await balanceOf(client, "psp:stripe:authorized"),
+      ],
+      ["45.00", 1, "0.00"],
+    );
   },
 };
 
 async function balanceOf(client: Client, account: string): Promise<string> {
-  return (await client.get(`/ledger/accounts/${account}/balance?currency=${currency}`, AccountBalance)).balance;
+  return (await client.get(`/ledger/accounts/${account}/balance?currency=${currency}`, AccountBalance))
+    .balance;
 }

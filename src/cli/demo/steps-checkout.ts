@@ -11,11 +11,26 @@ export const createEvent: Step = {
     first_answers.set(twoSellers.checkout_id, reply.text);
     const { payment_orders } = read(reply.text, Accepted);
     paper.table(
-      [{ title: "order" }, { title: "seller" }, { title: "amount", is_right: true }, { title: "" }, { title: "state" }],
-      payment_orders.map((order) => [order.payment_order_id, order.seller_account, order.amount, order.currency, order.status]),
+      [
+        { title: "order" },
+        { title: "seller" },
+        { title: "amount", is_right: true },
+        { title: "" },
+        { title: "state" },
+      ],
+      payment_orders.map((order) => [
+        order.payment_order_id,
+        order.seller_account,
+        order.amount,
+        order.currency,
+        order.status,
+      ]),
     );
-    claims.check(`POST /api/v1/payments, ${buyer} pays with ${twoSellers.token}: 202 Accepted, both orders NOT_STARTED`,
-      [reply.status, ...payment_orders.map((order) => order.status)], [202, "NOT_STARTED", "NOT_STARTED"]);
+    claims.check(
+      `POST /api/v1/payments, ${buyer} pays with ${twoSellers.token}: 202 Accepted, both orders NOT_STARTED`,
+      [reply.status, ...payment_orders.map((order) => order.status)],
+      [202, "NOT_STARTED", "NOT_STARTED"],
+    );
   },
 };
 
@@ -23,13 +38,23 @@ export const executeOrders: Step = {
   title: "Both orders are executed",
   proves: "Order, ledger and wallet are written in one database transaction, so that they cannot disagree.",
   async run({ client, paper, claims }) {
-    const orders = await Promise.all(twoSellers.orders.map(({ payment_order_id }) => client.waitForOrder(payment_order_id, "SUCCESS")));
-    paper.table([{ title: "order" }, { title: "history" }, { title: "charge at the PSP" }],
-      orders.map((order) => [order.payment_order_id, pathOf(order), order.psp_token ?? ""]));
+    const orders = await Promise.all(
+      twoSellers.orders.map(({ payment_order_id }) => client.waitForOrder(payment_order_id, "SUCCESS")),
+    );
+    paper.table(
+      [{ title: "order" }, { title: "history" }, { title: "charge at the PSP" }],
+      orders.map((order) => [order.payment_order_id, pathOf(order), order.psp_token ?? ""]),
+    );
     const checkout = await client.get(`/checkouts/${twoSellers.checkout_id}`, Checkout);
-    claims.check("both are SUCCESS, in the ledger and in the wallets; so the checkout is COMPLETE",
-      [...orders.map((order) => [order.status, order.ledger_updated, order.wallet_updated]), checkout.payment_event_status, checkout.is_payment_done],
-      [...orders.map(() => ["SUCCESS", true, true]), "COMPLETE", true]);
+    claims.check(
+      "both are SUCCESS, in the ledger and in the wallets; so the checkout is COMPLETE",
+      [
+        ...orders.map((order) => [order.status, order.ledger_updated, order.wallet_updated]),
+        checkout.payment_event_status,
+        checkout.is_payment_done,
+      ],
+      [...orders.map(() => ["SUCCESS", true, true]), "COMPLETE", true],
+    );
     const counts = await Promise.all(orders.map((order) => client.countCharges(order.payment_order_id)));
     claims.check("by the PSP's own books each was charged once", counts, [1, 1]);
   },

@@ -20,11 +20,15 @@ function minorUnits(amount: string): bigint {
   return parsed.money.amount_minor;
 }
 
-export const debitsOf = (entries: readonly Entry[]): string => sumOf(entries.flatMap((entry) => entry.debit ?? []));
-export const creditsOf = (entries: readonly Entry[]): string => sumOf(entries.flatMap((entry) => entry.credit ?? []));
+export const debitsOf = (entries: readonly Entry[]): string =>
+  sumOf(entries.flatMap((entry) => entry.debit ?? []));
+export const creditsOf = (entries: readonly Entry[]): string =>
+  sumOf(entries.flatMap((entry) => entry.credit ?? []));
 
 /** Entries by transaction, the oldest transaction first, its debits before its credits. */
 export function byTransaction(entries: readonly Entry[]): readonly (readonly Entry[])[] {
   const transactions = Map.groupBy(entries.toReversed(), (entry) => entry.transaction_id);
-  return [...transactions.values()].map((group) => group.toSorted((a, b) => Number(a.debit === null) - Number(b.debit === null)));
+  return [...transactions.values()].map((group) =>
+    group.toSorted((a, b) => Number(a.debit === null) - Number(b.debit === null)),
+  );
 }

@@ -83,8 +83,17 @@ async function giveTree(folder: string, account: Account): Promise<void> {
 }
 
 /** Runs a program as the account (or as ourselves) and says whether it could be started and exited with 0. */
-export async function runsAs(account: Account | undefined, program: string, args: string[]): Promise<boolean> {
-  const child = spawn(program, args, { cwd: "/", env: CHILD_ENV, stdio: "ignore", ...spawnIdentity(account) });
+export async function runsAs(
+  account: Account | undefined,
+  program: string,
+  args: string[],
+): Promise<boolean> {
+  const child = spawn(program, args, {
+    cwd: "/",
+    env: CHILD_ENV,
+    stdio: "ignore",
+    ...spawnIdentity(account),
+  });
   return new Promise((resolve) => {
     child.once("error", () => resolve(false));
     child.once("exit", (code) => resolve(code === 0));

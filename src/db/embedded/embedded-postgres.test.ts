@@ -1,6 +1,18 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, chmod, chown, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +52,10 @@ type Places = { native_dir?: string; fallback_roots?: readonly string[] };
 
 async function start(dataDir: string, port?: number, places: Places = {}): Promise<EmbeddedPostgres> {
   const options = { data_dir: dataDir, ...(port === undefined ? {} : { port }) };
-  const server = await startEmbeddedPostgres(options, { fallback_roots: [join(base, "fallback")], ...places });
+  const server = await startEmbeddedPostgres(options, {
+    fallback_roots: [join(base, "fallback")],
+    ...places,
+  });
   started.push(await identifyProcess(server.process_id));
   return server;
 }
@@ -102,7 +117,8 @@ describe("one data folder through its life", () => {
     server = await start(dataDir());
     expect(server.is_owner).toBe(true);
     expect(new URL(server.superuser_url).port).toBe(String(server.port));
-    const settings = "'fsync','synchronous_commit','server_encoding','listen_addresses','unix_socket_directories'";
+    const settings =
+      "'fsync','synchronous_commit','server_encoding','listen_addresses','unix_socket_directories'";
     const asked = `name in (${settings}, 'TimeZone', 'jit', 'max_connections')`;
     const sql = `select json_object_agg(name, setting) as value from pg_settings where ${asked}`;
     expect(await query(server, sql)).toEqual({
@@ -235,7 +251,12 @@ describe("one data folder through its life", () => {
 
 test("simultaneous starters of one fresh folder come up with one server and one owner", async () => {
   const dataDir = join(base, "race", ".pacioli");
-  const servers = await Promise.all([start(dataDir), startElsewhere(dataDir), startElsewhere(dataDir), start(dataDir)]);
+  const servers = await Promise.all([
+    start(dataDir),
+    startElsewhere(dataDir),
+    startElsewhere(dataDir),
+    start(dataDir),
+  ]);
   expect(new Set(servers.map((server) => server.superuser_url)).size).toBe(1);
   expect(servers.filter((server) => server.is_owner)).toHaveLength(1);
   expect(await query(servers[1], "select 7 as value")).toBe(7);
@@ -243,7 +264,9 @@ test("simultaneous starters of one fresh folder come up with one server and one 
 
 test("a data folder that cannot be used is told", async () => {
   await writeFile(join(base, "file"), "");
-  await expect(start(join(base, "file", ".pacioli"))).rejects.toThrow(/cannot be used \(E[A-Z]+\).*PACIOLI_DATA_DIR/);
+  await expect(start(join(base, "file", ".pacioli"))).rejects.toThrow(
+    /cannot be used \(E[A-Z]+\).*PACIOLI_DATA_DIR/,
+  );
 });
 
 test("a lock held by a live process is waited for, and then named", async () => {
@@ -252,14 +275,19 @@ test("a lock held by a live process is waited for, and then named", async () => 
   const release = await acquireStartLock(path, 1);
   await expect(acquireStartLock(path, 0.2)).rejects.toThrow(`Process ${process.pid}`);
   await release();
-  await (await acquireStartLock(path, 0.2))();
+  await (
+    await acquireStartLock(path, 0.2)
+  )();
 });
 
 describe.skipIf(!isRoot)("root in a folder that only root can enter", () => {
   const closed = (): string => join(base, "closed");
   const dataDir = (): string => join(closed(), "project", ".pacioli");
   const fallback = (): string => join(base, "public");
-  const places = (): Places => ({ native_dir: join(closed(), "package", "native"), fallback_roots: [fallback()] });
+  const places = (): Places => ({
+    native_dir: join(closed(), "package", "native"),
+    fallback_roots: [fallback()],
+  });
   let server: EmbeddedPostgres;
 
   beforeAll(async () => {
@@ -312,7 +340,9 @@ describe.skipIf(!isRoot)("root in a folder that only root can enter", () => {
 
 test("an ordinary user starts it, and root takes over what he made", async (context) => {
   if (!isRoot) return context.skip("not root: every other test already runs as an ordinary user");
-  const nobody = parsePasswd(await readFile("/etc/passwd", "utf8")).find((account) => account.name === "nobody");
+  const nobody = parsePasswd(await readFile("/etc/passwd", "utf8")).find(
+    (account) => account.name === "nobody",
+  );
   if (nobody === undefined) return context.skip("there is no account called nobody");
   const script = `await import(${JSON.stringify(new URL("account.ts", import.meta.url).href)})`;
   const canReach = await runsAs(nobody, process.execPath, ["--input-type=module", "-e", script]);

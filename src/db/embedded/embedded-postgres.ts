@@ -42,7 +42,10 @@ export type EmbeddedPostgres = {
 };
 
 /** For tests: other places for what is otherwise found or fixed. */
-export type EmbeddedPostgresPlaces = { readonly native_dir?: string; readonly fallback_roots?: readonly string[] };
+export type EmbeddedPostgresPlaces = {
+  readonly native_dir?: string;
+  readonly fallback_roots?: readonly string[];
+};
 
 const LOCK_TIMEOUT_SECONDS = 240;
 const STOP_LOCK_TIMEOUT_SECONDS = 10;
@@ -83,7 +86,12 @@ async function startLocked(
   }
   const account = await chooseAccount(existing?.cluster_dir);
   const fallbackRoots = places.fallback_roots ?? FALLBACK_ROOTS;
-  const binaries = await provideBinaries(places.native_dir ?? findNativeDir(), account, fallbackRoots, onProgress);
+  const binaries = await provideBinaries(
+    places.native_dir ?? findNativeDir(),
+    account,
+    fallbackRoots,
+    onProgress,
+  );
   const place = existing ?? (await choosePlace(dataDir, account, fallbackRoots, onProgress));
   if (existing === undefined) {
     onProgress(`making a new PostgreSQL ${binaries.major} database in ${place.cluster_dir}`);
@@ -151,12 +159,18 @@ async function describeServer(
     is_owner: isOwner,
     process_id: server.process_id,
     isRunning: () => isSameProcessAlive(identity),
-    stop: () => (stopping ??= stopUnlessUsed(dataDir, identity, makeSuperuserUrl(server.port, password), isOwner)),
+    stop: () =>
+      (stopping ??= stopUnlessUsed(dataDir, identity, makeSuperuserUrl(server.port, password), isOwner)),
   };
 }
 
 /** Under the start lock, so that nobody joins a server that is about to go. */
-async function stopUnlessUsed(dataDir: string, server: ProcessIdentity, url: string, isOwner: boolean): Promise<void> {
+async function stopUnlessUsed(
+  dataDir: string,
+  server: ProcessIdentity,
+  url: string,
+  isOwner: boolean,
+): Promise<void> {
   const release = await acquireStartLock(lockFile(dataDir), STOP_LOCK_TIMEOUT_SECONDS).catch(() => undefined);
   try {
     if (isOwner) await forgetOwner(dataDir);

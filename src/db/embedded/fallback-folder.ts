@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { systemErrorCode } from "./embedded-error.ts";
 
 /** Where root puts what the unprivileged account could not reach: a durable place before temporary ones. */
-export const FALLBACK_ROOTS: readonly string[] = ["/var/lib/pacioli", join(tmpdir(), "pacioli"), "/tmp/pacioli"];
+export const FALLBACK_ROOTS: readonly string[] = [
+  "/var/lib/pacioli",
+  join(tmpdir(), "pacioli"),
+  "/tmp/pacioli",
+];
 
 /**
  * Creates `folder` (mode 0755) or takes the one that is there. Undefined when that cannot be done, or when the folder

@@ -23,7 +23,11 @@ export async function findCluster(dataDir: string): Promise<ClusterPlace | undef
   const recorded = record?.["parent_dir"];
   const parentDir = typeof recorded === "string" ? recorded : dataDir;
   const recordedFor = record?.["data_dir"];
-  if (typeof recordedFor === "string" && recordedFor !== dataDir && (await isPresent(locationFile(recordedFor)))) {
+  if (
+    typeof recordedFor === "string" &&
+    recordedFor !== dataDir &&
+    (await isPresent(locationFile(recordedFor)))
+  ) {
     throw new EmbeddedPostgresError(
       `${dataDir} is a copy of ${recordedFor}, and both name the one database in ${parentDir}. ` +
         `Use the original, or delete ${locationFile(dataDir)} to start with an EMPTY database.`,
@@ -68,7 +72,11 @@ export async function choosePlace(
  * Records a cluster that lives outside its data folder, so that the next start finds it again: `planned` before it is
  * made, so that an interruption leads back to the same place, `made` once its absence would be a loss.
  */
-export async function recordPlace(dataDir: string, place: ClusterPlace, state: "planned" | "made"): Promise<void> {
+export async function recordPlace(
+  dataDir: string,
+  place: ClusterPlace,
+  state: "planned" | "made",
+): Promise<void> {
   if (place.parent_dir === dataDir) return;
   const record = { parent_dir: place.parent_dir, data_dir: dataDir, state };
   await writeAtomically(locationFile(dataDir), `${JSON.stringify(record, undefined, 2)}\n`, 0o644);
@@ -90,7 +98,8 @@ async function isWholeCluster(clusterDir: string): Promise<boolean> {
     await rmdir(clusterDir);
     return false;
   }
-  if (entries.includes("PG_VERSION") && (await isPresent(join(clusterDir, "global", "pg_control")))) return true;
+  if (entries.includes("PG_VERSION") && (await isPresent(join(clusterDir, "global", "pg_control"))))
+    return true;
   throw new EmbeddedPostgresError(
     `${clusterDir} is not a whole PostgreSQL cluster. Restore it from a backup; or, to start with an EMPTY ` +
       "database, move that folder away and start again.",
@@ -123,7 +132,8 @@ async function isPresent(path: string): Promise<boolean> {
 async function setAbandonedAside(place: ClusterPlace, onProgress: (line: string) => void): Promise<void> {
   if (!(await isWholeCluster(place.cluster_dir))) return;
   const file = await readPostmasterFile(place.cluster_dir);
-  if (file !== undefined && (await isPostmasterAlive(place.cluster_dir, file))) await stopServer(file.process_id);
+  if (file !== undefined && (await isPostmasterAlive(place.cluster_dir, file)))
+    await stopServer(file.process_id);
   const aside = join(place.parent_dir, "postgres-abandoned");
   await rm(aside, { recursive: true, force: true });
   await rename(place.cluster_dir, aside);

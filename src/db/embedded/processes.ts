@@ -34,7 +34,7 @@ export async function identifyProcess(processId: number): Promise<ProcessIdentit
     const bootId = await readOptional("/proc/sys/kernel/random/boot_id");
     return { process_id: processId, fingerprint: `${bootId?.trim() ?? ""}/${ticksSinceBoot}` };
   }
-  return { process_id: processId, fingerprint: await askPs("lstart=", processId) ?? "" };
+  return { process_id: processId, fingerprint: (await askPs("lstart=", processId)) ?? "" };
 }
 
 /** Whether exactly this process still runs, and not a later one that was given the same id. */

@@ -51,7 +51,7 @@ export async function startServer(plan: ServerPlan, port: number | undefined): P
   let candidate = port !== undefined && (await isPortFree(port)) ? port : await chooseFreePort();
   if (port !== undefined && candidate !== port) plan.on_progress(`port ${port} is busy, taking ${candidate}`);
   const giveUpOnOrphans = performance.now() + ORPHANS_TIMEOUT_SECONDS * 1_000;
-  for (let attempt = 1; ; ) {
+  for (let attempt = 1; ;) {
     const outcome = await tryToStart(plan, candidate);
     switch (outcome.result) {
       case "running":
@@ -62,7 +62,8 @@ export async function startServer(plan: ServerPlan, port: number | undefined): P
         break;
       case "orphans":
         // Idle backends of a killed server end within moments; one that is busy computing would not notice for long.
-        if (performance.now() > giveUpOnOrphans) throw startFailure(plan, "found processes of an old one", outcome.log);
+        if (performance.now() > giveUpOnOrphans)
+          throw startFailure(plan, "found processes of an old one", outcome.log);
         await sleep(250);
         await endOrphans(plan.cluster_dir);
         break;
@@ -87,7 +88,8 @@ async function tryToStart(plan: ServerPlan, port: number): Promise<StartOutcome>
     const file = await readPostmasterFile(plan.cluster_dir);
     if (file?.process_id === child.process_id && file.port !== undefined && file.status === "ready") {
       const { answer } = await askDataDirectory(makeSuperuserUrl(file.port, plan.password));
-      if (answer === "is") return { result: "running", server: { process_id: child.process_id, port: file.port } };
+      if (answer === "is")
+        return { result: "running", server: { process_id: child.process_id, port: file.port } };
       if (answer === "refused_password") {
         await stopServer(child.process_id);
         return { result: "failed", reason: "does not accept the password in postgres-password", log: "" };

@@ -28,7 +28,10 @@ export async function acquireStartLock(path: string, timeoutSeconds: number): Pr
     else unreadableSince = undefined;
     const isUnreadableForLong =
       unreadableSince !== undefined && performance.now() - unreadableSince > UNREADABLE_GRACE_MILLISECONDS;
-    if (seen !== undefined && (isUnreadableForLong || (holder !== undefined && !(await isSameProcessAlive(holder))))) {
+    if (
+      seen !== undefined &&
+      (isUnreadableForLong || (holder !== undefined && !(await isSameProcessAlive(holder))))
+    ) {
       await removeStale(path, seen);
       continue;
     }

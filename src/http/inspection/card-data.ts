@@ -3,12 +3,16 @@ import { holdsCardNumber } from "./digit-chains.ts";
 import { withoutExemptForms } from "./exempt-forms.ts";
 import { plainText } from "./plain-text.ts";
 
-export type CardData = "a card number" | "the data of a card's magnetic stripe" | "a card's verification code";
+export type CardData =
+  | "a card number"
+  | "the data of a card's magnetic stripe"
+  | "a card's verification code";
 
 /** Track 1 and 2 (ISO/IEC 7813), whoever issued the card. */
 const tracks = /%?\bB\d{12,19}\^[^^]{2,26}\^\d{4}|;\d{12,19}=\d{4}/i;
 const mayBeSpoken = /cv[vcn]|card [vs]/i;
-const spokenCode = /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b/i;
+const spokenCode =
+  /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b/i;
 /** As many digits as a card number has, with no letter but x between them: most texts have none, so no more is looked at. */
 const mayBeCardNumber = new RegExp(`\\d(?:[^0-9A-WYZa-wyz]*\\d){${card_digits_min - 1}}`);
 /** A letter between the groups of a printed number, as in `4242x4242x4242x4242`. */
@@ -19,7 +23,10 @@ const groupsWithX = /(?<!\d)(\d{4}) ?x ?(\d{4}) ?x ?(\d{4}) ?x ?(\d{4})(?!\d)/gi
  * between them. 4 % of random 16-digit numbers look like a card's. SECURITY.md lists what is not found:
  * finding it too would refuse ordinary order, telephone and tracking numbers.
  */
-export function cardDataIn(text: string, { digits, is_ascii }: TextSurvey = surveyText(text)): CardData | undefined {
+export function cardDataIn(
+  text: string,
+  { digits, is_ascii }: TextSurvey = surveyText(text),
+): CardData | undefined {
   if (digits < 3) return undefined;
   const plain = is_ascii ? text : plainText(text);
   if (mayBeSpoken.test(plain) && spokenCode.test(plain)) return "a card's verification code";
@@ -27,7 +34,9 @@ export function cardDataIn(text: string, { digits, is_ascii }: TextSurvey = surv
   if (/[\^=]/.test(plain) && tracks.test(plain)) return "the data of a card's magnetic stripe";
   if (!mayBeCardNumber.test(plain)) return undefined;
   const grouped = plain.replaceAll(groupsWithX, "$1 $2 $3 $4");
-  return holdsCardNumber(grouped) && holdsCardNumber(withoutExemptForms(grouped)) ? "a card number" : undefined;
+  return holdsCardNumber(grouped) && holdsCardNumber(withoutExemptForms(grouped))
+    ? "a card number"
+    : undefined;
 }
 
 export type TextSurvey = {
@@ -58,9 +67,14 @@ export function surveyText(text: string): TextSurvey {
 /**
  * Names of fields for verification codes and PIN blocks, which may never be stored, not even for a moment.
  */
-const codeNames = /^(card|cc|creditcard)?(cvv2?|cvc2?|cvn2?|cvd2?|csc|cav2|cid|verificationcode|verificationvalue|verificationnumber|securitycode|pin|pinblock)$/;
+const codeNames =
+  /^(card|cc|creditcard)?(cvv2?|cvc2?|cvn2?|cvd2?|csc|cav2|cid|verificationcode|verificationvalue|verificationnumber|securitycode|pin|pinblock)$/;
 
 export function isVerificationCodeName(name: string): boolean {
   if (name.length > 60) return false;
-  return codeNames.test(plainText(name).toLowerCase().replaceAll(/[^a-z0-9]/g, ""));
+  return codeNames.test(
+    plainText(name)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, ""),
+  );
 }

@@ -2,7 +2,10 @@ import { card_digits_max, card_digits_min, isCardNumber } from "./card-issuers.t
 
 /** How card numbers are printed next to other digits: in fours, or as American Express and Diners do. */
 const printed = new Set(["4,4,4,4", "4,6,5", "4,6,4"].map(shapeCode));
-const printedAtStart = new Set([...printed, ...["4,4,4,4,1", "4,4,4,4,2", "4,4,4,4,3", "4,4,4,1"].map(shapeCode)]);
+const printedAtStart = new Set([
+  ...printed,
+  ...["4,4,4,4,1", "4,4,4,4,2", "4,4,4,4,3", "4,4,4,1"].map(shapeCode),
+]);
 
 /** Up to this many signs hold two groups of digits together; a repeated one counts once, like four spaces. */
 const separator_signs_max = 3;
@@ -91,13 +94,18 @@ class DigitChain {
     }
     this.#recentStarts[0] = start;
     this.#recentLengths[0] = length;
-    return isCard || (segment.groups >= 3 && segment.groups <= 5 && this.#isPrinted(segment.groups, printedAtStart));
+    return (
+      isCard ||
+      (segment.groups >= 3 && segment.groups <= 5 && this.#isPrinted(segment.groups, printedAtStart))
+    );
   }
 
   /** Ends the chain and says whether a card number was in it. */
   end(): boolean {
     if (this.#groups === 0) return false;
-    const isCard = this.#endsSegment() || (this.#groups > 1 && isCardLength(this.#digits) && this.#isCard(this.#start, this.#end));
+    const isCard =
+      this.#endsSegment() ||
+      (this.#groups > 1 && isCardLength(this.#digits) && this.#isCard(this.#start, this.#end));
     this.#groups = 0;
     this.#digits = 0;
     return isCard;

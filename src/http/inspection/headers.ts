@@ -6,7 +6,8 @@ import { cardDataIn, isVerificationCodeName } from "./card-data.ts";
  * Headers that clients and proxies send by themselves: they may hold long numbers, and none of them is
  * stored.
  */
-const ofMachines = /^(accept|authorization$|cache-|cf-|connection$|content-|cookie$|date$|dnt$|expect$|forwarded$|host$|if-|keep-alive$|max-forwards$|origin$|pragma$|priority$|range$|referer$|sec-|te$|trace|transfer-encoding$|upgrade|user-agent$|via$|x-amzn-|x-b3-|x-cloud-trace|x-envoy-|x-forwarded-|x-real-ip$|x-request-id$)/;
+const ofMachines =
+  /^(accept|authorization$|cache-|cf-|connection$|content-|cookie$|date$|dnt$|expect$|forwarded$|host$|if-|keep-alive$|max-forwards$|origin$|pragma$|priority$|range$|referer$|sec-|te$|trace|transfer-encoding$|upgrade|user-agent$|via$|x-amzn-|x-b3-|x-cloud-trace|x-envoy-|x-forwarded-|x-real-ip$|x-request-id$)/;
 
 /**
  * Refuses card data in the headers that a client fills, such as `Idempotency-Key`. Errors:
@@ -19,8 +20,14 @@ export function inspectHeaders(headers: IncomingHttpHeaders): void {
     const param = name === "idempotency-key" ? "Idempotency-Key" : name.slice(0, 200);
     // Node gives the bytes of a header as Latin-1.
     const text = Buffer.from(String(value), "latin1").toString("utf8");
-    const found = isVerificationCodeName(name) ? "a card's verification code" : cardDataIn(name) ?? cardDataIn(text);
+    const found = isVerificationCodeName(name)
+      ? "a card's verification code"
+      : (cardDataIn(name) ?? cardDataIn(text));
     if (found === undefined) continue;
-    throw new AppError("card_number_refused", `The header ${param} looks like ${found}; send the PSP's token instead.`, { param });
+    throw new AppError(
+      "card_number_refused",
+      `The header ${param} looks like ${found}; send the PSP's token instead.`,
+      { param },
+    );
   }
 }

@@ -31,7 +31,8 @@ class Inspection {
     if (typeof value === "string") this.#text(value);
     else if (typeof value === "number") this.#text(String(value));
     else if (typeof value !== "object" || value === null) this.endDigits();
-    else if (depth >= depth_max) refuse("invalid_request", this, `is nested deeper than ${depth_max} levels.`);
+    else if (depth >= depth_max)
+      refuse("invalid_request", this, `is nested deeper than ${depth_max} levels.`);
     else if (Array.isArray(value)) this.#array(value, depth);
     else this.#object(value, depth);
   }
@@ -77,7 +78,11 @@ class Inspection {
       refuse("invalid_request", this.param(name), "has a name that is not allowed.");
     }
     if (isVerificationCodeName(name)) {
-      refuse("card_number_refused", this.param(name), "is for a card's verification code, which must not be sent here.");
+      refuse(
+        "card_number_refused",
+        this.param(name),
+        "is for a card's verification code, which must not be sent here.",
+      );
     }
     if (knownNames.size < known_names_max && name.length <= 60) knownNames.add(name);
   }
@@ -129,12 +134,15 @@ type Place = string | { param(): string };
 const paramOf = (place: Place): string => (typeof place === "string" ? place : place.param());
 
 function assertText(text: string, place: Place): void {
-  if (text.length > text_length_max) refuse("invalid_request", place, `is longer than ${text_length_max} characters.`);
+  if (text.length > text_length_max)
+    refuse("invalid_request", place, `is longer than ${text_length_max} characters.`);
   const survey = surveyText(text);
   if (survey.has_control_character) refuse("invalid_request", place, "holds a control character.");
-  if (!survey.is_ascii && !text.isWellFormed()) refuse("invalid_request", place, "is not well-formed Unicode.");
+  if (!survey.is_ascii && !text.isWellFormed())
+    refuse("invalid_request", place, "is not well-formed Unicode.");
   const found = cardDataIn(text, survey);
-  if (found !== undefined) refuse("card_number_refused", place, `looks like ${found}; send a token of the PSP instead.`);
+  if (found !== undefined)
+    refuse("card_number_refused", place, `looks like ${found}; send a token of the PSP instead.`);
 }
 
 function refuse(code: ErrorCode, place: Place, message: string): never {

@@ -1,7 +1,11 @@
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import {
-  contentOf, selectApproval, selectApprovals, type ApprovalRow, type Requester,
+  contentOf,
+  selectApproval,
+  selectApprovals,
+  type ApprovalRow,
+  type Requester,
 } from "../../approvals/approvals.ts";
 import { AppError } from "../../errors.ts";
 import { authorOf } from "../auth.ts";
@@ -13,8 +17,10 @@ import { Approval, idempotencyHeaders, listOf, pageQuery, problemResponses } fro
 const params = Type.Object({ approval_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });
 
-export const requesterOf = (request: FastifyRequest): Requester =>
-  ({ ...authorOf(request), key_id: request.caller.key_id });
+export const requesterOf = (request: FastifyRequest): Requester => ({
+  ...authorOf(request),
+  key_id: request.caller.key_id,
+});
 
 export function approvalView(approval: ApprovalRow) {
   const { proposer_key_id: _proposer, approver_key_id: _approver, is_expired: _expired, ...row } = approval;
@@ -26,72 +32,101 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
   const { reads, actions, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "approvals");
 
-  app.get("/approvals", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "listApprovals",
-      summary: "What waits for another key's approval, and what became of it, newest first",
-      querystring: Type.Object({
-        ...pageQuery,
-        kind: Type.Optional(Type.String({ enum: ["attempt_resolution"] })),
-        state: Type.Optional(Type.String({ enum: ["open", "approved", "rejected", "expired"] })),
-      }, { additionalProperties: false }),
-      response: { 200: listOf(Approval), ...problemResponses },
+  app.get(
+    "/approvals",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "listApprovals",
+        summary: "What waits for another key's approval, and what became of it, newest first",
+        querystring: Type.Object(
+          {
+            ...pageQuery,
+            kind: Type.Optional(Type.String({ enum: ["attempt_resolution"] })),
+            state: Type.Optional(Type.String({ enum: ["open", "approved", "rejected", "expired"] })),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: listOf(Approval), ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const { limit = 25, cursor, ...filters } = request.query;
-    const [created_at = "", approval_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const before = cursor === undefined ? {} : { before: { created_at, approval_id } };
-    const rows = await selectApprovals(reads, { ...filters, ...before, limit: limit + 1 });
-    return pageOf(rows, limit, signingKey, approvalView, (row) => [row.created_at, row.approval_id]);
-  });
+    async (request) => {
+      const { limit = 25, cursor, ...filters } = request.query;
+      const [created_at = "", approval_id = ""] =
+        cursor === undefined ? [] : decodeCursor(cursor, signingKey);
+      const before = cursor === undefined ? {} : { before: { created_at, approval_id } };
+      const rows = await selectApprovals(reads, { ...filters, ...before, limit: limit + 1 });
+      return pageOf(rows, limit, signingKey, approvalView, (row) => [row.created_at, row.approval_id]);
+    },
+  );
 
-  app.get("/approvals/:approval_id", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "getApproval", summary: "One approval", params, response: { 200: Approval, ...problemResponses },
+  app.get(
+    "/approvals/:approval_id",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "getApproval",
+        summary: "One approval",
+        params,
+        response: { 200: Approval, ...problemResponses },
+      },
     },
-  }, async ({ params: { approval_id } }) => {
-    const approval = await selectApproval(reads, approval_id);
-    if (approval === undefined) {
-      throw new AppError("not_found", `There is no approval ${approval_id}.`, { param: "approval_id" });
-    }
-    return approvalView(approval);
-  });
+    async ({ params: { approval_id } }) => {
+      const approval = await selectApproval(reads, approval_id);
+      if (approval === undefined) {
+        throw new AppError("not_found", `There is no approval ${approval_id}.`, { param: "approval_id" });
+      }
+      return approvalView(approval);
+    },
+  );
 
-  app.post("/approvals/:approval_id/approve", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "approve",
-      summary: "Approve a proposal of another key and carry it out, both in one transaction",
-      headers: idempotencyHeaders,
-      params,
-      body: Type.Object({
-        content_hash: Type.String({
-          pattern: "^[0-9a-f]{64}$", description: "The content_hash of the approval that you read.",
-        }),
-        note: Type.Optional(note),
-      }, { additionalProperties: false }),
-      response: { 200: Approval, ...problemResponses },
+  app.post(
+    "/approvals/:approval_id/approve",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "approve",
+        summary: "Approve a proposal of another key and carry it out, both in one transaction",
+        headers: idempotencyHeaders,
+        params,
+        body: Type.Object(
+          {
+            content_hash: Type.String({
+              pattern: "^[0-9a-f]{64}$",
+              description: "The content_hash of the approval that you read.",
+            }),
+            note: Type.Optional(note),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Approval, ...problemResponses },
+      },
     },
-  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    const { content_hash, note: said = null } = request.body;
-    const verdict = { content_hash, note: said, by: requesterOf(request) };
-    return approvalView(await actions.approve(tx, request.params.approval_id, verdict));
-  }));
+    async (request, reply) =>
+      answerAction(context, request, reply, async (tx) => {
+        const { content_hash, note: said = null } = request.body;
+        const verdict = { content_hash, note: said, by: requesterOf(request) };
+        return approvalView(await actions.approve(tx, request.params.approval_id, verdict));
+      }),
+  );
 
-  app.post("/approvals/:approval_id/reject", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "reject",
-      summary: "End a proposal without any effect; its proposer may do so too",
-      headers: idempotencyHeaders,
-      params,
-      body: Type.Object({ note }, { additionalProperties: false }),
-      response: { 200: Approval, ...problemResponses },
+  app.post(
+    "/approvals/:approval_id/reject",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "reject",
+        summary: "End a proposal without any effect; its proposer may do so too",
+        headers: idempotencyHeaders,
+        params,
+        body: Type.Object({ note }, { additionalProperties: false }),
+        response: { 200: Approval, ...problemResponses },
+      },
     },
-  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    const verdict = { note: request.body.note, by: requesterOf(request) };
-    return approvalView(await actions.reject(tx, request.params.approval_id, verdict));
-  }));
+    async (request, reply) =>
+      answerAction(context, request, reply, async (tx) => {
+        const verdict = { note: request.body.note, by: requesterOf(request) };
+        return approvalView(await actions.reject(tx, request.params.approval_id, verdict));
+      }),
+  );
 }

@@ -8,59 +8,90 @@ import { answerWork } from "../idempotency-key.ts";
 import { Approval, PaymentAttempt, idempotencyHeaders, problemResponses } from "../schemas.ts";
 import { approvalView, requesterOf } from "./approvals.ts";
 
-const seen = Type.Object({
-  outcome: Type.String({
-    enum: ["succeeded", "authorized", "failed"],
-    description: "succeeded: the PSP took the money. authorized: the PSP holds it, for an order with capture_method manual. "
-      + "failed: neither, for good.",
-  }),
-  psp_reference: Type.Optional(Type.String({
-    minLength: 1, maxLength: 255, description: "The PSP's id of the charge; required unless it failed.",
-  })),
-  amount: Type.Optional(Type.String({
-    maxLength: 50, description: "What the PSP shows; required unless it failed.", examples: ["29.99"],
-  })),
-  currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3 })),
-  note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
-}, { additionalProperties: false });
+const seen = Type.Object(
+  {
+    outcome: Type.String({
+      enum: ["succeeded", "authorized", "failed"],
+      description:
+        "succeeded: the PSP took the money. authorized: the PSP holds it, for an order with capture_method manual. " +
+        "failed: neither, for good.",
+    }),
+    psp_reference: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: "The PSP's id of the charge; required unless it failed.",
+      }),
+    ),
+    amount: Type.Optional(
+      Type.String({
+        maxLength: 50,
+        description: "What the PSP shows; required unless it failed.",
+        examples: ["29.99"],
+      }),
+    ),
+    currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3 })),
+    note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
+  },
+  { additionalProperties: false },
+);
 
 export function registerAttemptRoutes(app: App, context: HttpContext): void {
-  app.post("/attempts/:attempt_id/resolve", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "resolveAttempt",
-      summary: "Say what became of an undecided attempt, after a look at the PSP: 202 with the attempt, "
-        + "or with an approval that another key must give",
-      headers: idempotencyHeaders,
-      params: Type.Object({ attempt_id: Type.String({ minLength: 1, maxLength: 64 }) }),
-      body: seen,
-      response: { 202: Type.Union([PaymentAttempt, Approval]), ...problemResponses },
+  app.post(
+    "/attempts/:attempt_id/resolve",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "resolveAttempt",
+        summary:
+          "Say what became of an undecided attempt, after a look at the PSP: 202 with the attempt, " +
+          "or with an approval that another key must give",
+        headers: idempotencyHeaders,
+        params: Type.Object({ attempt_id: Type.String({ minLength: 1, maxLength: 64 }) }),
+        body: seen,
+        response: { 202: Type.Union([PaymentAttempt, Approval]), ...problemResponses },
+      },
     },
-  }, async (request, reply) => {
-    const resolution = readResolution(request.body);
-    return answerWork(context, request, reply, async (tx) => {
-      const { attempt_id } = request.params;
-      const resolved = await context.actions.resolveAttempt(tx, attempt_id, resolution, requesterOf(request));
-      const body = resolved.kind === "resolved" ? attemptView(resolved.attempt) : approvalView(resolved.approval);
-      return { status: 202, body, is_replay: !resolved.is_new };
-    });
-  });
+    async (request, reply) => {
+      const resolution = readResolution(request.body);
+      return answerWork(context, request, reply, async (tx) => {
+        const { attempt_id } = request.params;
+        const resolved = await context.actions.resolveAttempt(
+          tx,
+          attempt_id,
+          resolution,
+          requesterOf(request),
+        );
+        const body =
+          resolved.kind === "resolved" ? attemptView(resolved.attempt) : approvalView(resolved.approval);
+        return { status: 202, body, is_replay: !resolved.is_new };
+      });
+    },
+  );
 }
 
-export type Seen = { outcome: string; psp_reference?: string; amount?: string; currency?: string; note: string };
+export type Seen = {
+  outcome: string;
+  psp_reference?: string;
+  amount?: string;
+  currency?: string;
+  note: string;
+};
 
 /** Errors: `invalid_request`, `invalid_amount`. */
 export function readResolution({ outcome, psp_reference, amount, currency, note }: Seen): AttemptResolution {
   if (outcome === "failed") {
     for (const [param, value] of Object.entries({ amount, currency })) {
-      if (value !== undefined) throw invalid(param, "has no meaning for an attempt that failed: leave it out.");
+      if (value !== undefined)
+        throw invalid(param, "has no meaning for an attempt that failed: leave it out.");
     }
     return { outcome, psp_reference: psp_reference ?? null, money: null, note };
   }
   if (outcome !== "succeeded" && outcome !== "authorized") {
     throw invalid("outcome", "must be succeeded, authorized or failed.");
   }
-  if (psp_reference === undefined) throw invalid("psp_reference", "is required: give the PSP's id of the charge.");
+  if (psp_reference === undefined)
+    throw invalid("psp_reference", "is required: give the PSP's id of the charge.");
   return { outcome, psp_reference, money: readMoney(amount, currency), note };
 }
 

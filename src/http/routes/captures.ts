@@ -6,59 +6,99 @@ import { readAmount } from "../amounts.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork, requestFingerprint } from "../idempotency-key.ts";
-import { NewCapture, PaymentModification, clientId, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import {
+  NewCapture,
+  PaymentModification,
+  clientId,
+  idempotencyHeaders,
+  problemResponses,
+} from "../schemas.ts";
 
 export function registerCaptureRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs } = context;
 
-  app.post("/payments/:payment_order_id/capture", {
-    config: { scope: "write" },
-    schema: {
-      operationId: "capturePayment",
-      summary: "Take all or a part of an authorised order: 202 means stored and queued",
-      headers: idempotencyHeaders,
-      params: Type.Object({ payment_order_id: clientId() }),
-      body: NewCapture,
-      response: { 202: PaymentModification, ...problemResponses },
+  app.post(
+    "/payments/:payment_order_id/capture",
+    {
+      config: { scope: "write" },
+      schema: {
+        operationId: "capturePayment",
+        summary: "Take all or a part of an authorised order: 202 means stored and queued",
+        headers: idempotencyHeaders,
+        params: Type.Object({ payment_order_id: clientId() }),
+        body: NewCapture,
+        response: { 202: PaymentModification, ...problemResponses },
+      },
     },
-  }, async (request, reply) => {
-    const { params: { payment_order_id }, body: { capture_id, amount, is_final = true } } = request;
-    // An order's currency never changes, so it needs no lock to be read.
-    const order = await selectOrder(database, payment_order_id);
-    if (order === undefined) throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, { param: "payment_order_id" });
-    const amount_minor = amount === undefined ? null : amountOf(amount, order.currency);
-    const fingerprint = requestFingerprint(request);
-    await answerWork(context, request, reply, async (tx) => {
-      const { modification, is_new } = await actions.capture(tx, payment_order_id, { capture_id, fingerprint, amount_minor, is_final }, authorOf(request));
-      return { status: 202, body: acceptedModificationView(modification), is_replay: !is_new };
-    });
-    jobs.wake("payment_modify");
-    return reply;
-  });
+    async (request, reply) => {
+      const {
+        params: { payment_order_id },
+        body: { capture_id, amount, is_final = true },
+      } = request;
+      // An order's currency never changes, so it needs no lock to be read.
+      const order = await selectOrder(database, payment_order_id);
+      if (order === undefined)
+        throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, {
+          param: "payment_order_id",
+        });
+      const amount_minor = amount === undefined ? null : amountOf(amount, order.currency);
+      const fingerprint = requestFingerprint(request);
+      await answerWork(context, request, reply, async (tx) => {
+        const { modification, is_new } = await actions.capture(
+          tx,
+          payment_order_id,
+          { capture_id, fingerprint, amount_minor, is_final },
+          authorOf(request),
+        );
+        return { status: 202, body: acceptedModificationView(modification), is_replay: !is_new };
+      });
+      jobs.wake("payment_modify");
+      return reply;
+    },
+  );
 
-  app.post("/modifications/:modification_id/resolve", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "resolveModification",
-      summary: "Say what became of a capture or void that the PSP does not tell of, after a look there: 202 means stored and queued",
-      headers: idempotencyHeaders,
-      params: Type.Object({ modification_id: Type.String({ minLength: 1, maxLength: 64 }) }),
-      body: Type.Object({
-        outcome: Type.String({ enum: ["succeeded", "failed"] }),
-        note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
-      }, { additionalProperties: false }),
-      response: { 202: PaymentModification, ...problemResponses },
+  app.post(
+    "/modifications/:modification_id/resolve",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "resolveModification",
+        summary:
+          "Say what became of a capture or void that the PSP does not tell of, after a look there: 202 means stored and queued",
+        headers: idempotencyHeaders,
+        params: Type.Object({ modification_id: Type.String({ minLength: 1, maxLength: 64 }) }),
+        body: Type.Object(
+          {
+            outcome: Type.String({ enum: ["succeeded", "failed"] }),
+            note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 202: PaymentModification, ...problemResponses },
+      },
     },
-  }, async (request, reply) => {
-    const { params: { modification_id }, body: { outcome, note } } = request;
-    const resolution = { outcome: outcome === "succeeded" ? "succeeded" as const : "failed" as const, note };
-    await answerWork(context, request, reply, async (tx) => {
-      const { modification, is_new } = await actions.resolveModification(tx, modification_id, resolution, authorOf(request));
-      return { status: 202, body: modificationView(modification), is_replay: !is_new };
-    });
-    jobs.wake("payment_modify");
-    return reply;
-  });
+    async (request, reply) => {
+      const {
+        params: { modification_id },
+        body: { outcome, note },
+      } = request;
+      const resolution = {
+        outcome: outcome === "succeeded" ? ("succeeded" as const) : ("failed" as const),
+        note,
+      };
+      await answerWork(context, request, reply, async (tx) => {
+        const { modification, is_new } = await actions.resolveModification(
+          tx,
+          modification_id,
+          resolution,
+          authorOf(request),
+        );
+        return { status: 202, body: modificationView(modification), is_replay: !is_new };
+      });
+      jobs.wake("payment_modify");
+      return reply;
+    },
+  );
 }
 
 function amountOf(amount: string, currency: string): bigint {

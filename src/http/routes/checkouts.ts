@@ -13,65 +13,107 @@ const params = Type.Object({ checkout_id: clientId() });
 export function registerCheckoutRoutes(app: App, context: HttpContext): void {
   const { reads, actions, jobs, settings } = context;
 
-  app.get("/checkouts/:checkout_id", {
-    config: { scope: "read" },
-    schema: { operationId: "getCheckout", summary: "A checkout with its orders", params, response: { 200: Checkout, ...problemResponses } },
-  }, async (request) => {
-    const { checkout_id } = request.params;
-    const [event, orders] = await reads.snapshot((snapshot) => Promise.all([
-      selectEvent(snapshot, checkout_id), selectOrdersOfCheckouts(snapshot, [checkout_id]),
-    ]));
-    if (event === undefined) throw new AppError("not_found", `There is no checkout ${checkout_id}.`, { param: "checkout_id" });
-    return { ...checkoutView(event, orders), status_url: event.status_link_revoked_at === null ? statusUrl(settings, event) : null };
-  });
-
-  app.post("/checkouts/:checkout_id/cancel", {
-    config: { scope: "write" },
-    schema: {
-      operationId: "cancelCheckout",
-      summary: "End every order that can be ended, and close its page: 200 at once, 202 when the PSP must first give something up",
-      headers: idempotencyHeaders,
-      params,
-      response: { 200: PaymentOrders, 202: PaymentOrders, ...problemResponses },
+  app.get(
+    "/checkouts/:checkout_id",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getCheckout",
+        summary: "A checkout with its orders",
+        params,
+        response: { 200: Checkout, ...problemResponses },
+      },
     },
-  }, async (request, reply) => {
-    await answerWork(context, request, reply, async (tx) => {
-      const { orders, is_under_way } = await actions.cancelCheckout(tx, request.params.checkout_id, authorOf(request));
-      return { status: is_under_way ? 202 : 200, body: { payment_orders: orders.map(orderView) } };
-    });
-    jobs.wake("payment_modify");
-    return reply;
-  });
-
-  app.post("/checkouts/:checkout_id/revoke_status_link", {
-    config: { scope: "write" },
-    schema: {
-      operationId: "revokeStatusLink",
-      summary: "Close the links to the buyer's status page for good",
-      headers: idempotencyHeaders,
-      params,
-      response: { 200: Type.Object({ checkout_id: Type.String(), status_link_revoked_at: Type.String() }), ...problemResponses },
+    async (request) => {
+      const { checkout_id } = request.params;
+      const [event, orders] = await reads.snapshot((snapshot) =>
+        Promise.all([selectEvent(snapshot, checkout_id), selectOrdersOfCheckouts(snapshot, [checkout_id])]),
+      );
+      if (event === undefined)
+        throw new AppError("not_found", `There is no checkout ${checkout_id}.`, { param: "checkout_id" });
+      return {
+        ...checkoutView(event, orders),
+        status_url: event.status_link_revoked_at === null ? statusUrl(settings, event) : null,
+      };
     },
-  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    const { checkout_id } = request.params;
-    return { checkout_id, status_link_revoked_at: await actions.revokeStatusLink(tx, checkout_id, authorOf(request)) };
-  }));
+  );
 
-  app.post("/checkouts/:checkout_id/review", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "reviewCheckout",
-      summary: "Decide a checkout that the risk rules hold for review",
-      params,
-      body: Type.Object({ decision: Type.String({ enum: ["approve", "reject"] }) }, { additionalProperties: false }),
-      response: { 200: PaymentOrders, ...problemResponses },
+  app.post(
+    "/checkouts/:checkout_id/cancel",
+    {
+      config: { scope: "write" },
+      schema: {
+        operationId: "cancelCheckout",
+        summary:
+          "End every order that can be ended, and close its page: 200 at once, 202 when the PSP must first give something up",
+        headers: idempotencyHeaders,
+        params,
+        response: { 200: PaymentOrders, 202: PaymentOrders, ...problemResponses },
+      },
     },
-  }, async (request, reply) => {
-    const decision = request.body.decision === "approve" ? "approve" : "reject";
-    await answerAction(context, request, reply, async (tx) => ({
-      payment_orders: (await actions.review(tx, request.params.checkout_id, decision, authorOf(request))).map(orderView),
-    }));
-    jobs.wake("payment_execute");
-    return reply;
-  });
+    async (request, reply) => {
+      await answerWork(context, request, reply, async (tx) => {
+        const { orders, is_under_way } = await actions.cancelCheckout(
+          tx,
+          request.params.checkout_id,
+          authorOf(request),
+        );
+        return { status: is_under_way ? 202 : 200, body: { payment_orders: orders.map(orderView) } };
+      });
+      jobs.wake("payment_modify");
+      return reply;
+    },
+  );
+
+  app.post(
+    "/checkouts/:checkout_id/revoke_status_link",
+    {
+      config: { scope: "write" },
+      schema: {
+        operationId: "revokeStatusLink",
+        summary: "Close the links to the buyer's status page for good",
+        headers: idempotencyHeaders,
+        params,
+        response: {
+          200: Type.Object({ checkout_id: Type.String(), status_link_revoked_at: Type.String() }),
+          ...problemResponses,
+        },
+      },
+    },
+    async (request, reply) =>
+      answerAction(context, request, reply, async (tx) => {
+        const { checkout_id } = request.params;
+        return {
+          checkout_id,
+          status_link_revoked_at: await actions.revokeStatusLink(tx, checkout_id, authorOf(request)),
+        };
+      }),
+  );
+
+  app.post(
+    "/checkouts/:checkout_id/review",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "reviewCheckout",
+        summary: "Decide a checkout that the risk rules hold for review",
+        params,
+        body: Type.Object(
+          { decision: Type.String({ enum: ["approve", "reject"] }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: PaymentOrders, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const decision = request.body.decision === "approve" ? "approve" : "reject";
+      await answerAction(context, request, reply, async (tx) => ({
+        payment_orders: (
+          await actions.review(tx, request.params.checkout_id, decision, authorOf(request))
+        ).map(orderView),
+      }));
+      jobs.wake("payment_execute");
+      return reply;
+    },
+  );
 }

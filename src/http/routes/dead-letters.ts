@@ -16,66 +16,101 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
   const { reads, actions, jobs, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "dead_letters");
 
-  app.get("/dead_letters", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "listDeadLetters",
-      summary: "Work that was given up, newest first",
-      querystring: Type.Object({
-        ...pageQuery,
-        state: Type.Optional(Type.String({ enum: ["waiting", "redriven", "discarded"] })),
-        queue: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-      }, { additionalProperties: false }),
-      response: { 200: listOf(DeadLetter), ...problemResponses },
+  app.get(
+    "/dead_letters",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "listDeadLetters",
+        summary: "Work that was given up, newest first",
+        querystring: Type.Object(
+          {
+            ...pageQuery,
+            state: Type.Optional(Type.String({ enum: ["waiting", "redriven", "discarded"] })),
+            queue: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: listOf(DeadLetter), ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const { limit = 25, cursor, ...filters } = request.query;
-    const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const rows = await selectDeadLetters(reads, { ...filters, ...(cursor === undefined ? {} : { before: { created_at, id } }), limit: limit + 1 });
-    return pageOf(rows, limit, signingKey, view, (row) => [row.created_at, row.dead_letter_id]);
-  });
+    async (request) => {
+      const { limit = 25, cursor, ...filters } = request.query;
+      const [created_at = "", id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
+      const rows = await selectDeadLetters(reads, {
+        ...filters,
+        ...(cursor === undefined ? {} : { before: { created_at, id } }),
+        limit: limit + 1,
+      });
+      return pageOf(rows, limit, signingKey, view, (row) => [row.created_at, row.dead_letter_id]);
+    },
+  );
 
-  app.get("/dead_letters/:dead_letter_id", {
-    config: { scope: "read" },
-    schema: { operationId: "getDeadLetter", summary: "One dead letter, with the whole history of what it is about", params, response: { 200: DeadLetterDetail, ...problemResponses } },
-  }, async (request) => {
-    const { dead_letter_id } = request.params;
-    return reads.snapshot(async (snapshot) => {
-      const letter = await selectDeadLetter(snapshot, dead_letter_id);
-      if (letter === undefined) throw new AppError("not_found", `There is no dead letter ${dead_letter_id}.`, { param: "dead_letter_id" });
-      return { ...view(letter), history: await historyOf(snapshot, letter) };
-    });
-  });
+  app.get(
+    "/dead_letters/:dead_letter_id",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getDeadLetter",
+        summary: "One dead letter, with the whole history of what it is about",
+        params,
+        response: { 200: DeadLetterDetail, ...problemResponses },
+      },
+    },
+    async (request) => {
+      const { dead_letter_id } = request.params;
+      return reads.snapshot(async (snapshot) => {
+        const letter = await selectDeadLetter(snapshot, dead_letter_id);
+        if (letter === undefined)
+          throw new AppError("not_found", `There is no dead letter ${dead_letter_id}.`, {
+            param: "dead_letter_id",
+          });
+        return { ...view(letter), history: await historyOf(snapshot, letter) };
+      });
+    },
+  );
 
-  app.post("/dead_letters/:dead_letter_id/redrive", {
-    config: { scope: "admin" },
-    // The note may be left out, and with it the whole body.
-    preValidation: async (request) => {
-      request.body ??= {};
+  app.post(
+    "/dead_letters/:dead_letter_id/redrive",
+    {
+      config: { scope: "admin" },
+      // The note may be left out, and with it the whole body.
+      preValidation: async (request) => {
+        request.body ??= {};
+      },
+      schema: {
+        operationId: "redriveDeadLetter",
+        summary: "Take given-up work up again",
+        params,
+        body: Type.Object({ note: Type.Optional(note) }, { additionalProperties: false }),
+        response: { 200: DeadLetter, ...problemResponses },
+      },
     },
-    schema: {
-      operationId: "redriveDeadLetter",
-      summary: "Take given-up work up again",
-      params,
-      body: Type.Object({ note: Type.Optional(note) }, { additionalProperties: false }),
-      response: { 200: DeadLetter, ...problemResponses },
+    async (request, reply) => {
+      const { dead_letter_id } = request.params;
+      await answerAction(context, request, reply, async (tx) =>
+        view(await actions.redrive(tx, dead_letter_id, authorOf(request), request.body.note ?? null)),
+      );
+      jobs.wake("payment_execute");
+      return reply;
     },
-  }, async (request, reply) => {
-    const { dead_letter_id } = request.params;
-    await answerAction(context, request, reply, async (tx) => view(await actions.redrive(tx, dead_letter_id, authorOf(request), request.body.note ?? null)));
-    jobs.wake("payment_execute");
-    return reply;
-  });
+  );
 
-  app.post("/dead_letters/:dead_letter_id/discard", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "discardDeadLetter",
-      summary: "Decide that nothing more will be done, and why",
-      params,
-      body: Type.Object({ note }, { additionalProperties: false }),
-      response: { 200: DeadLetter, ...problemResponses },
+  app.post(
+    "/dead_letters/:dead_letter_id/discard",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "discardDeadLetter",
+        summary: "Decide that nothing more will be done, and why",
+        params,
+        body: Type.Object({ note }, { additionalProperties: false }),
+        response: { 200: DeadLetter, ...problemResponses },
+      },
     },
-  }, async (request, reply) =>
-    answerAction(context, request, reply, async (tx) => view(await actions.discard(tx, request.params.dead_letter_id, authorOf(request), request.body.note))));
+    async (request, reply) =>
+      answerAction(context, request, reply, async (tx) =>
+        view(await actions.discard(tx, request.params.dead_letter_id, authorOf(request), request.body.note)),
+      ),
+  );
 }

@@ -1,13 +1,27 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import {
-  entryKeyOf, selectAccounts, selectBalance, selectEntries, selectEntry, selectStatement, selectTrialBalance,
+  entryKeyOf,
+  selectAccounts,
+  selectBalance,
+  selectEntries,
+  selectEntry,
+  selectStatement,
+  selectTrialBalance,
 } from "../../ledger/ledger.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { assertNarrowed } from "../narrowed-filter.ts";
 import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
-import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import {
+  AccountBalance,
+  LedgerAccount,
+  LedgerEntry,
+  TrialBalance,
+  listOf,
+  pageQuery,
+  problemResponses,
+} from "../schemas.ts";
 
 const time = Type.Optional(Type.String({ format: "date-time" }));
 const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));
@@ -17,18 +31,24 @@ const closed = { additionalProperties: false } as const;
  * Each filter compares with one thing, because an owner may be named like an account code, or an order like a
  * transaction.
  */
-const name = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }));
+const name = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 400, description }));
 const accountQuery = {
   account_id: name("An account's owner, such as a seller."),
   account: name("An account code, such as seller:seller_bob:pending."),
 };
 const transactionQuery = {
-  transaction_id: name("A transaction's id if it is a number, otherwise the id of an order that was captured at once."),
+  transaction_id: name(
+    "A transaction's id if it is a number, otherwise the id of an order that was captured at once.",
+  ),
   source: name("What a transaction was posted for, such as order:order-1:captured."),
 };
 
 function accountFilter({ account_id, account }: { account_id?: string; account?: string }) {
-  return { ...(account_id === undefined ? {} : { owner_id: account_id }), ...(account === undefined ? {} : { code: account }) };
+  return {
+    ...(account_id === undefined ? {} : { owner_id: account_id }),
+    ...(account === undefined ? {} : { code: account }),
+  };
 }
 
 function transactionFilter(text: string): { transaction_id: bigint } | { source: string } {
@@ -37,120 +57,196 @@ function transactionFilter(text: string): { transaction_id: bigint } | { source:
 
 export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext): void {
   const keyOf = (list: string): string => cursorKey(settings.secret_key, list);
-  const positionOf = (cursor: string | undefined, key: string): readonly string[] => (cursor === undefined ? [] : decodeCursor(cursor, key));
+  const positionOf = (cursor: string | undefined, key: string): readonly string[] =>
+    cursor === undefined ? [] : decodeCursor(cursor, key);
 
-  app.get("/ledger", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "listLedgerEntries",
-      summary: "Ledger entries, newest first",
-      description: "`currency` also needs an account, a transaction or `created_at[gte]`.",
-      querystring: Type.Object({ ...pageQuery, ...accountQuery, ...transactionQuery, currency, "created_at[gte]": time, "created_at[lt]": time }, closed),
-      response: { 200: listOf(LedgerEntry), ...problemResponses },
+  app.get(
+    "/ledger",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "listLedgerEntries",
+        summary: "Ledger entries, newest first",
+        description: "`currency` also needs an account, a transaction or `created_at[gte]`.",
+        querystring: Type.Object(
+          {
+            ...pageQuery,
+            ...accountQuery,
+            ...transactionQuery,
+            currency,
+            "created_at[gte]": time,
+            "created_at[lt]": time,
+          },
+          closed,
+        ),
+        response: { 200: listOf(LedgerEntry), ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const query = request.query;
-    const limit = query.limit ?? 25;
-    assertNarrowed(query, ["account_id", "account", "transaction_id", "source", "created_at[gte]"]);
-    const [created_at, transaction_id, account_id, account_version] = positionOf(query.cursor, keyOf("ledger"));
-    const rows = await reads.snapshot((snapshot) => selectEntries(snapshot, {
-      ...accountFilter(query),
-      ...(query.transaction_id === undefined ? {} : transactionFilter(query.transaction_id)),
-      ...(query.source === undefined ? {} : { source: query.source }),
-      ...(query.currency === undefined ? {} : { currency: query.currency }),
-      ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
-      ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),
-      ...(created_at === undefined || transaction_id === undefined || account_id === undefined || account_version === undefined ? {} : {
-        before: {
-          created_at, transaction_id: BigInt(transaction_id), account_id: BigInt(account_id), account_version: BigInt(account_version),
-        },
-      }),
-      limit: limit + 1,
-    }));
-    return pageOf(rows, limit, keyOf("ledger"), entryView,
-      (row) => [row.created_at, String(row.transaction_id), String(row.account_id), String(row.account_version)]);
-  });
+    async (request) => {
+      const query = request.query;
+      const limit = query.limit ?? 25;
+      assertNarrowed(query, ["account_id", "account", "transaction_id", "source", "created_at[gte]"]);
+      const [created_at, transaction_id, account_id, account_version] = positionOf(
+        query.cursor,
+        keyOf("ledger"),
+      );
+      const rows = await reads.snapshot((snapshot) =>
+        selectEntries(snapshot, {
+          ...accountFilter(query),
+          ...(query.transaction_id === undefined ? {} : transactionFilter(query.transaction_id)),
+          ...(query.source === undefined ? {} : { source: query.source }),
+          ...(query.currency === undefined ? {} : { currency: query.currency }),
+          ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
+          ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),
+          ...(created_at === undefined ||
+          transaction_id === undefined ||
+          account_id === undefined ||
+          account_version === undefined
+            ? {}
+            : {
+                before: {
+                  created_at,
+                  transaction_id: BigInt(transaction_id),
+                  account_id: BigInt(account_id),
+                  account_version: BigInt(account_version),
+                },
+              }),
+          limit: limit + 1,
+        }),
+      );
+      return pageOf(rows, limit, keyOf("ledger"), entryView, (row) => [
+        row.created_at,
+        String(row.transaction_id),
+        String(row.account_id),
+        String(row.account_version),
+      ]);
+    },
+  );
 
-  app.get("/ledger/accounts", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "listLedgerAccounts",
-      summary: "Ledger accounts, newest first",
-      querystring: Type.Object({ ...pageQuery, ...accountQuery, currency }, closed),
-      response: { 200: listOf(LedgerAccount), ...problemResponses },
+  app.get(
+    "/ledger/accounts",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "listLedgerAccounts",
+        summary: "Ledger accounts, newest first",
+        querystring: Type.Object({ ...pageQuery, ...accountQuery, currency }, closed),
+        response: { 200: listOf(LedgerAccount), ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const { limit = 25, cursor, currency: wanted } = request.query;
-    const [before] = positionOf(cursor, keyOf("ledger/accounts"));
-    const rows = await selectAccounts(reads, {
-      ...accountFilter(request.query),
-      ...(wanted === undefined ? {} : { currency: wanted }),
-      ...(before === undefined ? {} : { before_account_id: BigInt(before) }),
-      limit: limit + 1,
-    });
-    return pageOf(rows, limit, keyOf("ledger/accounts"), accountView, (row) => [String(row.account_id)]);
-  });
+    async (request) => {
+      const { limit = 25, cursor, currency: wanted } = request.query;
+      const [before] = positionOf(cursor, keyOf("ledger/accounts"));
+      const rows = await selectAccounts(reads, {
+        ...accountFilter(request.query),
+        ...(wanted === undefined ? {} : { currency: wanted }),
+        ...(before === undefined ? {} : { before_account_id: BigInt(before) }),
+        limit: limit + 1,
+      });
+      return pageOf(rows, limit, keyOf("ledger/accounts"), accountView, (row) => [String(row.account_id)]);
+    },
+  );
 
-  app.get("/ledger/trial-balance", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "getTrialBalance",
-      summary: "Proof that debits equal credits in every currency",
-      response: { 200: TrialBalance, ...problemResponses },
+  app.get(
+    "/ledger/trial-balance",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getTrialBalance",
+        summary: "Proof that debits equal credits in every currency",
+        response: { 200: TrialBalance, ...problemResponses },
+      },
     },
-  }, async () => trialBalanceView(await selectTrialBalance(reads)));
+    async () => trialBalanceView(await selectTrialBalance(reads)),
+  );
 
-  app.get("/ledger/accounts/:account/balance", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "getLedgerBalance",
-      summary: "An account's balance, now or as of a time",
-      params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
-      querystring: Type.Object({ currency: Type.String({ pattern: "^[A-Z]{3}$" }), at: time, basis: Type.Optional(Type.String({ enum: ["recorded", "effective"] })) }, closed),
-      response: { 200: AccountBalance, ...problemResponses },
+  app.get(
+    "/ledger/accounts/:account/balance",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getLedgerBalance",
+        summary: "An account's balance, now or as of a time",
+        params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
+        querystring: Type.Object(
+          {
+            currency: Type.String({ pattern: "^[A-Z]{3}$" }),
+            at: time,
+            basis: Type.Optional(Type.String({ enum: ["recorded", "effective"] })),
+          },
+          closed,
+        ),
+        response: { 200: AccountBalance, ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const { account } = request.params;
-    const { at = null, currency: wanted } = request.query;
-    const basis = request.query.basis === "effective" ? "effective" : "recorded";
-    const [[found], balance_minor] = await reads.snapshot((snapshot) => Promise.all([
-      selectAccounts(snapshot, { code: account, currency: wanted, limit: 1 }),
-      selectBalance(snapshot, { code: account, currency: wanted }, at, basis),
-    ]));
-    if (balance_minor === undefined || found === undefined) throw new AppError("not_found", `There is no ledger account ${account} in ${wanted}.`, { param: "account" });
-    return balanceView(found, balance_minor, at, basis);
-  });
+    async (request) => {
+      const { account } = request.params;
+      const { at = null, currency: wanted } = request.query;
+      const basis = request.query.basis === "effective" ? "effective" : "recorded";
+      const [[found], balance_minor] = await reads.snapshot((snapshot) =>
+        Promise.all([
+          selectAccounts(snapshot, { code: account, currency: wanted, limit: 1 }),
+          selectBalance(snapshot, { code: account, currency: wanted }, at, basis),
+        ]),
+      );
+      if (balance_minor === undefined || found === undefined)
+        throw new AppError("not_found", `There is no ledger account ${account} in ${wanted}.`, {
+          param: "account",
+        });
+      return balanceView(found, balance_minor, at, basis);
+    },
+  );
 
-  app.get("/ledger/accounts/:account/statement", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "getLedgerStatement",
-      summary: "An account's entries in order, each with the balance after it",
-      params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
-      querystring: Type.Object({ ...pageQuery, currency: Type.String({ pattern: "^[A-Z]{3}$" }) }, closed),
-      response: { 200: listOf(LedgerEntry), ...problemResponses },
+  app.get(
+    "/ledger/accounts/:account/statement",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getLedgerStatement",
+        summary: "An account's entries in order, each with the balance after it",
+        params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
+        querystring: Type.Object({ ...pageQuery, currency: Type.String({ pattern: "^[A-Z]{3}$" }) }, closed),
+        response: { 200: listOf(LedgerEntry), ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const { limit = 25, cursor, currency: wanted } = request.query;
-    const key = keyOf(`ledger/statement/${request.params.account}/${wanted}`);
-    const [after = "0"] = positionOf(cursor, key);
-    const rows = await selectStatement(reads, { code: request.params.account, currency: wanted }, BigInt(after), limit + 1);
-    if (rows.length === 0 && after === "0") throw new AppError("not_found", `${request.params.account} has no entries in ${wanted}.`, { param: "account" });
-    return pageOf(rows, limit, key, entryView, (row) => [String(row.account_version)]);
-  });
+    async (request) => {
+      const { limit = 25, cursor, currency: wanted } = request.query;
+      const key = keyOf(`ledger/statement/${request.params.account}/${wanted}`);
+      const [after = "0"] = positionOf(cursor, key);
+      const rows = await selectStatement(
+        reads,
+        { code: request.params.account, currency: wanted },
+        BigInt(after),
+        limit + 1,
+      );
+      if (rows.length === 0 && after === "0")
+        throw new AppError("not_found", `${request.params.account} has no entries in ${wanted}.`, {
+          param: "account",
+        });
+      return pageOf(rows, limit, key, entryView, (row) => [String(row.account_version)]);
+    },
+  );
 
-  app.get("/ledger/:entry_id", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "getLedgerEntry",
-      summary: "One ledger entry",
-      params: Type.Object({ entry_id: Type.String({ minLength: 1, maxLength: 64 }) }),
-      response: { 200: LedgerEntry, ...problemResponses },
+  app.get(
+    "/ledger/:entry_id",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "getLedgerEntry",
+        summary: "One ledger entry",
+        params: Type.Object({ entry_id: Type.String({ minLength: 1, maxLength: 64 }) }),
+        response: { 200: LedgerEntry, ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const key = entryKeyOf(request.params.entry_id);
-    const entry = key === undefined ? undefined : await selectEntry(reads, key.account_id, key.account_version);
-    if (entry === undefined) throw new AppError("not_found", `There is no ledger entry ${request.params.entry_id}.`, { param: "entry_id" });
-    return entryView(entry);
-  });
+    async (request) => {
+      const key = entryKeyOf(request.params.entry_id);
+      const entry =
+        key === undefined ? undefined : await selectEntry(reads, key.account_id, key.account_version);
+      if (entry === undefined)
+        throw new AppError("not_found", `There is no ledger entry ${request.params.entry_id}.`, {
+          param: "entry_id",
+        });
+      return entryView(entry);
+    },
+  );
 }

@@ -4,8 +4,13 @@ import { AppError, type FieldError } from "../../errors.ts";
 import { checkoutId, paymentOrderId, type CheckoutId } from "../../ids.ts";
 import { isCurrencyCode, isPaymentCurrency, type Money } from "../../money/money.ts";
 import {
-  acceptedView, createNextActionSealing, selectEvent, selectNextAction, selectOrdersOfCheckouts,
-  type AcceptedCheckout, type CheckoutDraft,
+  acceptedView,
+  createNextActionSealing,
+  selectEvent,
+  selectNextAction,
+  selectOrdersOfCheckouts,
+  type AcceptedCheckout,
+  type CheckoutDraft,
 } from "../../payments/payments.ts";
 import type { Sealing } from "../../sealing.ts";
 import { readAmount } from "../amounts.ts";
@@ -14,55 +19,77 @@ import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency
 import { PreferredWaits, waitSecondsOf } from "../prefer-wait.ts";
 import { withCheckedReturnUrl } from "../return-url.ts";
 import { statusUrl } from "../status-link.ts";
-import { AcceptedCheckout as AcceptedCheckoutSchema, NewCheckout, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import {
+  AcceptedCheckout as AcceptedCheckoutSchema,
+  NewCheckout,
+  idempotencyHeaders,
+  problemResponses,
+} from "../schemas.ts";
 
 export function registerPaymentCreateRoute(app: App, context: HttpContext): void {
   const sealing = createNextActionSealing(context.settings.secret_key);
   const waits = new PreferredWaits();
-  app.post("/payments", {
-    config: { scope: "write" },
-    schema: {
-      operationId: "createPayment",
-      summary: "Take a checkout: 202 means stored and queued",
-      body: NewCheckout,
-      headers: Type.Object({
-        ...idempotencyHeaders.properties,
-        prefer: Type.Optional(Type.String({
-          description: "wait=5: answer once the PSP has, after 5 seconds at the latest (10 at most), with the states and the "
-            + "next_action of then. The charge goes on whether you wait or not.",
-        })),
-      }),
-      response: { 202: AcceptedCheckoutSchema, ...problemResponses },
+  app.post(
+    "/payments",
+    {
+      config: { scope: "write" },
+      schema: {
+        operationId: "createPayment",
+        summary: "Take a checkout: 202 means stored and queued",
+        body: NewCheckout,
+        headers: Type.Object({
+          ...idempotencyHeaders.properties,
+          prefer: Type.Optional(
+            Type.String({
+              description:
+                "wait=5: answer once the PSP has, after 5 seconds at the latest (10 at most), with the states and the " +
+                "next_action of then. The charge goes on whether you wait or not.",
+            }),
+          ),
+        }),
+        response: { 202: AcceptedCheckoutSchema, ...problemResponses },
+      },
     },
-  }, async (request, reply) => {
-    const checkout = withCheckedReturnUrl(draftOf(request.body), context.settings.return_url_origins);
-    assertAccountTakesIt(context, checkout);
-    assertAmountsTaken(context, checkout);
-    const answer = await context.intake.accept({
-      checkout,
-      fingerprint: requestFingerprint(request),
-      idempotency_key: idempotencyKeyOf(request),
-      actor: request.caller.actor,
-    });
-    const wait_seconds = "card" in checkout.way_to_pay ? waitSecondsOf(request) : 0;
-    const outcome = await waits.until(wait_seconds, () => outcomeOf(context, checkout.checkout_id, sealing))
-      .catch((error: unknown) => {
-        // The checkout is stored: if reads are refused just now, the first answer is still true.
-        if (error instanceof AppError) return undefined;
-        throw error;
+    async (request, reply) => {
+      const checkout = withCheckedReturnUrl(draftOf(request.body), context.settings.return_url_origins);
+      assertAccountTakesIt(context, checkout);
+      assertAmountsTaken(context, checkout);
+      const answer = await context.intake.accept({
+        checkout,
+        fingerprint: requestFingerprint(request),
+        idempotency_key: idempotencyKeyOf(request),
+        actor: request.caller.actor,
       });
-    if (outcome === undefined) return sendAnswer(reply, answer);
-    return sendAnswer(reply.header("preference-applied", `wait=${wait_seconds}`), { ...answer, body: JSON.stringify(outcome) });
-  });
+      const wait_seconds = "card" in checkout.way_to_pay ? waitSecondsOf(request) : 0;
+      const outcome = await waits
+        .until(wait_seconds, () => outcomeOf(context, checkout.checkout_id, sealing))
+        .catch((error: unknown) => {
+          // The checkout is stored: if reads are refused just now, the first answer is still true.
+          if (error instanceof AppError) return undefined;
+          throw error;
+        });
+      if (outcome === undefined) return sendAnswer(reply, answer);
+      return sendAnswer(reply.header("preference-applied", `wait=${wait_seconds}`), {
+        ...answer,
+        body: JSON.stringify(outcome),
+      });
+    },
+  );
 }
 
 /** A checkout as it is now, in the form of the first answer. */
 async function outcomeOf(
-  { reads, settings }: HttpContext, id: CheckoutId, sealing: Sealing,
+  { reads, settings }: HttpContext,
+  id: CheckoutId,
+  sealing: Sealing,
 ): Promise<{ is_done: boolean; result: AcceptedCheckout }> {
-  const [event, orders, next_action] = await reads.snapshot((snapshot) => Promise.all([
-    selectEvent(snapshot, id), selectOrdersOfCheckouts(snapshot, [id]), selectNextAction(snapshot, id, sealing),
-  ]));
+  const [event, orders, next_action] = await reads.snapshot((snapshot) =>
+    Promise.all([
+      selectEvent(snapshot, id),
+      selectOrdersOfCheckouts(snapshot, [id]),
+      selectNextAction(snapshot, id, sealing),
+    ]),
+  );
   if (event === undefined) throw new Error(`the checkout ${id} was accepted and is not there`);
   const isDone = orders.every(({ status }) => status !== "NOT_STARTED" && status !== "EXECUTING");
   const accepted = acceptedView(event, orders);
@@ -71,7 +98,10 @@ async function outcomeOf(
     result: {
       ...accepted,
       payment_event_status: event.is_payment_done ? "COMPLETE" : "PROCESSING",
-      payment_orders: accepted.payment_orders.map((view, index) => ({ ...view, status: orders[index]?.status ?? view.status })),
+      payment_orders: accepted.payment_orders.map((view, index) => ({
+        ...view,
+        status: orders[index]?.status ?? view.status,
+      })),
       status_url: statusUrl(settings, event),
       next_action,
     },
@@ -85,14 +115,27 @@ function draftOf(body: NewCheckout): CheckoutDraft {
   const orders = body.payment_orders.flatMap((order, index) => {
     const param = `payment_orders[${index}]`;
     if (seen.has(order.payment_order_id)) {
-      errors.push({ param: `${param}[payment_order_id]`, code: "invalid_request", message: "occurs twice in this checkout." });
+      errors.push({
+        param: `${param}[payment_order_id]`,
+        code: "invalid_request",
+        message: "occurs twice in this checkout.",
+      });
     }
     seen.add(order.payment_order_id);
     const money = moneyOf(order.amount, order.currency ?? "USD", param, errors);
-    return money === undefined ? [] : [{ payment_order_id: paymentOrderId(order.payment_order_id), seller_account: order.seller_account, money }];
+    return money === undefined
+      ? []
+      : [
+          {
+            payment_order_id: paymentOrderId(order.payment_order_id),
+            seller_account: order.seller_account,
+            money,
+          },
+        ];
   });
   const [first] = errors;
-  if (first !== undefined) throw new AppError(first.code, `${first.param} ${first.message}`, { param: first.param, errors });
+  if (first !== undefined)
+    throw new AppError(first.code, `${first.param} ${first.message}`, { param: first.param, errors });
   return {
     checkout_id: checkoutId(body.checkout_id),
     buyer_info: body.buyer_info,
@@ -106,38 +149,66 @@ function draftOf(body: NewCheckout): CheckoutDraft {
 /** Exactly one way to pay. A page is one charge, so its orders have one currency. */
 function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutDraft["way_to_pay"] {
   const { credit_card_info, hosted_page, external } = body;
-  const [, second] = Object.entries({ credit_card_info, hosted_page, external }).flatMap(([name, way]) => (way === undefined ? [] : [name]));
+  const [, second] = Object.entries({ credit_card_info, hosted_page, external }).flatMap(([name, way]) =>
+    way === undefined ? [] : [name],
+  );
   if (second !== undefined) throw notOneWay(second);
   if (credit_card_info !== undefined) return { card: credit_card_info };
   if (external !== undefined) return { external };
   if (hosted_page === undefined) throw notOneWay("credit_card_info");
   const other = orders.findIndex((order) => order.money.currency !== orders[0]?.money.currency);
   if (other >= 0) {
-    throw new AppError("invalid_request", "All orders of a hosted page must have the same currency.", { param: `payment_orders[${other}][currency]` });
+    throw new AppError("invalid_request", "All orders of a hosted page must have the same currency.", {
+      param: `payment_orders[${other}][currency]`,
+    });
   }
   return { hosted_page };
 }
 
 const notOneWay = (param: string): AppError =>
-  new AppError("invalid_request", "Send exactly one of credit_card_info, hosted_page and external.", { param });
+  new AppError("invalid_request", "Send exactly one of credit_card_info, hosted_page and external.", {
+    param,
+  });
 
-function captureMethod({ capture_method = "automatic", credit_card_info }: NewCheckout): CheckoutDraft["capture_method"] {
+function captureMethod({
+  capture_method = "automatic",
+  credit_card_info,
+}: NewCheckout): CheckoutDraft["capture_method"] {
   if (capture_method === "automatic") return "automatic";
-  if (credit_card_info === undefined) throw new AppError("invalid_request", "capture_method manual needs credit_card_info: only a payment by card token can be captured later.", { param: "capture_method" });
+  if (credit_card_info === undefined)
+    throw new AppError(
+      "invalid_request",
+      "capture_method manual needs credit_card_info: only a payment by card token can be captured later.",
+      { param: "capture_method" },
+    );
   return "manual";
 }
 
 /** Whether there is a PSP account for this way to pay. */
-function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [first, ...others] }: CheckoutDraft): void {
+function assertAccountTakesIt(
+  { router }: HttpContext,
+  { way_to_pay, orders: [first, ...others] }: CheckoutDraft,
+): void {
   if ("card" in way_to_pay || first === undefined) return;
   if ("external" in way_to_pay) {
     if (router.isExternal(way_to_pay.external.psp)) return;
-    throw new AppError("invalid_request", "external.psp must name an external account that is configured.", { param: "external[psp]" });
+    throw new AppError("invalid_request", "external.psp must name an external account that is configured.", {
+      param: "external[psp]",
+    });
   }
-  const amount_minor = others.reduce((sum, order) => sum + order.money.amount_minor, first.money.amount_minor);
-  const facts = { payment_order_id: first.payment_order_id, money: { amount_minor, currency: first.money.currency }, card_country: null };
+  const amount_minor = others.reduce(
+    (sum, order) => sum + order.money.amount_minor,
+    first.money.amount_minor,
+  );
+  const facts = {
+    payment_order_id: first.payment_order_id,
+    money: { amount_minor, currency: first.money.currency },
+    card_country: null,
+  };
   if (router.offersPage(facts)) return;
-  throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", { param: "hosted_page" });
+  throw new AppError("invalid_request", "No PSP that takes this payment has a hosted page.", {
+    param: "hosted_page",
+  });
 }
 
 /**
@@ -146,12 +217,16 @@ function assertAccountTakesIt({ router }: HttpContext, { way_to_pay, orders: [fi
 function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: CheckoutDraft): void {
   if ("external" in way_to_pay) return;
   const needs_page = "hosted_page" in way_to_pay;
-  const card_country = needs_page ? null : way_to_pay.card.country ?? null;
+  const card_country = needs_page ? null : (way_to_pay.card.country ?? null);
   const [first] = orders;
   if (first === undefined) return;
-  const total = { ...first.money, amount_minor: orders.reduce((sum, { money }) => sum + money.amount_minor, 0n) };
+  const total = {
+    ...first.money,
+    amount_minor: orders.reduce((sum, { money }) => sum + money.amount_minor, 0n),
+  };
   const refuseWith = (reason: string | null, param: string): void => {
-    if (reason !== null) throw new AppError("amount_not_supported", `No PSP account can take this amount: ${reason}`, { param });
+    if (reason !== null)
+      throw new AppError("amount_not_supported", `No PSP account can take this amount: ${reason}`, { param });
   };
   orders.forEach(({ payment_order_id, money }, index) => {
     const facts = { payment_order_id, money: needs_page ? total : money, card_country };
@@ -160,12 +235,17 @@ function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: Che
   // A page is one charge of all its lines, by one PSP.
   const facts = { payment_order_id: first.payment_order_id, money: total, card_country };
   const lines = orders.map(({ money }) => money);
-  if (needs_page) refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
+  if (needs_page)
+    refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
 }
 
 function moneyOf(amount: string, currency: string, param: string, errors: FieldError[]): Money | undefined {
   if (!isCurrencyCode(currency) || !isPaymentCurrency(currency, now())) {
-    errors.push({ param: `${param}[currency]`, code: "unsupported_currency", message: "is not an ISO 4217 currency in use." });
+    errors.push({
+      param: `${param}[currency]`,
+      code: "unsupported_currency",
+      message: "is not an ISO 4217 currency in use.",
+    });
     return undefined;
   }
   const read = readAmount(amount, currency, `${param}[amount]`);

@@ -9,50 +9,82 @@ import { problemResponses } from "../schemas.ts";
 const kindSchema = Type.String({ enum: ["buyer_account", "buyer_email", "seller_account"] });
 const valueSchema = Type.String({ minLength: 1, maxLength: 255 });
 const block = { kind: kindSchema, value: valueSchema };
-const kindOf = (text: string): BlockKind => (text === "buyer_email" || text === "seller_account" ? text : "buyer_account");
+const kindOf = (text: string): BlockKind =>
+  text === "buyer_email" || text === "seller_account" ? text : "buyer_account";
 
 export function registerRiskRoutes(app: App, context: HttpContext): void {
-  app.get("/risk_blocks", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "listRiskBlocks",
-      summary: "Who is blocked",
-      response: {
-        200: Type.Object({
-          object: Type.Literal("list"),
-          data: Type.Array(Type.Object({ ...block, reason: Type.String(), created_by: Type.String(), created_at: Type.String() })),
-          has_more: Type.Boolean(), next_cursor: Type.Null(),
-        }),
-        ...problemResponses,
+  app.get(
+    "/risk_blocks",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "listRiskBlocks",
+        summary: "Who is blocked",
+        response: {
+          200: Type.Object({
+            object: Type.Literal("list"),
+            data: Type.Array(
+              Type.Object({
+                ...block,
+                reason: Type.String(),
+                created_by: Type.String(),
+                created_at: Type.String(),
+              }),
+            ),
+            has_more: Type.Boolean(),
+            next_cursor: Type.Null(),
+          }),
+          ...problemResponses,
+        },
       },
     },
-  }, async () => ({ object: "list" as const, data: await selectBlockList(context.reads), has_more: false, next_cursor: null }));
+    async () => ({
+      object: "list" as const,
+      data: await selectBlockList(context.reads),
+      has_more: false,
+      next_cursor: null,
+    }),
+  );
 
-  app.post("/risk_blocks", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "addRiskBlock",
-      summary: "Block a buyer, an e-mail address or a seller",
-      body: Type.Object({ ...block, reason: Type.String({ minLength: 1, maxLength: 500 }) }, { additionalProperties: false }),
-      response: { 200: Type.Object({ ...block, reason: Type.String() }), ...problemResponses },
+  app.post(
+    "/risk_blocks",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "addRiskBlock",
+        summary: "Block a buyer, an e-mail address or a seller",
+        body: Type.Object(
+          { ...block, reason: Type.String({ minLength: 1, maxLength: 500 }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: Type.Object({ ...block, reason: Type.String() }), ...problemResponses },
+      },
     },
-  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    const { value, reason } = request.body;
-    await addBlock(tx, { kind: kindOf(request.body.kind), value, reason }, authorOf(request));
-    return request.body;
-  }));
+    async (request, reply) =>
+      answerAction(context, request, reply, async (tx) => {
+        const { value, reason } = request.body;
+        await addBlock(tx, { kind: kindOf(request.body.kind), value, reason }, authorOf(request));
+        return request.body;
+      }),
+  );
 
-  app.post("/risk_blocks/remove", {
-    config: { scope: "admin" },
-    schema: {
-      operationId: "removeRiskBlock",
-      summary: "Take a block off",
-      body: Type.Object(block, { additionalProperties: false }),
-      response: { 200: Type.Object(block), ...problemResponses },
+  app.post(
+    "/risk_blocks/remove",
+    {
+      config: { scope: "admin" },
+      schema: {
+        operationId: "removeRiskBlock",
+        summary: "Take a block off",
+        body: Type.Object(block, { additionalProperties: false }),
+        response: { 200: Type.Object(block), ...problemResponses },
+      },
     },
-  }, async (request, reply) => answerAction(context, request, reply, async (tx) => {
-    const { value } = request.body;
-    if (!(await removeBlock(tx, { kind: kindOf(request.body.kind), value }, authorOf(request)))) throw new AppError("not_found", "There is no such block.");
-    return request.body;
-  }));
+    async (request, reply) =>
+      answerAction(context, request, reply, async (tx) => {
+        const { value } = request.body;
+        if (!(await removeBlock(tx, { kind: kindOf(request.body.kind), value }, authorOf(request))))
+          throw new AppError("not_found", "There is no such block.");
+        return request.body;
+      }),
+  );
 }

@@ -2,7 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
-import { checkoutView, selectEvent, selectOrdersOfCheckouts, selectNextAction, createNextActionSealing } from "../../payments/payments.ts";
+import {
+  checkoutView,
+  selectEvent,
+  selectOrdersOfCheckouts,
+  selectNextAction,
+  createNextActionSealing,
+} from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup, createRateLimit } from "../rate-limit.ts";
 import { clientId, nullable, problemResponses } from "../schemas.ts";
@@ -22,37 +28,60 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
 
   const find = async (checkoutId: string, token: string) => {
     assertStatusLink(settings.secret_key, checkoutId, token);
-    const [event, orders, next] = await reads.snapshot((snapshot) => Promise.all([
-      selectEvent(snapshot, checkoutId), selectOrdersOfCheckouts(snapshot, [checkoutId]), selectNextAction(snapshot, checkoutId, sealing),
-    ]));
+    const [event, orders, next] = await reads.snapshot((snapshot) =>
+      Promise.all([
+        selectEvent(snapshot, checkoutId),
+        selectOrdersOfCheckouts(snapshot, [checkoutId]),
+        selectNextAction(snapshot, checkoutId, sealing),
+      ]),
+    );
     if (event === undefined) throw noSuchLink();
-    if (event.status_link_revoked_at !== null) throw new AppError("link_expired", "The shop has revoked this link. Ask the shop about your payment.");
+    if (event.status_link_revoked_at !== null)
+      throw new AppError("link_expired", "The shop has revoked this link. Ask the shop about your payment.");
     return { checkout: checkoutView(event, orders), next };
   };
 
-  app.get("/pay/:checkout_id", { schema: { hide: true, params, querystring }, errorHandler: answerWithPage }, async (request, reply) => {
-    const { checkout, next } = await find(request.params.checkout_id, request.query.token);
-    return sendPage(reply, (nonce) => statusPage(statusOf(checkout, next), checkout, nonce));
-  });
+  app.get(
+    "/pay/:checkout_id",
+    { schema: { hide: true, params, querystring }, errorHandler: answerWithPage },
+    async (request, reply) => {
+      const { checkout, next } = await find(request.params.checkout_id, request.query.token);
+      return sendPage(reply, (nonce) => statusPage(statusOf(checkout, next), checkout, nonce));
+    },
+  );
 
-  app.get("/pay/:checkout_id/state", {
-    schema: {
-      operationId: "getPaymentStatus", summary: "What a buyer's status page shows", security: [], params, querystring,
-      response: {
-        200: Type.Object({
-          state: Type.String({ description: "pending, action_needed, paid, partly_paid, failed, expired or canceled." }),
-          title: Type.String(), text: Type.String(), is_final: Type.Boolean(),
-          next_url: nullable(Type.String({ description: "Where the buyer goes on: the payment page, or the bank's." })),
-          next_label: nullable(Type.String()),
-        }),
-        ...problemResponses,
+  app.get(
+    "/pay/:checkout_id/state",
+    {
+      schema: {
+        operationId: "getPaymentStatus",
+        summary: "What a buyer's status page shows",
+        security: [],
+        params,
+        querystring,
+        response: {
+          200: Type.Object({
+            state: Type.String({
+              description: "pending, action_needed, paid, partly_paid, failed, expired or canceled.",
+            }),
+            title: Type.String(),
+            text: Type.String(),
+            is_final: Type.Boolean(),
+            next_url: nullable(
+              Type.String({ description: "Where the buyer goes on: the payment page, or the bank's." }),
+            ),
+            next_label: nullable(Type.String()),
+          }),
+          ...problemResponses,
+        },
       },
     },
-  }, async (request, reply) => {
-    reply.header("cache-control", "no-store");
-    const { checkout, next } = await find(request.params.checkout_id, request.query.token);
-    return statusOf(checkout, next);
-  });
+    async (request, reply) => {
+      reply.header("cache-control", "no-store");
+      const { checkout, next } = await find(request.params.checkout_id, request.query.token);
+      return statusOf(checkout, next);
+    },
+  );
 }
 
 /** Only our own scripts and styles run, and no referrer leaks the link. */
@@ -61,7 +90,9 @@ function sendPage(reply: FastifyReply, page: (nonce: string) => string): Fastify
   return reply
     .headers({
       "content-security-policy": `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-      "cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+      "x-content-type-options": "nosniff",
     })
     .type("text/html; charset=utf-8")
     .send(page(nonce));
@@ -70,6 +101,7 @@ function sendPage(reply: FastifyReply, page: (nonce: string) => string): Fastify
 /** A buyer with a wrong or expired link gets a page with words, not problem details. */
 function answerWithPage(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   const problem = error.validation === undefined ? error : noSuchLink();
-  if (!(problem instanceof AppError) || (problem.code !== "not_found" && problem.code !== "link_expired")) throw error;
+  if (!(problem instanceof AppError) || (problem.code !== "not_found" && problem.code !== "link_expired"))
+    throw error;
   sendPage(reply.code(problem.status), (nonce) => closedLinkPage(problem, nonce));
 }

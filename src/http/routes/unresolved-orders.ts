@@ -4,53 +4,102 @@ import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { listOf, nullable, pageQuery, problemResponses } from "../schemas.ts";
 
-const UnresolvedOrder = Type.Object({
-  object: Type.Literal("unresolved_order"),
-  payment_order_id: Type.String(), checkout_id: Type.String(), status: Type.String(), status_cause: Type.String(),
-  status_since: Type.String({ description: "Since when the order is in its state; of an authorised one, since when its capture or void is asked for." }),
-  status_age_seconds: Type.Integer(),
-  psp: nullable(Type.String()), attempt_id: nullable(Type.String()),
-  inquiry_count: nullable(Type.Integer({ description: "How often the PSP was asked about the newest attempt." })),
-  modification_id: nullable(Type.String({ description: "A capture or void that is under way." })),
-  modification_kind: nullable(Type.String()), modification_status: nullable(Type.String()),
-  error_message: nullable(Type.String()),
-  error_code: nullable(Type.String()), next_retry_at: nullable(Type.String()),
-  attempt_status: nullable(Type.String()),
-  resolved_as: nullable(Type.String({ description: "The resolution of the attempt; takes effect from resolution_due_at on." })),
-  resolution_due_at: nullable(Type.String()),
-  approval_id: nullable(Type.String({ description: "A resolution of the attempt that waits for another key's approval." })),
-  dead_letter_id: nullable(Type.String({ description: "The open dead letter about it." })),
-  dead_letter_kind: nullable(Type.String({ description: "work, reversal or discrepancy. An order with a discrepancy starts no new attempt." })),
-  possible_actions: Type.Array(Type.Object({
-    action: Type.String({ description: "wait, review, cancel, redrive, discard, resolve_attempt, resolve_modification or approve; more may come." }),
-    path: nullable(Type.String({ description: "What to POST to, below /api/v1." })), reason: Type.String(),
-  }), { description: "What can be done about it, and why." }),
-  created_at: Type.String({ description: "When the order was accepted; the list is sorted by it." }),
-}, { $id: "UnresolvedOrder" });
+const UnresolvedOrder = Type.Object(
+  {
+    object: Type.Literal("unresolved_order"),
+    payment_order_id: Type.String(),
+    checkout_id: Type.String(),
+    status: Type.String(),
+    status_cause: Type.String(),
+    status_since: Type.String({
+      description:
+        "Since when the order is in its state; of an authorised one, since when its capture or void is asked for.",
+    }),
+    status_age_seconds: Type.Integer(),
+    psp: nullable(Type.String()),
+    attempt_id: nullable(Type.String()),
+    inquiry_count: nullable(
+      Type.Integer({ description: "How often the PSP was asked about the newest attempt." }),
+    ),
+    modification_id: nullable(Type.String({ description: "A capture or void that is under way." })),
+    modification_kind: nullable(Type.String()),
+    modification_status: nullable(Type.String()),
+    error_message: nullable(Type.String()),
+    error_code: nullable(Type.String()),
+    next_retry_at: nullable(Type.String()),
+    attempt_status: nullable(Type.String()),
+    resolved_as: nullable(
+      Type.String({ description: "The resolution of the attempt; takes effect from resolution_due_at on." }),
+    ),
+    resolution_due_at: nullable(Type.String()),
+    approval_id: nullable(
+      Type.String({ description: "A resolution of the attempt that waits for another key's approval." }),
+    ),
+    dead_letter_id: nullable(Type.String({ description: "The open dead letter about it." })),
+    dead_letter_kind: nullable(
+      Type.String({
+        description: "work, reversal or discrepancy. An order with a discrepancy starts no new attempt.",
+      }),
+    ),
+    possible_actions: Type.Array(
+      Type.Object({
+        action: Type.String({
+          description:
+            "wait, review, cancel, redrive, discard, resolve_attempt, resolve_modification or approve; more may come.",
+        }),
+        path: nullable(Type.String({ description: "What to POST to, below /api/v1." })),
+        reason: Type.String(),
+      }),
+      { description: "What can be done about it, and why." },
+    ),
+    created_at: Type.String({ description: "When the order was accepted; the list is sorted by it." }),
+  },
+  { $id: "UnresolvedOrder" },
+);
 
 /** What an operator looks at: what is not decided yet, and for how long. */
 export function registerUnresolvedOrderRoutes(app: App, { reads, router, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
 
-  app.get("/unresolved_orders", {
-    config: { scope: "read" },
-    schema: {
-      operationId: "listUnresolvedOrders",
-      summary: "Orders that are not final, or a capture or void of which is not, oldest order first",
-      querystring: Type.Object({
-        ...pageQuery,
-        seconds_min: Type.Optional(Type.String({ pattern: "^[0-9]{1,7}$", description: "Only those that wait at least so long." })),
-      }, { additionalProperties: false }),
-      response: { 200: listOf(UnresolvedOrder), ...problemResponses },
+  app.get(
+    "/unresolved_orders",
+    {
+      config: { scope: "read" },
+      schema: {
+        operationId: "listUnresolvedOrders",
+        summary: "Orders that are not final, or a capture or void of which is not, oldest order first",
+        querystring: Type.Object(
+          {
+            ...pageQuery,
+            seconds_min: Type.Optional(
+              Type.String({ pattern: "^[0-9]{1,7}$", description: "Only those that wait at least so long." }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: listOf(UnresolvedOrder), ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const { limit = 25, cursor, seconds_min = "0" } = request.query;
-    const [created_at = "", payment_order_id = ""] = cursor === undefined ? [] : decodeCursor(cursor, signingKey);
-    const rows = await selectUnresolved(reads, {
-      seconds_min: Number(seconds_min), limit: limit + 1, ...(cursor === undefined ? {} : { after: { created_at, payment_order_id } }),
-    });
-    return pageOf(rows, limit, signingKey, (row) => ({
-      object: "unresolved_order" as const, ...row, possible_actions: possibleActions(row, row.psp === null || router.has(row.psp)),
-    }), (row) => [row.created_at, row.payment_order_id]);
-  });
+    async (request) => {
+      const { limit = 25, cursor, seconds_min = "0" } = request.query;
+      const [created_at = "", payment_order_id = ""] =
+        cursor === undefined ? [] : decodeCursor(cursor, signingKey);
+      const rows = await selectUnresolved(reads, {
+        seconds_min: Number(seconds_min),
+        limit: limit + 1,
+        ...(cursor === undefined ? {} : { after: { created_at, payment_order_id } }),
+      });
+      return pageOf(
+        rows,
+        limit,
+        signingKey,
+        (row) => ({
+          object: "unresolved_order" as const,
+          ...row,
+          possible_actions: possibleActions(row, row.psp === null || router.has(row.psp)),
+        }),
+        (row) => [row.created_at, row.payment_order_id],
+      );
+    },
+  );
 }

@@ -12,62 +12,78 @@ const ok = Type.Object({ status: Type.Literal("ok") });
 
 const mebibyte = 1_048_576;
 /** A PSP sends from few addresses, hundreds of small webhooks at once: bytes are limited, and never their number. */
-const body_limits = { body_bytes_max: mebibyte, address_bytes_max: 16 * mebibyte, total_bytes_max: 32 * mebibyte };
+const body_limits = {
+  body_bytes_max: mebibyte,
+  address_bytes_max: 16 * mebibyte,
+  total_bytes_max: 32 * mebibyte,
+};
 
 /** Webhooks are verified over the raw bytes, stored once, answered, and applied later. */
 export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext): void {
   const bodies = new UnverifiedBodies(body_limits);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
-    bodies.read(payload, request.ip, Number(request.headers["content-length"])));
+    bodies.read(payload, request.ip, Number(request.headers["content-length"])),
+  );
 
-  app.post("/payment-status", {
-    // Before the body is read, as this route needs no key.
-    onRequest: async () => assertExternal(router),
-    schema: {
-      operationId: "receivePaymentStatus",
-      summary: "An external account reports how a payment ended (Standard Webhooks headers, signed with a secret of the account)",
-      security: [],
-      response: { 200: ok, ...problemResponses },
+  app.post(
+    "/payment-status",
+    {
+      // Before the body is read, as this route needs no key.
+      onRequest: async () => assertExternal(router),
+      schema: {
+        operationId: "receivePaymentStatus",
+        summary:
+          "An external account reports how a payment ended (Standard Webhooks headers, signed with a secret of the account)",
+        security: [],
+        response: { 200: ok, ...problemResponses },
+      },
     },
-  }, async (request) => {
-    const body = bytesOf(request.body);
-    // The signature alone identifies the sender; nothing in the body is parsed before.
-    for (const psp of router.externalAccounts().keys()) {
+    async (request) => {
+      const body = bytesOf(request.body);
+      // The signature alone identifies the sender; nothing in the body is parsed before.
+      for (const psp of router.externalAccounts().keys()) {
+        const webhook = router.get(psp).verifyWebhook(body, request.headers);
+        if (webhook === undefined) continue;
+        await inbox.store({ psp, ...webhook, body: storedForm(body) });
+        return { status: "ok" as const };
+      }
+      return refuse("payment-status");
+    },
+  );
+
+  app.post(
+    "/:psp",
+    {
+      // Before the body is read, as this route needs no key.
+      onRequest: async ({ params }) => assertPsp(router, params.psp),
+      schema: {
+        operationId: "receivePspWebhook",
+        summary: "A PSP's own webhook, in its own signature scheme",
+        params: Type.Object({ psp: Type.String({ minLength: 1, maxLength: 64 }) }),
+        security: [],
+        response: { 200: ok, ...problemResponses },
+      },
+    },
+    async (request) => {
+      const { psp } = request.params;
+      const body = bytesOf(request.body);
       const webhook = router.get(psp).verifyWebhook(body, request.headers);
-      if (webhook === undefined) continue;
+      if (webhook === undefined) refuse(psp);
       await inbox.store({ psp, ...webhook, body: storedForm(body) });
       return { status: "ok" as const };
-    }
-    return refuse("payment-status");
-  });
-
-  app.post("/:psp", {
-    // Before the body is read, as this route needs no key.
-    onRequest: async ({ params }) => assertPsp(router, params.psp),
-    schema: {
-      operationId: "receivePspWebhook",
-      summary: "A PSP's own webhook, in its own signature scheme",
-      params: Type.Object({ psp: Type.String({ minLength: 1, maxLength: 64 }) }),
-      security: [],
-      response: { 200: ok, ...problemResponses },
     },
-  }, async (request) => {
-    const { psp } = request.params;
-    const body = bytesOf(request.body);
-    const webhook = router.get(psp).verifyWebhook(body, request.headers);
-    if (webhook === undefined) refuse(psp);
-    await inbox.store({ psp, ...webhook, body: storedForm(body) });
-    return { status: "ok" as const };
-  });
+  );
 }
 
 function assertPsp(router: HttpContext["router"], psp: string): void {
-  if (!router.has(psp)) throw new AppError("not_found", "No PSP account of this name is configured.", { param: "psp" });
+  if (!router.has(psp))
+    throw new AppError("not_found", "No PSP account of this name is configured.", { param: "psp" });
 }
 
 function assertExternal(router: HttpContext["router"]): void {
-  if (router.externalAccounts().size === 0) throw new AppError("not_found", "No external account is configured.");
+  if (router.externalAccounts().size === 0)
+    throw new AppError("not_found", "No external account is configured.");
 }
 
 const storedForm = (body: Buffer): string => withoutSensitiveData(body.toString("utf8"));
@@ -76,5 +92,8 @@ const bytesOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffe
 
 function refuse(psp: string): never {
   webhooksReceived.inc({ psp, result: "refused" });
-  throw new AppError("signature_invalid", "The signature does not match, or the message's time is more than five minutes off.");
+  throw new AppError(
+    "signature_invalid",
+    "The signature does not match, or the message's time is more than five minutes off.",
+  );
 }

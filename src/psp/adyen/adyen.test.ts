@@ -7,17 +7,36 @@ import { createAdyen, type AdyenOptions } from "./adyen.ts";
 
 let server: Receiver;
 beforeEach(async () => {
-  server = await openReceiver(200, JSON.stringify({ resultCode: "Authorised", pspReference: "8835551234567890" }));
+  server = await openReceiver(
+    200,
+    JSON.stringify({ resultCode: "Authorised", pspReference: "8835551234567890" }),
+  );
 });
 afterEach(() => server.close());
 
-const open = (changes: Partial<AdyenOptions> = {}): ReturnType<typeof createAdyen> => createAdyen({
-  name: "adyen", secret_key: "AQE-key", merchant_account: "Shop", has_multiple_partial_captures: true, webhook_secrets: [], api_base: server.url, return_url: "https://shop.example/return", timeout_ms: 1_000,
-  connections_max: 1, ...changes,
-});
+const open = (changes: Partial<AdyenOptions> = {}): ReturnType<typeof createAdyen> =>
+  createAdyen({
+    name: "adyen",
+    secret_key: "AQE-key",
+    merchant_account: "Shop",
+    has_multiple_partial_captures: true,
+    webhook_secrets: [],
+    api_base: server.url,
+    return_url: "https://shop.example/return",
+    timeout_ms: 1_000,
+    connections_max: 1,
+    ...changes,
+  });
 const request = (changes: Partial<ChargeRequest> = {}): ChargeRequest => ({
-  attempt_id: attemptId("att_1"), psp_key: "key-1", checkout_id: "checkout-1", payment_order_id: "order-1",
-  money: { amount_minor: 2_999n, currency: toCurrencyCode("USD") }, card_token: "8415718415172204", capture_method: "automatic", return_url: null, ...changes,
+  attempt_id: attemptId("att_1"),
+  psp_key: "key-1",
+  checkout_id: "checkout-1",
+  payment_order_id: "order-1",
+  money: { amount_minor: 2_999n, currency: toCurrencyCode("USD") },
+  card_token: "8415718415172204",
+  capture_method: "automatic",
+  return_url: null,
+  ...changes,
 });
 const sent = (): unknown => JSON.parse(server.received.at(-1)?.body.toString("utf8") ?? "");
 
@@ -25,17 +44,30 @@ test("a charge is one payment under the attempt's key and reference, captured at
   await open().charge(request());
   const [received] = server.received;
   expect(received?.path).toBe("/v72/payments");
-  expect(received?.headers).toMatchObject({ "x-api-key": "AQE-key", "idempotency-key": "key-1", "content-type": "application/json" });
+  expect(received?.headers).toMatchObject({
+    "x-api-key": "AQE-key",
+    "idempotency-key": "key-1",
+    "content-type": "application/json",
+  });
   expect(sent()).toEqual({
-    merchantAccount: "Shop", reference: "att_1", amount: { value: 2_999, currency: "USD" },
-    paymentMethod: { type: "scheme", storedPaymentMethodId: "8415718415172204" }, captureDelayHours: 0, shopperInteraction: "ContAuth",
-    recurringProcessingModel: "CardOnFile", returnUrl: "https://shop.example/return", metadata: { checkout_id: "checkout-1", payment_order_id: "order-1" },
+    merchantAccount: "Shop",
+    reference: "att_1",
+    amount: { value: 2_999, currency: "USD" },
+    paymentMethod: { type: "scheme", storedPaymentMethodId: "8415718415172204" },
+    captureDelayHours: 0,
+    shopperInteraction: "ContAuth",
+    recurringProcessingModel: "CardOnFile",
+    returnUrl: "https://shop.example/return",
+    metadata: { checkout_id: "checkout-1", payment_order_id: "order-1" },
   });
 });
 
 test("a card token with a slash names the shopper too, whatever is in that name", async () => {
   await open().charge(request({ card_token: "shop/per 1/8415718415172204" }));
-  expect(sent()).toMatchObject({ shopperReference: "shop/per 1", paymentMethod: { storedPaymentMethodId: "8415718415172204" } });
+  expect(sent()).toMatchObject({
+    shopperReference: "shop/per 1",
+    paymentMethod: { storedPaymentMethodId: "8415718415172204" },
+  });
 });
 
 test("the simulator's path comes before Adyen's, and with a live prefix it is the live one", async () => {
@@ -48,8 +80,16 @@ test("a key is good for six days, and a change whose key is older is not sent ag
   expect(open().key_seconds).toBe(6 * 86_400);
   const id = "mod_1";
   const change: ModificationRequest = {
-    kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: attemptId("att_1"), page_token: null,
-    psp_reference: "8835551234567890", money: request().money, captured_before_minor: 0n, is_final: true, turn: "ask_only",
+    kind: "capture",
+    modification_id: modificationId(id),
+    psp_key: `${id}-1`,
+    attempt_id: attemptId("att_1"),
+    page_token: null,
+    psp_reference: "8835551234567890",
+    money: request().money,
+    captured_before_minor: 0n,
+    is_final: true,
+    turn: "ask_only",
   };
   expect(await open().modify(change)).toMatchObject({ kind: "unknown" });
   expect(await open().modify({ ...change, turn: "ask_for_proof" })).toMatchObject({ kind: "unknown" });
@@ -61,10 +101,15 @@ test("an inquiry sends nothing", async () => {
   const inquiry = { attempt_id, psp_key, money, psp_reference: "8835551234567890", page_token: null };
   expect(await open().inquire(inquiry)).toEqual({ kind: "not_found" });
   // Nor can it prove anything, however long ago the charge was sent.
-  expect(await open().inquire({ ...inquiry, sent_between: { first: new Date(0), last: new Date(0) } })).toEqual({ kind: "not_found" });
+  expect(
+    await open().inquire({ ...inquiry, sent_between: { first: new Date(0), last: new Date(0) } }),
+  ).toEqual({ kind: "not_found" });
   expect(server.received).toHaveLength(0);
 });
 
-test.each(["", "secret", "A1B2", "zz".repeat(32)])("%j is no webhook key: the library would take it for an empty one", (key) => {
-  expect(() => open({ webhook_secrets: [key] })).toThrow("adyen: a webhook key");
-});
+test.each(["", "secret", "A1B2", "zz".repeat(32)])(
+  "%j is no webhook key: the library would take it for an empty one",
+  (key) => {
+    expect(() => open({ webhook_secrets: [key] })).toThrow("adyen: a webhook key");
+  },
+);

@@ -4,7 +4,14 @@ import { PspHttpClient } from "../http-client.ts";
 import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import { AdyenHttpClient } from "./http-client.ts";
-import { CardDetails, Client, EnvironmentEnum, ModificationsApi, PaymentRequest, PaymentsApi } from "./library.ts";
+import {
+  CardDetails,
+  Client,
+  EnvironmentEnum,
+  ModificationsApi,
+  PaymentRequest,
+  PaymentsApi,
+} from "./library.ts";
 import { modify } from "./modifications.ts";
 import { outcomeOfError, outcomeOfPayment } from "./outcomes.ts";
 import { readWebhook, verifyWebhook } from "./webhooks.ts";
@@ -40,7 +47,9 @@ const key_seconds = 6 * 86_400;
 export function createAdyen(options: AdyenOptions): Psp {
   // The library takes what is no hexadecimal number for an empty key, with which anybody can sign.
   if (options.webhook_secrets.some((key) => !/^([0-9A-Fa-f]{2}){16,}$/.test(key))) {
-    throw new Error(`${options.name}: a webhook key of Adyen's is a hexadecimal number of at least 32 digits`);
+    throw new Error(
+      `${options.name}: a webhook key of Adyen's is a hexadecimal number of at least 32 digits`,
+    );
   }
   const client = openClient(options);
   const payments = new PaymentsApi(client);
@@ -59,12 +68,19 @@ export function createAdyen(options: AdyenOptions): Psp {
   };
 }
 
-function openClient({ secret_key, live_endpoint_prefix, api_base, timeout_ms, connections_max }: AdyenOptions): InstanceType<typeof Client> {
+function openClient({
+  secret_key,
+  live_endpoint_prefix,
+  api_base,
+  timeout_ms,
+  connections_max,
+}: AdyenOptions): InstanceType<typeof Client> {
   const isLive = live_endpoint_prefix !== undefined;
   const host = isLive ? `${live_endpoint_prefix}-checkout-live.adyenpayments.com` : "checkout-test.adyen.com";
   const base = api_base ?? new URL(`https://${host}`);
   const http = new AdyenHttpClient(new PspHttpClient({ origin: base.origin, connections_max }), {
-    path_prefix: base.pathname.replace(/\/$/, ""), timeout_ms,
+    path_prefix: base.pathname.replace(/\/$/, ""),
+    timeout_ms,
   });
   const environment = isLive ? EnvironmentEnum.LIVE : EnvironmentEnum.TEST;
   const prefix = isLive ? { liveEndpointUrlPrefix: live_endpoint_prefix } : {};
@@ -79,21 +95,29 @@ function refusalOfAmount(money: Money): string | null {
 async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRequest): Promise<PspOutcome> {
   const converted = toAdyenAmount(request.money);
   if (!converted.ok) {
-    return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
+    return {
+      kind: "not_sent",
+      failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason },
+    };
   }
   try {
-    const payment = await api.payments({
-      merchantAccount: options.merchant_account,
-      reference: request.attempt_id,
-      amount: converted.amount,
-      ...cardOf(request.card_token),
-      // Whatever the account's own delay is.
-      ...(request.capture_method === "automatic" ? { captureDelayHours: 0 } : { additionalData: { manualCapture: "true" } }),
-      shopperInteraction: PaymentRequest.ShopperInteractionEnum.ContAuth,
-      recurringProcessingModel: PaymentRequest.RecurringProcessingModelEnum.CardOnFile,
-      returnUrl: options.return_url,
-      metadata: metadataFor(request),
-    }, { idempotencyKey: request.psp_key });
+    const payment = await api.payments(
+      {
+        merchantAccount: options.merchant_account,
+        reference: request.attempt_id,
+        amount: converted.amount,
+        ...cardOf(request.card_token),
+        // Whatever the account's own delay is.
+        ...(request.capture_method === "automatic"
+          ? { captureDelayHours: 0 }
+          : { additionalData: { manualCapture: "true" } }),
+        shopperInteraction: PaymentRequest.ShopperInteractionEnum.ContAuth,
+        recurringProcessingModel: PaymentRequest.RecurringProcessingModelEnum.CardOnFile,
+        returnUrl: options.return_url,
+        metadata: metadataFor(request),
+      },
+      { idempotencyKey: request.psp_key },
+    );
     return outcomeOfPayment(payment, request);
   } catch (error) {
     return outcomeOfError(error);
@@ -110,7 +134,10 @@ function cardOf(token: string): Pick<PaymentRequest, "paymentMethod" | "shopperR
 /** For people; Adyen takes values of at most 80 characters. The reference is what finds the charge again. */
 function metadataFor({ checkout_id, payment_order_id }: ChargeRequest): Record<string, string> {
   const fits = (value: string | null): value is string => value !== null && value.length <= 80;
-  return { ...(fits(checkout_id) ? { checkout_id } : {}), ...(fits(payment_order_id) ? { payment_order_id } : {}) };
+  return {
+    ...(fits(checkout_id) ? { checkout_id } : {}),
+    ...(fits(payment_order_id) ? { payment_order_id } : {}),
+  };
 }
 
 /**

@@ -32,12 +32,22 @@ export class AdyenHttpClient {
 
   /** The body of a 2xx answer. Errors with `AdyenAnswerError`, or as `PspHttpClient` does. */
   async request(
-    endpoint: string, json: string | Buffer, config: ClientConfig, _isApiKeyRequired: boolean, options: RequestOptions = {},
+    endpoint: string,
+    json: string | Buffer,
+    config: ClientConfig,
+    _isApiKeyRequired: boolean,
+    options: RequestOptions = {},
   ): Promise<string> {
-    const headers: Record<string, string> = { "content-type": "application/json", "x-api-key": config.apiKey ?? "" };
+    const headers: Record<string, string> = {
+      "content-type": "application/json",
+      "x-api-key": config.apiKey ?? "",
+    };
     if (options.idempotencyKey !== undefined) headers["idempotency-key"] = options.idempotencyKey;
     const answer = await this.#client.request({
-      path: `${this.#path_prefix}${new URL(endpoint).pathname}`, method: options.method ?? "POST", headers, body: json.toString(),
+      path: `${this.#path_prefix}${new URL(endpoint).pathname}`,
+      method: options.method ?? "POST",
+      headers,
+      body: json.toString(),
       timeout_ms: this.#timeout_ms,
     });
     const isResult = answer.status >= 200 && answer.status < 300 && jsonObjectOf(answer.body) !== undefined;

@@ -14,10 +14,19 @@ import { NotificationRequestItem } from "@adyen/api-library/lib/src/typings/noti
 import type { IRequest } from "@adyen/api-library/lib/src/typings/requestOptions.js";
 
 /** They are CommonJS: Node gives all the exports of such a module as its default, other loaders the default among them. */
-const defaultOf = <Exported>(module: { default: Exported }): Exported => ("default" in module ? module.default : module);
+const defaultOf = <Exported>(module: { default: Exported }): Exported =>
+  "default" in module ? module.default : module;
 
 export const Client = defaultOf(clientModule);
 export const HmacValidator = defaultOf(hmacModule);
 export type ClientConfig = InstanceType<typeof Client>["config"];
 export type RequestOptions = IRequest.Options;
-export { CardDetails, EnvironmentEnum, ModificationsApi, NotificationRequestItem, PaymentRequest, PaymentResponse, PaymentsApi };
+export {
+  CardDetails,
+  EnvironmentEnum,
+  ModificationsApi,
+  NotificationRequestItem,
+  PaymentRequest,
+  PaymentResponse,
+  PaymentsApi,
+};

@@ -8,35 +8,69 @@ import { outcomeOfError } from "./outcomes.ts";
  * tells the end. Repeating it under its key gives the same answer.
  */
 export async function modify(
-  api: ModificationsApi, account: { readonly merchant_account: string; readonly has_multiple_partial_captures: boolean }, request: ModificationRequest,
+  api: ModificationsApi,
+  account: { readonly merchant_account: string; readonly has_multiple_partial_captures: boolean },
+  request: ModificationRequest,
 ): Promise<ModificationOutcome> {
   const { kind, psp_reference, attempt_id, modification_id: reference, psp_key, turn } = request;
   // While the buyer must act there is nothing at Adyen that could be given up.
-  if (psp_reference === null || psp_reference === attempt_id) return failed("state_conflict", "Adyen cannot give up a payment that waits for its buyer.");
+  if (psp_reference === null || psp_reference === attempt_id)
+    return failed("state_conflict", "Adyen cannot give up a payment that waits for its buyer.");
   // Adyen has no call that only asks, and no list that could prove anything.
   if (turn === "ask_only" || turn === "ask_for_proof") {
-    return { kind: "unknown", reason: "Too old to be repeated: Adyen may have forgotten its key.", is_unasked: true };
+    return {
+      kind: "unknown",
+      reason: "Too old to be repeated: Adyen may have forgotten its key.",
+      is_unasked: true,
+    };
   }
   // What was sent before is not refused now: the setting may have changed, and Adyen may have done it.
-  if (kind === "capture" && turn === "first_send" && !request.is_final && !account.has_multiple_partial_captures) {
-    return failed("multiple_captures_not_enabled", "This Adyen account takes one capture: what it leaves is canceled. Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.");
+  if (
+    kind === "capture" &&
+    turn === "first_send" &&
+    !request.is_final &&
+    !account.has_multiple_partial_captures
+  ) {
+    return failed(
+      "multiple_captures_not_enabled",
+      "This Adyen account takes one capture: what it leaves is canceled. Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.",
+    );
   }
   const merchantAccount = account.merchant_account;
   const options = { idempotencyKey: psp_key };
   try {
-    if (kind === "void") return accepted(await api.cancelAuthorisedPaymentByPspReference(psp_reference, { merchantAccount, reference }, options));
+    if (kind === "void")
+      return accepted(
+        await api.cancelAuthorisedPaymentByPspReference(
+          psp_reference,
+          { merchantAccount, reference },
+          options,
+        ),
+      );
     const converted = toAdyenAmount(request.money);
     if (!converted.ok) return failed("amount_not_supported", converted.reason);
-    return accepted(await api.captureAuthorisedPayment(psp_reference, { merchantAccount, reference, amount: converted.amount }, options));
+    return accepted(
+      await api.captureAuthorisedPayment(
+        psp_reference,
+        { merchantAccount, reference, amount: converted.amount },
+        options,
+      ),
+    );
   } catch (error) {
     const outcome = outcomeOfError(error);
     // Refused as such: not acted on, and neither was an equal request before it.
-    if (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request") return { kind: "failed", failure: outcome.failure };
-    return outcome.kind === "not_sent" || outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Adyen answered a change like a charge." };
+    if (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request")
+      return { kind: "failed", failure: outcome.failure };
+    return outcome.kind === "not_sent" || outcome.kind === "unknown"
+      ? outcome
+      : { kind: "unknown", reason: "Adyen answered a change like a charge." };
   }
 }
 
-const accepted = ({ pspReference }: { pspReference: string }): ModificationOutcome => ({ kind: "accepted", psp_reference: pspReference });
+const accepted = ({ pspReference }: { pspReference: string }): ModificationOutcome => ({
+  kind: "accepted",
+  psp_reference: pspReference,
+});
 
 function failed(code: string, message: string): ModificationOutcome {
   const failure: Failure = { class: "invalid_request", code, message };

@@ -9,7 +9,10 @@ import { failureOfRefusal } from "./refusals.ts";
 const fraud_cancelled = "22";
 
 /** Reads Adyen's result code (https://docs.adyen.com/online-payments/build-your-integration/payment-result-codes). */
-export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeRequest, "attempt_id" | "money" | "capture_method">): PspOutcome {
+export function outcomeOfPayment(
+  payment: PaymentResponse,
+  request: Pick<ChargeRequest, "attempt_id" | "money" | "capture_method">,
+): PspOutcome {
   const { resultCode, pspReference, merchantReference, refusalReason, refusalReasonCode } = payment;
   if (merchantReference !== undefined && merchantReference !== request.attempt_id) {
     return unknown("Adyen answered for another payment: the key was used before.");
@@ -20,11 +23,19 @@ export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeR
       return outcomeOfSuccess(payment, request);
     case PaymentResponse.ResultCodeEnum.Refused:
     case PaymentResponse.ResultCodeEnum.Error:
-      return { kind: "declined", psp_reference: pspReference ?? null, failure: failureOfRefusal(refusalReasonCode, refusalReason) };
+      return {
+        kind: "declined",
+        psp_reference: pspReference ?? null,
+        failure: failureOfRefusal(refusalReasonCode, refusalReason),
+      };
     case PaymentResponse.ResultCodeEnum.Cancelled:
       // Adyen's own risk rules cancel too; that is a decline.
       return refusalReasonCode === fraud_cancelled
-        ? { kind: "declined", psp_reference: pspReference ?? null, failure: failureOfRefusal(refusalReasonCode, refusalReason) }
+        ? {
+            kind: "declined",
+            psp_reference: pspReference ?? null,
+            failure: failureOfRefusal(refusalReasonCode, refusalReason),
+          }
         : { kind: "canceled", psp_reference: pspReference ?? null, reason: "canceled" };
     case PaymentResponse.ResultCodeEnum.Pending:
     case PaymentResponse.ResultCodeEnum.Received:
@@ -33,7 +44,11 @@ export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeR
     case PaymentResponse.ResultCodeEnum.ChallengeShopper:
     case PaymentResponse.ResultCodeEnum.PresentToShopper:
       // While the buyer must act Adyen gives no reference of its own; by ours it finds the payment too.
-      return { kind: "pending", psp_reference: pspReference ?? request.attempt_id, next_action: actionOf(payment) };
+      return {
+        kind: "pending",
+        psp_reference: pspReference ?? request.attempt_id,
+        next_action: actionOf(payment),
+      };
     case PaymentResponse.ResultCodeEnum.AuthenticationFinished:
     case PaymentResponse.ResultCodeEnum.AuthenticationNotRequired:
     case PaymentResponse.ResultCodeEnum.Success:
@@ -45,12 +60,16 @@ export function outcomeOfPayment(payment: PaymentResponse, request: Pick<ChargeR
 
 /** Without an amount in the answer the whole one was authorised: Adyen has a result of its own for a part. */
 function outcomeOfSuccess(
-  { resultCode, pspReference, amount }: PaymentResponse, { money, capture_method }: Pick<ChargeRequest, "money" | "capture_method">,
+  { resultCode, pspReference, amount }: PaymentResponse,
+  { money, capture_method }: Pick<ChargeRequest, "money" | "capture_method">,
 ): PspOutcome {
   const isWhole = resultCode === PaymentResponse.ResultCodeEnum.Authorised;
-  const charged = amount === undefined || amount === null ? (isWhole ? money : undefined) : fromAdyenAmount(amount);
+  const charged =
+    amount === undefined || amount === null ? (isWhole ? money : undefined) : fromAdyenAmount(amount);
   if (pspReference === undefined || charged === undefined) {
-    return unknown(`Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which is no amount of ours.`);
+    return unknown(
+      `Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which is no amount of ours.`,
+    );
   }
   return authorisedAs(capture_method, pspReference, charged);
 }
@@ -58,7 +77,13 @@ function outcomeOfSuccess(
 /** Adyen authorises every payment; what is captured at once is as good as charged. It does not tell until when an authorisation holds. */
 export function authorisedAs(capture_method: CaptureMethod, psp_reference: string, money: Money): PspOutcome {
   if (capture_method === "automatic") return { kind: "succeeded", psp_reference, charged: money };
-  return { kind: "authorized", psp_reference, authorized: money, captured: { ...money, amount_minor: 0n }, expires_at: null };
+  return {
+    kind: "authorized",
+    psp_reference,
+    authorized: money,
+    captured: { ...money, amount_minor: 0n },
+    expires_at: null,
+  };
 }
 
 /**
@@ -76,7 +101,12 @@ function actionOf({ action }: PaymentResponse): NextAction | null {
  */
 export function outcomeOfError(error: unknown): PspOutcome {
   if (error instanceof AdyenAnswerError) return outcomeOfAnswer(error);
-  if (error instanceof Error && "code" in error && typeof error.code === "string" && neverConnectedCodes.has(error.code)) {
+  if (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    neverConnectedCodes.has(error.code)
+  ) {
     return notSent("unreachable", "psp_unreachable", "No connection to the PSP could be opened.");
   }
   if (error instanceof HttpTimeoutError) return unknown("The PSP gave no answer in time.");
@@ -91,19 +121,36 @@ function outcomeOfAnswer({ status, error_code, headers }: AdyenAnswerError): Psp
   if (headers["transient-error"] === "true" || error_code === "704" || status === 409) {
     return unknown("The PSP asks to repeat the request under its key.", retryAfter ?? 1);
   }
-  if (status === 429) return notSent("rate_limited", "psp_rate_limited", "The PSP asked us to slow down.", retryAfter);
+  if (status === 429)
+    return notSent("rate_limited", "psp_rate_limited", "The PSP asked us to slow down.", retryAfter);
   if (status === 401 || status === 403) {
-    return notSent("unreachable", "psp_key_refused", "The PSP refused our API key or merchant account: check the settings of this PSP.");
+    return notSent(
+      "unreachable",
+      "psp_key_refused",
+      "The PSP refused our API key or merchant account: check the settings of this PSP.",
+    );
   }
   if (status >= 400 && status < 500 && status !== 408) {
-    return notSent("invalid_request", "invalid_request", `The PSP did not accept the request (Adyen's error ${error_code ?? status}).`);
+    return notSent(
+      "invalid_request",
+      "invalid_request",
+      `The PSP did not accept the request (Adyen's error ${error_code ?? status}).`,
+    );
   }
   return unknown(`The PSP gave no clear answer (${status}).`, retryAfter);
 }
 
-function notSent(failureClass: FailureClass, code: string, message: string, retry_after_seconds?: number): PspOutcome {
+function notSent(
+  failureClass: FailureClass,
+  code: string,
+  message: string,
+  retry_after_seconds?: number,
+): PspOutcome {
   const failure = { class: failureClass, code, message };
-  return { kind: "not_sent", failure: retry_after_seconds === undefined ? failure : { ...failure, retry_after_seconds } };
+  return {
+    kind: "not_sent",
+    failure: retry_after_seconds === undefined ? failure : { ...failure, retry_after_seconds },
+  };
 }
 
 function unknown(reason: string, retry_after_seconds?: number): PspOutcome {

@@ -33,12 +33,16 @@ export function failureOfRefusal(code: string | undefined, text: string | undefi
   const fallback = words === "" ? "card_declined" : words;
   return {
     class: reason?.is_transient === true ? "transient_decline" : "hard_decline",
-    code: reason === undefined ? fallback : reason.ours ?? snakeCase(reason.text),
+    code: reason === undefined ? fallback : (reason.ours ?? snakeCase(reason.text)),
     message: text === undefined || text === "" ? "The card was declined." : text,
   };
 }
 
 /** At most 64 characters of it: it may be any text of an issuer's. */
 function snakeCase(text: string): string {
-  return text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_").replaceAll(/^_|_$/g, "").slice(0, 64);
+  return text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "_")
+    .replaceAll(/^_|_$/g, "")
+    .slice(0, 64);
 }

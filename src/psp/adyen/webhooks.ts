@@ -1,5 +1,13 @@
 import { AppError } from "../../errors.ts";
-import type { AttemptNews, CaptureMethod, Failure, ModificationOutcome, PspOutcome, VerifiedWebhook, WebhookNews } from "../port.ts";
+import type {
+  AttemptNews,
+  CaptureMethod,
+  Failure,
+  ModificationOutcome,
+  PspOutcome,
+  VerifiedWebhook,
+  WebhookNews,
+} from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
 import { authorisedAs } from "./outcomes.ts";
@@ -21,16 +29,15 @@ export function verifyWebhook(body: Buffer, hmac_keys: readonly string[]): Verif
   const psp_event_id = `${eventCode}:${pspReference}:${success}`;
   if (!isStorable(eventCode, 128)) throw unreadable("eventCode", "not a text of 1 to 128 characters");
   if (!isStorable(psp_event_id, 255)) throw unreadable("pspReference", "too long, or not text");
-  return {
-    psp_event_id, type: eventCode, attempt_id: referenceOf(item, "att"), payment_order_id: null,
-  };
+  return { psp_event_id, type: eventCode, attempt_id: referenceOf(item, "att"), payment_order_id: null };
 }
 
 const unreadable = (param: string, what: string): AppError =>
   new AppError("invalid_request", `The webhook is genuine, but its ${param} is ${what}.`, { param });
 
 /** Kinds that a later version will apply: refunds, disputes, payouts and settlement reports. */
-const unsupportedKinds = /REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|^(NOTIFICATION_OF_FRAUD|REQUEST_FOR_INFORMATION|PAYOUT_.*|PAIDOUT_.*|REPORT_AVAILABLE)$/;
+const unsupportedKinds =
+  /REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|^(NOTIFICATION_OF_FRAUD|REQUEST_FOR_INFORMATION|PAYOUT_.*|PAIDOUT_.*|REPORT_AVAILABLE)$/;
 
 /**
  * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours. Refunds and
@@ -39,12 +46,15 @@ const unsupportedKinds = /REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|^(NOTIFICATIO
 export function readWebhook(body: string, capture_method: CaptureMethod): WebhookNews {
   const item = itemOf(body);
   if (item === undefined) return null;
-  const { Authorisation, Cancellation, Capture, CaptureFailed, Expire } = NotificationRequestItem.EventCodeEnum;
+  const { Authorisation, Cancellation, Capture, CaptureFailed, Expire } =
+    NotificationRequestItem.EventCodeEnum;
   switch (item.eventCode) {
     case Authorisation:
       return aboutAttempt(item, outcomeOf(item, capture_method));
     case Expire:
-      return capture_method === "manual" ? aboutAttempt(item, { kind: "canceled", psp_reference: null, reason: "expired" }) : null;
+      return capture_method === "manual"
+        ? aboutAttempt(item, { kind: "canceled", psp_reference: null, reason: "expired" })
+        : null;
     case Cancellation:
     case Capture:
     case CaptureFailed:
@@ -54,7 +64,11 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
   }
 }
 
-const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({ attempt_id: referenceOf(item, "att"), payment_order_id: null, outcome });
+const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({
+  attempt_id: referenceOf(item, "att"),
+  payment_order_id: null,
+  outcome,
+});
 
 /**
  * A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's
@@ -66,16 +80,34 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
   const isDone = success === NotificationRequestItem.SuccessEnum.True && eventCode !== CaptureFailed;
   const message = reason === undefined || reason === "" ? "Adyen did not do it." : reason;
   const isLateFailure = eventCode === CaptureFailed;
-  const failure = { class: "hard_decline" as const, code: isLateFailure ? "capture_failed" : failureOfRefusal(undefined, reason).code, message };
+  const failure = {
+    class: "hard_decline" as const,
+    code: isLateFailure ? "capture_failed" : failureOfRefusal(undefined, reason).code,
+    message,
+  };
   const lateReference = isLateFailure ? { capture_reference: pspReference } : {};
-  const outcome: ModificationOutcome = isDone ? { kind: "done", psp_reference: pspReference } : { kind: "failed", failure, ...lateReference };
-  const own = eventCode !== Cancellation && capture_method === "automatic" ? outcomeOfOwnCapture(item, isDone, failure) : null;
-  const byPerson: PspOutcome = eventCode === Cancellation
-    ? { kind: "canceled", psp_reference: null, reason: "canceled" }
-    : { kind: "unknown", reason: `Adyen reports a capture (${pspReference}) that we did not request${isLateFailure ? ", and that it failed" : ""}.` };
+  const outcome: ModificationOutcome = isDone
+    ? { kind: "done", psp_reference: pspReference }
+    : { kind: "failed", failure, ...lateReference };
+  const own =
+    eventCode !== Cancellation && capture_method === "automatic"
+      ? outcomeOfOwnCapture(item, isDone, failure)
+      : null;
+  const byPerson: PspOutcome =
+    eventCode === Cancellation
+      ? { kind: "canceled", psp_reference: null, reason: "canceled" }
+      : {
+          kind: "unknown",
+          reason: `Adyen reports a capture (${pspReference}) that we did not request${isLateFailure ? ", and that it failed" : ""}.`,
+        };
   const unasked = (isDone || isLateFailure) && capture_method === "manual" ? byPerson : own;
   const otherwise = unasked === null ? null : aboutAttempt(item, unasked);
-  return { modification_id: referenceOf(item, "mod"), modification_reference: pspReference, outcome, otherwise };
+  return {
+    modification_id: referenceOf(item, "mod"),
+    modification_reference: pspReference,
+    outcome,
+    otherwise,
+  };
 }
 
 /**
@@ -83,23 +115,42 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
  * reported the payment. A capture that succeeds is most likely one that a person repeated there.
  */
 function outcomeOfOwnCapture(
-  { eventCode, pspReference, originalReference, amount }: NotificationRequestItem, isDone: boolean, failure: Failure,
+  { eventCode, pspReference, originalReference, amount }: NotificationRequestItem,
+  isDone: boolean,
+  failure: Failure,
 ): PspOutcome {
   const { value, currency } = amount;
-  const money = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
-  if (money === undefined) return { kind: "unknown", reason: `Adyen reports a capture of ${value} ${currency}, which cannot be read as an amount.` };
-  if (eventCode === NotificationRequestItem.EventCodeEnum.CaptureFailed) return { kind: "capture_failed", capture_reference: pspReference, money, failure };
-  if (!isDone) return { kind: "unknown", reason: `Adyen refused a capture (${pspReference}): ${failure.message}` };
-  return { kind: "succeeded", psp_reference: originalReference ?? pspReference, charged: money, capture_reference: pspReference };
+  const money =
+    value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
+  if (money === undefined)
+    return {
+      kind: "unknown",
+      reason: `Adyen reports a capture of ${value} ${currency}, which cannot be read as an amount.`,
+    };
+  if (eventCode === NotificationRequestItem.EventCodeEnum.CaptureFailed)
+    return { kind: "capture_failed", capture_reference: pspReference, money, failure };
+  if (!isDone)
+    return { kind: "unknown", reason: `Adyen refused a capture (${pspReference}): ${failure.message}` };
+  return {
+    kind: "succeeded",
+    psp_reference: originalReference ?? pspReference,
+    charged: money,
+    capture_reference: pspReference,
+  };
 }
 
-function outcomeOf({ success, pspReference, amount, reason }: NotificationRequestItem, capture_method: CaptureMethod): PspOutcome {
+function outcomeOf(
+  { success, pspReference, amount, reason }: NotificationRequestItem,
+  capture_method: CaptureMethod,
+): PspOutcome {
   if (success !== NotificationRequestItem.SuccessEnum.True) {
     return { kind: "declined", psp_reference: pspReference, failure: failureOfRefusal(undefined, reason) };
   }
   const { value, currency } = amount;
-  const authorised = value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
-  if (authorised === undefined) return { kind: "unknown", reason: `Adyen reports ${value} ${currency}, which is no amount of ours.` };
+  const authorised =
+    value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
+  if (authorised === undefined)
+    return { kind: "unknown", reason: `Adyen reports ${value} ${currency}, which is no amount of ours.` };
   return authorisedAs(capture_method, pspReference, authorised);
 }
 
@@ -109,8 +160,16 @@ function outcomeOf({ success, pspReference, amount, reason }: NotificationReques
  */
 function referenceOf(item: NotificationRequestItem, prefix: "att" | "mod"): string | null {
   const { pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode } = item;
-  const signed = [pspReference, originalReference, merchantAccountCode, merchantReference, amount.currency, eventCode];
-  const isOurs = merchantReference.startsWith(`${prefix}_`) && /^[a-z]+_[0-9a-zA-Z-]{1,60}$/.test(merchantReference);
+  const signed = [
+    pspReference,
+    originalReference,
+    merchantAccountCode,
+    merchantReference,
+    amount.currency,
+    eventCode,
+  ];
+  const isOurs =
+    merchantReference.startsWith(`${prefix}_`) && /^[a-z]+_[0-9a-zA-Z-]{1,60}$/.test(merchantReference);
   return isOurs && !signed.some((text) => text?.includes(":") === true) ? merchantReference : null;
 }
 
@@ -128,18 +187,27 @@ function isItem(item: unknown): item is NotificationRequestItem {
   const optionalTexts = ["originalReference", "reason"];
   const amount = field(item, "amount");
   const signature = field(field(item, "additionalData"), "hmacSignature");
-  return texts.every((name) => typeof field(item, name) === "string")
-    && optionalTexts.every((name) => ["string", "undefined"].includes(typeof (field(item, name) ?? undefined)))
-    && ["true", "false"].some((word) => field(item, "success") === word)
-    && typeof field(amount, "value") === "number" && typeof field(amount, "currency") === "string"
-    && typeof signature === "string" && signature !== "";
+  return (
+    texts.every((name) => typeof field(item, name) === "string") &&
+    optionalTexts.every((name) =>
+      ["string", "undefined"].includes(typeof (field(item, name) ?? undefined)),
+    ) &&
+    ["true", "false"].some((word) => field(item, "success") === word) &&
+    typeof field(amount, "value") === "number" &&
+    typeof field(amount, "currency") === "string" &&
+    typeof signature === "string" &&
+    signature !== ""
+  );
 }
 
 /** Whether PostgreSQL can keep it: within the length, without NUL and lone surrogates. */
-const isStorable = (text: string, length_max: number): boolean => text !== "" && text.length <= length_max && !text.includes("\0") && text.isWellFormed();
+const isStorable = (text: string, length_max: number): boolean =>
+  text !== "" && text.length <= length_max && !text.includes("\0") && text.isWellFormed();
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 function parsed(body: string): unknown {

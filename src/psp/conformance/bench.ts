@@ -14,7 +14,9 @@ export type Bench = {
   /** The adapter as the service opens it, with a second's patience and the PSP's webhook secret. */
   open(changes?: OpenChanges): Psp;
   /** The charges the PSP really made for an order, in the PSP's own minor units. */
-  chargesOf(payment_order_id: string): Promise<readonly { readonly amount_minor: number; readonly currency: string }[]>;
+  chargesOf(
+    payment_order_id: string,
+  ): Promise<readonly { readonly amount_minor: number; readonly currency: string }[]>;
   setFaults(faults: unknown): Promise<void>;
   /** What the PSP sent to the webhook endpoint so far. */
   readonly webhooks: readonly Received[];

@@ -29,16 +29,30 @@ export function describeModifications(subject: Subject): void {
     if (outcome.kind !== "authorized") throw new Error(`the card was not authorised: ${outcome.kind}`);
     return { charge, psp_reference: outcome.psp_reference };
   };
-  const change = ({ charge, psp_reference }: Authorised, changes: Partial<ModificationRequest> = {}): ModificationRequest => {
+  const change = (
+    { charge, psp_reference }: Authorised,
+    changes: Partial<ModificationRequest> = {},
+  ): ModificationRequest => {
     const id = `mod_${randomUUID()}`;
     return {
-      kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: charge.attempt_id, psp_reference, page_token: null, money: price,
-      captured_before_minor: 0n, is_final: false, turn: "first_send", ...changes,
+      kind: "capture",
+      modification_id: modificationId(id),
+      psp_key: `${id}-1`,
+      attempt_id: charge.attempt_id,
+      psp_reference,
+      page_token: null,
+      money: price,
+      captured_before_minor: 0n,
+      is_final: false,
+      turn: "first_send",
+      ...changes,
     };
   };
   const part = (amount_minor: bigint) => ({ ...price, amount_minor });
   const capturedOf = async ({ charge }: Authorised): Promise<number[]> =>
-    (await subject.bench.chargesOf(charge.payment_order_id ?? "")).map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b);
+    (await subject.bench.chargesOf(charge.payment_order_id ?? ""))
+      .map(({ amount_minor }) => amount_minor)
+      .toSorted((a, b) => a - b);
 
   /** What the PSP says of a change, in its answer or, where it only accepts it, in its webhook. */
   async function said(request: ModificationRequest, by: Psp = subject.psp): Promise<Said> {
@@ -49,8 +63,17 @@ export function describeModifications(subject: Subject): void {
   async function webhookOf({ modification_id }: ModificationRequest): Promise<ModificationOutcome> {
     for (let tries = 0; tries < 250; tries += 1) {
       for (const { body, headers } of subject.bench.webhooks) {
-        const news = subject.psp.verifyWebhook(body, headers) === undefined ? null : subject.psp.readWebhook(body.toString("utf8"), "manual");
-        if (typeof news === "object" && news !== null && "modification_id" in news && news.modification_id === modification_id) return news.outcome;
+        const news =
+          subject.psp.verifyWebhook(body, headers) === undefined
+            ? null
+            : subject.psp.readWebhook(body.toString("utf8"), "manual");
+        if (
+          typeof news === "object" &&
+          news !== null &&
+          "modification_id" in news &&
+          news.modification_id === modification_id
+        )
+          return news.outcome;
       }
       await sleep(20);
     }
@@ -61,7 +84,8 @@ export function describeModifications(subject: Subject): void {
   async function saidInTheEnd(request: ModificationRequest): Promise<Said> {
     for (let tries = 0; tries < 10; tries += 1) {
       const outcome = await said({ ...request, turn: "ask_then_send" });
-      if (outcome.kind !== "unknown" && outcome.kind !== "not_sent" && outcome.kind !== "unchanged") return outcome;
+      if (outcome.kind !== "unknown" && outcome.kind !== "not_sent" && outcome.kind !== "unchanged")
+        return outcome;
     }
     throw new Error("it never became clear what came of the modification");
   }
@@ -71,12 +95,17 @@ export function describeModifications(subject: Subject): void {
       const authorised = await authorise();
       const [{ body }] = await subject.webhooksOf(authorised.charge);
       const news = subject.psp.readWebhook(body.toString("utf8"), "manual");
-      expect(news).toMatchObject({ attempt_id: authorised.charge.attempt_id, outcome: { kind: "authorized", authorized: price, captured: part(0n) } });
+      expect(news).toMatchObject({
+        attempt_id: authorised.charge.attempt_id,
+        outcome: { kind: "authorized", authorized: price, captured: part(0n) },
+      });
       expect(await capturedOf(authorised)).toEqual([]);
     });
 
     test("of a card without money is declined", async () => {
-      expect((await subject.psp.charge(subject.request("insufficient_funds", { capture_method: "manual" }))).kind).toBe("declined");
+      expect(
+        (await subject.psp.charge(subject.request("insufficient_funds", { capture_method: "manual" }))).kind,
+      ).toBe("declined");
     });
 
     test("is captured in parts up to its amount, each once however often it is asked for", async () => {
@@ -85,7 +114,11 @@ export function describeModifications(subject: Subject): void {
       expect(await said(first)).toMatchObject({ kind: "done" });
       expect(await said({ ...first, turn: "ask_then_send" })).toMatchObject({ kind: "done" });
       const second = change(authorised, { money: part(500n), captured_before_minor: 1_000n });
-      const third = change(authorised, { money: part(1_499n), captured_before_minor: 1_500n, is_final: true });
+      const third = change(authorised, {
+        money: part(1_499n),
+        captured_before_minor: 1_500n,
+        is_final: true,
+      });
       expect([await said(second), await said(third)]).toMatchObject([{ kind: "done" }, { kind: "done" }]);
       expect(await capturedOf(authorised)).toEqual([500, 1_000, 1_499]);
     });
@@ -110,8 +143,12 @@ export function describeModifications(subject: Subject): void {
     test("of which a part is captured can be given up for the rest", async () => {
       const authorised = await authorise();
       await said(change(authorised, { money: part(1_000n) }));
-      expect(await said(change(authorised, { kind: "void", captured_before_minor: 1_000n }))).toMatchObject({ kind: "done" });
-      expect((await said(change(authorised, { money: part(1_000n), captured_before_minor: 1_000n }))).kind).toBe("failed");
+      expect(await said(change(authorised, { kind: "void", captured_before_minor: 1_000n }))).toMatchObject({
+        kind: "done",
+      });
+      expect(
+        (await said(change(authorised, { money: part(1_000n), captured_before_minor: 1_000n }))).kind,
+      ).toBe("failed");
       expect(await capturedOf(authorised)).toEqual([1_000]);
     });
   });
@@ -124,19 +161,29 @@ export function describeModifications(subject: Subject): void {
       expect((await subject.psp.modify(request)).kind).toBe("unknown");
       const again = await said({ ...request, turn: "ask_then_send" });
       expect(again.kind).toBe(subject.profile.modification_after_500 === "known" ? "failed" : "unknown");
-      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({ kind: "done" });
+      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({
+        kind: "done",
+      });
     });
 
-    test.each(Object.entries(faults))("%s is told as it is, and happens once in the end", async (fault, { first, done }) => {
-      for (const kind of ["capture", "void"] as const) {
-        const authorised = await authorise();
-        const request = change(authorised, { kind });
-        await subject.bench.setFaults({ next_modifications: [{ fault, count: 1 }] });
-        expect(first).toContain((await subject.psp.modify(request)).kind);
-        expect(await (subject.profile.modification_after_500 === "unknown" && fault.startsWith("500") ? webhookOf(request) : saidInTheEnd(request))).toMatchObject({ kind: "done", psp_reference: someText });
-        expect(await capturedOf(authorised)).toHaveLength(kind === "capture" ? done : 0);
-      }
-    }, 20_000);
+    test.each(Object.entries(faults))(
+      "%s is told as it is, and happens once in the end",
+      async (fault, { first, done }) => {
+        for (const kind of ["capture", "void"] as const) {
+          const authorised = await authorise();
+          const request = change(authorised, { kind });
+          await subject.bench.setFaults({ next_modifications: [{ fault, count: 1 }] });
+          expect(first).toContain((await subject.psp.modify(request)).kind);
+          expect(
+            await (subject.profile.modification_after_500 === "unknown" && fault.startsWith("500")
+              ? webhookOf(request)
+              : saidInTheEnd(request)),
+          ).toMatchObject({ kind: "done", psp_reference: someText });
+          expect(await capturedOf(authorised)).toHaveLength(kind === "capture" ? done : 0);
+        }
+      },
+      20_000,
+    );
 
     test("500_before stays unknown until it is long ago; then a PSP that shows its state says so, and another key gets past it", async () => {
       const authorised = await authorise();
@@ -148,9 +195,13 @@ export function describeModifications(subject: Subject): void {
       expect(again).toMatchObject(isKnown ? { kind: "unknown", is_stored: true } : { kind: "unknown" });
       expect((await said({ ...request, turn: "ask_only" })).kind).toBe(isKnown ? "unchanged" : "unknown");
       const proof = await said({ ...request, turn: "ask_for_proof" });
-      expect(proof).toMatchObject(isKnown ? { kind: "failed", failure: { class: "transient_decline" } } : { kind: "unknown" });
+      expect(proof).toMatchObject(
+        isKnown ? { kind: "failed", failure: { class: "transient_decline" } } : { kind: "unknown" },
+      );
       expect(await capturedOf(authorised)).toEqual([]);
-      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({ kind: "done" });
+      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({
+        kind: "done",
+      });
       expect(await capturedOf(authorised)).toEqual([2_999]);
     });
   });
@@ -158,6 +209,9 @@ export function describeModifications(subject: Subject): void {
   test("a modification at a PSP that is not there was not sent", async () => {
     const authorised = await authorise();
     const psp = subject.bench.open({ api_base: new URL("http://127.0.0.1:1/") });
-    expect(await psp.modify(change(authorised))).toMatchObject({ kind: "not_sent", failure: { class: "unreachable" } });
+    expect(await psp.modify(change(authorised))).toMatchObject({
+      kind: "not_sent",
+      failure: { class: "unreachable" },
+    });
   });
 }

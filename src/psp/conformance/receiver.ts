@@ -1,6 +1,10 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 
-export type Received = { readonly path: string; readonly body: Buffer; readonly headers: IncomingHttpHeaders };
+export type Received = {
+  readonly path: string;
+  readonly body: Buffer;
+  readonly headers: IncomingHttpHeaders;
+};
 
 export type Receiver = {
   readonly url: URL;
@@ -24,10 +28,12 @@ export async function openReceiver(status = 200, answer = "ok"): Promise<Receive
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
   return {
-    url: new URL(`http://127.0.0.1:${address.port}/`), received,
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
+    url: new URL(`http://127.0.0.1:${address.port}/`),
+    received,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }

@@ -45,8 +45,15 @@ export class Subject {
   request(card: string, changes: Partial<ChargeRequest> = {}): ChargeRequest {
     const id = `att_${randomUUID()}`;
     return {
-      attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price,
-      card_token: this.profile.card(card), capture_method: "automatic", return_url: null, ...changes,
+      attempt_id: attemptId(id),
+      psp_key: id,
+      checkout_id: `checkout-${id}`,
+      payment_order_id: `order-${id}`,
+      money: price,
+      card_token: this.profile.card(card),
+      capture_method: "automatic",
+      return_url: null,
+      ...changes,
     };
   }
 
@@ -55,15 +62,20 @@ export class Subject {
   }
 
   /** An inquiry with nothing but the attempt, or also with the PSP's reference. */
-  inquire({ attempt_id, psp_key, money }: ChargeRequest, psp_reference: string | null = null, by = this.psp): Promise<InquiryOutcome> {
+  inquire(
+    { attempt_id, psp_key, money }: ChargeRequest,
+    psp_reference: string | null = null,
+    by = this.psp,
+  ): Promise<InquiryOutcome> {
     return by.inquire({ attempt_id, psp_key, money, psp_reference, page_token: null });
   }
 
   /** The genuine webhooks about an attempt; waits for the first. */
   async webhooksOf({ attempt_id }: ChargeRequest): Promise<readonly [Received, ...Received[]]> {
     for (let tries = 0; tries < 250; tries += 1) {
-      const [first, ...others] = this.bench.webhooks.filter(({ body, headers }) =>
-        this.psp.verifyWebhook(body, headers)?.attempt_id === attempt_id);
+      const [first, ...others] = this.bench.webhooks.filter(
+        ({ body, headers }) => this.psp.verifyWebhook(body, headers)?.attempt_id === attempt_id,
+      );
       if (first !== undefined) return [first, ...others];
       await sleep(20);
     }

@@ -15,7 +15,11 @@ export type ExternalOptions = {
   readonly overdue_seconds: number;
 };
 
-const refusal: Failure = { class: "invalid_request", code: "external_account", message: "An external account takes no cards: the money is collected elsewhere." };
+const refusal: Failure = {
+  class: "invalid_request",
+  code: "external_account",
+  message: "An external account takes no cards: the money is collected elsewhere.",
+};
 
 export function createExternal({ name, webhook_secrets, overdue_seconds }: ExternalOptions): Psp {
   const verify = createVerifier(webhook_secrets);
@@ -30,7 +34,10 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
     inquire: async ({ psp_reference }) => ({ kind: "pending", psp_reference, next_action: null }),
     releases_rest: true,
     // Nothing is held anywhere. If the money is collected all the same, the report becomes a dead letter.
-    modify: async ({ kind }) => (kind === "void" ? { kind: "done", psp_reference: null } : { kind: "failed", failure: refusal, is_unasked: true }),
+    modify: async ({ kind }) =>
+      kind === "void"
+        ? { kind: "done", psp_reference: null }
+        : { kind: "failed", failure: refusal, is_unasked: true },
     verifyWebhook(body, headers) {
       const psp_event_id = verify(body, headers);
       if (psp_event_id === undefined) return undefined;

@@ -27,7 +27,9 @@ export function createVerifier(secrets: readonly string[]): Verifier {
     const signed = { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature };
     if (!webhooks.some((webhook) => isGenuine(webhook, body, signed))) return undefined;
     if (id.length <= id_length_max) return id;
-    throw new AppError("invalid_request", `The webhook-id is longer than ${id_length_max} characters.`, { param: "webhook-id" });
+    throw new AppError("invalid_request", `The webhook-id is longer than ${id_length_max} characters.`, {
+      param: "webhook-id",
+    });
   };
 }
 

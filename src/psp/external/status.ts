@@ -15,20 +15,35 @@ export function readStatus(body: string): ExternalReport {
   const fields = fieldsOf(body);
   const attempt_id = optionalText(fields, "attempt_id", 64);
   const payment_order_id = optionalText(fields, "payment_order_id", 255);
-  if (attempt_id === null && payment_order_id === null) throw malformed("payment_order_id", "required, unless there is an attempt_id");
+  if (attempt_id === null && payment_order_id === null)
+    throw malformed("payment_order_id", "required, unless there is an attempt_id");
   const status = requiredText(fields, "status", 16);
   if (!isStatus(status)) throw malformed("status", "not success, failed or pending");
-  const report = { account: requiredText(fields, "psp", 32), attempt_id, payment_order_id, money: readMoney(fields), reference: requiredText(fields, "reference", 255) };
+  const report = {
+    account: requiredText(fields, "psp", 32),
+    attempt_id,
+    payment_order_id,
+    money: readMoney(fields),
+    reference: requiredText(fields, "reference", 255),
+  };
   return { ...report, outcome: outcomeOf(status, report, optionalText(fields, "error", 10_000)) };
 }
 
-function outcomeOf(status: Status, { money, reference: psp_reference }: Pick<ExternalReport, "money" | "reference">, error: string | null): ExternalReport["outcome"] {
+function outcomeOf(
+  status: Status,
+  { money, reference: psp_reference }: Pick<ExternalReport, "money" | "reference">,
+  error: string | null,
+): ExternalReport["outcome"] {
   switch (status) {
     case "success":
       return { kind: "succeeded", psp_reference, charged: money };
     case "failed": {
       const code = error === null ? "not_collected" : error.slice(0, failure_code_length_max).toWellFormed();
-      return { kind: "declined", psp_reference, failure: { class: "hard_decline", code, message: "The money was not collected." } };
+      return {
+        kind: "declined",
+        psp_reference,
+        failure: { class: "hard_decline", code, message: "The money was not collected." },
+      };
     }
     case "pending":
       return { kind: "pending", psp_reference, next_action: null };
@@ -39,10 +54,15 @@ const isStatus = (text: string): text is Status => statuses.includes(text);
 
 function readMoney(fields: Readonly<Record<string, unknown>>): Money {
   const currency = requiredText(fields, "currency", 3);
-  if (!isCurrencyCode(currency)) throw malformed("currency", "not a three-letter upper-case ISO 4217 code, such as EUR");
+  if (!isCurrencyCode(currency))
+    throw malformed("currency", "not a three-letter upper-case ISO 4217 code, such as EUR");
   const amount = parseAmount(requiredText(fields, "amount", 50), currency);
   if (amount.ok) return amount.money;
-  throw new AppError("invalid_amount", `amount is not a positive decimal string in the precision of ${currency}, such as "29.99" for EUR.`, { param: "amount" });
+  throw new AppError(
+    "invalid_amount",
+    `amount is not a positive decimal string in the precision of ${currency}, such as "29.99" for EUR.`,
+    { param: "amount" },
+  );
 }
 
 function fieldsOf(body: string): Readonly<Record<string, unknown>> {
@@ -64,13 +84,23 @@ function requiredText(fields: Readonly<Record<string, unknown>>, name: string, l
 /**
  * Null when it is left out, null or empty. PostgreSQL keeps every text but one with NUL or half a character.
  */
-function optionalText(fields: Readonly<Record<string, unknown>>, name: string, length_max: number): string | null {
-  const value = Object.hasOwn(fields, name) ? fields[name] ?? null : null;
+function optionalText(
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+  length_max: number,
+): string | null {
+  const value = Object.hasOwn(fields, name) ? (fields[name] ?? null) : null;
   if (value === null || value === "") return null;
-  if (typeof value !== "string" || value.length > length_max || value.includes("\0") || !value.isWellFormed()) {
+  if (
+    typeof value !== "string" ||
+    value.length > length_max ||
+    value.includes("\0") ||
+    !value.isWellFormed()
+  ) {
     throw malformed(name, `not a text of at most ${length_max} characters`);
   }
   return value;
 }
 
-const malformed = (param: string, what: string): AppError => new AppError("invalid_request", `${param} is ${what}.`, { param });
+const malformed = (param: string, what: string): AppError =>
+  new AppError("invalid_request", `${param} is ${what}.`, { param });

@@ -15,7 +15,12 @@ async function listen(handler: NonNullable<Handler>): Promise<{ server: Server; 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const stripe = createStripe({
-    name: "stripe", secret_key: "sk_test", webhook_secrets: [], timeout_ms: 2_000, connections_max: 4, api_base: new URL(`http://127.0.0.1:${port}`),
+    name: "stripe",
+    secret_key: "sk_test",
+    webhook_secrets: [],
+    timeout_ms: 2_000,
+    connections_max: 4,
+    api_base: new URL(`http://127.0.0.1:${port}`),
   });
   return { server, stripe };
 }
@@ -23,8 +28,14 @@ async function listen(handler: NonNullable<Handler>): Promise<{ server: Server; 
 function request(): ChargeRequest {
   const id = `att_${randomUUID()}`;
   return {
-    attempt_id: attemptId(id), psp_key: id, checkout_id: "c", payment_order_id: "o", money: { amount_minor: 100n, currency: toCurrencyCode("USD") },
-    capture_method: "automatic", return_url: null, card_token: "tok_visa",
+    attempt_id: attemptId(id),
+    psp_key: id,
+    checkout_id: "c",
+    payment_order_id: "o",
+    money: { amount_minor: 100n, currency: toCurrencyCode("USD") },
+    capture_method: "automatic",
+    return_url: null,
+    card_token: "tok_visa",
   };
 }
 
@@ -45,7 +56,13 @@ test("a connection that broke after the request went out is unknown, also when t
   const { server, stripe } = await listen((incoming, answer) => {
     requests += 1;
     if (requests === 1) return void incoming.socket.destroy();
-    answer.writeHead(429, { "content-type": "application/json" }).end(JSON.stringify({ error: { type: "invalid_request_error", code: "rate_limit", message: "slow down" } }));
+    answer
+      .writeHead(429, { "content-type": "application/json" })
+      .end(
+        JSON.stringify({
+          error: { type: "invalid_request_error", code: "rate_limit", message: "slow down" },
+        }),
+      );
   });
   const outcome = await stripe.charge(request());
   server.close();

@@ -15,12 +15,20 @@ export class StripeHttpClient extends Stripe.HttpClient {
   }
 
   override async makeRequest(
-    _host: string, _port: string, path: string, method: string, headers: Record<string, string | number | string[]>,
-    body: string, _protocol: string, timeout_ms: number,
+    _host: string,
+    _port: string,
+    path: string,
+    method: string,
+    headers: Record<string, string | number | string[]>,
+    body: string,
+    _protocol: string,
+    timeout_ms: number,
   ): Promise<StripeHttpResponse> {
     const texts: Record<string, string> = {};
     for (const [name, value] of Object.entries(headers)) texts[name] = String(value);
-    return new StripeHttpResponse(await this.#client.request({ path, method, headers: texts, body, timeout_ms }));
+    return new StripeHttpResponse(
+      await this.#client.request({ path, method, headers: texts, body, timeout_ms }),
+    );
   }
 }
 
@@ -28,7 +36,10 @@ class StripeHttpResponse extends Stripe.HttpClientResponse {
   readonly #body: string | Error;
 
   constructor(answer: HttpAnswer) {
-    super(answer.status, Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])));
+    super(
+      answer.status,
+      Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])),
+    );
     this.#body = answer.body;
   }
 
@@ -43,11 +54,14 @@ class StripeHttpResponse extends Stripe.HttpClientResponse {
   /** A body that broke off says nothing about the charge: the SDK makes a connection error of it. */
   override async toJSON(): Promise<unknown> {
     if (typeof this.#body !== "string") {
-      throw Stripe.HttpClient.makeResponseBodyError(this.#body instanceof HttpTimeoutError ? Stripe.HttpClient.makeTimeoutError() : this.#body);
+      throw Stripe.HttpClient.makeResponseBodyError(
+        this.#body instanceof HttpTimeoutError ? Stripe.HttpClient.makeTimeoutError() : this.#body,
+      );
     }
     const value: unknown = JSON.parse(this.#body);
     // The SDK takes any JSON for an object: a text made it wait for ever, null made it throw a bug's error.
-    if (typeof value !== "object" || value === null) throw Stripe.HttpClient.makeResponseBodyError(new Error("The answer is no JSON object."));
+    if (typeof value !== "object" || value === null)
+      throw Stripe.HttpClient.makeResponseBodyError(new Error("The answer is no JSON object."));
     return value;
   }
 }

@@ -12,7 +12,8 @@ import { closePage } from "./pages.ts";
 export async function modify(stripe: Stripe, request: ModificationRequest): Promise<ModificationAnswer> {
   const { page_token, psp_reference } = request;
   if (page_token !== null) return closePage(stripe, page_token);
-  if (psp_reference === null) return { kind: "unknown", reason: "The PSP has given no reference of the payment.", is_unasked: true };
+  if (psp_reference === null)
+    return { kind: "unknown", reason: "The PSP has given no reference of the payment.", is_unasked: true };
   if (request.turn !== "first_send") {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged" || request.turn === "ask_only") return state;
@@ -25,20 +26,29 @@ export async function modify(stripe: Stripe, request: ModificationRequest): Prom
   }
 }
 
-async function send(stripe: Stripe, psp_reference: string, request: ModificationRequest): Promise<Stripe.PaymentIntent> {
+async function send(
+  stripe: Stripe,
+  psp_reference: string,
+  request: ModificationRequest,
+): Promise<Stripe.PaymentIntent> {
   const options = { idempotencyKey: request.psp_key };
   if (request.kind === "void") return stripe.paymentIntents.cancel(psp_reference, {}, options);
   const converted = toStripeAmount(request.money);
   // A part of an amount that Stripe takes may be one that it does not take: 1.234 of 2.230 BHD.
   if (!converted.ok) throw new AmountError(converted.reason);
   // Accounts without multicapture do not know the parameter.
-  return stripe.paymentIntents.capture(psp_reference, { amount_to_capture: converted.amount, ...(request.is_final ? {} : { final_capture: false }) }, options);
+  return stripe.paymentIntents.capture(
+    psp_reference,
+    { amount_to_capture: converted.amount, ...(request.is_final ? {} : { final_capture: false }) },
+    options,
+  );
 }
 
 class AmountError extends Error {}
 
 const nothingDone: ModificationAnswer = {
-  kind: "failed", failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed and changed nothing." },
+  kind: "failed",
+  failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed and changed nothing." },
 };
 
 async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcome> {
@@ -46,12 +56,24 @@ async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcom
     return outcomeOfIntent(await stripe.paymentIntents.retrieve(psp_reference));
   } catch (error) {
     const outcome = outcomeOfError(error);
-    return outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Stripe did not say what became of the payment." };
+    return outcome.kind === "unknown"
+      ? outcome
+      : { kind: "unknown", reason: "Stripe did not say what became of the payment." };
   }
 }
 
-async function afterError(stripe: Stripe, psp_reference: string, request: ModificationRequest, error: unknown): Promise<ModificationAnswer> {
-  if (error instanceof AmountError) return { kind: "failed", is_unasked: true, failure: { class: "invalid_request", code: "amount_not_supported", message: error.message } };
+async function afterError(
+  stripe: Stripe,
+  psp_reference: string,
+  request: ModificationRequest,
+  error: unknown,
+): Promise<ModificationAnswer> {
+  if (error instanceof AmountError)
+    return {
+      kind: "failed",
+      is_unasked: true,
+      failure: { class: "invalid_request", code: "amount_not_supported", message: error.message },
+    };
   const isStored = isStoredFailure(error);
   // The intent itself may show what happened.
   if (isStored || isStateConflict(error)) {
@@ -60,13 +82,23 @@ async function afterError(stripe: Stripe, psp_reference: string, request: Modifi
     // A void may be repeated under any key. A capture may still be carried out, and a second one would take
     // the amount again.
     if (isStored) return request.kind === "void" ? nothingDone : storedFailure;
-    return { kind: "failed", failure: { class: "hard_decline", code: "state_conflict", message: "The state of the payment at the PSP does not allow this." } };
+    return {
+      kind: "failed",
+      failure: {
+        class: "hard_decline",
+        code: "state_conflict",
+        message: "The state of the payment at the PSP does not allow this.",
+      },
+    };
   }
   const outcome = outcomeOfError(error);
   // A request refused as such was not acted on, and neither was an equal one before it: that would be 409 or its stored answer.
-  const isRefused = outcome.kind === "declined" || (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request");
+  const isRefused =
+    outcome.kind === "declined" ||
+    (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request");
   return isRefused ? { kind: "failed", failure: outcome.failure } : outcome;
 }
 
 const isStateConflict = (error: unknown): boolean =>
-  error instanceof Stripe.errors.StripeInvalidRequestError && error.code === "payment_intent_unexpected_state";
+  error instanceof Stripe.errors.StripeInvalidRequestError &&
+  error.code === "payment_intent_unexpected_state";

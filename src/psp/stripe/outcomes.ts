@@ -5,17 +5,33 @@ import type { Failure, FailureClass, NextAction, PspOutcome } from "../port.ts";
 import { fromStripeAmount } from "./amounts.ts";
 
 /** Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says them). */
-const ourCodes = new Map([["incorrect_cvc", "invalid_cvv"], ["fraudulent", "fraud_detected"], ["generic_decline", "card_declined"]]);
+const ourCodes = new Map([
+  ["incorrect_cvc", "invalid_cvv"],
+  ["fraudulent", "fraud_detected"],
+  ["generic_decline", "card_declined"],
+]);
 /** Declines after which Stripe's own advice is to try again later (https://docs.stripe.com/declines/codes). */
-const transientCodes = new Set(["processing_error", "issuer_not_available", "reenter_transaction", "try_again_later", "approve_with_id"]);
+const transientCodes = new Set([
+  "processing_error",
+  "issuer_not_available",
+  "reenter_transaction",
+  "try_again_later",
+  "approve_with_id",
+]);
 
 /** Reads what an intent says about the charge. */
 export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
   switch (intent.status) {
     case "succeeded": {
       const currency = intent.currency.toUpperCase();
-      const charged = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
-      if (charged === undefined) return { kind: "unknown", reason: `Stripe reports ${intent.amount_received} ${currency}, which is no amount of ours.` };
+      const charged = isCurrencyCode(currency)
+        ? fromStripeAmount(intent.amount_received, currency)
+        : undefined;
+      if (charged === undefined)
+        return {
+          kind: "unknown",
+          reason: `Stripe reports ${intent.amount_received} ${currency}, which is no amount of ours.`,
+        };
       return { kind: "succeeded", psp_reference: intent.id, charged };
     }
     case "requires_capture":
@@ -26,18 +42,39 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
       return { kind: "pending", psp_reference: intent.id, next_action: nextActionOf(intent) };
     case "requires_payment_method":
       // Without an error no card was tried yet, so nothing was declined.
-      if (intent.last_payment_error === null) return { kind: "pending", psp_reference: intent.id, next_action: null };
+      if (intent.last_payment_error === null)
+        return { kind: "pending", psp_reference: intent.id, next_action: null };
       // Whoever has its client secret can still pay it.
-      return { kind: "declined", psp_reference: intent.id, failure: failureOfDecline(intent.last_payment_error), is_open: true };
+      return {
+        kind: "declined",
+        psp_reference: intent.id,
+        failure: failureOfDecline(intent.last_payment_error),
+        is_open: true,
+      };
     case "canceled":
       // An authorisation that was given up, by us, by a person at Stripe, or because its time was over.
       if (intent.capture_method === "manual" && intent.latest_charge !== null) {
         const currency = intent.currency.toUpperCase();
-        const captured = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
+        const captured = isCurrencyCode(currency)
+          ? fromStripeAmount(intent.amount_received, currency)
+          : undefined;
         const reason = intent.cancellation_reason === "automatic" ? "expired" : "canceled";
-        return { kind: "canceled", psp_reference: intent.id, reason, ...(captured === undefined ? {} : { captured }) };
+        return {
+          kind: "canceled",
+          psp_reference: intent.id,
+          reason,
+          ...(captured === undefined ? {} : { captured }),
+        };
       }
-      return { kind: "declined", psp_reference: intent.id, failure: { class: "hard_decline", code: "canceled_at_psp", message: "The payment was canceled at the PSP." } };
+      return {
+        kind: "declined",
+        psp_reference: intent.id,
+        failure: {
+          class: "hard_decline",
+          code: "canceled_at_psp",
+          message: "The payment was canceled at the PSP.",
+        },
+      };
     default:
       return { kind: "unknown", reason: `Stripe reports the state ${String(intent.status)}.` };
   }
@@ -47,7 +84,11 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
 function nextActionOf({ next_action, client_secret }: Stripe.PaymentIntent): NextAction | null {
   if (next_action === null) return null;
   const redirect_url = next_action.redirect_to_url?.url ?? null;
-  return { type: next_action.type, redirect_url, client_secret: redirect_url === null ? client_secret : null };
+  return {
+    type: next_action.type,
+    redirect_url,
+    client_secret: redirect_url === null ? client_secret : null,
+  };
 }
 
 function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {
@@ -55,11 +96,15 @@ function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {
   const authorized = isCurrencyCode(currency) ? fromStripeAmount(intent.amount, currency) : undefined;
   const captured = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
   if (authorized === undefined || captured === undefined) {
-    return { kind: "unknown", reason: `Stripe reports ${intent.amount_received} of ${intent.amount} ${currency}, which are no amounts of ours.` };
+    return {
+      kind: "unknown",
+      reason: `Stripe reports ${intent.amount_received} of ${intent.amount} ${currency}, which are no amounts of ours.`,
+    };
   }
   const charge = intent.latest_charge;
   // Only an expanded charge shows it.
-  const capture_before = typeof charge === "object" ? charge?.payment_method_details?.card?.capture_before : undefined;
+  const capture_before =
+    typeof charge === "object" ? charge?.payment_method_details?.card?.capture_before : undefined;
   const expires_at = capture_before === undefined ? null : new Date(capture_before * 1_000);
   return { kind: "authorized", psp_reference: intent.id, authorized, captured, expires_at };
 }
@@ -73,44 +118,73 @@ export function outcomeOfError(error: unknown): PspOutcome {
     return {
       kind: "declined",
       psp_reference: error.payment_intent?.id ?? null,
-      failure: failureOfDecline({ code: error.code, decline_code: error.decline_code, message: error.message }),
+      failure: failureOfDecline({
+        code: error.code,
+        decline_code: error.decline_code,
+        message: error.message,
+      }),
     };
   }
   if (error instanceof Stripe.errors.StripeRateLimitError) {
-    return notSent("rate_limited", "psp_rate_limited", "The PSP asked us to slow down.", retryAfterSeconds(error.headers));
+    return notSent(
+      "rate_limited",
+      "psp_rate_limited",
+      "The PSP asked us to slow down.",
+      retryAfterSeconds(error.headers),
+    );
   }
   // The key is in use by a request of ours that the PSP still works on: only that one's result counts.
   if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) {
-    return unknown("The PSP still works on an earlier request with this key.", retryAfterSeconds(error.headers) ?? 1);
+    return unknown(
+      "The PSP still works on an earlier request with this key.",
+      retryAfterSeconds(error.headers) ?? 1,
+    );
   }
   if (error instanceof Stripe.errors.StripeInvalidRequestError) {
     return notSent("invalid_request", error.code ?? "invalid_request", "The PSP did not accept the request.");
   }
-  if (error instanceof Stripe.errors.StripeAuthenticationError || error instanceof Stripe.errors.StripePermissionError) {
-    return notSent("unreachable", "psp_key_refused", "The PSP refused our API key: check PSP_STRIPE_SECRET_KEY.");
+  if (
+    error instanceof Stripe.errors.StripeAuthenticationError ||
+    error instanceof Stripe.errors.StripePermissionError
+  ) {
+    return notSent(
+      "unreachable",
+      "psp_key_refused",
+      "The PSP refused our API key: check PSP_STRIPE_SECRET_KEY.",
+    );
   }
   if (error instanceof Stripe.errors.StripeConnectionError && isNeverConnected(error)) {
     return notSent("unreachable", "psp_unreachable", "No connection to the PSP could be opened.");
   }
   if (error instanceof Stripe.errors.StripeError) {
-    return unknown(`The PSP gave no clear answer (${error.type}${error.statusCode === undefined ? "" : `, ${error.statusCode}`}).`);
+    return unknown(
+      `The PSP gave no clear answer (${error.type}${error.statusCode === undefined ? "" : `, ${error.statusCode}`}).`,
+    );
   }
   throw error;
 }
 
 /** A 5xx that Stripe stores under the key: from now on the same request gets the same answer. */
 export const isStoredFailure = (error: unknown): boolean =>
-  error instanceof Stripe.errors.StripeError && (error.statusCode ?? 0) >= 500 && error.headers?.["idempotent-replayed"] === "true";
+  error instanceof Stripe.errors.StripeError &&
+  (error.statusCode ?? 0) >= 500 &&
+  error.headers?.["idempotent-replayed"] === "true";
 
 /**
  * Stripe calls a 5xx indeterminate and may carry the request out minutes later
  * (https://docs.stripe.com/error-low-level), so a charge that is not visible now may still follow.
  */
 export const storedFailure: Extract<PspOutcome, { kind: "unknown" }> = {
-  kind: "unknown", reason: "The PSP failed and may still carry the request out.", is_stored: true,
+  kind: "unknown",
+  reason: "The PSP failed and may still carry the request out.",
+  is_stored: true,
 };
 
-type DeclineDetails = { readonly code?: string | undefined; readonly decline_code?: string | undefined; readonly message?: string | undefined };
+type DeclineDetails = {
+  readonly code?: string | undefined;
+  readonly decline_code?: string | undefined;
+  readonly message?: string | undefined;
+};
 
 function failureOfDecline(details: DeclineDetails | null): Failure {
   const psp_code = details?.decline_code ?? details?.code ?? "card_declined";
@@ -121,8 +195,21 @@ function failureOfDecline(details: DeclineDetails | null): Failure {
   };
 }
 
-function notSent(failureClass: FailureClass, code: string, message: string, retry_after_seconds?: number): PspOutcome {
-  return { kind: "not_sent", failure: { class: failureClass, code, message, ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }) } };
+function notSent(
+  failureClass: FailureClass,
+  code: string,
+  message: string,
+  retry_after_seconds?: number,
+): PspOutcome {
+  return {
+    kind: "not_sent",
+    failure: {
+      class: failureClass,
+      code,
+      message,
+      ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }),
+    },
+  };
 }
 
 function unknown(reason: string, retry_after_seconds?: number): PspOutcome {
@@ -137,7 +224,8 @@ function retryAfterSeconds(headers: Record<string, string> | undefined): number 
 function isNeverConnected(error: unknown): boolean {
   for (let cause: unknown = error; typeof cause === "object" && cause !== null;) {
     if ("code" in cause && typeof cause.code === "string" && neverConnectedCodes.has(cause.code)) return true;
-    cause = "detail" in cause && cause.detail !== undefined ? cause.detail : "cause" in cause ? cause.cause : null;
+    cause =
+      "detail" in cause && cause.detail !== undefined ? cause.detail : "cause" in cause ? cause.cause : null;
   }
   return false;
 }

@@ -12,29 +12,50 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
   const lines: Stripe.Checkout.SessionCreateParams.LineItem[] = [];
   for (const line of request.lines) {
     const converted = toStripeAmount(line.money);
-    if (!converted.ok) return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
+    if (!converted.ok)
+      return {
+        kind: "not_sent",
+        failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason },
+      };
     const currency = line.money.currency.toLowerCase();
-    lines.push({ quantity: 1, price_data: { currency, unit_amount: converted.amount, product_data: { name: `Order ${line.payment_order_id}` } } });
+    lines.push({
+      quantity: 1,
+      price_data: {
+        currency,
+        unit_amount: converted.amount,
+        product_data: { name: `Order ${line.payment_order_id}` },
+      },
+    });
   }
   const { attempt_id, checkout_id } = request;
   const metadata = { attempt_id, ...(checkout_id.length <= 500 ? { checkout_id } : {}) };
   try {
-    const session = await stripe.checkout.sessions.create({
-      mode: "payment",
-      line_items: lines,
-      allowed_payment_method_types: ["card"],
-      client_reference_id: attempt_id,
-      metadata,
-      payment_intent_data: { metadata: { ...metadata, ...page_mark } },
-      expires_at: Math.floor(request.expires_at.getTime() / 1_000),
-      success_url: returnUrl(request, "success"),
-      cancel_url: returnUrl(request, "canceled"),
-    }, { idempotencyKey: request.psp_key });
+    const session = await stripe.checkout.sessions.create(
+      {
+        mode: "payment",
+        line_items: lines,
+        allowed_payment_method_types: ["card"],
+        client_reference_id: attempt_id,
+        metadata,
+        payment_intent_data: { metadata: { ...metadata, ...page_mark } },
+        expires_at: Math.floor(request.expires_at.getTime() / 1_000),
+        success_url: returnUrl(request, "success"),
+        cancel_url: returnUrl(request, "canceled"),
+      },
+      { idempotencyKey: request.psp_key },
+    );
     if (session.url === null) return { kind: "unknown", reason: "Stripe gave no address of the page." };
-    return { kind: "registered", page_token: session.id, url: session.url, expires_at: new Date(session.expires_at * 1_000) };
+    return {
+      kind: "registered",
+      page_token: session.id,
+      url: session.url,
+      expires_at: new Date(session.expires_at * 1_000),
+    };
   } catch (error) {
     const outcome = outcomeOfError(error);
-    return outcome.kind === "not_sent" || outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Stripe answered a registration like a charge." };
+    return outcome.kind === "not_sent" || outcome.kind === "unknown"
+      ? outcome
+      : { kind: "unknown", reason: "Stripe answered a registration like a charge." };
   }
 }
 
@@ -62,13 +83,17 @@ export async function closePage(stripe: Stripe, page_token: string): Promise<Psp
     return { kind: "canceled", psp_reference: null, reason: "canceled" };
   } catch (error) {
     // Only an open session can be expired: ask what it is.
-    return error instanceof Stripe.errors.StripeInvalidRequestError ? inquirePage(stripe, page_token) : nothingLearned(error);
+    return error instanceof Stripe.errors.StripeInvalidRequestError
+      ? inquirePage(stripe, page_token)
+      : nothingLearned(error);
   }
 }
 
 function nothingLearned(error: unknown): PspOutcome {
   const outcome = outcomeOfError(error);
-  return outcome.kind === "unknown" ? outcome : { kind: "unknown", reason: "Stripe did not say what became of the page." };
+  return outcome.kind === "unknown"
+    ? outcome
+    : { kind: "unknown", reason: "Stripe did not say what became of the page." };
 }
 
 /** Reads what a session says about its charge. */
@@ -78,8 +103,19 @@ export function outcomeOfSession(session: Stripe.Checkout.Session): PspOutcome {
     return { kind: "pending", psp_reference: session.id, next_action: null };
   }
   const currency = (session.currency ?? "").toUpperCase();
-  const charged = session.amount_total !== null && isCurrencyCode(currency) ? fromStripeAmount(session.amount_total, currency) : undefined;
-  if (charged === undefined) return { kind: "unknown", reason: `Stripe reports a page of ${session.amount_total} ${currency}, which is no amount of ours.` };
+  const charged =
+    session.amount_total !== null && isCurrencyCode(currency)
+      ? fromStripeAmount(session.amount_total, currency)
+      : undefined;
+  if (charged === undefined)
+    return {
+      kind: "unknown",
+      reason: `Stripe reports a page of ${session.amount_total} ${currency}, which is no amount of ours.`,
+    };
   const intent = session.payment_intent;
-  return { kind: "succeeded", psp_reference: typeof intent === "string" ? intent : intent?.id ?? session.id, charged };
+  return {
+    kind: "succeeded",
+    psp_reference: typeof intent === "string" ? intent : (intent?.id ?? session.id),
+    charged,
+  };
 }

@@ -17,64 +17,118 @@ beforeAll(async () => {
 afterAll(() => simulator.stop());
 
 /** The adapter as the service opens it, but with a short patience. */
-const openStripe = (changes: Partial<StripeOptions> = {}): Psp => createStripe({
-  name: "stripe", secret_key: simulatorKey, webhook_secrets: [], api_base: simulator.url, timeout_ms: 1_000, connections_max: 20, ...changes,
-});
+const openStripe = (changes: Partial<StripeOptions> = {}): Psp =>
+  createStripe({
+    name: "stripe",
+    secret_key: simulatorKey,
+    webhook_secrets: [],
+    api_base: simulator.url,
+    timeout_ms: 1_000,
+    connections_max: 20,
+    ...changes,
+  });
 
 const price: Money = { amount_minor: 2_999n, currency: toCurrencyCode("USD") };
 
 function request(card_token: string, changes: Partial<ChargeRequest> = {}): ChargeRequest {
   const id = `att_${randomUUID()}`;
-  return { attempt_id: attemptId(id), psp_key: id, checkout_id: `checkout-${id}`, payment_order_id: `order-${id}`, money: price, capture_method: "automatic", return_url: null, card_token, ...changes };
+  return {
+    attempt_id: attemptId(id),
+    psp_key: id,
+    checkout_id: `checkout-${id}`,
+    payment_order_id: `order-${id}`,
+    money: price,
+    capture_method: "automatic",
+    return_url: null,
+    card_token,
+    ...changes,
+  };
 }
 
-const inquire = ({ attempt_id, psp_key, money }: ChargeRequest, psp_reference: string | null = null): Promise<InquiryOutcome> =>
-  stripe.inquire({ attempt_id, psp_key, money, psp_reference, page_token: null });
-const charges = (charged: ChargeRequest): Promise<number> => simulator.chargeCount("attempt_id", charged.attempt_id);
+const inquire = (
+  { attempt_id, psp_key, money }: ChargeRequest,
+  psp_reference: string | null = null,
+): Promise<InquiryOutcome> => stripe.inquire({ attempt_id, psp_key, money, psp_reference, page_token: null });
+const charges = (charged: ChargeRequest): Promise<number> =>
+  simulator.chargeCount("attempt_id", charged.attempt_id);
 const paid = { kind: "succeeded", psp_reference: expect.stringMatching(/^pi_/), charged: price };
 
-test.each(["tok_visa_4242", "tok_mastercard", "tok_amex", "pm_card_visa"])("%s is paid: the outcome has Stripe's reference and what was charged", async (token) => {
-  const charge = request(token);
-  expect(await stripe.charge(charge)).toEqual(paid);
-  expect(await charges(charge)).toBe(1);
-});
+test.each(["tok_visa_4242", "tok_mastercard", "tok_amex", "pm_card_visa"])(
+  "%s is paid: the outcome has Stripe's reference and what was charged",
+  async (token) => {
+    const charge = request(token);
+    expect(await stripe.charge(charge)).toEqual(paid);
+    expect(await charges(charge)).toBe(1);
+  },
+);
 
 test.each([
-  ["tok_card_declined", "card_declined"], ["tok_chargeCustomerFail", "card_declined"], ["tok_insufficient_funds", "insufficient_funds"],
-  ["tok_chargeDeclinedLostCard", "lost_card"], ["tok_chargeDeclinedStolenCard", "stolen_card"], ["tok_expired_card", "expired_card"],
-  ["tok_invalid_cvv", "invalid_cvv"], ["tok_fraud_detected", "fraud_detected"], ["tok_radarBlock", "fraud_detected"],
+  ["tok_card_declined", "card_declined"],
+  ["tok_chargeCustomerFail", "card_declined"],
+  ["tok_insufficient_funds", "insufficient_funds"],
+  ["tok_chargeDeclinedLostCard", "lost_card"],
+  ["tok_chargeDeclinedStolenCard", "stolen_card"],
+  ["tok_expired_card", "expired_card"],
+  ["tok_invalid_cvv", "invalid_cvv"],
+  ["tok_fraud_detected", "fraud_detected"],
+  ["tok_radarBlock", "fraud_detected"],
   ["tok_chargeDeclinedVelocityLimitExceeded", "card_velocity_exceeded"],
 ])("%s is a hard decline with our code %s", async (token, code) => {
   const charge = request(token);
   expect(await stripe.charge(charge)).toEqual({
-    kind: "declined", psp_reference: expect.stringMatching(/^pi_/), failure: { class: "hard_decline", code, message: expect.stringMatching(/^Your card/) },
+    kind: "declined",
+    psp_reference: expect.stringMatching(/^pi_/),
+    failure: { class: "hard_decline", code, message: expect.stringMatching(/^Your card/) },
   });
   expect(await charges(charge)).toBe(0);
 });
 
 test("a processing error is a transient decline", async () => {
-  expect(await stripe.charge(request("tok_chargeDeclinedProcessingError"))).toMatchObject({ kind: "declined", failure: { class: "transient_decline", code: "processing_error" } });
+  expect(await stripe.charge(request("tok_chargeDeclinedProcessingError"))).toMatchObject({
+    kind: "declined",
+    failure: { class: "transient_decline", code: "processing_error" },
+  });
 });
 
 test("a card that asks for authentication is pending, and stays so when asked about", async () => {
   const charge = request("tok_authenticationRequired");
   const outcome = await stripe.charge(charge);
   expect(outcome).toMatchObject({ kind: "pending", next_action: { type: expect.any(String) } });
-  expect(await inquire(charge, outcome.kind === "pending" ? outcome.psp_reference : null)).toMatchObject({ kind: "pending" });
+  expect(await inquire(charge, outcome.kind === "pending" ? outcome.psp_reference : null)).toMatchObject({
+    kind: "pending",
+  });
   expect(await charges(charge)).toBe(0);
 });
 
-test.each([["an unknown token", request("tok_nobody")], ["a currency it does not take", request("tok_visa_4242", { money: { amount_minor: 100n, currency: toCurrencyCode("CUP") } })]])(
-  "%s is a request that the PSP did not accept", async (_what, charge) => {
-    expect(await stripe.charge(charge)).toMatchObject({ kind: "not_sent", failure: { class: "invalid_request" } });
+test.each([
+  ["an unknown token", request("tok_nobody")],
+  [
+    "a currency it does not take",
+    request("tok_visa_4242", { money: { amount_minor: 100n, currency: toCurrencyCode("CUP") } }),
+  ],
+])("%s is a request that the PSP did not accept", async (_what, charge) => {
+  expect(await stripe.charge(charge)).toMatchObject({
+    kind: "not_sent",
+    failure: { class: "invalid_request" },
   });
-
-test("an amount that Stripe cannot take exactly is not sent at all", async () => {
-  const charge = request("tok_visa_4242", { money: { amount_minor: 1_234n, currency: toCurrencyCode("BHD") } });
-  expect(await stripe.charge(charge)).toMatchObject({ kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported" } });
 });
 
-test.each([[500n, "JPY"], [1_230n, "BHD"], [5n, "ISK"], [300n, "MGA"]])("%s minor units of %s are charged as that", async (amount_minor, code) => {
+test("an amount that Stripe cannot take exactly is not sent at all", async () => {
+  const charge = request("tok_visa_4242", {
+    money: { amount_minor: 1_234n, currency: toCurrencyCode("BHD") },
+  });
+  expect(await stripe.charge(charge)).toMatchObject({
+    kind: "not_sent",
+    failure: { class: "invalid_request", code: "amount_not_supported" },
+  });
+});
+
+test.each([
+  [500n, "JPY"],
+  [1_230n, "BHD"],
+  [5n, "ISK"],
+  [300n, "MGA"],
+])("%s minor units of %s are charged as that", async (amount_minor, code) => {
   const money: Money = { amount_minor, currency: toCurrencyCode(code) };
   expect(await stripe.charge(request("tok_visa_4242", { money }))).toEqual({ ...paid, charged: money });
 });
@@ -104,13 +158,16 @@ const faults: readonly Fault[] = [
 ];
 
 describe.concurrent("faults", () => {
-  test.each(faults)("$fault is told as it is: nothing is called failed that was charged, nothing paid that was not", async ({ fault, first, found, again, charged }) => {
-    const charge = request(`tok_fault_${fault}`);
-    expect(await stripe.charge(charge)).toEqual(first);
-    expect(await inquire(charge)).toMatchObject({ kind: found });
-    expect(await stripe.charge(charge)).toMatchObject({ kind: again });
-    expect(await charges(charge)).toBe(charged);
-  });
+  test.each(faults)(
+    "$fault is told as it is: nothing is called failed that was charged, nothing paid that was not",
+    async ({ fault, first, found, again, charged }) => {
+      const charge = request(`tok_fault_${fault}`);
+      expect(await stripe.charge(charge)).toEqual(first);
+      expect(await inquire(charge)).toMatchObject({ kind: found });
+      expect(await stripe.charge(charge)).toMatchObject({ kind: again });
+      expect(await charges(charge)).toBe(charged);
+    },
+  );
 
   test("a slow answer within the patience is a success", async () => {
     expect(await openStripe({ timeout_ms: 8_000 }).charge(request("tok_fault_slow"))).toEqual(paid);
@@ -119,17 +176,30 @@ describe.concurrent("faults", () => {
 
 test("429 was not acted on, and the PSP's Retry-After is passed on", async () => {
   const charge = request("tok_fault_429");
-  expect(await stripe.charge(charge)).toMatchObject({ kind: "not_sent", failure: { class: "rate_limited", code: "psp_rate_limited", retry_after_seconds: 1 } });
+  expect(await stripe.charge(charge)).toMatchObject({
+    kind: "not_sent",
+    failure: { class: "rate_limited", code: "psp_rate_limited", retry_after_seconds: 1 },
+  });
   expect(await charges(charge)).toBe(0);
 });
 
 test("a fault of one moment is over for the next attempt, which has a new key", async () => {
   const first = request("tok_fault_once_500");
   expect(await stripe.charge(first)).toMatchObject({ kind: "unknown" });
-  expect(await stripe.charge({ ...request("tok_fault_once_500"), payment_order_id: first.payment_order_id })).toEqual(paid);
+  expect(
+    await stripe.charge({ ...request("tok_fault_once_500"), payment_order_id: first.payment_order_id }),
+  ).toEqual(paid);
   const second = request("tok_fault_once_processing_error");
-  expect(await stripe.charge(second)).toMatchObject({ kind: "declined", failure: { class: "transient_decline" } });
-  expect(await stripe.charge({ ...request("tok_fault_once_processing_error"), payment_order_id: second.payment_order_id })).toEqual(paid);
+  expect(await stripe.charge(second)).toMatchObject({
+    kind: "declined",
+    failure: { class: "transient_decline" },
+  });
+  expect(
+    await stripe.charge({
+      ...request("tok_fault_once_processing_error"),
+      payment_order_id: second.payment_order_id,
+    }),
+  ).toEqual(paid);
 });
 
 test("the same key charges once, one after another and at the same time", async () => {
@@ -138,7 +208,10 @@ test("the same key charges once, one after another and at the same time", async 
   const repeated = await stripe.charge(charge);
   expect(repeated).toEqual(paid);
   expect(outcomes.filter((outcome) => outcome.kind !== "unknown")).not.toHaveLength(0);
-  for (const outcome of outcomes) expect(outcome.kind === "unknown" ? outcome.retry_after_seconds : outcome).toEqual(outcome.kind === "unknown" ? 1 : repeated);
+  for (const outcome of outcomes)
+    expect(outcome.kind === "unknown" ? outcome.retry_after_seconds : outcome).toEqual(
+      outcome.kind === "unknown" ? 1 : repeated,
+    );
   expect(await charges(charge)).toBe(1);
 });
 
@@ -153,31 +226,56 @@ test("an inquiry finds a charge by its reference and by the attempt, and says no
 test("a refused API key and a PSP that is not there mean that nothing was sent", async () => {
   const outcomes: PspOutcome[] = [
     await openStripe({ secret_key: "sk_test_wrong" }).charge(request("tok_visa_4242")),
-    await openStripe({ api_base: new URL(`http://127.0.0.1:${await freePort()}`) }).charge(request("tok_visa_4242")),
+    await openStripe({ api_base: new URL(`http://127.0.0.1:${await freePort()}`) }).charge(
+      request("tok_visa_4242"),
+    ),
   ];
   expect(outcomes).toMatchObject([
-    { kind: "not_sent", failure: { class: "unreachable", code: "psp_key_refused" } }, { kind: "not_sent", failure: { class: "unreachable", code: "psp_unreachable" } },
+    { kind: "not_sent", failure: { class: "unreachable", code: "psp_key_refused" } },
+    { kind: "not_sent", failure: { class: "unreachable", code: "psp_unreachable" } },
   ]);
 });
 
 test("an inquiry that does not get through says nothing about the charge", async () => {
   const nowhere = openStripe({ api_base: new URL(`http://127.0.0.1:${await freePort()}`) });
   const { attempt_id, psp_key, money } = request("tok_visa_4242");
-  expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: null, page_token: null })).toMatchObject({ kind: "unknown" });
-  expect(await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: "pi_1", page_token: null })).toMatchObject({ kind: "unknown" });
+  expect(
+    await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: null, page_token: null }),
+  ).toMatchObject({ kind: "unknown" });
+  expect(
+    await nowhere.inquire({ attempt_id, psp_key, money, psp_reference: "pi_1", page_token: null }),
+  ).toMatchObject({ kind: "unknown" });
 });
 
 test("a part that a card's authorisation does not allow is refused for good, also when it is sent again", async () => {
   const address = new URL(simulator.url);
   const sdk = new Stripe(simulatorKey, { host: address.hostname, port: address.port, protocol: "http" });
-  const intent = await sdk.paymentIntents.create({ amount: 2_999, currency: "usd", capture_method: "manual", confirm: true, payment_method: "pm_card_visa", return_url: "https://shop.example/back" });
+  const intent = await sdk.paymentIntents.create({
+    amount: 2_999,
+    currency: "usd",
+    capture_method: "manual",
+    confirm: true,
+    payment_method: "pm_card_visa",
+    return_url: "https://shop.example/back",
+  });
   const id = `mod_${randomUUID()}`;
   const part: ModificationRequest = {
-    kind: "capture", modification_id: modificationId(id), psp_key: `${id}-1`, attempt_id: attemptId("att_1"), psp_reference: intent.id, page_token: null,
-    money: { ...price, amount_minor: 1_000n }, captured_before_minor: 0n, is_final: false, turn: "first_send",
+    kind: "capture",
+    modification_id: modificationId(id),
+    psp_key: `${id}-1`,
+    attempt_id: attemptId("att_1"),
+    psp_reference: intent.id,
+    page_token: null,
+    money: { ...price, amount_minor: 1_000n },
+    captured_before_minor: 0n,
+    is_final: false,
+    turn: "first_send",
   };
   const refused = { kind: "failed", failure: { class: "invalid_request" } };
   expect(await stripe.modify(part)).toMatchObject(refused);
   expect(await stripe.modify({ ...part, turn: "ask_then_send" })).toMatchObject(refused);
-  expect(await stripe.modify({ ...part, psp_key: `${id}-2`, is_final: true })).toMatchObject({ kind: "succeeded", charged: { amount_minor: 1_000n } });
+  expect(await stripe.modify({ ...part, psp_key: `${id}-2`, is_final: true })).toMatchObject({
+    kind: "succeeded",
+    charged: { amount_minor: 1_000n },
+  });
 });

@@ -41,7 +41,9 @@ export function createStripe(options: StripeOptions): Psp {
     maxNetworkRetries: 0,
     timeout: options.timeout_ms,
     telemetry: false,
-    httpClient: new StripeHttpClient(new PspHttpClient({ origin: base.origin, connections_max: options.connections_max })),
+    httpClient: new StripeHttpClient(
+      new PspHttpClient({ origin: base.origin, connections_max: options.connections_max }),
+    ),
     protocol: isPlain ? "http" : "https",
     host: base.hostname,
     port: base.port === "" ? (isPlain ? 80 : 443) : base.port,
@@ -68,18 +70,26 @@ function refusalOfAmount(money: Money): string | null {
 async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcome> {
   const converted = toStripeAmount(request.money);
   if (!converted.ok) {
-    return { kind: "not_sent", failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason } };
+    return {
+      kind: "not_sent",
+      failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason },
+    };
   }
   try {
-    const intent = await withoutStackTrace(() => stripe.paymentIntents.create({
-      amount: converted.amount,
-      currency: request.money.currency.toLowerCase(),
-      confirm: true,
-      ...redirectParams(request),
-      ...cardOf(request.card_token),
-      ...captureParams(request),
-      metadata: metadataFor(request),
-    }, { idempotencyKey: request.psp_key }));
+    const intent = await withoutStackTrace(() =>
+      stripe.paymentIntents.create(
+        {
+          amount: converted.amount,
+          currency: request.money.currency.toLowerCase(),
+          confirm: true,
+          ...redirectParams(request),
+          ...cardOf(request.card_token),
+          ...captureParams(request),
+          metadata: metadataFor(request),
+        },
+        { idempotencyKey: request.psp_key },
+      ),
+    );
     return outcomeOfIntent(intent);
   } catch (error) {
     return isStoredFailure(error) ? storedFailure : outcomeOfError(error);
@@ -112,17 +122,27 @@ function redirectParams({ return_url }: ChargeRequest): Partial<Stripe.PaymentIn
 /** Of an authorisation: may it be captured in parts, and until when (which the charge shows)? */
 function captureParams({ capture_method }: ChargeRequest): Partial<Stripe.PaymentIntentCreateParams> {
   if (capture_method === "automatic") return {};
-  return { capture_method, payment_method_options: { card: { request_multicapture: "if_available" } }, expand: ["latest_charge"] };
+  return {
+    capture_method,
+    payment_method_options: { card: { request_multicapture: "if_available" } },
+    expand: ["latest_charge"],
+  };
 }
 
 /** Stripe takes values of at most 500 characters; the attempt's id is what finds the charge again, the others are for people. */
 function metadataFor(request: ChargeRequest): Record<string, string> {
   const { attempt_id, checkout_id, payment_order_id } = request;
   const fits = (value: string | null): value is string => value !== null && value.length <= 500;
-  return { attempt_id, ...(fits(checkout_id) ? { checkout_id } : {}), ...(fits(payment_order_id) ? { payment_order_id } : {}) };
+  return {
+    attempt_id,
+    ...(fits(checkout_id) ? { checkout_id } : {}),
+    ...(fits(payment_order_id) ? { payment_order_id } : {}),
+  };
 }
 
-function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_method" | "payment_method_data"> {
+function cardOf(
+  token: string,
+): Pick<Stripe.PaymentIntentCreateParams, "payment_method" | "payment_method_data"> {
   if (!token.startsWith("tok_")) return { payment_method: token };
   // Stripe takes a card token here (https://docs.stripe.com/payments/accept-a-payment-charges); the SDK's type leaves it out.
   const card = { type: "card" as const, card: { token } };
@@ -135,8 +155,14 @@ function cardOf(token: string): Pick<Stripe.PaymentIntentCreateParams, "payment_
 async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
   if (inquiry.page_token !== null) return inquirePage(stripe, inquiry.page_token);
   try {
-    if (inquiry.psp_reference !== null) return outcomeOfIntent(await stripe.paymentIntents.retrieve(inquiry.psp_reference, { expand: ["latest_charge"] }));
-    const found = await stripe.paymentIntents.search({ query: `metadata['attempt_id']:'${inquiry.attempt_id}'`, limit: 1 });
+    if (inquiry.psp_reference !== null)
+      return outcomeOfIntent(
+        await stripe.paymentIntents.retrieve(inquiry.psp_reference, { expand: ["latest_charge"] }),
+      );
+    const found = await stripe.paymentIntents.search({
+      query: `metadata['attempt_id']:'${inquiry.attempt_id}'`,
+      limit: 1,
+    });
     const [intent] = found.data;
     if (intent !== undefined) return outcomeOfIntent(intent);
     if (inquiry.sent_between === undefined) return { kind: "not_found" };
@@ -152,7 +178,11 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
  * Reads every intent made while requests of the attempt were sent. Unlike the search, the list is always up
  * to date.
  */
-async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: SentBetween): Promise<InquiryOutcome> {
+async function findByTime(
+  stripe: Stripe,
+  attempt_id: string,
+  { first, last }: SentBetween,
+): Promise<InquiryOutcome> {
   const gte = Math.floor(first.getTime() / 1_000) - clock_difference_seconds;
   const lte = Math.ceil(last.getTime() / 1_000) + clock_difference_seconds;
   let seen = 0;
@@ -160,7 +190,11 @@ async function findByTime(stripe: Stripe, attempt_id: string, { first, last }: S
     if (intent.metadata["attempt_id"] === attempt_id) return outcomeOfIntent(intent);
     seen += 1;
     if (seen === intents_searched_max) {
-      return { kind: "unknown", reason: `It is not among the ${seen} newest payments of that time at the PSP.`, is_unasked: true };
+      return {
+        kind: "unknown",
+        reason: `It is not among the ${seen} newest payments of that time at the PSP.`,
+        is_unasked: true,
+      };
     }
   }
   return { kind: "absent" };

@@ -6,24 +6,52 @@ import { createStripe } from "./stripe.ts";
 
 const secrets = ["whsec_old", "whsec_new"] as const;
 const open = (webhook_secrets: readonly string[] = secrets): Psp =>
-  createStripe({ name: "stripe", secret_key: "sk_test", webhook_secrets, timeout_ms: 1_000, connections_max: 1 });
+  createStripe({
+    name: "stripe",
+    secret_key: "sk_test",
+    webhook_secrets,
+    timeout_ms: 1_000,
+    connections_max: 1,
+  });
 const sdk = new Stripe("sk_test");
 
 type IntentChanges = Record<string, unknown>;
-const event = (type: string, changes: IntentChanges = {}): string => JSON.stringify({
-  id: "evt_1", object: "event", type,
-  data: { object: {
-    id: "pi_1", object: "payment_intent", status: "succeeded", amount: 1_999, amount_received: 1_999, currency: "usd", next_action: null,
-    last_payment_error: null, metadata: { attempt_id: "att_1", payment_order_id: "order-1" }, ...changes,
-  } },
-});
+const event = (type: string, changes: IntentChanges = {}): string =>
+  JSON.stringify({
+    id: "evt_1",
+    object: "event",
+    type,
+    data: {
+      object: {
+        id: "pi_1",
+        object: "payment_intent",
+        status: "succeeded",
+        amount: 1_999,
+        amount_received: 1_999,
+        currency: "usd",
+        next_action: null,
+        last_payment_error: null,
+        metadata: { attempt_id: "att_1", payment_order_id: "order-1" },
+        ...changes,
+      },
+    },
+  });
 const signature = (payload: string, secret: string, ageSeconds = 0): string =>
-  sdk.webhooks.generateTestHeaderString({ payload, secret, timestamp: Math.floor(Date.now() / 1_000) - ageSeconds });
+  sdk.webhooks.generateTestHeaderString({
+    payload,
+    secret,
+    timestamp: Math.floor(Date.now() / 1_000) - ageSeconds,
+  });
 const verify = (body: string, header: string | string[] | undefined, psp = open()): unknown =>
   psp.verifyWebhook(Buffer.from(body), header === undefined ? {} : { "stripe-signature": header });
 
 const body = event("payment_intent.succeeded");
-const verified = { psp_event_id: "evt_1", type: "payment_intent.succeeded", attempt_id: "att_1", payment_order_id: "order-1" };
+const verified = {
+  psp_event_id: "evt_1",
+  type: "payment_intent.succeeded",
+  attempt_id: "att_1",
+  payment_order_id: "order-1",
+};
 
 test.each(secrets)("a body signed with %s is genuine while both secrets are in use", (secret) => {
   expect(verify(body, signature(body, secret))).toEqual(verified);
@@ -32,7 +60,12 @@ test.each(secrets)("a body signed with %s is genuine while both secrets are in u
 test("an event without our metadata, or about another kind of object, is genuine and names no attempt", () => {
   for (const changes of [{ metadata: {} }, { metadata: undefined }, { metadata: null }]) {
     const other = event("charge.updated", changes);
-    expect(verify(other, signature(other, "whsec_new"))).toEqual({ psp_event_id: "evt_1", type: "charge.updated", attempt_id: null, payment_order_id: null });
+    expect(verify(other, signature(other, "whsec_new"))).toEqual({
+      psp_event_id: "evt_1",
+      type: "charge.updated",
+      attempt_id: null,
+      payment_order_id: null,
+    });
   }
 });
 
@@ -62,56 +95,125 @@ test("a byte-order mark that nobody signed makes the message a forgery, and one 
 test("bytes that are not UTF-8 are not taken for the text that they would be shown as", () => {
   const shown = body.replace("order-1", "order-\ufffd");
   const sent = Buffer.from(shown.replace("\ufffd", "\u00ff"), "latin1");
-  expect(open().verifyWebhook(Buffer.from(shown), { "stripe-signature": signature(shown, "whsec_new") })).toMatchObject({ payment_order_id: "order-\ufffd" });
+  expect(
+    open().verifyWebhook(Buffer.from(shown), { "stripe-signature": signature(shown, "whsec_new") }),
+  ).toMatchObject({ payment_order_id: "order-\ufffd" });
   expect(open().verifyWebhook(sent, { "stripe-signature": signature(shown, "whsec_new") })).toBeUndefined();
 });
 
 test("a time that stands twice, has a sign, or is no number is refused, whichever of them was signed", () => {
   const good = signature(body, "whsec_new");
   const time = Math.floor(Date.now() / 1_000);
-  const signedAt = (text: string): string => createHmac("sha256", "whsec_new").update(`${text}.${body}`).digest("hex");
+  const signedAt = (text: string): string =>
+    createHmac("sha256", "whsec_new").update(`${text}.${body}`).digest("hex");
   expect(verify(body, `t=${time},v1=${signedAt(String(time))}`)).toEqual(verified);
-  for (const text of [`+${time}`, `-${time}`, `${time}.0`, `${time}e0`, `0x${time.toString(16)}`, ` ${time}`, `${time}=1`, "NaN", "Infinity", "", "9".repeat(13)]) {
+  for (const text of [
+    `+${time}`,
+    `-${time}`,
+    `${time}.0`,
+    `${time}e0`,
+    `0x${time.toString(16)}`,
+    ` ${time}`,
+    `${time}=1`,
+    "NaN",
+    "Infinity",
+    "",
+    "9".repeat(13),
+  ]) {
     expect(verify(body, `t=${text},v1=${signedAt(text)}`), text).toBeUndefined();
     expect(verify(body, `t=${text},v1=${signedAt(String(time))}`), text).toBeUndefined();
   }
   const old = time - 86_400;
-  for (const header of [`t=${time},${good}`, `${good},t=${time}`, `t=${time},t=${old},v1=${signedAt(String(old))}`, `t=${old},t=${time},v1=${signedAt(String(old))}`]) {
+  for (const header of [
+    `t=${time},${good}`,
+    `${good},t=${time}`,
+    `t=${time},t=${old},v1=${signedAt(String(old))}`,
+    `t=${old},t=${time},v1=${signedAt(String(old))}`,
+  ]) {
     expect(verify(body, header), header).toBeUndefined();
   }
 });
 
 test("a signature with letters behind it, in capitals or cut off is refused", () => {
   const good = signature(body, "whsec_new");
-  for (const header of [`${good}zz`, `${good}00`, good.slice(0, -2), good.replace(/v1=.*/, (hex) => hex.toUpperCase().replace("V1", "v1"))]) {
+  for (const header of [
+    `${good}zz`,
+    `${good}00`,
+    good.slice(0, -2),
+    good.replace(/v1=.*/, (hex) => hex.toUpperCase().replace("V1", "v1")),
+  ]) {
     expect(verify(body, header), header).toBeUndefined();
   }
 });
 
 test.each([
-  ["a bare text", '"ok"'], ["a number", "7"], ["null", "null"], ["a list", "[]"], ["an empty object", "{}"], ["no JSON", "{"], ["nothing", ""],
-  ["no id", '{"type":"payment_intent.succeeded"}'], ["an empty id", '{"id":"","type":"a"}'], ["an id that is a number", '{"id":1,"type":"a"}'],
-  ["an id of 3,000 characters", `{"id":"${"x".repeat(3_000)}","type":"a"}`], ["NUL in its id", '{"id":"evt_\\u0000","type":"a"}'],
-  ["half a character in its id", '{"id":"evt_\\ud800","type":"a"}'], ["no type", '{"id":"evt_1"}'], ["a type of 129 characters", `{"id":"evt_1","type":"${"x".repeat(129)}"}`],
+  ["a bare text", '"ok"'],
+  ["a number", "7"],
+  ["null", "null"],
+  ["a list", "[]"],
+  ["an empty object", "{}"],
+  ["no JSON", "{"],
+  ["nothing", ""],
+  ["no id", '{"type":"payment_intent.succeeded"}'],
+  ["an empty id", '{"id":"","type":"a"}'],
+  ["an id that is a number", '{"id":1,"type":"a"}'],
+  ["an id of 3,000 characters", `{"id":"${"x".repeat(3_000)}","type":"a"}`],
+  ["NUL in its id", '{"id":"evt_\\u0000","type":"a"}'],
+  ["half a character in its id", '{"id":"evt_\\ud800","type":"a"}'],
+  ["no type", '{"id":"evt_1"}'],
+  ["a type of 129 characters", `{"id":"evt_1","type":"${"x".repeat(129)}"}`],
 ])("a genuine body that is %s is refused as what it is, not as a forgery", (_, text) => {
-  expect(() => verify(text, signature(text, "whsec_new"))).toThrow(expect.objectContaining({ code: "invalid_request" }));
+  expect(() => verify(text, signature(text, "whsec_new"))).toThrow(
+    expect.objectContaining({ code: "invalid_request" }),
+  );
 });
 
 test.each([
-  ["v2.core.event", { id: "evt_1", object: "v2.core.event", type: "v1.billing.meter.no_meter_found", related_object: null }],
-  ["an event without data", { id: "evt_1", type: "payment_intent.succeeded" }], ["an event whose data is null", { id: "evt_1", type: "payment_intent.succeeded", data: null }],
-  ["an event whose object is a text", { id: "evt_1", type: "checkout.session.completed", data: { object: "cs_1" } }],
-  ["metadata that is a list", { id: "evt_1", type: "payment_intent.succeeded", data: { object: { metadata: ["att_1"] } } }],
-  ["an attempt that is a number", { id: "evt_1", type: "payment_intent.succeeded", data: { object: { metadata: { attempt_id: 1 } } } }],
-  ["an attempt of 65 characters", { id: "evt_1", type: "payment_intent.succeeded", data: { object: { metadata: { attempt_id: "a".repeat(65) } } } }],
+  [
+    "v2.core.event",
+    { id: "evt_1", object: "v2.core.event", type: "v1.billing.meter.no_meter_found", related_object: null },
+  ],
+  ["an event without data", { id: "evt_1", type: "payment_intent.succeeded" }],
+  ["an event whose data is null", { id: "evt_1", type: "payment_intent.succeeded", data: null }],
+  [
+    "an event whose object is a text",
+    { id: "evt_1", type: "checkout.session.completed", data: { object: "cs_1" } },
+  ],
+  [
+    "metadata that is a list",
+    { id: "evt_1", type: "payment_intent.succeeded", data: { object: { metadata: ["att_1"] } } },
+  ],
+  [
+    "an attempt that is a number",
+    { id: "evt_1", type: "payment_intent.succeeded", data: { object: { metadata: { attempt_id: 1 } } } },
+  ],
+  [
+    "an attempt of 65 characters",
+    {
+      id: "evt_1",
+      type: "payment_intent.succeeded",
+      data: { object: { metadata: { attempt_id: "a".repeat(65) } } },
+    },
+  ],
 ])("%s is genuine, names no attempt and is no news", (_, odd) => {
   const text = JSON.stringify(odd);
-  expect(verify(text, signature(text, "whsec_new"))).toEqual({ psp_event_id: "evt_1", type: odd.type, attempt_id: null, payment_order_id: null });
+  expect(verify(text, signature(text, "whsec_new"))).toEqual({
+    psp_event_id: "evt_1",
+    type: odd.type,
+    attempt_id: null,
+    payment_order_id: null,
+  });
   expect(open().readWebhook(text, "automatic")).toBeNull();
 });
 
 test.each([
-  "charge.refunded", "charge.refund.updated", "refund.created", "charge.dispute.created", "payout.paid", "transfer.reversed", "radar.early_fraud_warning.created",
+  "charge.refunded",
+  "charge.refund.updated",
+  "refund.created",
+  "charge.dispute.created",
+  "payout.paid",
+  "transfer.reversed",
+  "radar.early_fraud_warning.created",
 ])("%s is kept for a version that applies it", (type) => {
   expect(news(type)).toBe("unsupported");
 });
@@ -120,7 +222,11 @@ test("a message of almost five minutes is still taken", () => {
   expect(verify(body, signature(body, "whsec_new", 290))).toEqual(verified);
 });
 
-const declinedOf = (error: unknown): IntentChanges => ({ status: "requires_payment_method", amount_received: 0, last_payment_error: error });
+const declinedOf = (error: unknown): IntentChanges => ({
+  status: "requires_payment_method",
+  amount_received: 0,
+  last_payment_error: error,
+});
 function news(type: string, changes: IntentChanges = {}): unknown {
   const read = open().readWebhook(event(type, changes), "automatic");
   return typeof read === "string" ? read : read?.outcome;
@@ -128,30 +234,64 @@ function news(type: string, changes: IntentChanges = {}): unknown {
 
 test("each event about an intent is read as what became of the charge", () => {
   expect(open().readWebhook(body, "automatic")).toEqual({
-    attempt_id: "att_1", payment_order_id: "order-1", outcome: { kind: "succeeded", psp_reference: "pi_1", charged: { amount_minor: 1_999n, currency: "USD" } },
+    attempt_id: "att_1",
+    payment_order_id: "order-1",
+    outcome: { kind: "succeeded", psp_reference: "pi_1", charged: { amount_minor: 1_999n, currency: "USD" } },
   });
-  expect(news("payment_intent.processing", { status: "processing" })).toStrictEqual({ kind: "pending", psp_reference: "pi_1", next_action: null });
+  expect(news("payment_intent.processing", { status: "processing" })).toStrictEqual({
+    kind: "pending",
+    psp_reference: "pi_1",
+    next_action: null,
+  });
   // The inbox keeps no next action and no client secret, so none is told.
-  expect(news("payment_intent.requires_action", { status: "requires_action", client_secret: "pi_1_secret_2", next_action: { type: "use_stripe_sdk", use_stripe_sdk: { secret: 1 } } }))
-    .toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
-  expect(news("payment_intent.payment_failed", declinedOf({ code: "card_declined", decline_code: "insufficient_funds", message: "No money." })))
-    .toEqual({ kind: "declined", is_open: true, psp_reference: "pi_1", failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." } });
-  expect(news("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." }))).toMatchObject({ failure: { class: "transient_decline", code: "processing_error" } });
+  expect(
+    news("payment_intent.requires_action", {
+      status: "requires_action",
+      client_secret: "pi_1_secret_2",
+      next_action: { type: "use_stripe_sdk", use_stripe_sdk: { secret: 1 } },
+    }),
+  ).toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
+  expect(
+    news(
+      "payment_intent.payment_failed",
+      declinedOf({ code: "card_declined", decline_code: "insufficient_funds", message: "No money." }),
+    ),
+  ).toEqual({
+    kind: "declined",
+    is_open: true,
+    psp_reference: "pi_1",
+    failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." },
+  });
+  expect(
+    news("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." })),
+  ).toMatchObject({ failure: { class: "transient_decline", code: "processing_error" } });
   // Without an error no card was tried: it waits for one.
-  expect(news("payment_intent.payment_failed", declinedOf(null))).toStrictEqual({ kind: "pending", psp_reference: "pi_1", next_action: null });
-  expect(news("payment_intent.canceled", { status: "canceled" })).toMatchObject({ kind: "declined", failure: { class: "hard_decline", code: "canceled_at_psp" } });
+  expect(news("payment_intent.payment_failed", declinedOf(null))).toStrictEqual({
+    kind: "pending",
+    psp_reference: "pi_1",
+    next_action: null,
+  });
+  expect(news("payment_intent.canceled", { status: "canceled" })).toMatchObject({
+    kind: "declined",
+    failure: { class: "hard_decline", code: "canceled_at_psp" },
+  });
 });
 
 test("an intent in a state or a currency that we do not know is unknown, never a success", () => {
   expect(news("payment_intent.succeeded", { status: "brand_new" })).toMatchObject({ kind: "unknown" });
   expect(news("payment_intent.succeeded", { currency: "zzz" })).toMatchObject({ kind: "unknown" });
-  expect(news("payment_intent.succeeded", { currency: "isk", amount_received: 550 })).toMatchObject({ kind: "unknown" });
+  expect(news("payment_intent.succeeded", { currency: "isk", amount_received: 550 })).toMatchObject({
+    kind: "unknown",
+  });
 });
 
 test("what was received counts, not what was asked for", () => {
-  expect(news("payment_intent.succeeded", { amount: 1_999, amount_received: 1_000 })).toMatchObject({ charged: { amount_minor: 1_000n } });
+  expect(news("payment_intent.succeeded", { amount: 1_999, amount_received: 1_000 })).toMatchObject({
+    charged: { amount_minor: 1_000n },
+  });
 });
 
 test("events about other things are no news of a payment", () => {
-  for (const type of ["customer.created", "charge.succeeded", "invoice.paid", "refunded"]) expect(open().readWebhook(event(type), "automatic"), type).toBeNull();
+  for (const type of ["customer.created", "charge.succeeded", "invoice.paid", "refunded"])
+    expect(open().readWebhook(event(type), "automatic"), type).toBeNull();
 });

@@ -15,9 +15,18 @@ const tolerance_seconds = 300;
  * The SDK decodes them first, which drops a byte-order mark: bytes that nobody signed passed as genuine.
  * Errors: `invalid_request` for a genuine body that is not an event.
  */
-export function verifyWebhook(secrets: readonly string[], body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined {
+export function verifyWebhook(
+  secrets: readonly string[],
+  body: Buffer,
+  headers: WebhookHeaders,
+): VerifiedWebhook | undefined {
   const signature = readSignature(headers["stripe-signature"]);
-  if (signature === undefined || !isRecent(signature.time) || !secrets.some((secret) => isSignedWith(secret, signature, body))) return undefined;
+  if (
+    signature === undefined ||
+    !isRecent(signature.time) ||
+    !secrets.some((secret) => isSignedWith(secret, signature, body))
+  )
+    return undefined;
   const event = isUtf8(body) ? parsed(body.toString("utf8")) : undefined;
   const metadata = metadataOf(event);
   return {
@@ -39,10 +48,16 @@ function readSignature(header: string | string[] | undefined): Signature | undef
     header.split(",").flatMap((part) => (part.startsWith(`${name}=`) ? [part.slice(name.length + 1)] : []));
   const [time, ...otherTimes] = valuesOf("t");
   if (time === undefined || otherTimes.length > 0 || !/^\d{1,12}$/.test(time)) return undefined;
-  return { time, v1: valuesOf("v1").filter((value) => /^[0-9a-f]{64}$/.test(value)).map((value) => Buffer.from(value, "hex")) };
+  return {
+    time,
+    v1: valuesOf("v1")
+      .filter((value) => /^[0-9a-f]{64}$/.test(value))
+      .map((value) => Buffer.from(value, "hex")),
+  };
 }
 
-const isRecent = (time: string): boolean => Math.abs(Number(time) - now().getTime() / 1_000) <= tolerance_seconds;
+const isRecent = (time: string): boolean =>
+  Math.abs(Number(time) - now().getTime() / 1_000) <= tolerance_seconds;
 
 function isSignedWith(secret: string, { time, v1 }: Signature, body: Buffer): boolean {
   const expected = createHmac("sha256", secret).update(`${time}.`).update(body).digest();
@@ -51,7 +66,14 @@ function isSignedWith(secret: string, { time, v1 }: Signature, body: Buffer): bo
 
 /** Kinds that a later version will apply: refunds, disputes, and transfers between us and Stripe. */
 const unsupportedKinds = [
-  "charge.refund", "refund.", "charge.dispute.", "payout.", "transfer.", "topup.", "radar.early_fraud_warning.", "review.",
+  "charge.refund",
+  "refund.",
+  "charge.dispute.",
+  "payout.",
+  "transfer.",
+  "topup.",
+  "radar.early_fraud_warning.",
+  "review.",
   "checkout.session.async_payment_",
 ];
 
@@ -82,13 +104,18 @@ export function readWebhook(body: string): WebhookNews {
   }
 }
 
-const isSettled = (type: string): boolean => type === "payment_intent.succeeded" || type === "payment_intent.amount_capturable_updated";
+const isSettled = (type: string): boolean =>
+  type === "payment_intent.succeeded" || type === "payment_intent.amount_capturable_updated";
 
 /** Null for a charge without our metadata: other systems may charge on the same account. */
 function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookNews {
   const attempt_id = storableText(metadata["attempt_id"], 64);
   if (attempt_id === undefined) return null;
-  return { attempt_id, payment_order_id: storableText(metadata["payment_order_id"], 255) ?? null, outcome: toldBy(outcome()) };
+  return {
+    attempt_id,
+    payment_order_id: storableText(metadata["payment_order_id"], 255) ?? null,
+    outcome: toldBy(outcome()),
+  };
 }
 
 /**
@@ -108,7 +135,11 @@ function metadataOf(event: unknown): Readonly<Record<string, unknown>> {
 function requiredText(event: unknown, name: string, length_max: number): string {
   const text = storableText(field(event, name), length_max);
   if (text !== undefined) return text;
-  throw new AppError("invalid_request", `The webhook is genuine, but its ${name} is not a text of 1 to ${length_max} characters.`, { param: name });
+  throw new AppError(
+    "invalid_request",
+    `The webhook is genuine, but its ${name} is not a text of 1 to ${length_max} characters.`,
+    { param: name },
+  );
 }
 
 /** A text that PostgreSQL can keep: within the length, without NUL and lone surrogates. */
@@ -118,7 +149,9 @@ function storableText(value: unknown, length_max: number): string | undefined {
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 /** Undefined when it is not JSON. */
