@@ -95,6 +95,8 @@ function adapter(name: string, sdk: readonly string[]): Place {
     packages: sdk,
     paths: [
       "../port.ts",
+      "../port-outcomes.ts",
+      "../port-webhooks.ts",
       "../modification-state.ts",
       "../http-client.ts",
       `../../${rootFiles}`,

@@ -4,8 +4,7 @@ import type { Logger } from "../log.ts";
 import { toCurrencyCode } from "../money/money.ts";
 import type { PspOutcome } from "../psp/psp.ts";
 import { postponeResolutions, selectDueResolutions } from "./attempt-resolution-queries.ts";
-import type { AttemptRow } from "./model.ts";
-import { resolved_by_person } from "./modification-machine.ts";
+import { resolved_by_person, type AttemptRow } from "./model.ts";
 import type { Settlement } from "./settlement.ts";
 
 type Parts = {

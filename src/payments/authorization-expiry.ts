@@ -3,7 +3,8 @@ import { newId } from "../ids.ts";
 import { allOrEachAlone, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { executor_actor } from "./claim.ts";
-import { insertVoids, selectExpiredAuthorizations } from "./modification-queries.ts";
+import { selectExpiredAuthorizations } from "./authorization-expiry-queries.ts";
+import { insertVoids } from "./modification-queries.ts";
 
 const batch_attempts_max = 500;
 

@@ -76,3 +76,7 @@ export function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewE
     }),
   };
 }
+
+export function missing(): never {
+  throw new Error("a checkout without a risk verdict");
+}

@@ -1,29 +1,20 @@
 import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../db/db.ts";
 import type { AppError } from "../errors.ts";
-import {
-  insertAnswers,
-  selectAnswers,
-  textOfKey,
-  type Answer,
-  type AnswerRow,
-} from "../idempotency/idempotency.ts";
+import { insertAnswers, selectAnswers, type Answer, type AnswerRow } from "../idempotency/idempotency.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { CaptureMethod, PspRouter } from "../psp/psp.ts";
 import { assess, selectBlocked, type Blocked, type RiskLimits, type RiskSubject } from "../risk/risk.ts";
 import { first_hold, newAttempt, pageEnd } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import type { Executor } from "./executor.ts";
+import { answerRow, firstAnswers, storeAnswers } from "./intake-answers.ts";
 import { insertCheckouts, selectKnown } from "./intake-queries.ts";
-import { rowsOf, type FirstTask, type IntakeRequest, type Stored } from "./intake-rows.ts";
-import { sort, type Sorted } from "./intake-sort.ts";
+import { missing, rowsOf, type FirstTask, type IntakeRequest, type Stored } from "./intake-rows.ts";
+import { sort } from "./intake-sort.ts";
 import type { CardInfo, CheckoutDraft } from "./model.ts";
 import type { Pages } from "./pages.ts";
 import type { CardPayment, Task } from "./psp-call.ts";
-import { selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 import type { NewAttempt } from "./settlement-queries.ts";
-import { acceptedView } from "./views.ts";
-
-export type { IntakeRequest } from "./intake-rows.ts";
 
 export type IntakeOptions = {
   readonly database: Database;
@@ -108,8 +99,8 @@ export class Intake {
       sorted.flatMap((one) => ("created" in one ? one.created : [])),
       blocked,
     );
-    const first = await this.#firstAnswers(tx, sorted, stored, known.created_at);
-    await this.#storeAnswers(tx, sorted, first);
+    const first = await firstAnswers(tx, sorted, stored, known.created_at);
+    await storeAnswers(tx, sorted, first, this.#options.idempotency_hours);
     return sorted.map((one): Decided => {
       if ("refusal" in one) return one;
       if ("answer" in one) return { answer: one.answer, tasks: [], is_queued: false };
@@ -210,78 +201,6 @@ export class Intake {
       psp,
     );
   }
-
-  /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */
-  async #firstAnswers(
-    tx: Transaction,
-    sorted: readonly Sorted[],
-    stored: ReadonlyMap<string, Stored>,
-    created_at: string,
-  ): Promise<Map<string, string>> {
-    const bodies = new Map<string, string>();
-    for (const one of sorted) {
-      if (!("created" in one) || isHosted(one.created)) continue;
-      const { checkout } = one.created;
-      const risk_decision = (stored.get(checkout.checkout_id) ?? missing()).verdict.decision;
-      const orders = checkout.orders.map(({ money, ...order }) => ({ ...order, ...money }));
-      bodies.set(
-        checkout.checkout_id,
-        JSON.stringify(
-          acceptedView({ checkout_id: checkout.checkout_id, risk_decision, created_at }, orders),
-        ),
-      );
-    }
-    const before = sorted.flatMap((one) =>
-      "repeats" in one && !isHosted(one.repeats) && !bodies.has(one.repeats.checkout.checkout_id)
-        ? one.repeats.checkout.checkout_id
-        : [],
-    );
-    const orders = before.length === 0 ? [] : await selectOrdersOfCheckouts(tx, before);
-    for (const checkoutId of new Set(before)) {
-      const event = await selectEvent(tx, checkoutId);
-      if (event === undefined) throw new Error(`the checkout ${checkoutId} vanished`);
-      bodies.set(
-        checkoutId,
-        JSON.stringify(
-          acceptedView(
-            event,
-            orders.filter((order) => order.checkout_id === checkoutId),
-          ),
-        ),
-      );
-    }
-    return bodies;
-  }
-
-  async #storeAnswers(
-    tx: Transaction,
-    sorted: readonly Sorted[],
-    bodies: ReadonlyMap<string, string>,
-  ): Promise<void> {
-    const answers = new Map(
-      sorted.flatMap((one) => {
-        const request = "created" in one ? one.created : "repeats" in one ? one.repeats : undefined;
-        if (request === undefined || isHosted(request)) return [];
-        const answer = answerRow(
-          request,
-          bodies.get(request.checkout.checkout_id) ?? "",
-          this.#options.idempotency_hours,
-        );
-        return answer === null ? [] : [[textOfKey(answer), answer] as const];
-      }),
-    );
-    await insertAnswers(tx, [...answers.values()]);
-  }
-}
-
-const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in checkout.way_to_pay;
-
-/** What is kept under the request's Idempotency-Key, if it has one. */
-function answerRow(request: IntakeRequest, response_body: string, lifetime_hours: number) {
-  const { idempotency_key, fingerprint } = request;
-  return idempotency_key === null
-    ? null
-    : { ...idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
 }
 
 const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({
@@ -290,10 +209,6 @@ const riskSubject = ({ checkout }: IntakeRequest): RiskSubject => ({
   buyer_email: checkout.buyer_info.email,
   orders: checkout.orders,
 });
-
-function missing(): never {
-  throw new Error("a checkout without a risk verdict");
-}
 
 const cardPayment = ({ token, return_url }: CardInfo, capture_method: CaptureMethod): CardPayment => ({
   card_token: token,

@@ -181,6 +181,9 @@ export type VoidCause = "canceled" | "expired" | "declined";
 /** What a person saw at the PSP, and how he knows. */
 export type Resolution = { readonly outcome: "succeeded" | "failed"; readonly note: string };
 
+/** The code of a failure that a person has seen at the PSP. */
+export const resolved_by_person = "resolved_by_person";
+
 export type Resolved =
   | { readonly resolved_as: null; readonly resolved_by: null; readonly resolution_note: null }
   | {

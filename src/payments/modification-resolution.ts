@@ -4,13 +4,9 @@ import { AppError } from "../errors.ts";
 import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
 import { capture_failed } from "./capture-failure.ts";
 import type { ModificationRow, Resolution } from "./model.ts";
-import {
-  lockForModification,
-  selectModifications,
-  selectModificationsById,
-  storeResolution,
-  type PursuableRow,
-} from "./modification-queries.ts";
+import { storeResolution } from "./modification-outcome-queries.ts";
+import { selectModifications, selectModificationsById } from "./modification-queries.ts";
+import { lockForModification, type PursuableRow } from "./modification-turn-queries.ts";
 import { lockOrder } from "./queries.ts";
 
 /**

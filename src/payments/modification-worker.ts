@@ -20,15 +20,14 @@ import {
 } from "../psp/psp.ts";
 import { executor_actor } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
-import { openAttemptStatuses } from "./model.ts";
-import { resolved_by_person } from "./modification-machine.ts";
+import { openAttemptStatuses, resolved_by_person } from "./model.ts";
 import {
   lockForModification,
   postponeModifications,
   releaseModification,
   startModifications,
   type PursuableRow,
-} from "./modification-queries.ts";
+} from "./modification-turn-queries.ts";
 import { missingAccount } from "./psp-call.ts";
 import type { Settlement } from "./settlement.ts";
 

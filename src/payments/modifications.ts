@@ -7,10 +7,10 @@ import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderR
 import {
   insertModification,
   insertVoids,
-  postponeModifications,
   selectModifications,
   selectModificationsById,
 } from "./modification-queries.ts";
+import { postponeModifications } from "./modification-turn-queries.ts";
 import { selectAttempts } from "./queries.ts";
 
 /** A capture as the HTTP door hands it over. */

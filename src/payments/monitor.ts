@@ -3,7 +3,7 @@ import { allOrEachAlone, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { ordersOverdue } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import { renewStaleModifications, selectStaleModifications } from "./modification-queries.ts";
+import { renewStaleModifications, selectStaleModifications } from "./stale-modification-queries.ts";
 import { recordOverdue } from "./monitor-queries.ts";
 
 const batch_orders_max = 500;

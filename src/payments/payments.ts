@@ -24,7 +24,8 @@ export { createActions, type Actions } from "./actions.ts";
 export { armCrashPoint, crashPointNames } from "./crash-points.ts";
 export type { CrashPointName } from "./crash-points.ts";
 export { historyOf } from "./history.ts";
-export type { Intake, IntakeRequest } from "./intake.ts";
+export type { Intake } from "./intake.ts";
+export type { IntakeRequest } from "./intake-rows.ts";
 export type { Resolved } from "./attempt-resolution.ts";
 export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export {

@@ -1,6 +1,6 @@
 import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
-import type { SettledModification } from "./modification-queries.ts";
+import type { SettledModification } from "./modification-outcome-queries.ts";
 import type { Settled } from "./news.ts";
 import type { AttemptOutcome, Decision } from "./decision.ts";
 import type { PspRouter } from "../psp/psp.ts";

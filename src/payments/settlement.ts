@@ -1,5 +1,4 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
-import { newId } from "../ids.ts";
 import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll, reversalsOf } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
@@ -7,23 +6,14 @@ import type { PspRouter } from "../psp/psp.ts";
 import type { Sealing } from "../sealing.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
-import type { DecisionInput } from "./decision.ts";
-import {
-  insertVoids,
-  markAuthorizationsEnded,
-  selectNextQueued,
-  writeModifications,
-} from "./modification-queries.ts";
+import { markAuthorizationsEnded, writeModifications } from "./modification-outcome-queries.ts";
 import type { News, OrderNews, Settled } from "./news.ts";
 import { postingsOf, undoneSources } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
 import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
-import {
-  lockForSettlement,
-  selectOrdersOfAttempts,
-  writeSettlement,
-  type OpenRow,
-} from "./settlement-queries.ts";
+import { factsOf, factsOfNews } from "./settlement-facts.ts";
+import { followModificationsUp, followUp } from "./settlement-follow-up.ts";
+import { lockForSettlement, selectOrdersOfAttempts, writeSettlement } from "./settlement-queries.ts";
 import { decide } from "./state-machine.ts";
 
 export type SettlementOptions = {
@@ -133,8 +123,8 @@ export class Settlement {
           authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }],
         ),
       ),
-      this.#followUp(tx, settled),
-      this.#followModificationsUp(tx, settled),
+      followUp(tx, jobs, settled),
+      followModificationsUp(tx, jobs, settled),
       jobs.complete(
         tx,
         "payment_execute",
@@ -172,40 +162,6 @@ export class Settlement {
     });
   }
 
-  async #followUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    await this.#options.jobs.enqueue(
-      tx,
-      "payment_execute",
-      settled.flatMap(({ news, row, decision }) =>
-        decision.retry_delay_seconds === null || !news.is_first
-          ? []
-          : [
-              {
-                data: { payment_order_id: row.payment_order_id },
-                start_after_seconds: decision.retry_delay_seconds,
-              },
-            ],
-      ),
-    );
-    await buryAll(
-      tx,
-      settled.flatMap(({ news, row, decision }): DeadLetterDraft[] =>
-        decision.alarm === null || !news.is_first
-          ? []
-          : [
-              {
-                queue: "payment_execute",
-                subject_id: row.payment_order_id,
-                payload: { payment_order_id: row.payment_order_id, attempt_id: row.attempt_id },
-                reason: decision.alarm,
-                kind: decision.alarm_kind,
-                attempt_count: row.attempt_number,
-              },
-            ],
-      ),
-    );
-  }
-
   /** A charge that a person took for that of another attempt is booked twice by now: a person hears of it. */
   async #write(tx: Transaction, written: readonly Settled[]): Promise<void> {
     const shared = await writeSettlement(
@@ -231,134 +187,4 @@ export class Settlement {
       }),
     );
   }
-
-  async #followModificationsUp(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    const { jobs } = this.#options;
-    const first = settled.filter(({ news }) => news.is_first);
-    const again = first.flatMap(({ row: { modification_id }, decision: { modification } }) =>
-      modification_id === null || modification === null || modification.retry_delay_seconds === null
-        ? []
-        : [{ data: { modification_id }, start_after_seconds: modification.retry_delay_seconds }],
-    );
-    const voids = await insertVoids(
-      tx,
-      first.flatMap(({ news, row, decision: { void_cause } }) =>
-        void_cause === null
-          ? []
-          : [
-              {
-                modification_id: newId("mod"),
-                attempt_id: row.attempt_id,
-                void_cause,
-                created_by: news.actor,
-              },
-            ],
-      ),
-    );
-    // One that goes back to the queue may stand behind another now.
-    const freed = first.filter(
-      ({ decision: { modification } }) =>
-        modification !== null && ["succeeded", "failed", "queued"].includes(modification.status),
-    );
-    const waiting =
-      freed.length === 0
-        ? []
-        : await selectNextQueued(
-            tx,
-            freed.map(({ row }) => row.attempt_id),
-          );
-    const next = waiting.filter(
-      (id) => !again.some(({ data }) => data.modification_id === id) && !voids.includes(id),
-    );
-    await jobs.enqueue(tx, "payment_modify", [
-      ...again,
-      ...[...voids, ...next].map((modification_id) => ({ data: { modification_id } })),
-    ]);
-    await buryAll(
-      tx,
-      first.flatMap(({ row, decision: { modification } }): DeadLetterDraft[] =>
-        row.modification_id === null || modification === null || modification.alarm === null
-          ? []
-          : [
-              {
-                queue: "payment_modify",
-                subject_id: row.modification_id,
-                payload: {
-                  modification_id: row.modification_id,
-                  payment_order_id: row.payment_order_id,
-                  attempt_id: row.attempt_id,
-                },
-                reason: modification.alarm,
-                attempt_count: row.key_number,
-              },
-            ],
-      ),
-    );
-  }
-}
-
-function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modification"> {
-  const { failure_class, failure_code, failure_message } = row;
-  return {
-    order: row,
-    attempt: {
-      ...row,
-      status: row.attempt_status,
-      amount_minor: row.attempt_amount_minor,
-      is_known_at_psp: row.psp_reference !== null,
-      failure:
-        failure_class === null || failure_code === null
-          ? null
-          : { class: failure_class, code: failure_code, message: failure_message ?? failure_code },
-    },
-    modification:
-      row.modification_id === null
-        ? null
-        : {
-            ...row,
-            kind: row.modification_kind,
-            status: row.modification_status,
-            amount_minor: row.modification_amount_minor,
-            inquiry_count: row.modification_inquiry_count,
-            psp_reference: row.modification_psp_reference,
-            failure_code: row.modification_failure_code,
-          },
-  };
-}
-
-/**
- * "Not sent" proves something only for a first send in the current epoch, while nobody else has taken the
- * work up.
- */
-function factsOfNews(
-  {
-    outcome,
-    is_first_send,
-    epoch,
-    is_resolution = false,
-    is_answer_to_modification,
-    sent_key_number = null,
-    message_id,
-    modification_id,
-  }: OrderNews,
-  row: OpenRow,
-): Pick<
-  DecisionInput,
-  | "outcome"
-  | "is_first_send"
-  | "is_resolution"
-  | "is_answer_to_modification"
-  | "sent_key_number"
-  | "is_webhook"
-> {
-  const current =
-    modification_id === null ? row.epoch : row.modification_id === null ? null : row.modification_epoch;
-  return {
-    outcome,
-    is_first_send: is_first_send && epoch === current,
-    is_resolution,
-    is_answer_to_modification,
-    sent_key_number,
-    is_webhook: message_id !== null,
-  };
 }

@@ -1,6 +1,7 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
 import { capture_failed, decideCaptureFailed } from "./capture-failure.ts";
-import { decideModification, decideVoid } from "./modification-machine.ts";
+import { decideModification } from "./modification-machine.ts";
+import { decideVoid } from "./void-machine.ts";
 import {
   become,
   doubted,

@@ -1,5 +1,6 @@
 import type { Money } from "../money/money.ts";
-import type { Failure, ModificationAnswer, ModificationOutcome, ModificationRequest } from "./port.ts";
+import type { Failure, ModificationAnswer, ModificationOutcome } from "./port-outcomes.ts";
+import type { ModificationRequest } from "./port.ts";
 
 type Change = Pick<ModificationRequest, "kind" | "money" | "captured_before_minor">;
 

@@ -3,25 +3,29 @@ export { PspRouter } from "./router.ts";
 export type { RoutingFacts } from "./routing-rules.ts";
 export { authorization_ended, changeSeenIn } from "./modification-state.ts";
 export type {
-  AttemptNews,
-  CaptureMethod,
-  ChargeRequest,
-  ExternalReport,
   Failure,
   FailureClass,
-  Inquiry,
   InquiryOutcome,
   NextAction,
   ModificationAnswer,
   ModificationOutcome,
-  ModificationRequest,
   PageOutcome,
-  PageRequest,
-  Psp,
   PspOutcome,
-  PspPages,
-  Turn,
+} from "./port-outcomes.ts";
+export type {
+  AttemptNews,
+  ExternalReport,
   VerifiedWebhook,
   WebhookHeaders,
   WebhookNews,
+} from "./port-webhooks.ts";
+export type {
+  CaptureMethod,
+  ChargeRequest,
+  Inquiry,
+  ModificationRequest,
+  PageRequest,
+  Psp,
+  PspPages,
+  Turn,
 } from "./port.ts";

@@ -7,7 +7,8 @@ import { simulatorKey, startTestSimulator, type TestSimulator } from "../../test
 import { ChildProcess } from "../cli/child-process.ts";
 import { attemptId } from "../ids.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import type { ChargeRequest, Psp, PspOutcome } from "./port.ts";
+import type { PspOutcome } from "./port-outcomes.ts";
+import type { ChargeRequest, Psp } from "./port.ts";
 import { PspRouter, type RouterOptions } from "./router.ts";
 import type { RoutingFacts } from "./routing-rules.ts";
 import { createStripe } from "./stripe/stripe.ts";

@@ -7,7 +7,8 @@ import { simulatorKey, startTestSimulator, type TestSimulator } from "../../test
 import { attemptId } from "../ids.ts";
 import { breakerOpen } from "../metrics.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import type { ChargeRequest, PspOutcome } from "./port.ts";
+import type { PspOutcome } from "./port-outcomes.ts";
+import type { ChargeRequest } from "./port.ts";
 import { PspRouter } from "./router.ts";
 import { createStripe } from "./stripe/stripe.ts";
 

@@ -6,18 +6,13 @@ import type { Money } from "../money/money.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { Bulkhead } from "./bulkhead.ts";
 import type {
-  ChargeRequest,
   Failure,
-  Inquiry,
   InquiryOutcome,
   ModificationAnswer,
-  ModificationRequest,
   PageOutcome,
-  PageRequest,
-  Psp,
   PspOutcome,
-  PspPages,
-} from "./port.ts";
+} from "./port-outcomes.ts";
+import type { ChargeRequest, Inquiry, ModificationRequest, PageRequest, Psp, PspPages } from "./port.ts";
 import { preferredPsps, type RoutingFacts, type RoutingRule } from "./routing-rules.ts";
 
 export type RouterOptions = BreakerOptions & {

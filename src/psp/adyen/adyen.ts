@@ -1,7 +1,8 @@
 /** The Adyen adapter, on the official library: Checkout API v72, cards stored at Adyen. */
 import type { Money } from "../../money/money.ts";
 import { PspHttpClient } from "../http-client.ts";
-import type { ChargeRequest, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
+import type { InquiryOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest, Psp } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import { AdyenHttpClient } from "./http-client.ts";
 import {

@@ -1,4 +1,5 @@
-import type { Failure, ModificationOutcome, ModificationRequest } from "../port.ts";
+import type { Failure, ModificationOutcome } from "../port-outcomes.ts";
+import type { ModificationRequest } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import type { ModificationsApi } from "./library.ts";
 import { outcomeOfError } from "./outcomes.ts";

@@ -2,7 +2,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { attemptId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
 import { openReceiver, type Receiver } from "../conformance/receiver.ts";
-import type { ChargeRequest, PspOutcome } from "../port.ts";
+import type { PspOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest } from "../port.ts";
 import { createAdyen, type AdyenOptions } from "./adyen.ts";
 
 let server: Receiver | undefined;

@@ -1,6 +1,7 @@
 import { HttpTimeoutError, neverConnectedCodes } from "../http-client.ts";
 import type { Money } from "../../money/money.ts";
-import type { CaptureMethod, ChargeRequest, FailureClass, NextAction, PspOutcome } from "../port.ts";
+import type { FailureClass, NextAction, PspOutcome } from "../port-outcomes.ts";
+import type { CaptureMethod, ChargeRequest } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { AdyenAnswerError } from "./http-client.ts";
 import { PaymentResponse } from "./library.ts";

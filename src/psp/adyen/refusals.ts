@@ -1,4 +1,4 @@
-import type { Failure } from "../port.ts";
+import type { Failure } from "../port-outcomes.ts";
 
 type Reason = {
   readonly code: string;

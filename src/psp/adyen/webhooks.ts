@@ -1,13 +1,7 @@
 import { AppError } from "../../errors.ts";
-import type {
-  AttemptNews,
-  CaptureMethod,
-  Failure,
-  ModificationOutcome,
-  PspOutcome,
-  VerifiedWebhook,
-  WebhookNews,
-} from "../port.ts";
+import type { Failure, ModificationOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { AttemptNews, VerifiedWebhook, WebhookNews } from "../port-webhooks.ts";
+import type { CaptureMethod } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
 import { authorisedAs } from "./outcomes.ts";

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { modificationId } from "../../ids.ts";
 import { changeSeenIn } from "../modification-state.ts";
-import type { ChargeRequest, ModificationOutcome, ModificationRequest, Psp } from "../port.ts";
+import type { ModificationOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest, ModificationRequest, Psp } from "../port.ts";
 import { price, someText, type Subject } from "./subject.ts";
 
 type Authorised = { readonly charge: ChargeRequest; readonly psp_reference: string };

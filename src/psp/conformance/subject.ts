@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { attemptId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
-import type { ChargeRequest, InquiryOutcome, Psp } from "../port.ts";
+import type { InquiryOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest, Psp } from "../port.ts";
 import type { Bench, PspProfile } from "./bench.ts";
 import type { Received } from "./receiver.ts";
 

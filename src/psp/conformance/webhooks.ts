@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { ChargeRequest, PspOutcome } from "../port.ts";
+import type { PspOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest } from "../port.ts";
 import type { Received } from "./receiver.ts";
 import { paid, type Subject } from "./subject.ts";
 

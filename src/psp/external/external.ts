@@ -3,7 +3,8 @@
  * wallet. There is nobody to call. An attempt waits until the collector reports its outcome in a signed
  * message.
  */
-import type { Failure, Psp } from "../port.ts";
+import type { Failure } from "../port-outcomes.ts";
+import type { Psp } from "../port.ts";
 import { createVerifier } from "./signature.ts";
 import { readStatus } from "./status.ts";
 

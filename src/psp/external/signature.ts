@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
 import { AppError } from "../../errors.ts";
-import type { WebhookHeaders } from "../port.ts";
+import type { WebhookHeaders } from "../port-webhooks.ts";
 
 const id_length_max = 255;
 

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { isCurrencyCode, parseAmount, type Money } from "../../money/money.ts";
-import type { ExternalReport } from "../port.ts";
+import type { ExternalReport } from "../port-webhooks.ts";
 
 type Status = "success" | "failed" | "pending";
 const statuses: readonly string[] = ["success", "failed", "pending"] satisfies readonly Status[];

@@ -1,6 +1,7 @@
 import Stripe from "stripe";
 import { changeSeenIn } from "../modification-state.ts";
-import type { ModificationAnswer, ModificationRequest, PspOutcome } from "../port.ts";
+import type { ModificationAnswer, PspOutcome } from "../port-outcomes.ts";
+import type { ModificationRequest } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
 import { isStoredFailure, outcomeOfError, outcomeOfIntent, storedFailure } from "./outcomes.ts";
 import { closePage } from "./pages.ts";

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
 import { neverConnectedCodes } from "../http-client.ts";
-import type { Failure, FailureClass, NextAction, PspOutcome } from "../port.ts";
+import type { Failure, FailureClass, NextAction, PspOutcome } from "../port-outcomes.ts";
 import { fromStripeAmount } from "./amounts.ts";
 
 /** Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says them). */

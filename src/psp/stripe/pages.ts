@@ -1,6 +1,7 @@
 import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
-import type { PageOutcome, PageRequest, PspOutcome } from "../port.ts";
+import type { PageOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { PageRequest } from "../port.ts";
 import { fromStripeAmount, toStripeAmount } from "./amounts.ts";
 import { outcomeOfError } from "./outcomes.ts";
 

@@ -5,7 +5,8 @@ import { freePort } from "../../../test/support/stack.ts";
 import { simulatorKey, startTestSimulator, type TestSimulator } from "../../../test/support/simulator.ts";
 import { attemptId, modificationId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
-import type { ChargeRequest, InquiryOutcome, ModificationRequest, Psp, PspOutcome } from "../port.ts";
+import type { InquiryOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest, ModificationRequest, Psp } from "../port.ts";
 import { createStripe, type StripeOptions } from "./stripe.ts";
 
 let simulator: TestSimulator;

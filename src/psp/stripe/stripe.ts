@@ -2,7 +2,8 @@
 import Stripe from "stripe";
 import type { Money } from "../../money/money.ts";
 import { PspHttpClient } from "../http-client.ts";
-import type { ChargeRequest, Inquiry, InquiryOutcome, Psp, PspOutcome } from "../port.ts";
+import type { InquiryOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest, Inquiry, Psp } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
 import { StripeHttpClient } from "./http-client.ts";
 import { modify } from "./modifications.ts";

@@ -3,7 +3,8 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type Stripe from "stripe";
 import { now } from "../../clock.ts";
 import { AppError } from "../../errors.ts";
-import type { PspOutcome, VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port.ts";
+import type { PspOutcome } from "../port-outcomes.ts";
+import type { VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port-webhooks.ts";
 import { outcomeOfIntent } from "./outcomes.ts";
 import { outcomeOfSession, page_mark } from "./pages.ts";
 

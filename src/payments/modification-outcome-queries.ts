@@ -1,0 +1,59 @@
+import type { Queryable } from "../db/db.ts";
+import type { ModificationStatus, Resolution } from "./model.ts";
+import type { PursuableRow } from "./modification-turn-queries.ts";
+
+/** A person's word on what became of it. One that had failed is open again by that, and counts as under way; its order is locked by the caller. */
+export async function storeResolution(
+  tx: Queryable,
+  { modification_id, status }: Pick<PursuableRow, "modification_id" | "status">,
+  { outcome, note }: Resolution,
+  actor: string,
+): Promise<void> {
+  await tx.query(
+    `with resolved as (
+       update payment_modifications
+          set resolved_as = $2, resolution_note = $3, resolved_by = $4, due_at = now(), updated_at = now(),
+              status = case status when 'failed' then 'unknown' else status end
+        where modification_id = $1
+       returning payment_order_id, kind, amount_minor
+     )
+     update payment_orders o set capturing_minor = o.capturing_minor + r.amount_minor, updated_at = now()
+       from resolved r
+      where o.payment_order_id = r.payment_order_id and r.kind = 'capture' and $5`,
+    [modification_id, outcome, note, actor, status === "failed"],
+  );
+}
+
+/** The PSP has ended authorisations while a capture of them was under way. */
+export async function markAuthorizationsEnded(
+  tx: Queryable,
+  ended: readonly { readonly attempt_id: string; readonly authorization_ended_as: string }[],
+): Promise<void> {
+  if (ended.length === 0) return;
+  await tx.query(
+    `update payment_attempts a set authorization_ended_as = e.authorization_ended_as, updated_at = now()
+       from json_to_recordset($1::json) as e (attempt_id text, authorization_ended_as text)
+      where a.attempt_id = e.attempt_id`,
+    [JSON.stringify(ended)],
+  );
+}
+
+export type SettledModification = {
+  readonly modification_id: string;
+  readonly status: ModificationStatus;
+  readonly psp_reference: string | null;
+  readonly is_new_key: boolean;
+  /** The PSP keeps a server error under the key. */
+  readonly has_stored_failure: boolean;
+  readonly is_inquired: boolean;
+  readonly failure_class: string | null;
+  readonly failure_code: string | null;
+  readonly failure_message: string | null;
+  readonly retry_delay_seconds: number | null;
+};
+
+/** Writes what came of modifications. */
+export async function writeModifications(tx: Queryable, rows: readonly SettledModification[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
+}

@@ -1,0 +1,68 @@
+import type { Failure } from "../psp/psp.ts";
+import {
+  inquiryAlarm,
+  inquiryDelay,
+  modified,
+  retryDelay,
+  type DecidableModification,
+  type DecisionInput,
+  type ModificationDecision,
+} from "./decision.ts";
+import { resolved_by_person } from "./model.ts";
+import type { Seen } from "./modification-seen.ts";
+
+/** With the pauses of inquiries about two hours, until a person hears that a PSP owes us an answer. */
+const answers_awaited_max = 30;
+
+/** No request was made, so the key was not used, nor a try. */
+export const heldBack = ({ retry_after_seconds = 1 }: Failure): ModificationDecision =>
+  modified("queued", { retry_delay_seconds: retry_after_seconds });
+
+/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. */
+export function failedFor(
+  input: DecisionInput,
+  modification: DecidableModification,
+  failure: Failure,
+): ModificationDecision {
+  const delay = retryDelay(input, failure, modification.key_number);
+  if (delay !== undefined)
+    return modified("queued", { failure, is_new_key: true, retry_delay_seconds: delay });
+  const isExhausted = input.policies[failure.class].strategy !== "none";
+  if (isExhausted)
+    return modified("failed", {
+      failure,
+      alarm: `Given up after ${modification.key_number} tries: ${failure.message}`,
+    });
+  return modified("failed", {
+    failure,
+    alarm: leavesMoneyHeld(modification, failure)
+      ? `It could not be given up at the PSP, and may stay held there: ${failure.message}`
+      : null,
+  });
+}
+
+/** A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person knows. */
+const leavesMoneyHeld = ({ kind, void_cause }: DecidableModification, { code }: Failure): boolean =>
+  kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");
+
+export function stillOpen(
+  input: DecisionInput,
+  { inquiry_count }: DecidableModification,
+  seen: Extract<Seen, { kind: "accepted" | "unknown" }>,
+): ModificationDecision {
+  if (seen.kind === "accepted") {
+    const alarm =
+      inquiry_count === answers_awaited_max ? "The PSP accepted it and does not say how it ended." : null;
+    return modified("pending", {
+      psp_reference: seen.psp_reference,
+      retry_delay_seconds: inquiryDelay(input, inquiry_count),
+      alarm,
+    });
+  }
+  const failure: Failure = { class: "unreachable", code: "outcome_unknown", message: seen.reason };
+  return modified("unknown", {
+    failure,
+    retry_delay_seconds: inquiryDelay(input, inquiry_count, seen.retry_after_seconds),
+    alarm: inquiryAlarm(inquiry_count, seen.reason),
+  });
+}

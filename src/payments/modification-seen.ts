@@ -1,0 +1,30 @@
+import { changeSeenIn, type ModificationOutcome } from "../psp/psp.ts";
+import { toCurrencyCode } from "../money/money.ts";
+import { doubted, type DecidableModification, type DecisionInput } from "./decision.ts";
+
+/** What the news say about the modification. */
+export type Seen = ModificationOutcome | { readonly kind: "unchanged" };
+
+export function seenBy(
+  { outcome, order, attempt, is_first_send }: DecisionInput,
+  { kind, amount_minor }: DecidableModification,
+): Seen {
+  // A decline is about the charge, and that was authorised.
+  if (outcome.kind === "registered" || (outcome.kind === "declined" && attempt.status === "authorized"))
+    return { kind: "unchanged" };
+  const money = {
+    amount_minor: amount_minor ?? attempt.amount_minor,
+    currency: toCurrencyCode(order.currency),
+  };
+  return doubted(
+    changeSeenIn(outcome, { kind, money, captured_before_minor: order.captured_minor }),
+    is_first_send,
+  );
+}
+
+/** The answer to a request with an earlier key, which was given up: only that it was done after all is news. */
+export const isOvertaken = (
+  { sent_key_number }: DecisionInput,
+  { key_number }: DecidableModification,
+  seen: Seen,
+): boolean => sent_key_number !== null && sent_key_number !== key_number && seen.kind !== "done";

@@ -1,0 +1,53 @@
+import type { Author } from "../audit/audit.ts";
+import type { Transaction } from "../db/db.ts";
+import { AppError } from "../errors.ts";
+import { decide, isPayloadOf, type DeadLetterRow, type Jobs } from "../jobs/jobs.ts";
+import { reopenMessages } from "../webhooks/webhooks.ts";
+import { execute, lockKnownOrder } from "./action-orders.ts";
+import { assertNothingTaken, mayBeCharged } from "./discrepancies.ts";
+import { redriveModification } from "./modifications.ts";
+import { moveOrder } from "./queries.ts";
+
+/** Takes given-up work up again: a failed order gets a new attempt, an unknown one and a modification are asked about. Errors: `not_found`, `state_conflict`. */
+export async function redriveLetter(
+  tx: Transaction,
+  jobs: Jobs,
+  deadLetterId: string,
+  by: Author,
+  note: string | null,
+): Promise<DeadLetterRow> {
+  const letter = await decide(tx, deadLetterId, { state: "redriven", by, note });
+  if (letter.queue === "webhook_apply") {
+    if (!isPayloadOf("webhook_apply", letter.payload)) {
+      throw new AppError("state_conflict", "The data of this job cannot be read: discard the dead letter.");
+    }
+    await reopenMessages(tx, letter.payload.message_ids);
+    await jobs.enqueue(tx, "webhook_apply", [{ data: letter.payload }]);
+    return letter;
+  }
+  if (letter.queue === "payment_modify") {
+    await redriveModification(tx, { jobs }, letter.subject_id, by.actor);
+    return letter;
+  }
+  const order = await lockKnownOrder(tx, letter.subject_id);
+  if (["SUCCESS", "AUTHORIZED", "CANCELED"].includes(order.status)) {
+    throw new AppError(
+      "state_conflict",
+      `An order that is ${order.status} has nothing to be taken up again: look at the PSP, then discard the letter with what you did.`,
+    );
+  }
+  // Otherwise the letter would be closed, and the next attempt begin, before anybody has looked.
+  if (letter.kind === "discrepancy") throw mayBeCharged();
+  if (order.status === "FAILED") {
+    await assertNothingTaken(tx, order);
+    await moveOrder(tx, {
+      payment_order_id: order.payment_order_id,
+      status: "EXECUTING",
+      cause: "redrive",
+      actor: by.actor,
+      is_retry: true,
+    });
+  }
+  await execute(tx, jobs, [order]);
+  return letter;
+}

@@ -1,0 +1,63 @@
+import type { Failure } from "../psp/psp.ts";
+import { become, modified, unchanged, type Decision, type DecisionInput } from "./decision.ts";
+import type { Cause } from "./model.ts";
+import { failedFor, heldBack, stillOpen } from "./modification-retry.ts";
+import { isOvertaken, seenBy } from "./modification-seen.ts";
+
+/**
+ * News while an attempt that waits for its buyer is given up: it may be given up, paid meanwhile, or neither yet.
+ * `decideCharge` and `decline` say what becomes of the charge.
+ */
+export function decideVoid(
+  input: DecisionInput,
+  decideCharge: (input: DecisionInput) => Decision | null,
+  decline: (input: DecisionInput, failure: Failure) => Decision,
+): Decision | null {
+  const { modification, attempt, is_answer_to_modification } = input;
+  if (modification === null) return decideCharge(input);
+  const seen = seenBy(input, modification);
+  if (isOvertaken(input, modification, seen)) return null;
+  switch (seen.kind) {
+    case "done": {
+      const succeeded = modified("succeeded", { psp_reference: seen.psp_reference });
+      if (modification.void_cause === "declined" && attempt.failure !== null)
+        return { ...decline(input, attempt.failure), modification: succeeded };
+      const cause: Cause = modification.void_cause === "expired" ? "expired" : "canceled";
+      return become("CANCELED", "canceled", cause, {
+        error: { code: cause, message: "The payment was given up." },
+        modification: succeeded,
+      });
+    }
+    case "unchanged": {
+      const still = is_answer_to_modification
+        ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not given it up." })
+        : null;
+      // The buyer has authenticated meanwhile. Anything else is for the void to end, and keeps why it began.
+      return {
+        ...(input.outcome.kind === "authorized"
+          ? (decideCharge(input) ?? unchanged(input))
+          : unchanged(input)),
+        modification: still,
+      };
+    }
+    case "failed":
+    case "not_sent": {
+      const decided =
+        seen.kind === "not_sent" && seen.is_unasked === true
+          ? heldBack(seen.failure)
+          : failedFor(input, modification, seen.failure);
+      if (input.outcome.kind === "succeeded")
+        return { ...(decideCharge(input) ?? unchanged(input)), modification: { ...decided, alarm: null } };
+      // Given up the giving up: the payment is asked about as before.
+      return unchanged(input, {
+        modification: decided,
+        retry_delay_seconds: decided.status === "failed" ? 1 : null,
+      });
+    }
+    case "accepted":
+    case "unknown":
+      return is_answer_to_modification
+        ? unchanged(input, { modification: stillOpen(input, modification, seen) })
+        : unchanged(input);
+  }
+}
