@@ -30,8 +30,21 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
 
 /** The files that read and check settings. */
-const configFiles =
-  "{config,database-address,external-account,loopback,proxy-networks,safety-rules,secret-strength,settings-reader}.ts";
+const configNames = [
+  "config",
+  "crash-point-settings",
+  "database-address",
+  "external-account",
+  "loopback",
+  "payment-settings",
+  "proxy-networks",
+  "psp-accounts",
+  "routing-settings",
+  "safety-rules",
+  "secret-strength",
+  "settings-reader",
+];
+const configFiles = `{${configNames.join(",")}}.ts`;
 
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];
@@ -113,7 +126,10 @@ function doorsBelow(room: string): string[] {
     .map((name) => `${name}/${name}.ts`);
 }
 
-/** A room's files, and those of its folders, from which the same doors are one step further away. */
+/**
+ * A room's files, and those of its folders, from which the same doors are one step further away. The routes of `http`
+ * also use its folder `schemas`.
+ */
 function placesOfRoom(room: string): Place[] {
   const doors = [
     ...(room === "money" ? [] : [rootFiles]),
@@ -123,7 +139,15 @@ function placesOfRoom(room: string): Place[] {
   const rules = { name: room, packages: packages[room] ?? [] };
   return [
     { ...rules, files: `src/${room}/*`, paths: doors.map((door) => `../${door}`) },
-    { ...rules, files: `src/${room}/*/**`, paths: ["../*.ts", ...doors.map((door) => `../../${door}`)] },
+    {
+      ...rules,
+      files: `src/${room}/*/**`,
+      paths: [
+        "../*.ts",
+        ...(room === "http" ? ["../schemas/*.ts"] : []),
+        ...doors.map((door) => `../../${door}`),
+      ],
+    },
   ];
 }
 

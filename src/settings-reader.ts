@@ -4,6 +4,9 @@ import { isIP } from "node:net";
 import { messageOf } from "./errors.ts";
 import { isCurrencyCode, parseAmount } from "./money/money.ts";
 
+/** In development everything has a default; in production secrets have none. */
+export type Mode = "development" | "production";
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Bounds = { readonly min: number; readonly max: number; readonly is_integer?: boolean };
 

@@ -8,7 +8,14 @@ const root = join(import.meta.dirname, "../..");
 const example = parseEnv(await readFile(join(root, ".env.example"), "utf8"));
 
 test(".env.example has every setting that the configuration reads, and no other", async () => {
-  const files = ["src/config.ts", "src/database-address.ts"];
+  const files = [
+    "config",
+    "crash-point-settings",
+    "database-address",
+    "payment-settings",
+    "psp-accounts",
+    "routing-settings",
+  ].map((name) => `src/${name}.ts`);
   const source = (await Promise.all(files.map((file) => readFile(join(root, file), "utf8")))).join("\n");
   const read = [...source.matchAll(/\bread\.\w+\(\s*"([A-Z_]+)"/g)].map(([, name]) => String(name));
   expect(read.length).toBeGreaterThan(30);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Effect } from "./effects.ts";
-import { compareSides, type Evidence } from "./invariants.ts";
+import type { Evidence } from "./evidence.ts";
+import { compareSides } from "./invariants.ts";
 import { Journal } from "./journal.ts";
 import { planCheckouts, type PlannedCheckout } from "./plan.ts";
 import type { Outcome } from "./queries.ts";

@@ -12,7 +12,10 @@ import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { Approval, idempotencyHeaders, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { Approval } from "../schemas/approval.ts";
+import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const params = Type.Object({ approval_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });

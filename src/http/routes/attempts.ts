@@ -5,7 +5,10 @@ import { attemptView, type AttemptResolution } from "../../payments/payments.ts"
 import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork } from "../idempotency-key.ts";
-import { Approval, PaymentAttempt, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import { Approval } from "../schemas/approval.ts";
+import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
+import { PaymentAttempt } from "../schemas/payment-attempt.ts";
+import { problemResponses } from "../schemas/problem.ts";
 import { approvalView, requesterOf } from "./approvals.ts";
 
 const seen = Type.Object(

@@ -3,7 +3,9 @@ import { selectAudits, type AuditFilter, type AuditRow } from "../../audit/audit
 import { AppError } from "../../errors.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
-import { AuditLogEntry, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { AuditLogEntry } from "../schemas/audit-log.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const time = Type.Optional(Type.String({ format: "date-time" }));
 const name = (description: string) =>

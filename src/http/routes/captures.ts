@@ -6,13 +6,11 @@ import { readAmount } from "../amounts.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork, requestFingerprint } from "../idempotency-key.ts";
-import {
-  NewCapture,
-  PaymentModification,
-  clientId,
-  idempotencyHeaders,
-  problemResponses,
-} from "../schemas.ts";
+import { NewCapture } from "../schemas/capture.ts";
+import { clientId } from "../schemas/fields.ts";
+import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
+import { PaymentModification } from "../schemas/payment-modification.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 export function registerCaptureRoutes(app: App, context: HttpContext): void {
   const { database, actions, jobs } = context;

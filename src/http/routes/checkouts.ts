@@ -5,7 +5,11 @@ import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
 import { statusUrl } from "../status-link.ts";
-import { Checkout, PaymentOrder, clientId, idempotencyHeaders, problemResponses } from "../schemas.ts";
+import { Checkout } from "../schemas/checkout.ts";
+import { clientId } from "../schemas/fields.ts";
+import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
+import { PaymentOrder } from "../schemas/payment-order.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const PaymentOrders = Type.Object({ payment_orders: Type.Array(PaymentOrder) });
 const params = Type.Object({ checkout_id: clientId() });

@@ -6,7 +6,9 @@ import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { DeadLetter, DeadLetterDetail, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { DeadLetter, DeadLetterDetail } from "../schemas/dead-letter.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const params = Type.Object({ dead_letter_id: Type.String({ minLength: 1, maxLength: 64 }) });
 const note = Type.String({ minLength: 1, maxLength: 500 });

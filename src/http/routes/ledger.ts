@@ -13,15 +13,9 @@ import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { assertNarrowed } from "../narrowed-filter.ts";
 import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
-import {
-  AccountBalance,
-  LedgerAccount,
-  LedgerEntry,
-  TrialBalance,
-  listOf,
-  pageQuery,
-  problemResponses,
-} from "../schemas.ts";
+import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance } from "../schemas/ledger.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const time = Type.Optional(Type.String({ format: "date-time" }));
 const currency = Type.Optional(Type.String({ pattern: "^[A-Z]{3}$" }));

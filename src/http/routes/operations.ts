@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { metricsRegistry } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
-import { problemResponses } from "../schemas.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
 

@@ -19,12 +19,9 @@ import { idempotencyKeyOf, requestFingerprint, sendAnswer } from "../idempotency
 import { PreferredWaits, waitSecondsOf } from "../prefer-wait.ts";
 import { withCheckedReturnUrl } from "../return-url.ts";
 import { statusUrl } from "../status-link.ts";
-import {
-  AcceptedCheckout as AcceptedCheckoutSchema,
-  NewCheckout,
-  idempotencyHeaders,
-  problemResponses,
-} from "../schemas.ts";
+import { AcceptedCheckout as AcceptedCheckoutSchema, NewCheckout } from "../schemas/checkout.ts";
+import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 export function registerPaymentCreateRoute(app: App, context: HttpContext): void {
   const sealing = createNextActionSealing(context.settings.secret_key);

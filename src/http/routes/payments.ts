@@ -19,15 +19,11 @@ import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { assertNarrowed } from "../narrowed-filter.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
-import {
-  PaymentOrder,
-  PaymentOrderDetail,
-  clientId,
-  idempotencyHeaders,
-  listOf,
-  pageQuery,
-  problemResponses,
-} from "../schemas.ts";
+import { clientId } from "../schemas/fields.ts";
+import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { PaymentOrder, PaymentOrderDetail } from "../schemas/payment-order.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const params = Type.Object({ payment_order_id: clientId() });
 const time = Type.Optional(Type.String({ format: "date-time" }));

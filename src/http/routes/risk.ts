@@ -4,7 +4,7 @@ import { addBlock, removeBlock, selectBlockList, type BlockKind } from "../../ri
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction } from "../idempotency-key.ts";
-import { problemResponses } from "../schemas.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const kindSchema = Type.String({ enum: ["buyer_account", "buyer_email", "seller_account"] });
 const valueSchema = Type.String({ minLength: 1, maxLength: 255 });

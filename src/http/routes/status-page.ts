@@ -11,7 +11,8 @@ import {
 } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup, createRateLimit } from "../rate-limit.ts";
-import { clientId, nullable, problemResponses } from "../schemas.ts";
+import { clientId, nullable } from "../schemas/fields.ts";
+import { problemResponses } from "../schemas/problem.ts";
 import { assertStatusLink, noSuchLink } from "../status-link.ts";
 import { closedLinkPage, statusOf, statusPage } from "../status-page.ts";
 

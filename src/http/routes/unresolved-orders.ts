@@ -2,7 +2,9 @@ import { Type } from "typebox";
 import { possibleActions, selectUnresolved } from "../../payments/payments.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
-import { listOf, nullable, pageQuery, problemResponses } from "../schemas.ts";
+import { nullable } from "../schemas/fields.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { problemResponses } from "../schemas/problem.ts";
 
 const UnresolvedOrder = Type.Object(
   {

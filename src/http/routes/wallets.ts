@@ -3,7 +3,10 @@ import { AppError } from "../../errors.ts";
 import { findWallet, listWallets, type Wallet as WalletView } from "../../wallets/wallets.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
-import { Wallet, clientId, listOf, pageQuery, problemResponses } from "../schemas.ts";
+import { clientId } from "../schemas/fields.ts";
+import { listOf, pageQuery } from "../schemas/lists.ts";
+import { problemResponses } from "../schemas/problem.ts";
+import { Wallet } from "../schemas/wallet.ts";
 
 export function registerWalletRoutes(app: App, { reads, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "wallets");

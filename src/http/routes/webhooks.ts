@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts";
 import { webhooksReceived } from "../../metrics.ts";
 import type { App, HttpContext } from "../context.ts";
 import { withoutSensitiveData } from "../sensitive-data.ts";
-import { problemResponses } from "../schemas.ts";
+import { problemResponses } from "../schemas/problem.ts";
 import { UnverifiedBodies } from "../unverified-bodies.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });

@@ -1,0 +1,42 @@
+import { Type } from "typebox";
+import { nullable, timestamp } from "./fields.ts";
+
+export const PaymentAttempt = Type.Object(
+  {
+    object: Type.Literal("payment_attempt"),
+    attempt_id: Type.String(),
+    attempt_number: Type.Integer(),
+    psp: Type.String(),
+    psp_key: Type.String({ description: "The idempotency key at the PSP." }),
+    psp_reference: nullable(Type.String()),
+    status: Type.String(),
+    inquiry_count: Type.Integer(),
+    psp_call_ms: nullable(Type.Number()),
+    failure_class: nullable(Type.String()),
+    failure_code: nullable(Type.String()),
+    failure_message: nullable(Type.String()),
+    page_token: nullable(Type.String({ description: "The registration of a hosted page at the PSP." })),
+    page_expires_at: nullable(timestamp),
+    authorization_expires_at: nullable(
+      Type.String({ description: "Until when an authorisation can be captured; then it is given up." }),
+    ),
+    resolution: nullable(
+      Type.Object(
+        {
+          outcome: Type.String({ description: "succeeded, authorized or failed." }),
+          psp_reference: nullable(Type.String()),
+          note: nullable(Type.String()),
+          actor: nullable(Type.String()),
+          due_at: nullable(timestamp),
+        },
+        {
+          description:
+            "The outcome that a person saw at the PSP. It takes effect from due_at on, when no call to the PSP can be in flight.",
+        },
+      ),
+    ),
+    created_at: timestamp,
+    updated_at: timestamp,
+  },
+  { $id: "PaymentAttempt" },
+);

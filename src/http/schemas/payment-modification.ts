@@ -1,0 +1,36 @@
+import { Type } from "typebox";
+import { amount, currency, nullable, timestamp } from "./fields.ts";
+
+export const PaymentModification = Type.Object(
+  {
+    object: Type.Literal("payment_modification"),
+    modification_id: Type.String(),
+    kind: Type.String({ description: "capture, or void: what is left is given up." }),
+    capture_id: nullable(Type.String()),
+    payment_order_id: nullable(Type.String({ description: "null: every order of a hosted page." })),
+    attempt_id: Type.String(),
+    amount: nullable(amount),
+    currency,
+    is_final: Type.Boolean({ description: "What is left after it is released." }),
+    void_cause: nullable(Type.String({ description: "canceled, expired or declined." })),
+    status: Type.String({
+      description: "queued, executing, pending (the PSP has accepted it), unknown, succeeded or failed.",
+    }),
+    psp_reference: nullable(Type.String()),
+    failure_code: nullable(Type.String()),
+    failure_message: nullable(Type.String()),
+    resolution: nullable(
+      Type.Object(
+        {
+          outcome: Type.String({ description: "succeeded or failed." }),
+          note: Type.String(),
+          actor: Type.String(),
+        },
+        { description: "What a person saw at the PSP." },
+      ),
+    ),
+    created_at: timestamp,
+    updated_at: timestamp,
+  },
+  { $id: "PaymentModification" },
+);

@@ -1,0 +1,76 @@
+import { Type } from "typebox";
+import { amount, currency, nullable, timestamp } from "./fields.ts";
+import { PaymentAttempt } from "./payment-attempt.ts";
+import { PaymentModification } from "./payment-modification.ts";
+
+export const orderStatus = Type.String({
+  description:
+    "NOT_STARTED, EXECUTING, PENDING, UNKNOWN, RETRY_SCHEDULED, AUTHORIZED, SUCCESS, FAILED or CANCELED; more may come.",
+});
+
+export const NextAction = nullable(
+  Type.Object(
+    {
+      type: Type.String({
+        description: "redirect_to_url, hosted_page, use_stripe_sdk or another word of the PSP.",
+      }),
+      redirect_url: nullable(Type.String({ description: "Send the buyer here." })),
+      client_secret: nullable(
+        Type.String({
+          description: "Give this to the PSP's library in the buyer's browser. Do not log or store it.",
+        }),
+      ),
+      expires_at: timestamp,
+    },
+    { description: "What the buyer must do before the payment goes on; null: nothing." },
+  ),
+);
+
+export const PaymentOrder = Type.Object(
+  {
+    object: Type.Literal("payment_order"),
+    payment_order_id: Type.String(),
+    checkout_id: Type.String(),
+    buyer_account: Type.String(),
+    seller_account: Type.String(),
+    amount,
+    currency,
+    capture_method: Type.String({ description: "automatic or manual." }),
+    captured_amount: Type.String({ description: "What was taken of it so far." }),
+    status: orderStatus,
+    status_cause: Type.String(),
+    psp_token: nullable(Type.String({ description: "The PSP's reference of the charge." })),
+    wallet_updated: Type.Boolean(),
+    ledger_updated: Type.Boolean(),
+    retry_count: Type.Integer(),
+    last_retry_at: nullable(timestamp),
+    next_retry_at: nullable(timestamp),
+    error_code: nullable(Type.String()),
+    error_message: nullable(Type.String()),
+    created_at: timestamp,
+    updated_at: timestamp,
+  },
+  { $id: "PaymentOrder" },
+);
+
+export const Transitions = Type.Array(
+  Type.Object({
+    from_status: nullable(Type.String()),
+    to_status: Type.String(),
+    cause: Type.String(),
+    actor: Type.String(),
+    attempt_id: nullable(Type.String()),
+    occurred_at: timestamp,
+  }),
+);
+
+export const PaymentOrderDetail = Type.Object(
+  {
+    ...PaymentOrder.properties,
+    next_action: NextAction,
+    attempts: Type.Array(PaymentAttempt),
+    modifications: Type.Array(PaymentModification),
+    transitions: Transitions,
+  },
+  { $id: "PaymentOrderDetail" },
+);
