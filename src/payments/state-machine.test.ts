@@ -1,166 +1,25 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
-import type { Failure, FailureClass, PspOutcome } from "../psp/psp.ts";
-import { openAttemptStatuses, type AttemptStatus, type OrderStatus } from "./model.ts";
-import { inquiries_before_alarm, retryPolicies } from "./retry-policies.ts";
-import type { Decision, DecisionInput } from "./decision.ts";
-import { decide } from "./state-machine.ts";
+import { expect, test } from "vitest";
+import {
+  charged,
+  circumstances,
+  decideOn,
+  declined,
+  failureClasses,
+  notSent,
+  outcomes,
+  pending,
+  unknown,
+  usd,
+} from "../../test/support/charge-decisions.ts";
 import { toCurrencyCode } from "../money/money.ts";
+import type { PspOutcome } from "../psp/psp.ts";
+import { openAttemptStatuses, type AttemptStatus, type OrderStatus } from "./model.ts";
+import { inquiries_before_alarm } from "./retry-policies.ts";
 
-const usd = toCurrencyCode("USD");
-const policies = retryPolicies({ attempts_max: 5, backoff_base: 2 });
-const failureClasses: readonly FailureClass[] = [
-  "hard_decline",
-  "transient_decline",
-  "rate_limited",
-  "unreachable",
-  "invalid_request",
-];
 const closed: readonly AttemptStatus[] = ["succeeded", "declined", "not_sent", "canceled"];
-/** The state in which an order waits for each state of its open attempt. */
-const waiting: Readonly<Record<string, OrderStatus>> = {
-  executing: "EXECUTING",
-  pending: "PENDING",
-  unknown: "UNKNOWN",
-};
-
-const charged = (amount_minor: bigint, currency = usd): PspOutcome => ({
-  kind: "succeeded",
-  psp_reference: "pi_1",
-  charged: { amount_minor, currency },
-});
-const failure = (failureClass: FailureClass, changes: Partial<Failure> = {}): Failure => ({
-  class: failureClass,
-  code: "a_code",
-  message: "A message.",
-  ...changes,
-});
-const declined = (failureClass: FailureClass): PspOutcome => ({
-  kind: "declined",
-  psp_reference: "pi_1",
-  failure: failure(failureClass),
-});
-const notSent = (failureClass: FailureClass, changes: Partial<Failure> = {}): PspOutcome => ({
-  kind: "not_sent",
-  failure: failure(failureClass, changes),
-});
-const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_action: null };
-const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
 const amounts = (outcome: PspOutcome): bigint =>
   outcome.kind === "succeeded" ? outcome.charged.amount_minor : 2_999n;
-
-type Changes = {
-  order?: Partial<DecisionInput["order"]>;
-  attempt?: Partial<DecisionInput["attempt"]>;
-} & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "can_be_asked" | "random">>;
-
-function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
-  return decide({
-    order: {
-      status: "EXECUTING",
-      status_cause: "execution_started",
-      currency: "USD",
-      amount_minor: 2_999n,
-      captured_minor: 0n,
-      capturing_minor: 0n,
-      ...order,
-    },
-    attempt: {
-      status: "executing",
-      attempt_number: 1,
-      inquiry_count: 0,
-      amount_minor: 2_999n,
-      capture_method: "automatic",
-      failure: null,
-      is_known_at_psp: false,
-      authorization_ended_as: null,
-      resolved_as: null,
-      resolution_reference: null,
-      ...attempt,
-    },
-    modification: null,
-    is_answer_to_modification: false,
-    sent_key_number: null,
-    is_webhook: false,
-    is_resolution: false,
-    releases_rest: true,
-    can_be_asked: true,
-    outcome,
-    is_first_send: true,
-    policies,
-    random: 0.5,
-    ...rest,
-  });
-}
-
-const outcomes: fc.Arbitrary<PspOutcome> = fc.oneof(
-  fc.constantFrom(charged(2_999n), charged(2_998n), charged(2_999n, toCurrencyCode("EUR")), pending, unknown),
-  fc
-    .record({ kind: fc.constantFrom(declined, notSent), failureClass: fc.constantFrom(...failureClasses) })
-    .map(({ kind, failureClass }) => kind(failureClass)),
-);
-const circumstances = fc.record({
-  is_first_send: fc.boolean(),
-  random: fc.double({ min: 0, max: 1, noNaN: true }),
-  attempt_number: fc.integer({ min: 1, max: 8 }),
-  inquiry_count: fc.nat(12),
-});
-
-describe("against the table in the database", () => {
-  let db: TestDatabase;
-  let allowed: Set<string>;
-  beforeAll(async () => {
-    db = await createTestDatabase();
-    const rows = await db.asService("select from_status, to_status from payment_order_allowed_transitions");
-    allowed = new Set(rows.map((row) => `${String(row["from_status"])} → ${String(row["to_status"])}`));
-  });
-  afterAll(() => db.drop());
-
-  // A repeated state is no transition, so it needs no row.
-  const isAllowed = (from: OrderStatus, to: OrderStatus): boolean =>
-    from === to || allowed.has(`${from} → ${to}`);
-
-  test.each(Object.entries(waiting))(
-    "every decision about an order whose attempt is %s is a transition that it allows",
-    (attemptStatus, from) => {
-      const refused = new Set<string>();
-      fc.assert(
-        fc.property(outcomes, circumstances, (outcome, { attempt_number, inquiry_count, ...rest }) => {
-          const attempt = { status: attemptStatus as AttemptStatus, attempt_number, inquiry_count };
-          const decision = decideOn(outcome, { order: { status: from }, attempt, ...rest });
-          if (decision !== null && !isAllowed(from, decision.order_status))
-            refused.add(`${from} → ${decision.order_status} after ${outcome.kind}`);
-        }),
-        { numRuns: 500 },
-      );
-      expect([...refused]).toEqual([]);
-    },
-  );
-
-  test("CANCELED is final there; SUCCESS is left only when its capture failed, and FAILED by a new attempt only", () => {
-    const from = (status: OrderStatus): string[] =>
-      [...allowed].filter((row) => row.startsWith(`${status} `));
-    expect([from("SUCCESS"), from("CANCELED"), from("FAILED")]).toEqual([
-      ["SUCCESS → FAILED"],
-      [],
-      ["FAILED → EXECUTING"],
-    ]);
-  });
-
-  test("it refuses what the table does not allow, also from the service", async () => {
-    await db.asService(`insert into payment_events (checkout_id, buyer_info, credit_card_info, unfinished_order_count, request_fingerprint, risk_decision)
-      values ('c', '{}', '{}', 1, decode(repeat('00', 32), 'hex'), 'pass')`);
-    await db.asService(`insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency, status, status_cause, status_actor, created_by)
-      values ('o', 'c', 0, 'b', 's', 1, 'USD', 'NOT_STARTED', 'accepted', 'test', 'test')`);
-    await expect(
-      db.asService(
-        "update payment_orders set status = 'SUCCESS', captured_minor = amount_minor, wallet_updated = true, ledger_updated = true",
-      ),
-    ).rejects.toMatchObject({ code: "PL005" });
-    expect(await db.asService("select status from payment_orders")).toEqual([{ status: "NOT_STARTED" }]);
-  });
-});
 
 test("a success of the order's amount and currency is SUCCESS", () => {
   expect(decideOn(charged(2_999n))).toMatchObject({

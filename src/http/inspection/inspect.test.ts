@@ -1,18 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AppError } from "../../errors.ts";
+import { verdictOf as verdictOfRun } from "../../../test/support/refusals.ts";
 import { inspect } from "./inspect.ts";
 
-/** Code and field of the refusal, or "taken". */
-function verdictOf(body: unknown): string {
-  try {
-    inspect(body);
-    return "taken";
-  } catch (error) {
-    if (error instanceof AppError) return `${error.code} ${error.param ?? ""}`;
-    throw error;
-  }
-}
+const verdictOf = (body: unknown): string => verdictOfRun(() => inspect(body));
 
 const nested = (levels: number): unknown => {
   let value: unknown = "innermost";
@@ -146,4 +137,43 @@ test("a refusal names the field and never repeats what stood in it", () => {
     }
   }
   expect.assertions(2);
+});
+
+test.each([
+  [["4242", "4242", "4242", "4242"], "body"],
+  [{ pan: ["42424242", 42424242] }, "pan"],
+  [{ a: "4242", b: "4242", c: "4242", d: "4242" }, "body"],
+  [{ card: { first: "3782", middle: "822463", last: "10005" } }, "card"],
+  [{ parts: [{ digits: "4242" }, { digits: "4242" }, { digits: "4242" }, { digits: "4242" }] }, "parts[0]"],
+  [
+    {
+      pan: [
+        [4242, 4242],
+        [4242, 4242],
+      ],
+    },
+    "pan[0]",
+  ],
+  [{ pan: Array.from("4242424242424242") }, "pan"],
+])("a number that is cut into several values is found: %j", (body, param) => {
+  expect(verdictOf(body)).toBe(`card_number_refused ${param}`);
+});
+
+test("ids and amounts that are digits only are not read as one number", () => {
+  const orders = [
+    { payment_order_id: "42424242", seller_account: "4242", amount: "42.42", currency: "USD" },
+    { payment_order_id: "42424", seller_account: "242424", amount: "24242", currency: "JPY" },
+  ];
+  expect(verdictOf({ checkout_id: "4242", payment_orders: orders })).toBe("taken");
+  expect(verdictOf({ amount: "4163026329.99", other: "4242424242" })).toBe("taken");
+});
+
+test("a text that is longer than any field may be is refused unread", () => {
+  expect(verdictOf({ note: "x".repeat(20_000) })).toBe("taken");
+  expect(verdictOf({ note: "4 ".repeat(500_000) })).toBe("invalid_request note");
+});
+
+test("a body of more values than any request has is refused", () => {
+  expect(verdictOf({ list: Array.from({ length: 9_000 }, () => null) })).toBe("taken");
+  expect(verdictOf({ list: Array.from({ length: 11_000 }, () => null) })).toBe("invalid_request body");
 });

@@ -1,0 +1,97 @@
+import fc from "fast-check";
+import { toCurrencyCode } from "../../src/money/money.ts";
+import type { Decision, DecisionInput } from "../../src/payments/decision.ts";
+import { retryPolicies } from "../../src/payments/retry-policies.ts";
+import { decide } from "../../src/payments/state-machine.ts";
+import type { Failure, FailureClass, PspOutcome } from "../../src/psp/psp.ts";
+
+export const usd = toCurrencyCode("USD");
+export const policies = retryPolicies({ attempts_max: 5, backoff_base: 2 });
+export const failureClasses: readonly FailureClass[] = [
+  "hard_decline",
+  "transient_decline",
+  "rate_limited",
+  "unreachable",
+  "invalid_request",
+];
+
+export const charged = (amount_minor: bigint, currency = usd): PspOutcome => ({
+  kind: "succeeded",
+  psp_reference: "pi_1",
+  charged: { amount_minor, currency },
+});
+export const failure = (failureClass: FailureClass, changes: Partial<Failure> = {}): Failure => ({
+  class: failureClass,
+  code: "a_code",
+  message: "A message.",
+  ...changes,
+});
+export const declined = (failureClass: FailureClass): PspOutcome => ({
+  kind: "declined",
+  psp_reference: "pi_1",
+  failure: failure(failureClass),
+});
+export const notSent = (failureClass: FailureClass, changes: Partial<Failure> = {}): PspOutcome => ({
+  kind: "not_sent",
+  failure: failure(failureClass, changes),
+});
+export const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_action: null };
+export const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
+
+type Changes = {
+  order?: Partial<DecisionInput["order"]>;
+  attempt?: Partial<DecisionInput["attempt"]>;
+} & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "can_be_asked" | "random">>;
+
+/** News about a charge of 29.99 that is under way. */
+export function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
+  return decide({
+    order: {
+      status: "EXECUTING",
+      status_cause: "execution_started",
+      currency: "USD",
+      amount_minor: 2_999n,
+      captured_minor: 0n,
+      capturing_minor: 0n,
+      ...order,
+    },
+    attempt: {
+      status: "executing",
+      attempt_number: 1,
+      inquiry_count: 0,
+      amount_minor: 2_999n,
+      capture_method: "automatic",
+      failure: null,
+      is_known_at_psp: false,
+      authorization_ended_as: null,
+      resolved_as: null,
+      resolution_reference: null,
+      ...attempt,
+    },
+    modification: null,
+    is_answer_to_modification: false,
+    sent_key_number: null,
+    is_webhook: false,
+    is_resolution: false,
+    releases_rest: true,
+    can_be_asked: true,
+    outcome,
+    is_first_send: true,
+    policies,
+    random: 0.5,
+    ...rest,
+  });
+}
+
+export const outcomes: fc.Arbitrary<PspOutcome> = fc.oneof(
+  fc.constantFrom(charged(2_999n), charged(2_998n), charged(2_999n, toCurrencyCode("EUR")), pending, unknown),
+  fc
+    .record({ kind: fc.constantFrom(declined, notSent), failureClass: fc.constantFrom(...failureClasses) })
+    .map(({ kind, failureClass }) => kind(failureClass)),
+);
+export const circumstances = fc.record({
+  is_first_send: fc.boolean(),
+  random: fc.double({ min: 0, max: 1, noNaN: true }),
+  attempt_number: fc.integer({ min: 1, max: 8 }),
+  inquiry_count: fc.nat(12),
+});

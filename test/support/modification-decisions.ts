@@ -1,0 +1,122 @@
+import type {
+  AttemptOutcome,
+  DecidableModification,
+  Decision,
+  DecisionInput,
+} from "../../src/payments/decision.ts";
+import { decide } from "../../src/payments/state-machine.ts";
+import type { FailureClass, PspOutcome } from "../../src/psp/psp.ts";
+import { failure, policies, usd } from "./charge-decisions.ts";
+
+type Canceled = Extract<PspOutcome, { kind: "canceled" }>;
+
+export const money = (amount_minor: bigint) => ({ amount_minor, currency: usd });
+
+export const authorized = (captured: bigint, amount = 100n): PspOutcome => ({
+  kind: "authorized",
+  psp_reference: "pi_1",
+  authorized: money(amount),
+  captured: money(captured),
+  expires_at: null,
+});
+export const succeeded = (charged: bigint): PspOutcome => ({
+  kind: "succeeded",
+  psp_reference: "pi_1",
+  charged: money(charged),
+});
+export const canceled: Canceled = { kind: "canceled", psp_reference: "pi_1", reason: "canceled" };
+export const expired: Canceled = { kind: "canceled", psp_reference: "pi_1", reason: "expired" };
+export const failed = (failureClass: FailureClass): AttemptOutcome => ({
+  kind: "failed",
+  failure: failure(failureClass),
+});
+export const done: AttemptOutcome = { kind: "done", psp_reference: "mod-1" };
+
+export const capture = (
+  amount_minor: bigint,
+  changes: Partial<DecidableModification> = {},
+): DecidableModification => ({
+  kind: "capture",
+  status: "executing",
+  amount_minor,
+  is_final: false,
+  void_cause: null,
+  key_number: 1,
+  inquiry_count: 0,
+  psp_reference: null,
+  failure_code: null,
+  ...changes,
+});
+export const voided = (changes: Partial<DecidableModification> = {}): DecidableModification => ({
+  kind: "void",
+  status: "executing",
+  amount_minor: null,
+  is_final: true,
+  void_cause: "canceled",
+  key_number: 1,
+  inquiry_count: 0,
+  psp_reference: null,
+  failure_code: null,
+  ...changes,
+});
+
+type Changes = {
+  captured?: bigint;
+  capturing?: bigint;
+  attempt?: Partial<DecisionInput["attempt"]>;
+  order?: Partial<DecisionInput["order"]>;
+  modification?: DecidableModification | null;
+} & Partial<
+  Pick<
+    DecisionInput,
+    | "is_first_send"
+    | "is_resolution"
+    | "is_answer_to_modification"
+    | "sent_key_number"
+    | "is_webhook"
+    | "releases_rest"
+  >
+>;
+
+/** News about an authorisation of 100, of which so much was captured before. */
+export function decideOn(
+  outcome: AttemptOutcome,
+  { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {},
+): Decision | null {
+  return decide({
+    order: {
+      status: "AUTHORIZED",
+      status_cause: "psp_authorized",
+      currency: "USD",
+      amount_minor: 100n,
+      captured_minor: captured,
+      capturing_minor: capturing,
+      ...order,
+    },
+    attempt: {
+      status: "authorized",
+      attempt_number: 1,
+      inquiry_count: 0,
+      amount_minor: 100n,
+      capture_method: "manual",
+      failure: null,
+      is_known_at_psp: true,
+      authorization_ended_as: null,
+      resolved_as: null,
+      resolution_reference: null,
+      ...attempt,
+    },
+    modification,
+    is_answer_to_modification: modification !== null,
+    sent_key_number: null,
+    is_webhook: false,
+    is_resolution: false,
+    releases_rest: true,
+    can_be_asked: true,
+    outcome,
+    is_first_send: true,
+    policies,
+    random: 0.5,
+    ...rest,
+  });
+}
