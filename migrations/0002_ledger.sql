@@ -14,8 +14,8 @@ language sql immutable parallel safe as $$
                   '\u2028-\u202f\u205f-\u206f\u3000\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]')
 $$;
 
--- A domain is checked when a value enters, not at every update of a row that holds one; and as a table's check
--- the function above was planned anew for each statement, 0.1 ms for each column.
+-- A domain is checked when a value enters, not at every update of a row that holds one. As a table's check the
+-- function above took 7 µs for each column of each updating statement.
 create domain client_id as text check (is_client_id(value));
 create domain currency_code as text collate "C" check (value ~ '^[A-Z]{3}$');
 

@@ -3,7 +3,7 @@ import { cardDataIn, isVerificationCodeName } from "./inspection/card-data.ts";
 const removed = "[removed]";
 /**
  * Every intent of Stripe's has a client secret, and nearly all have it in this form. Walking the parsed JSON
- * for it took 12 % of the service's time under load.
+ * for it took 35 µs of each payment with webhooks on.
  */
 const plainSecret = /(client_?secret"\s*:\s*)"[^"\\]*"/gi;
 /** What the text alone cannot decide: another form of a secret, an action, or an escape, which hides any character. */

@@ -36,7 +36,7 @@ export async function redriveLetter(
       `An order that is ${order.status} has nothing to be taken up again: look at the PSP, then discard the letter with what you did.`,
     );
   }
-  // Otherwise the letter would be closed, and the next attempt begin, before anybody has looked.
+  // Redriving would close the letter and begin the next attempt before anybody has looked at the PSP.
   if (letter.kind === "discrepancy") throw mayBeCharged();
   if (order.status === "FAILED") {
     await assertNothingTaken(tx, order);
