@@ -43,7 +43,9 @@ create table ledger_accounts (
 -- For lists of an owner or of a currency. Postings change none of these columns, so the indexes cost them
 -- nothing.
 create index ledger_accounts_owner_index on ledger_accounts (owner_id, account_id) where owner_id is not null;
-create index ledger_accounts_currency_index on ledger_accounts (currency, account_id);
+-- Every account has a positive id. The condition keeps the index to queries that state it too: on tables without
+-- statistics a posting looked up each of its accounts here, among all accounts of the currency.
+create index ledger_accounts_currency_index on ledger_accounts (currency, account_id) where account_id > 0;
 
 -- The owners of accounts in the order of their creation: one row for all currencies (empty), and one for each
 -- currency. Lists of wallets walk it; grouping the accounts by owner would read all of them for one page.

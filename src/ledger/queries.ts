@@ -51,6 +51,8 @@ export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<Ac
         and ($2::text is null or code = $2)
         and ($3::text is null or currency = $3)
         and ($4::bigint is null or account_id < $4)
+        -- The condition of the index on the currency.
+        and account_id > 0
       order by account_id desc
       limit $5`,
     [
