@@ -6,7 +6,8 @@ select e.account_id, e.account_version, e.transaction_id, e.amount_minor, e.bala
        a.code, a.currency::text as currency, a.owner_id, a.kind,
        t.source, t.description, t.created_at, coalesce(t.effective_at, t.created_at) as effective_at
   from ledger_entries e
-  join ledger_accounts a on a.account_id = e.account_id
+  -- The condition of the accounts' index on the currency.
+  join ledger_accounts a on a.account_id = e.account_id and a.account_id > 0
   join ledger_transactions t on t.transaction_id = e.transaction_id;
 
 -- The account's last version before a time. Along one account, created_at grows with the version, so

@@ -125,6 +125,8 @@ function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<En
         where ($1::text is null or a.owner_id = $1)
           and ($2::text is null or a.code = $2)
           and ($3::text is null or a.currency = $3)
+          -- The condition of the index on the currency.
+          and a.account_id > 0
      )
      select ${entryColumns
        .split(", ")
