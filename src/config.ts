@@ -128,7 +128,7 @@ function check(read: SettingsReader, config: Config): void {
     if (lease_seconds / 2 + 2 * timeout_seconds < lease_seconds) continue;
     read.faults.push(
       `JOB_LEASE_SECONDS: must be longer than ${4 * timeout_seconds} s, four times PSP_TIMEOUT_SECONDS or the ` +
-        `timeout_seconds of ${name}, or a call under way is taken for dead`,
+        `timeout_seconds of ${name}, or a call in flight is treated as dead`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The registry of domain outcomes: code → HTTP status, title, whether the same call may succeed later.
- * Clients branch on the code. `docs/errors.md` and `openapi.json` are held equal to this table by a test.
+ * Clients branch on the code. A test compares this table with `docs/errors.md` and `openapi.json`.
  */
 export const errorRegistry = {
   invalid_request: { status: 400, title: "The request is not valid", is_retryable: false },
@@ -14,13 +14,13 @@ export const errorRegistry = {
   amount_not_supported: { status: 400, title: "No PSP account can take this amount", is_retryable: false },
   card_number_refused: {
     status: 400,
-    title: "Card data was sent; send a token of the PSP",
+    title: "Card data is refused; send the PSP's token",
     is_retryable: false,
   },
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key is not valid", is_retryable: false },
   invalid_cursor: { status: 400, title: "The cursor is not valid", is_retryable: false },
   unauthenticated: { status: 401, title: "No valid API key", is_retryable: false },
-  forbidden: { status: 403, title: "The API key lacks the scope for this", is_retryable: false },
+  forbidden: { status: 403, title: "The API key lacks the required scope", is_retryable: false },
   approval_needs_another_key: {
     status: 403,
     title: "Another API key must approve this",
@@ -43,30 +43,30 @@ export const errorRegistry = {
   link_expired: { status: 410, title: "The link has expired or was revoked", is_retryable: false },
   payload_too_large: { status: 413, title: "The body is too large", is_retryable: false },
   unsupported_media_type: { status: 415, title: "Send application/json", is_retryable: false },
-  expectation_failed: { status: 417, title: "The header Expect cannot be met", is_retryable: false },
+  expectation_failed: { status: 417, title: "The Expect header cannot be met", is_retryable: false },
   idempotency_key_reused: {
     status: 422,
-    title: "The key was used with another request",
+    title: "The key was used with a different request",
     is_retryable: false,
   },
   checkout_id_reused: {
     status: 422,
-    title: "The checkout_id was used with another content",
+    title: "The checkout_id was used with different content",
     is_retryable: false,
   },
   capture_id_reused: {
     status: 422,
-    title: "The capture_id was used with another content",
+    title: "The capture_id was used with different content",
     is_retryable: false,
   },
   capture_exceeds_authorization: {
     status: 422,
-    title: "More than is left of the authorisation",
+    title: "The amount exceeds what is left of the authorisation",
     is_retryable: false,
   },
   resolution_amount_mismatch: {
     status: 422,
-    title: "The amount is not that of the attempt",
+    title: "The amount or currency differs from the attempt's",
     is_retryable: false,
   },
   page_refused: { status: 422, title: "The PSP did not open a page for this checkout", is_retryable: false },
@@ -75,13 +75,13 @@ export const errorRegistry = {
   headers_too_large: { status: 431, title: "The path and headers are too large", is_retryable: false },
   internal_error: { status: 500, title: "Something went wrong on our side", is_retryable: true },
   read_timeout: { status: 503, title: "The read took too long", is_retryable: true },
-  psp_unavailable: { status: 503, title: "The PSP cannot be reached now", is_retryable: true },
+  psp_unavailable: { status: 503, title: "The PSP cannot be reached", is_retryable: true },
   unavailable: { status: 503, title: "The service cannot answer now", is_retryable: true },
 } as const satisfies Record<string, { status: number; title: string; is_retryable: boolean }>;
 
 export type ErrorCode = keyof typeof errorRegistry;
 
-/** One fault in a request: where (brackets for nesting), its code, and what to do. */
+/** One fault in a request: its place (brackets for nesting), its code, and what to do. */
 export type FieldError = { readonly param: string; readonly code: ErrorCode; readonly message: string };
 
 type AppErrorOptions = {
@@ -112,7 +112,7 @@ export class AppError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

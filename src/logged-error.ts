@@ -72,7 +72,7 @@ type DatabaseFields = { readonly code: string } & {
 };
 
 /**
- * By its form, for the driver may be loaded twice: only PostgreSQL's errors have a severity beside a code of
+ * By its form, because the driver may be loaded twice: only PostgreSQL's errors have a severity and a code of
  * five characters.
  */
 function isDatabaseError(error: Error): error is Error & DatabaseFields {

@@ -18,7 +18,7 @@ program
 program
   .command("serve")
   .description("answer HTTP (production)")
-  .option("--work", "bring payments forward in the same process too")
+  .option("--work", "process payments in the same process too")
   .action(async (options: { work?: true }) =>
     (await import("./cli/service-process.ts")).runService(
       { serves: true, works: options.work === true },
@@ -27,13 +27,13 @@ program
   );
 program
   .command("work")
-  .description("bring payments forward (production)")
+  .description("process payments (production)")
   .action(async () =>
     (await import("./cli/service-process.ts")).runService({ serves: false, works: true }, "production"),
   );
 program
   .command("migrate")
-  .description("bring the database to this version's schema")
+  .description("migrate the database to this version's schema")
   .action(async () => (await import("./cli/migrate-command.ts")).migrateCommand());
 program
   .command("verify")
@@ -41,49 +41,47 @@ program
   .action(async () => (await import("./cli/verify.ts")).verify());
 program
   .command("demo")
-  .description("the whole path of payments, shown and checked")
+  .description("show and check the whole path of payments on a temporary stack")
   .action(async () => (await import("./cli/demo.ts")).demo());
 program
   .command("chaos")
-  .description(
-    "a seeded history of payments under faults, then every promise checked; exit 1 if one is broken",
-  )
-  .requiredOption("--seed <number>", "the same seed: the same checkouts and faults")
+  .description("run payments under seeded faults, then check every invariant; exit 1 if a check fails")
+  .requiredOption("--seed <number>", "the same seed gives the same checkouts and faults")
   .option("--payments <count>", "payment orders in all", "300")
-  .option("--keep", "leave the databases for a look")
+  .option("--keep", "keep the databases for inspection")
   .option("--verbose", "print each fault")
   .action(async (options: { seed: string; payments: string; keep?: true; verbose?: true }) =>
     (await import("./cli/chaos.ts")).chaos(options),
   );
 program
   .command("shell")
-  .description("a console with the services loaded")
+  .description("open a console with the services loaded")
   .action(async () => (await import("./cli/shell.ts")).shell());
 
-const keys = program.command("keys").description("API keys");
+const keys = program.command("keys").description("create, list and revoke API keys");
 keys
   .command("create")
   .argument("<name>")
-  .option("--scopes <list>", "of read, write, admin", "read,write")
+  .option("--scopes <list>", "separated by commas: read, write, admin", "read,write")
   .option(...as_option)
-  .description("make a key and show it once")
+  .description("create a key and show it once")
   .action(async (name: string, options: { scopes: string; as?: string }) =>
     (await import("./cli/keys.ts")).createKey(name, options),
   );
 keys
   .command("list")
-  .description("all keys, without their secrets")
+  .description("list all keys, without their secrets")
   .action(async () => (await import("./cli/keys.ts")).listKeys());
 keys
   .command("revoke")
   .argument("<key_id>")
   .option(...as_option)
-  .description("stop a key from working")
+  .description("revoke a key")
   .action(async (keyId: string, options: { as?: string }) =>
     (await import("./cli/keys.ts")).revokeKey(keyId, options),
   );
 
-const letters = program.command("dead-letters").description("work that was given up");
+const letters = program.command("dead-letters").description("list, show, redrive and discard dead letters");
 letters
   .command("list")
   .option("--state <state>", "waiting, redriven or discarded", "waiting")
@@ -99,7 +97,7 @@ letters
   .argument("<id>")
   .option("--note <text>")
   .option(...as_option)
-  .description("take the work up again")
+  .description("try the work again")
   .action(async (id: string, options: { note?: string; as?: string }) =>
     (await import("./cli/dead-letters.ts")).redriveDeadLetter(id, options),
   );
@@ -108,7 +106,7 @@ letters
   .argument("<id>")
   .requiredOption("--note <text>", "why")
   .option(...as_option)
-  .description("close it without doing anything more")
+  .description("close it without trying the work again")
   .action(async (id: string, options: { note: string; as?: string }) =>
     (await import("./cli/dead-letters.ts")).discardDeadLetter(id, options),
   );
@@ -116,12 +114,14 @@ letters
 program
   .command("resolve-attempt")
   .argument("<attempt_id>")
-  .description("propose the outcome of an undecided attempt that you saw at the PSP; an API key approves it")
+  .description(
+    "propose the outcome of an undecided attempt that you saw at the PSP; an API key must approve it",
+  )
   .requiredOption("--outcome <outcome>", "succeeded, authorized or failed")
-  .requiredOption("--note <text>", "how you know it")
-  .option("--reference <id>", "the PSP's reference of the charge")
-  .option("--amount <decimal>", "what the PSP shows")
-  .option("--currency <code>", "of the amount")
+  .requiredOption("--note <text>", "how you know the outcome")
+  .option("--reference <id>", "the PSP's id of the charge")
+  .option("--amount <decimal>", "the amount that the PSP shows")
+  .option("--currency <code>", "the currency of the amount")
   .option(...as_option)
   .action(async (id: string, options: ResolveOptions) =>
     (await import("./cli/resolve-attempt.ts")).resolveAttempt(id, options),

@@ -46,7 +46,7 @@ export const groupCommitItems = new Histogram({
 });
 export const webhooksReceived = new Counter({
   name: "pacioli_webhooks_received_total",
-  help: "Webhooks from PSPs by what became of them at the door.",
+  help: "Webhooks from PSPs by result: stored, duplicate or refused.",
   labelNames: ["psp", "result"],
   registers,
 });
@@ -63,7 +63,7 @@ export const accessRefused = new Counter({
 });
 export const deadLetters = new Counter({
   name: "pacioli_dead_letters_total",
-  help: "Work that was given up and waits for a person.",
+  help: "Dead letters that wait for a person.",
   labelNames: ["queue"],
   registers,
 });

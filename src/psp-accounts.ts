@@ -55,7 +55,7 @@ const accountFields = [
 /** The accounts of PSP_ACCOUNTS. If none of them takes cards, the account of PSP_STRIPE_… is added. */
 export function pspAccounts(read: SettingsReader, psp_concurrency: number): PspAccounts {
   const timeout_seconds = read.number("PSP_TIMEOUT_SECONDS", 10, timeoutBounds);
-  // Room for the worker's calls and for the pages that requests register beside them.
+  // Room for the worker's calls and for the pages that requests register at the same time.
   const calls_at_once_max = Math.ceil(psp_concurrency * 1.25);
   const objects = read.objects("PSP_ACCOUNTS", accountFields);
   const stripe = {
@@ -86,7 +86,7 @@ export function pspAccounts(read: SettingsReader, psp_concurrency: number): PspA
   return { accounts: [first, ...others], external_accounts };
 }
 
-/** Names that stand in ledger account codes and URLs; the other route of webhooks is not theirs. */
+/** Names that appear in ledger account codes and URLs; the name of the other webhook route is reserved. */
 const isAccountName = (text: string): boolean =>
   /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(text) && text.length <= 32 && text !== "payment-status";
 

@@ -197,7 +197,7 @@ export class Fields {
     return text === "" ? undefined : new URL(text);
   }
 
-  /** What stands in the variable, or the file of a variable, that the field names. */
+  /** The value of the variable, or of the file, that the field names. */
   secret(field: string): string {
     const name = this.text(
       field,

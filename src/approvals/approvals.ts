@@ -25,7 +25,7 @@ export type Requester = Author & { readonly key_id: string | null };
 export type Proposal = {
   readonly kind: ApprovalKind;
   readonly subject_id: string;
-  /** The change to execute; the same fields in the same order give the same text and hash. */
+  /** The change to execute. The same fields in the same order give the same text and hash. */
   readonly content: Readonly<Record<string, string | null>>;
   readonly reason: string;
 };
@@ -164,7 +164,8 @@ export function contentOf({
   content,
 }: Pick<ApprovalRow, "approval_id" | "content">): Proposal["content"] {
   const parsed: unknown = JSON.parse(content);
-  if (!isContent(parsed)) throw new Error(`the approval ${approval_id} is of no object with texts`);
+  if (!isContent(parsed))
+    throw new Error(`the approval ${approval_id} has content that is not an object of strings`);
   return parsed;
 }
 

@@ -105,7 +105,7 @@ export async function decideOpenApproval(
      returning ${columns}`,
     [approvalId, decision.state, decision.decided_by, decision.approver_key_id, decision.decision_note],
   );
-  if (row === undefined) throw new Error(`the approval ${approvalId} vanished under its lock`);
+  if (row === undefined) throw new Error(`the approval ${approvalId} disappeared while locked`);
   return row;
 }
 
@@ -130,7 +130,7 @@ export type ApprovalFilter = {
   readonly limit: number;
 };
 
-/** Newest first, keyset on (created_at, approval_id). */
+/** Newest first, paged by (created_at, approval_id). */
 export function selectApprovals(db: Queryable, filter: ApprovalFilter): Promise<ApprovalRow[]> {
   return db.query<ApprovalRow>(
     `select ${columns}

@@ -5,7 +5,7 @@ import { messageOf } from "../errors.ts";
 /** Names the person if several share a user of the operating system. */
 export const as_option = [
   "--as <name>",
-  "who does it, for the audit log (default: your operating system user)",
+  "name in the audit log (default: your operating system user)",
 ] as const;
 
 /** The person who runs a command: `--as`, or the user of the operating system. */
@@ -22,7 +22,7 @@ function operatingSystemUser(): string {
     return userInfo().username;
   } catch (error) {
     throw new Error(
-      `Your operating system user has no name (${messageOf(error)}): say who you are with --as <name>.`,
+      `Your operating system user has no name (${messageOf(error)}): pass your name with --as <name>.`,
       { cause: error },
     );
   }

@@ -29,7 +29,7 @@ export async function chaos(settings: ChaosSettings): Promise<void> {
   const signal = interruption();
   paper.title(
     `Chaos, seed ${seed}`,
-    "Real processes, killed for real; the PSP keeps its own books, and in the end each charge is asked for.",
+    "Real processes, killed for real. The PSP keeps its own books, and at the end every charge is compared.",
   );
   try {
     const report = await runChaos({
@@ -48,13 +48,13 @@ export async function chaos(settings: ChaosSettings): Promise<void> {
     process.exitCode = conclude(paper, report, payments, (monotonicMilliseconds() - start) / 1_000);
     if (settings.keep === true)
       paper.line(
-        `The databases stay: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`,
+        `The databases are kept: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`,
       );
   } catch (error) {
     paper.verdict(
       signal.aborted
         ? "Interrupted. Everything is stopped."
-        : `The run was not possible: ${messageOf(error)}`,
+        : `The run could not be completed: ${messageOf(error)}`,
       false,
     );
     process.exitCode = signal.aborted ? 130 : 2;
@@ -75,11 +75,11 @@ function conclude(paper: Paper, report: ChaosReport, payments: number, seconds: 
   for (const line of describeRun(report)) paper.line(line);
   const broken = findBroken(report);
   if (broken.length === 0) {
-    paper.verdict(`All ${report.checks.length} claims hold (${seconds.toFixed(0)} s).`, true);
+    paper.verdict(`All ${report.checks.length} checks passed (${seconds.toFixed(0)} s).`, true);
     return 0;
   }
   paper.verdict(
-    `${broken.length} of ${report.checks.length} claims do not hold. Again: pacioli chaos --seed ${report.seed} --payments ${payments} --verbose --keep`,
+    `${broken.length} of ${report.checks.length} checks failed. To repeat: pacioli chaos --seed ${report.seed} --payments ${payments} --verbose --keep`,
     false,
   );
   return 1;

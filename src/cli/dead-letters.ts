@@ -38,7 +38,7 @@ export function redriveDeadLetter(id: string, options: { note?: string; as?: str
     const letter = await inTransaction((tx, actions) =>
       actions.redrive(tx, id, author, options.note ?? null),
     );
-    process.stdout.write(`${id}: ${letter.subject_id} is taken up again.\n`);
+    process.stdout.write(`${id}: ${letter.subject_id} is queued to be tried again.\n`);
   });
 }
 

@@ -29,7 +29,10 @@ const steps: readonly Step[] = [
   verifyTheBooks,
 ];
 
-/** `pacioli demo`: the whole path of payments on a stack of its own; exit code 0 only if every claim was true. */
+/**
+ * `pacioli demo`: shows the whole path of payments on its own stack; the exit code is 0 only if every check
+ * passed.
+ */
 export async function demo(): Promise<void> {
   const start = monotonicMilliseconds();
   const paper = new Paper(process.stdout);
@@ -37,7 +40,7 @@ export async function demo(): Promise<void> {
   const signal = interruption();
   const stage = new Stage(loadConfig("development"));
   paper.title(
-    "Pacioli, shown and proved",
+    "Pacioli demo",
     "Real processes, a real PostgreSQL, a PSP that keeps its own books. Each ✓ was checked just now.",
   );
   try {
@@ -62,7 +65,9 @@ export async function demo(): Promise<void> {
   process.exitCode = conclude(paper, claims, (monotonicMilliseconds() - start) / 1_000);
 }
 
-/** Aborted by Ctrl-C, a closed terminal or a closed pipe; the second signal of a kind ends the process the hard way. */
+/**
+ * Aborted by Ctrl-C, a closed terminal or a closed pipe; a second signal of the same kind kills the process.
+ */
 function interruption(): AbortSignal {
   const controller = new AbortController();
   process.stdout.on("error", () => controller.abort());

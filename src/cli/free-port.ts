@@ -9,6 +9,6 @@ export async function findFreePort(): Promise<number> {
   server.close();
   await once(server, "close");
   if (address === null || typeof address === "string")
-    throw new Error("the system gave no free port on 127.0.0.1");
+    throw new Error("the operating system gave no free port on 127.0.0.1");
   return address.port;
 }

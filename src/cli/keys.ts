@@ -12,7 +12,7 @@ export function createKey(
 ): Promise<void> {
   const scopes = options.scopes.split(",").map((scope) => {
     if (scope === "read" || scope === "write" || scope === "admin") return scope;
-    throw new Error(`"${scope}" is not a scope: use read, write, admin.`);
+    throw new Error(`"${scope}" is not a scope: use read, write or admin.`);
   });
   return withAdminDatabase(async (database) => {
     const { key_id, token } = await createApiKey(database, {
@@ -21,7 +21,7 @@ export function createKey(
       admin: cliAuthor(options.as).actor,
     });
     process.stdout.write(
-      `${token}\n${key_id} with ${scopes.join(", ")}: keep the key above, it is shown only now.\n`,
+      `${token}\n${key_id} with ${scopes.join(", ")}: copy the key above; it is not shown again.\n`,
     );
   });
 }
@@ -40,9 +40,9 @@ export function listKeys(): Promise<void> {
 export function revokeKey(keyId: string, options: { readonly as?: string }): Promise<void> {
   return withAdminDatabase(async (database) => {
     if (!(await revokeApiKey(database, keyId, cliAuthor(options.as).actor))) {
-      throw new Error(`There is no key ${keyId} in force; see \`pacioli keys list\`.`);
+      throw new Error(`There is no active key ${keyId}; see \`pacioli keys list\`.`);
     }
-    process.stdout.write(`${keyId} is revoked; it is out within five seconds.\n`);
+    process.stdout.write(`${keyId} is revoked and stops working within five seconds.\n`);
   });
 }
 

@@ -35,7 +35,7 @@ export function resolveAttempt(attemptId: string, options: ResolveOptions): Prom
     }
     const { approval_id, expires_at } = resolved.approval;
     process.stdout.write(
-      `${approval_id} waits until ${expires_at} for the approval of an API key with the scope admin.\n`,
+      `${approval_id} waits until ${expires_at} for approval by an API key with the scope admin.\n`,
     );
   });
 }

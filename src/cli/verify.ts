@@ -6,7 +6,10 @@ import { openDatabase } from "./compose.ts";
 import { withServiceDatabase } from "./configured-database.ts";
 import { readOneSnapshot } from "./verify-queries.ts";
 
-/** All checks of the books, in one snapshot of the database, so that payments under way do no harm. */
+/**
+ * Runs all checks of the books in one snapshot of the database, so that payments in progress do not disturb
+ * them.
+ */
 export function verifyBooks(database: Database): Promise<readonly Check[]> {
   return database.transaction(async (tx) => {
     await readOneSnapshot(tx);
@@ -32,7 +35,7 @@ export async function verify(): Promise<void> {
       process.stdout.write(`${describeChecks(checks).join("\n")}\n`);
       const faults = checks.flatMap((check) => check.faults);
       process.stdout.write(
-        faults.length === 0 ? "The books are right.\n" : `The books are wrong: ${faults.length} faults.\n`,
+        faults.length === 0 ? "The books are correct.\n" : `The books are wrong: ${faults.length} faults.\n`,
       );
       if (faults.length > 0) process.exitCode = 1;
     } finally {

@@ -8,8 +8,7 @@ const database_poll_ms = 1_000;
 /** If a process dies this soon after its start, this often in a row, another start will not help. */
 const short_life_ms = 10_000;
 const short_lives_max = 3;
-const database_ended =
-  "The embedded PostgreSQL has ended. What was committed is safe: run `npm start` again.";
+const database_ended = "The embedded PostgreSQL has stopped. Committed data is safe: run `npm start` again.";
 
 export type StackWatch = {
   /** Resolves with the reason when the stack cannot go on; never after `stop`. */
@@ -32,7 +31,7 @@ export function watchStack(stack: Stack, onLine: (line: string) => void): StackW
       await child.ended();
       if (isStopped) return;
       shortLives = monotonicMilliseconds() - start_ms < short_life_ms ? shortLives + 1 : 0;
-      onLine(`The ${child.name} has ended (${child.end_reason}); starting it again.`);
+      onLine(`The ${child.name} has stopped (${child.end_reason}); restarting it.`);
       await restart();
     }
     failUnlessStopped(

@@ -6,7 +6,10 @@ export function numberArray(values: readonly (bigint | number | null)[]): string
   return `{${values.map((value) => value ?? "NULL").join(",")}}`;
 }
 
-/** As above for texts, each quoted; the driver is quicker here (0.25 ms against 0.40 for 1,000), but one form for all serves the reader. */
+/**
+ * As above for texts, each quoted. The driver is faster here (0.25 ms against 0.40 for 1,000), but one form
+ * for all is easier to read.
+ */
 export function textArray(values: readonly (string | null)[]): string {
   return `{${values.map((value) => (value === null ? "NULL" : `"${value.replace(/[\\"]/g, "\\$&")}"`)).join(",")}}`;
 }

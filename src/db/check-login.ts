@@ -5,8 +5,7 @@ import { findRoles } from "./roles.ts";
 type Rights = {
   readonly login: string;
   /**
-   * Attributes and predefined roles that override grants, of the login itself or of roles that it may take
-   * on.
+   * Attributes and predefined roles that override grants, of the login itself or of roles that it may assume.
    */
   readonly powers: readonly string[];
   readonly is_owner: boolean;
@@ -83,14 +82,14 @@ function faultsOf(rights: Rights): string[] {
   if (rights.powers.includes("SUPERUSER")) return ["is a superuser"];
   return [
     ...rights.powers.map((power) => `has ${power}`),
-    ...(rights.is_owner ? ["owns the schema or may take its owner's role on"] : []),
+    ...(rights.is_owner ? ["owns the schema or may assume its owner's role"] : []),
     ...(rights.can_make_temporary_tables
       ? ["may make temporary tables (`pacioli migrate` takes that right away)"]
       : []),
     ...(rights.can_make_objects && !rights.is_owner ? ["may make objects in the database"] : []),
     ...(rights.can_turn_triggers_off ? ["may set session_replication_role, which turns triggers off"] : []),
     ...(rights.has_triggers_off
-      ? ["starts its sessions with another session_replication_role than origin"]
+      ? ["starts its sessions with a session_replication_role other than origin"]
       : []),
   ];
 }

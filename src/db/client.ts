@@ -2,8 +2,8 @@ import pg from "pg";
 import { messageOf } from "../errors.ts";
 
 /**
- * Runs `work` with a connection of its own, and closes it. Errors with the address when nothing answers there:
- * "connect ECONNREFUSED" alone left a newcomer to guess which of three addresses was meant.
+ * Runs `work` with a connection of its own, and closes it. The error names the address if nothing answers
+ * there: "connect ECONNREFUSED" alone does not say which of three addresses is meant.
  */
 export async function withClient<Result>(
   url: string,

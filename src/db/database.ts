@@ -7,7 +7,7 @@ import { AppError, messageOf } from "../errors.ts";
 /** A point in time as RFC 3339 in UTC with microseconds, which a JavaScript Date would cut off. */
 export type Timestamp = string;
 
-/** Something that runs SQL. `Row` is a claim about the statement: keep it beside the statement, in `queries.ts`. */
+/** Something that runs SQL. `Row` is a claim about the statement: keep the two together, in `queries.ts`. */
 export type Queryable = {
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 };
@@ -109,11 +109,11 @@ export class Database implements Queryable {
   }
 
   /**
-   * Runs `work` in a transaction (READ COMMITTED) and commits. After a deadlock or serialization
-   * failure the whole of it runs again, three times at the most. A connection that failed in
-   * between is thrown away, so that no half-open transaction returns to the pool. `work` may send
-   * statements in branches: when one fails, the rollback waits for the statements under way, and what
-   * the other branches send later is refused.
+   * Runs `work` in a transaction (READ COMMITTED) and commits. After a deadlock or serialization failure the
+   * whole of it runs again, three times at the most. A connection that failed in between is thrown away, so
+   * that no half-open transaction returns to the pool. `work` may send statements in branches: when one
+   * fails, the rollback waits for the statements in flight, and what the other branches send later is
+   * refused.
    */
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     return this.#run("begin", work);
@@ -134,7 +134,8 @@ export class Database implements Queryable {
         return await this.#runOnce(begin, work);
       } catch (error) {
         if (tries === 3 || !retryableStates.has(sqlStateOf(error) ?? "")) return refuseWhenUnavailable(error);
-        // At once the victim would take its first lock again before the one that waits for it wakes up: the same deadlock, three times.
+        // Without a pause the victim would take its first lock again before the transaction that waits for it
+        // wakes up: the same deadlock, three times.
         await sleep(tries * 20);
       }
     }
@@ -142,8 +143,8 @@ export class Database implements Queryable {
 
   async #runOnce<Result>(begin: string, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect();
-    // A connection that breaks between two statements says so in an event, which would end the
-    // process if nobody listened; the next statement fails on it anyway.
+    // A connection that breaks between two statements emits an event, which would end the process if nobody
+    // listened; the next statement fails on it anyway.
     const onBreak = (): void => undefined;
     client.on("error", onBreak);
     let isBroken = true;

@@ -14,14 +14,17 @@ export type GroupCommitOptions<Item, Result> = {
   readonly name: string;
   readonly database: Database;
   /**
-   * Does the work of all items in one transaction and gives their results in the same order.
-   * It must tell by itself what was done before (by a unique key or the state it finds): after an
-   * error, and after a commit whose answer was lost, the items are handed to it again one by one.
+   * Does the work of all items in one transaction and gives their results in the same order. It must detect
+   * work that was done before (by a unique key or by the stored state): after an error, and after a commit
+   * whose answer was lost, the items are handed to it again one by one.
    */
   readonly flush: (tx: Transaction, items: readonly Item[]) => Promise<readonly Result[]>;
   readonly batch_items_max?: number;
   readonly waiting_items_max?: number;
-  /** How many flushes may run at once; a further one starts only for a full batch. More than one gives up the order between batches. */
+  /**
+   * How many flushes may run at once; another one starts only for a full batch. With more than one, batches
+   * may finish out of order.
+   */
   readonly flushes_at_once_max?: number;
 };
 
@@ -85,7 +88,8 @@ export class GroupCommit<Item, Result> {
       this.#waiting = this.#waiting.slice(batch.length);
       await this.#settle(batch);
     }
-    // In the same turn in which nothing was found waiting: whoever comes later starts a drain of its own.
+    // In the same turn in which nothing was found waiting, so an item that arrives later starts its own
+    // drain.
     this.#drainsRunning -= 1;
   }
 

@@ -85,7 +85,7 @@ export async function setRights(url: string): Promise<void> {
   });
 }
 
-/** Errors unless the database has exactly the migrations of this version. */
+/** Throws unless the database has exactly the migrations of this version. */
 export async function checkSchema(url: string): Promise<void> {
   await withClient(url, async (client) => {
     const {

@@ -9,7 +9,10 @@ export type ReadLimits = {
    */
   readonly at_once_max: number;
   readonly waiting_max: number;
-  /** A read that has waited for longer is refused when its turn comes: its caller has given up or will. */
+  /**
+   * A read that has waited for longer is refused when its turn comes, because its caller has given up or soon
+   * will.
+   */
   readonly wait_ms_max: number;
 };
 

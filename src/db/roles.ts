@@ -27,7 +27,7 @@ export function loginOfService(service: string): string {
   return service.replace(/_service$/, "_app");
 }
 
-/** Migrations say `pacioli_service` and `pacioli_admin` for the roles of whichever database they run in. */
+/** Migrations write `pacioli_service` and `pacioli_admin` for the roles of the database they run in. */
 export function withRoles(sql: string, roles: DatabaseRoles): string {
   return sql.replaceAll(/\bpacioli_service\b/g, roles.service).replaceAll(/\bpacioli_admin\b/g, roles.admin);
 }

@@ -24,10 +24,7 @@ import { registerWalletRoutes } from "./routes/wallets.ts";
 import { registerWebhookRoutes } from "./routes/webhooks.ts";
 import { createServer } from "./server.ts";
 
-/**
- * The API. Building it is apart from listening, so that tests and the OpenAPI printer can have it without a
- * socket.
- */
+/** The API. Building it is separate from listening, so that tests and the OpenAPI printer need no socket. */
 export async function buildApp(
   context: HttpContext,
   options: { has_api: boolean } = { has_api: true },
@@ -125,7 +122,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   );
 }
 
-/** Anybody may ask for it, and printing it takes 10 ms: it is printed once, when it is first asked for. */
+/** It needs no key, and printing it takes 10 ms, so it is printed once, at the first request. */
 function serveDocument(app: App, print: () => string): void {
   let document: Buffer | undefined;
   app.get("/openapi.json", { schema: { hide: true } }, (_request, reply) => {

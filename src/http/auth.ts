@@ -19,7 +19,7 @@ declare module "fastify" {
     caller: Caller;
   }
   interface FastifyContextConfig {
-    /** The right that a route asks of a key; each route of the API states it (`requireStatedScopes`). */
+    /** The scope that a route requires; each route of the API states it (`requireStatedScopes`). */
     scope?: Scope;
     /** Answered even while the process is stopping. */
     answers_while_draining?: true;
@@ -77,7 +77,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
 }
 
 /**
- * Without a stated right a route would get a guessed one, which may be too low unseen: the process does not
+ * A route that states no scope would get a guessed one, which may silently be too low: the process does not
  * start.
  */
 export function requireStatedScopes(app: App): void {

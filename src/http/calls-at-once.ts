@@ -17,7 +17,7 @@ export function limitCallsAtOnce(app: App, calls_at_once_max: number): void {
     if (calls >= calls_at_once_max) {
       throw new AppError(
         "concurrency_limited",
-        `This key has ${calls_at_once_max} requests in progress; wait for their answers.`,
+        `This API key has ${calls_at_once_max} requests in progress; wait for their answers.`,
         { retry_after_seconds: 1 },
       );
     }

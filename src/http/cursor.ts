@@ -43,7 +43,7 @@ export function decodeCursor(cursor: string, secretKey: string): Position {
   ) {
     throw new AppError(
       "invalid_cursor",
-      "The cursor is not one of ours; take next_cursor from the last page.",
+      "The cursor is not valid; send next_cursor of the last page unchanged.",
       { param: "cursor" },
     );
   }

@@ -76,7 +76,7 @@ const exponent_digits_max = 20;
 
 /**
  * A number's digits and exponent without leading and trailing zeros: 1.50, 15e-1 and 1.5 are the same. Takes
- * linear time, for a number may be as long as the body: 60 kB of zeros once blocked the process for 11 s.
+ * linear time, because a number may be as long as the body: 60 kB of zeros once blocked the process for 11 s.
  */
 function decimal(source: string): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] =
@@ -88,7 +88,7 @@ function decimal(source: string): string {
   return `${sign}${significant}e${BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length)}`;
 }
 
-/** Not by /0+$/, which begins anew at each zero. */
+/** Not by /0+$/, which starts again at each zero. */
 function withoutZerosAtEnd(digits: string): string {
   let end = digits.length;
   while (digits.charCodeAt(end - 1) === 0x30) end -= 1;

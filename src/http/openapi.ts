@@ -1,7 +1,7 @@
 import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 
 /**
- * Documents the right that a route states: for a scheme other than OAuth it stands in the security
+ * Documents the right that a route states: for a scheme other than OAuth it is part of the security
  * requirement.
  */
 export const withStatedScope: NonNullable<FastifyDynamicSwaggerOptions["transform"]> = ({
@@ -19,14 +19,15 @@ export const withStatedScope: NonNullable<FastifyDynamicSwaggerOptions["transfor
   };
 };
 
-/** What stands at the head of openapi.json; the rest comes from the routes. */
+/** The head of openapi.json; the rest comes from the routes. */
 export const openApiInfo: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",
   info: {
     title: "Pacioli",
     version: "1",
     description:
-      "Pay-ins, ledger and sellers' wallets for marketplaces. Answers may gain fields and new values at any time.",
+      "Pay-ins, ledger and sellers' wallets for marketplaces. Answers may gain new fields and values at " +
+      "any time.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   components: {

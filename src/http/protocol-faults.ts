@@ -49,12 +49,12 @@ export class ProtocolFaults {
   }
 
   /**
-   * Refuses a request where too many on its connection wait for their answers. Node stops reading a
-   * connection only while it has answers to send, such as these refusals. Errors: `concurrency_limited`.
+   * Refuses a request if too many on its connection wait for their answers. Node stops reading a connection
+   * only while it has answers to send, such as these refusals. Errors: `concurrency_limited`.
    */
   assertRoom(socket: Duplex): void {
     if ((this.#exchanges.get(socket)?.length ?? 0) <= requests_at_once_max) return;
-    const message = `${requests_at_once_max} requests of this connection wait for their answers.`;
+    const message = `This connection has ${requests_at_once_max} requests in progress; wait for their answers.`;
     throw new AppError("concurrency_limited", message, { retry_after_seconds: 1 });
   }
 

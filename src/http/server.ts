@@ -128,7 +128,7 @@ function answerWithProblems(app: App): void {
         request.log.error({ err: outcome.cause ?? outcome, request_id: request.id }, outcome.message);
       return sendProblem(request, reply, outcome);
     }
-    request.log.error({ err: error, request_id: request.id }, `a bug: ${summaryOf(error)}`);
+    request.log.error({ err: error, request_id: request.id }, `unexpected error: ${summaryOf(error)}`);
     return sendProblem(
       request,
       reply,

@@ -12,7 +12,9 @@ type ArrivingBody = { readonly address: string; bytes: number; readonly cutOff: 
 
 type Sender = { bytes: number; readonly bodies: Set<ArrivingBody> };
 
-/** What a chunk takes beside its bytes: in chunks of one byte a body takes hundreds of times its size. */
+/**
+ * What a chunk takes in addition to its bytes: in chunks of one byte a body takes hundreds of times its size.
+ */
 const chunk_overhead_bytes = 768;
 
 /**

@@ -32,7 +32,7 @@ export function replayOf(stored: AnswerRow, fingerprint: Buffer): Answer {
   if (!stored.fingerprint.equals(fingerprint)) {
     throw new AppError(
       "idempotency_key_reused",
-      "This Idempotency-Key was sent with another request before.",
+      "This Idempotency-Key was used before with a different request.",
       { param: "Idempotency-Key" },
     );
   }

@@ -23,8 +23,8 @@ export type DeadLetterDraft = {
 };
 
 /**
- * Puts work that was given up where a person finds it; one that waits already for the same subject is kept.
- * What is no work has a letter of its own for each reason, so that no older letter hides it.
+ * Opens a dead letter for work that needs a person; if one already waits for the same subject, that one is
+ * kept. Reversals and discrepancies open one letter per reason, so that no older letter hides them.
  */
 export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[]): Promise<void> {
   if (drafts.length === 0) return;

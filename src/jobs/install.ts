@@ -46,9 +46,9 @@ const writtenColumns = {
 };
 
 /**
- * pg-boss keeps statements and names of tables in its own tables, and runs them with the owner's login at
- * each `pacioli migrate`. With every right on them the service's login planted a command there and became the
- * owner.
+ * pg-boss keeps statements and table names in its own tables, and runs them with the owner's login at each
+ * `pacioli migrate`. With full rights on those tables, the service's login could plant a command there and
+ * become the owner.
  */
 async function grantToService(url: string): Promise<void> {
   await withClient(url, async (client) => {

@@ -1,4 +1,4 @@
-/** The door of the jobs room: pg-boss behind a thin face. */
+/** The door of the jobs room: a thin layer over pg-boss. */
 import pg from "pg";
 import { PgBoss, type Db as BossDatabase } from "pg-boss";
 import type { Transaction } from "../db/db.ts";
@@ -38,7 +38,7 @@ export type Job<Name extends QueueName> = {
 /** A claimed job with any data. */
 type Claimed = { readonly id: string; readonly retry_count: number; readonly data: unknown };
 
-/** With the queues' delays about ten seconds. */
+/** About ten seconds with the queues' delays. */
 const failures_before_letter = 4;
 
 type Enqueued<Name extends QueueName> = {
@@ -146,7 +146,9 @@ export class Jobs {
     }));
   }
 
-  /** Ends claimed jobs in the transaction that did their work. A claim that was lost meanwhile is left alone. */
+  /**
+   * Ends claimed jobs in the transaction that did their work. A claim that has been lost since is left alone.
+   */
   async complete(tx: Transaction, queue: QueueName, jobs: readonly Claimed[]): Promise<void> {
     if (jobs.length === 0) return;
     await this.#boss.complete(queue, jobs.map(claimOf), null, { db: inTransaction(tx) });

@@ -1,8 +1,8 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 
 /**
- * `work` was given up. `reversal`: money that was booked does not come. `discrepancy`: a PSP tells of money
- * otherwise than it is booked here, and until a person has dealt with that its order is not charged again.
+ * `work`: a job failed for good. `reversal`: booked money never arrived. `discrepancy`: a PSP reports money
+ * that differs from the books; the order is not charged again until a person has handled it.
  */
 export type LetterKind = "work" | "reversal" | "discrepancy";
 
@@ -83,7 +83,10 @@ export type LetterSubjects = {
   readonly attempt_id?: string;
 };
 
-/** What a person does elsewhere decides these. Discrepancies stay, except those about the attempt looked up. */
+/**
+ * A person's action elsewhere closes these. Discrepancies stay open, except those about the attempt that was
+ * looked up.
+ */
 const isAnswered = `queue = $1 and subject_id = any ($2::text[]) and state = 'waiting'
         and (kind <> 'discrepancy' or payload ->> 'attempt_id' = $3)`;
 const answeredBy = ({ queue, subject_ids, attempt_id }: LetterSubjects): unknown[] => [
@@ -92,7 +95,7 @@ const answeredBy = ({ queue, subject_ids, attempt_id }: LetterSubjects): unknown
   attempt_id ?? null,
 ];
 
-/** Decides the waiting dead letters that a person's action elsewhere answers. */
+/** Closes the waiting dead letters that a person's action elsewhere has answered. */
 export async function decideWaiting(
   tx: Queryable,
   subjects: LetterSubjects,

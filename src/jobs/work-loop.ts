@@ -31,7 +31,7 @@ export class WorkLoop {
     this.#endWait?.();
   }
 
-  /** Resolves when the run under way has ended. */
+  /** Resolves when the current run has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.wake();

@@ -29,7 +29,9 @@ export async function reversalsOf(
     const entries = rows.get(source) ?? [];
     const [first] = entries;
     if (first === undefined)
-      throw new AppError("not_found", `Nothing was posted from ${source}.`, { param: "source" });
+      throw new AppError("not_found", `No transaction was posted with the source ${source}.`, {
+        param: "source",
+      });
     return {
       source: `reversal:${source}`,
       description,

@@ -42,7 +42,7 @@ export async function verifyLedger(db: Queryable): Promise<readonly Check[]> {
       faults: await findWrongBalances(db),
     },
     {
-      statement: "no account ever stood below its floor",
+      statement: "no account was ever below its floor",
       checked_count: counts.entries,
       faults: await findBrokenFloors(db),
     },

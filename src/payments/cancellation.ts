@@ -106,7 +106,7 @@ async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: Or
   return others.some(({ status }) => status !== "SUCCESS" && status !== "CANCELED");
 }
 
-/** What was given up about an order that is canceled needs nobody any more. */
+/** Dead letters about the work of a canceled order need nobody any more. */
 const closeLetters = (tx: Transaction, orders: readonly OrderRow[], { actor }: Author): Promise<void> =>
   decideWaiting(
     tx,

@@ -62,7 +62,7 @@ export type DecisionInput = {
   readonly is_answer_to_modification: boolean;
   /** The number of the key that the answered request had; null: no answer to a request. */
   readonly sent_key_number: number | null;
-  /** The PSP told it by itself: no late answer to a question that others have answered meanwhile. */
+  /** Reported by the PSP itself: not a late answer to a question that others have answered since. */
   readonly is_webhook: boolean;
   /** The outcome is what a person saw at the PSP. */
   readonly is_resolution: boolean;
@@ -77,7 +77,7 @@ export type ModificationDecision = {
   readonly status: ModificationStatus;
   readonly failure: Failure | null;
   readonly psp_reference: string | null;
-  /** The PSP surely did nothing under the last key. */
+  /** The PSP certainly did nothing under the last key. */
   readonly is_new_key: boolean;
   /** When to look at the modification again. */
   readonly retry_delay_seconds: number | null;

@@ -26,8 +26,8 @@ export async function assertNothingTaken(
 export const mayBeCharged = (): AppError =>
   new AppError(
     "state_conflict",
-    "A dead letter says that the PSP may have taken money for this order. Look there, give " +
-      "back what was taken, then discard the letter with what you did.",
+    "A dead letter says that the PSP may have taken money for this order. Check the PSP, refund " +
+      "what was taken, then discard the dead letter and note what you did.",
   );
 
 /**

@@ -63,7 +63,7 @@ export class Executor {
     this.#loop.start();
   }
 
-  /** Resolves when the calls under way are settled; nothing new is claimed. */
+  /** Resolves when the calls in flight are settled; nothing new is claimed. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -118,7 +118,7 @@ export class Executor {
       (tx, claimed) => openTasks(tx, this.#options, claimed),
     );
     for (const task of tasks) this.execute(task);
-    // A claim that was not filled has emptied the queue: whoever adds to it wakes the loop again.
+    // A claim that was not filled has emptied the queue: adding a job wakes the loop again.
     if (claimed_count < places) return 0;
     this.#isQueueDue = true;
     return claimed_count;

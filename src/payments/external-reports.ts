@@ -41,7 +41,7 @@ async function matchWithoutAttempt(
   const order = payment_order_id === null ? undefined : await selectOrder(db, payment_order_id);
   if (order?.status === "CANCELED")
     return rejected(`the order ${order.payment_order_id} was canceled before it was to be collected`);
-  return { state: "unmatched", note: "the order or attempt that it names is not known" };
+  return { state: "unmatched", note: "the order or attempt that it names is unknown" };
 }
 
 async function findAttempt(

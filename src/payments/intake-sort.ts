@@ -29,7 +29,7 @@ export function sort(
         return {
           refusal: new AppError(
             "idempotency_key_reused",
-            "This Idempotency-Key was sent with another request before.",
+            "This Idempotency-Key was used before with a different request.",
             { param: "Idempotency-Key" },
           ),
         };
@@ -40,7 +40,7 @@ export function sort(
       return {
         refusal: new AppError(
           "checkout_id_reused",
-          `The checkout ${checkout.checkout_id} was sent with another content before.`,
+          `The checkout ${checkout.checkout_id} was sent before with different content.`,
           { param: "checkout_id" },
         ),
       };

@@ -178,7 +178,7 @@ export type ModificationStatus = "queued" | "executing" | "pending" | "unknown" 
 /** Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it could still be paid with another one. */
 export type VoidCause = "canceled" | "expired" | "declined";
 
-/** What a person saw at the PSP, and how he knows. */
+/** The outcome that a person saw at the PSP, and how they know it. */
 export type Resolution = { readonly outcome: "succeeded" | "failed"; readonly note: string };
 
 /** The code of a failure that a person has seen at the PSP. */

@@ -44,7 +44,7 @@ export const afterVoid = (
 export function end({ order }: DecisionInput, reason: "canceled" | "expired"): Decision {
   const releases_minor = order.amount_minor - order.captured_minor;
   if (order.captured_minor > 0n) return become("SUCCESS", "succeeded", "rest_released", { releases_minor });
-  const message = reason === "expired" ? "The time to capture ran out." : "The authorisation was given up.";
+  const message = reason === "expired" ? "The time to capture ran out." : "The authorisation was released.";
   return become("CANCELED", "canceled", reason, { releases_minor, error: { code: reason, message } });
 }
 
@@ -64,7 +64,7 @@ export function afterFailure(
       modification: { ...decided, alarm: null },
     };
   }
-  // Some PSPs give up nothing once a part is captured: we take no more, so the order has ended all the same.
+  // Some PSPs release nothing once a part is captured. We capture no more, so the order has ended anyway.
   const isRestKept = modification.kind === "void" && order.captured_minor > 0n && isRefusal(input, failure);
   return isRestKept
     ? { ...end(input, "canceled"), modification: decided }

@@ -101,7 +101,7 @@ describe("a void", () => {
   test("that the PSP refuses for good leaves money held: a person hears of it, and a waiting payment is asked about again", () => {
     expect(
       decideOn(failed("hard_decline"), { modification: voided({ void_cause: "expired" }) })?.modification,
-    ).toMatchObject({ status: "failed", alarm: expect.stringContaining("given up") as string });
+    ).toMatchObject({ status: "failed", alarm: expect.stringContaining("could not be released") as string });
     expect(decideOn(failed("invalid_request"), { ...waiting, modification: voided() })).toMatchObject({
       is_unchanged: true,
       retry_delay_seconds: 1,

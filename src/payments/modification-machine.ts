@@ -76,7 +76,7 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
     }
     case "unknown":
       return input.is_webhook ? unchanged(input, { alarm: outcome.reason, alarm_kind: "discrepancy" }) : null;
-    // What is authorised cannot be declined: whoever says so speaks of something else.
+    // An authorised payment cannot be declined: such a report concerns something else.
     case "declined":
     case "pending":
     case "not_sent":

@@ -2,7 +2,10 @@ import type { Queryable } from "../db/db.ts";
 import type { ModificationStatus, Resolution } from "./model.ts";
 import type { PursuableRow } from "./modification-turn-queries.ts";
 
-/** A person's word on what became of it. One that had failed is open again by that, and counts as under way; its order is locked by the caller. */
+/**
+ * Stores a manual resolution. A failed modification is reopened and counts as in flight; the caller has
+ * locked its order.
+ */
 export async function storeResolution(
   tx: Queryable,
   { modification_id, status }: Pick<PursuableRow, "modification_id" | "status">,

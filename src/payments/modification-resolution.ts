@@ -10,8 +10,9 @@ import { lockForModification, type PursuableRow } from "./modification-turn-quer
 import { lockOrder } from "./queries.ts";
 
 /**
- * Takes down what a person saw at the PSP of a capture or void that the PSP does not tell of, or told wrongly; the
- * worker then settles it like any news. Said again it changes nothing. Errors: `not_found`, `state_conflict`.
+ * Stores the outcome of a capture or void that a person saw at the PSP and that the PSP did not report, or
+ * reported wrongly; the worker then settles it like any report. Repeating it changes nothing. Errors:
+ * `not_found`, `state_conflict`.
  */
 export async function resolveModification(
   tx: Transaction,
@@ -30,7 +31,7 @@ export async function resolveModification(
   if (row.status === "failed") await assertReopenable(tx, row, resolution);
   else if (row.status === "succeeded" || row.status === "queued" || row.resolved_as !== null) {
     throw conflict(
-      `Only what the PSP was asked for and has not told can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`,
+      `Only a capture or void that was sent to the PSP and is still undecided can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`,
     );
   }
   await storeResolution(tx, row, resolution, by.actor);
@@ -55,19 +56,19 @@ export async function resolveModification(
 
 /** A failure that was none: the payment must still be open, with nothing else under way that would be mixed up with it. */
 async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }: Resolution): Promise<void> {
-  if (outcome === "failed") throw conflict("It has failed already.");
+  if (outcome === "failed") throw conflict("It has already failed.");
   const { failure_code } = await find(tx, row.modification_id);
   // The ledger has one transaction for each capture, and that one is reversed.
   if (failure_code === capture_failed) {
-    throw conflict("It was booked, and failed after that: what was taken since is another capture.");
+    throw conflict("It was booked and failed later: money taken since then belongs to another capture.");
   }
   if (row.attempt_status !== "authorized" || row.payment_order_id === null)
-    throw conflict(`It has failed, and the payment is ${row.attempt_status}.`);
+    throw conflict(`It has failed, and the payment is already ${row.attempt_status}.`);
   const others = (await selectModifications(tx, row.payment_order_id)).filter(
     ({ modification_id, status }) =>
       modification_id !== row.modification_id && status !== "succeeded" && status !== "failed",
   );
-  if (others.length > 0) throw conflict(`Another ${others[0]?.kind} of this payment is under way.`);
+  if (others.length > 0) throw conflict(`Another ${others[0]?.kind} of this payment is in progress.`);
   const order = await lockOrder(tx, row.payment_order_id);
   const left_minor =
     order === undefined ? 0n : order.amount_minor - order.captured_minor - order.capturing_minor;

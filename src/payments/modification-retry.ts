@@ -18,7 +18,10 @@ const answers_awaited_max = 30;
 export const heldBack = ({ retry_after_seconds = 1 }: Failure): ModificationDecision =>
   modified("queued", { retry_delay_seconds: retry_after_seconds });
 
-/** Surely not done: tried again under another key by the policy of its class, from the start, or given up. */
+/**
+ * Certainly not done: retried under another key by the policy of its class, retried from the start, or given
+ * up.
+ */
 export function failedFor(
   input: DecisionInput,
   modification: DecidableModification,
@@ -36,12 +39,12 @@ export function failedFor(
   return modified("failed", {
     failure,
     alarm: leavesMoneyHeld(modification, failure)
-      ? `It could not be given up at the PSP, and may stay held there: ${failure.message}`
+      ? `It could not be released at the PSP, and the money may stay held there: ${failure.message}`
       : null,
   });
 }
 
-/** A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person knows. */
+/** A failed void leaves money held, unless the buyer has paid with it or a person already knows. */
 const leavesMoneyHeld = ({ kind, void_cause }: DecidableModification, { code }: Failure): boolean =>
   kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");
 

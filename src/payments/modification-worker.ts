@@ -84,7 +84,7 @@ export class ModificationWorker {
     this.#loop.start();
   }
 
-  /** Resolves when the calls under way are settled; nothing new is claimed. */
+  /** Resolves when the calls in flight are settled; nothing new is claimed. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -216,7 +216,7 @@ export class ModificationWorker {
         failure: {
           class: "hard_decline",
           code: "paid_meanwhile",
-          message: "The buyer has authorised it meanwhile.",
+          message: "The buyer has authorised the payment in the meantime.",
         },
       };
     }
@@ -243,7 +243,10 @@ export class ModificationWorker {
   }
 }
 
-/** Not one that is decided, whose turn has not come, or that another job pursues. A person's word waits for nothing but a call under way. */
+/**
+ * Skips one that is decided, whose turn has not come, or that another job handles. A manual resolution waits
+ * only for a call in flight.
+ */
 function isWorkFor(row: PursuableRow): boolean {
   if (row.status === "succeeded" || row.status === "failed") return false;
   if (isByPerson(row)) return true;
@@ -272,7 +275,7 @@ function unconfigured(
   };
 }
 
-/** What he has said. */
+/** The outcome that a person recorded. */
 function wordOf({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {
   if (resolved_as === "succeeded") return { kind: "done", psp_reference: null };
   return {

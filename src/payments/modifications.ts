@@ -48,7 +48,7 @@ export async function requestCapture(
   if (modifications.some((one) => isOpen(one) && one.is_final)) {
     throw new AppError(
       "state_conflict",
-      "The order's last capture, or the release of its authorisation, is under way.",
+      "The order's final capture, or the release of its authorisation, is in progress.",
       { retry_after_seconds: 1 },
     );
   }
@@ -57,10 +57,10 @@ export async function requestCapture(
   if (amount_minor > rest_minor || rest_minor === 0n) {
     const shown = (minor: bigint): string =>
       formatAmount({ amount_minor: minor, currency: toCurrencyCode(order.currency) });
-    const underWay = order.capturing_minor > 0n ? `, ${shown(order.capturing_minor)} are being captured` : "";
+    const underWay = order.capturing_minor > 0n ? `, ${shown(order.capturing_minor)} is being captured` : "";
     throw new AppError(
       "capture_exceeds_authorization",
-      `Of ${shown(order.amount_minor)} ${order.currency} ${shown(order.captured_minor)} are captured${underWay}; ${shown(rest_minor)} are left.`,
+      `Of ${shown(order.amount_minor)} ${order.currency}, ${shown(order.captured_minor)} is captured${underWay}; ${shown(rest_minor)} is left.`,
       { param: "amount" },
     );
   }
@@ -85,7 +85,7 @@ function repeated(before: ModificationRow, { capture_id, fingerprint }: CaptureR
   if (before.request_fingerprint?.equals(fingerprint) === true) return before;
   throw new AppError(
     "capture_id_reused",
-    `The capture ${capture_id} was asked for with another content before.`,
+    `The capture_id ${capture_id} was used before with different content.`,
     { param: "capture_id" },
   );
 }
@@ -114,7 +114,7 @@ export async function requestVoids(
       )
     ) {
       if (options.skips_captures) continue;
-      throw new AppError("state_conflict", "A capture of this order is under way.", {
+      throw new AppError("state_conflict", "A capture of this order is in progress.", {
         retry_after_seconds: 1,
       });
     }
@@ -137,7 +137,10 @@ export async function requestVoids(
   return attempts;
 }
 
-/** Takes a modification that was given up on again: one that is open is asked about, a failed void begins anew. Errors: `state_conflict`. */
+/**
+ * Redrives a modification: the PSP is asked about an open one, and a failed void is started again. Errors:
+ * `state_conflict`.
+ */
 export async function redriveModification(
   tx: Transaction,
   { jobs }: Parts,
@@ -155,7 +158,7 @@ export async function redriveModification(
   if (status === "succeeded" || void_cause === null) {
     throw new AppError(
       "state_conflict",
-      `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: ask for another one, with a new capture_id"}.`,
+      `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: send another capture with a new capture_id"}.`,
     );
   }
   const voids = await insertVoids(tx, [

@@ -73,7 +73,7 @@ export type UnresolvedRow = {
   readonly psp: string | null;
   readonly attempt_id: string | null;
   readonly inquiry_count: number | null;
-  /** A capture or void that is under way. */
+  /** The open capture or void. */
   readonly modification_id: string | null;
   readonly modification_kind: "capture" | "void" | null;
   readonly modification_status: ModificationStatus | null;

@@ -43,7 +43,7 @@ export function createMonitor({
     });
   // It stays in the list of unresolved orders.
   const tellOf = async (modification_id: string, error: unknown): Promise<void> =>
-    log.error({ err: error, modification_id }, "a stale modification could not be taken up");
+    log.error({ err: error, modification_id }, "a stale modification could not be resumed");
   return new WorkLoop({
     name: "monitor",
     log,

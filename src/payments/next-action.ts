@@ -8,7 +8,7 @@ import { selectPayableAttempts } from "./queries.ts";
 /** What the buyer must do now, as the API shows it. */
 export type NextActionView = NextAction & { readonly expires_at: Timestamp };
 
-/** Next actions are stored encrypted, because whoever reads one can act for the buyer. */
+/** Next actions are stored encrypted, because a reader could act for the buyer. */
 export const createNextActionSealing = (secretKey: string): Sealing =>
   createSealing(secretKey, "next action");
 

@@ -22,7 +22,7 @@ export async function retryOrder(
   if (order.retry_count >= options.retries_max) {
     throw new AppError(
       "state_conflict",
-      `The order was retried ${order.retry_count} times already, the most allowed.`,
+      `The order was already retried ${order.retry_count} times, which is the limit.`,
     );
   }
   if (card_token !== undefined && (await selectEvent(tx, order.checkout_id))?.credit_card_info === null) {

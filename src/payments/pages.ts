@@ -15,7 +15,7 @@ export type PagesOptions = {
   readonly database: Database;
   readonly router: PspRouter;
   readonly settlement: Settlement;
-  /** Where a buyer sees what became of a checkout. */
+  /** The path of the page that shows a buyer the outcome of a checkout. */
   readonly statusUrlOf: (checkout: Pick<EventRow, "checkout_id" | "created_at">) => string;
   /** Registrations at the same time; more wait for their turn. */
   readonly registrations_at_once_max: number;

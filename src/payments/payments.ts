@@ -68,7 +68,7 @@ export type PaymentSettings = {
   readonly unknown_quiet_seconds: number;
   /** For how long a hosted page takes a card. */
   readonly page_seconds: number;
-  /** After how long an authorisation that was not captured is given up, if the PSP does not end it sooner. */
+  /** How long an authorisation may stay uncaptured before it is voided, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
   /** Above these amounts, in minor units by currency, a resolution needs another key's approval. */
   readonly resolution_approval_amounts: ReadonlyMap<string, bigint>;
@@ -88,7 +88,7 @@ type Parts = {
   readonly router: PspRouter;
   /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
-  /** Where a buyer sees what became of a checkout. */
+  /** The path of the page that shows a buyer the outcome of a checkout. */
   readonly statusUrlOf: (checkout: {
     readonly checkout_id: string;
     readonly created_at: Timestamp;

@@ -54,22 +54,22 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
   }
   if (row.psp !== null && !is_psp_configured) return null;
   if (row.modification_id !== null) {
-    return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked by itself.`;
+    return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked automatically.`;
   }
   if (isStopped(row)) return null;
   switch (row.status) {
     case "NOT_STARTED":
-      return "It is charged as soon as a worker takes it up.";
+      return "It is charged as soon as a worker claims it.";
     case "RETRY_SCHEDULED":
-      return `The next attempt follows by itself${row.next_retry_at === null ? "" : ` after ${row.next_retry_at}`}.`;
+      return `The next attempt follows automatically${row.next_retry_at === null ? "" : ` after ${row.next_retry_at}`}.`;
     case "EXECUTING":
-      return "The PSP is being called; if its answer is lost, it is asked.";
+      return "The PSP is being called; if its answer is lost, it is asked again.";
     case "PENDING":
-      return "The buyer must act, or the PSP decides; it is asked by itself.";
+      return "The buyer must act, or the PSP decides; it is asked automatically.";
     case "UNKNOWN":
       return row.error_code === "amount_mismatch"
         ? null
-        : "The PSP is asked again by itself, or tells it by webhook.";
+        : "The PSP is asked again automatically, or reports it by webhook.";
     default:
       return null;
   }
@@ -82,7 +82,7 @@ function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleActi
     return [post("approve", "approvals", approval_id, "approve", reason)];
   }
   if (modification_id !== null && modification_status !== "queued") {
-    const reason = "Look it up at the PSP and resolve it with what you see.";
+    const reason = "Look it up at the PSP and record the outcome you see.";
     return [post("resolve_modification", "modifications", modification_id, "resolve", reason)];
   }
   const isOpen = attempt_status !== null && openAttemptStatuses.includes(attempt_status);
@@ -94,15 +94,15 @@ function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleActi
 
 function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_configured: boolean): string {
   if (!is_psp_configured) {
-    return `The PSP account ${psp} is not configured here: configure it, or look there and say what became of the attempt.`;
+    return `The PSP account ${psp} is not configured here: configure it, or look at the PSP and resolve the attempt.`;
   }
   if (error_code === "amount_mismatch") {
     return "The PSP reports another amount: refund it there, then resolve the attempt as failed.";
   }
   if (status === "PENDING") {
-    return "If the PSP shows how it ended but does not report it. A payment that the buyer can still make is canceled first.";
+    return "If the PSP shows the outcome but does not report it. If the buyer can still pay, cancel there first.";
   }
-  return "If the PSP cannot tell: look there and say what became of the attempt.";
+  return "If the PSP's API cannot report the outcome: look at the PSP and resolve the attempt.";
 }
 
 /** Its next attempt does not start while a discrepancy waits. */
@@ -120,13 +120,19 @@ function letterDecisions(row: UnresolvedRow): PossibleAction[] {
     return [post("discard", "dead_letters", dead_letter_id, "discard", reason)];
   }
   const effect =
-    status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "it is taken up again";
+    status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "the work is tried again";
   return [post("redrive", "dead_letters", dead_letter_id, "redrive", `A dead letter waits: ${effect}.`)];
 }
 
 function cancels({ status, payment_order_id, modification_id }: UnresolvedRow): PossibleAction[] {
   if (modification_id !== null || !cancelable.includes(status)) return [];
   return [
-    post("cancel", "payments", payment_order_id, "cancel", "It is ended, at the PSP too, and not charged."),
+    post(
+      "cancel",
+      "payments",
+      payment_order_id,
+      "cancel",
+      "It is canceled, at the PSP too, and not charged.",
+    ),
   ];
 }

@@ -97,7 +97,7 @@ async function charge(router: PspRouter, task: Task, card: CardPayment): Promise
     if (task.turn !== "ask_then_send") {
       return {
         kind: "unknown",
-        reason: "The PSP does not show it and may still carry it out.",
+        reason: "The PSP does not show the charge and may still carry it out.",
         is_unasked: true,
       };
     }

@@ -181,7 +181,7 @@ export async function moveOrder(
       move.card_token ?? null,
     ],
   );
-  if (row === undefined) throw new Error(`the order ${move.payment_order_id} vanished under its lock`);
+  if (row === undefined) throw new Error(`the order ${move.payment_order_id} disappeared while locked`);
   return row;
 }
 

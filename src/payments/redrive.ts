@@ -8,7 +8,10 @@ import { assertNothingTaken, mayBeCharged } from "./discrepancies.ts";
 import { redriveModification } from "./modifications.ts";
 import { moveOrder } from "./queries.ts";
 
-/** Takes given-up work up again: a failed order gets a new attempt, an unknown one and a modification are asked about. Errors: `not_found`, `state_conflict`. */
+/**
+ * Redrives a dead letter: a failed order gets a new attempt; the PSP is asked about an unknown order or a
+ * modification. Errors: `not_found`, `state_conflict`.
+ */
 export async function redriveLetter(
   tx: Transaction,
   jobs: Jobs,
@@ -33,7 +36,8 @@ export async function redriveLetter(
   if (["SUCCESS", "AUTHORIZED", "CANCELED"].includes(order.status)) {
     throw new AppError(
       "state_conflict",
-      `An order that is ${order.status} has nothing to be taken up again: look at the PSP, then discard the letter with what you did.`,
+      `An order that is ${order.status} has nothing to redrive: check the PSP, then discard the dead ` +
+        "letter and note what you did.",
     );
   }
   // Redriving would close the letter and begin the next attempt before anybody has looked at the PSP.

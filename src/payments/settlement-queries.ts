@@ -152,7 +152,7 @@ export type ExecutableRow = {
   /** The external account that collects the money; null: it is charged at a PSP. */
   readonly external_psp: string | null;
   readonly card_country: string | null;
-  /** PSPs at which an earlier attempt surely did nothing. */
+  /** PSPs at which an earlier attempt certainly did nothing. */
   readonly tried_psps: readonly string[] | null;
   readonly attempt_count: number;
   readonly open_attempt_id: AttemptId | null;

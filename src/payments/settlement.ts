@@ -22,7 +22,7 @@ export type SettlementOptions = {
   readonly router: PspRouter;
   readonly policies: RetryPolicies;
   readonly commission_basis_points: bigint;
-  /** After how long an authorisation is given up, if the PSP does not end it sooner. */
+  /** How long before an authorisation is voided, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
   /** How long a buyer may take to confirm a payment at the bank before it is voided. */
   readonly buyer_action_seconds: number;

@@ -38,8 +38,8 @@ export function createStaleAttemptSweep(options: {
       return orderIds;
     });
   const tellOf = async ({ attempt_id, payment_order_id }: StaleAttempt, error: unknown): Promise<void> => {
-    log.error({ err: error, attempt_id, payment_order_id }, "a stale attempt could not be taken up");
-    const reason = `The attempt outlived its lease and cannot be taken up: ${messageOf(error)}`;
+    log.error({ err: error, attempt_id, payment_order_id }, "a stale attempt could not be resumed");
+    const reason = `The attempt outlived its lease and cannot be resumed: ${messageOf(error)}`;
     const payload = { payment_order_id, attempt_id };
     await buryAll(database, [
       { queue: "payment_execute", subject_id: payment_order_id, payload, reason, attempt_count: 1 },
@@ -54,7 +54,7 @@ export function createStaleAttemptSweep(options: {
       if (stale.length === 0) return 0;
       const orderIds = await allOrEachAlone(stale, takeUp, tellOf);
       if (orderIds.length > 0) {
-        log.warn({ count: orderIds.length }, "attempts outlived their lease and are asked about");
+        log.warn({ count: orderIds.length }, "attempts outlived their lease; the PSP is asked about them");
         jobs.wake("payment_execute");
       }
       return orderIds.length === batch_attempts_max ? orderIds.length : 0;

@@ -64,7 +64,7 @@ function decideCharge(input: DecisionInput): Decision | null {
       return become("CANCELED", "canceled", outcome.reason, {
         error: {
           code: outcome.reason,
-          message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was given up.",
+          message: outcome.reason === "expired" ? "The time to pay ran out." : "The payment was canceled.",
         },
       });
     case "pending":

@@ -119,7 +119,7 @@ export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `select 'order ' || o.payment_order_id as subject,
-            'says ' || o.captured_minor || ' captured and ' || o.capturing_minor || ' under way, its captures '
+            'says ' || o.captured_minor || ' captured and ' || o.capturing_minor || ' in flight, its captures '
               || coalesce(m.captured_minor, 0) || ' and ' || coalesce(m.capturing_minor, 0) as problem
        from payment_orders o
        left join (

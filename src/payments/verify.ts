@@ -18,7 +18,7 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
   const counts = await countPayments(db);
   return [
     {
-      statement: "every paid order has its ledger transaction, of its amount and currency",
+      statement: "every paid order has a ledger transaction with its amount and currency",
       checked_count: counts.paid_orders,
       faults: await findOrdersWithoutCapture(db),
     },
@@ -39,12 +39,12 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
       faults: await findForgedOutcomes(db),
     },
     {
-      statement: "what is left of each authorisation is what the ledger holds of it",
+      statement: "the ledger holds exactly what is left of each authorisation",
       checked_count: counts.authorizations,
       faults: await findWrongAuthorizations(db),
     },
     {
-      statement: "an order's captures come to what it says was captured and is under way",
+      statement: "each order's captured and in-flight amounts equal the sum of its captures",
       checked_count: counts.modifications,
       faults: await findWrongCaptureSums(db),
     },
@@ -59,7 +59,7 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
       faults: await findWrongDoneFlags(db),
     },
     {
-      statement: "what sellers earned is what their paid orders say",
+      statement: "sellers' earnings equal the sum of their paid orders",
       checked_count: counts.sellers,
       faults: await findWrongWallets(db),
     },

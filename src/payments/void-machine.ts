@@ -24,13 +24,13 @@ export function decideVoid(
         return { ...decline(input, attempt.failure), modification: succeeded };
       const cause: Cause = modification.void_cause === "expired" ? "expired" : "canceled";
       return become("CANCELED", "canceled", cause, {
-        error: { code: cause, message: "The payment was given up." },
+        error: { code: cause, message: "The payment was voided." },
         modification: succeeded,
       });
     }
     case "unchanged": {
       const still = is_answer_to_modification
-        ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not given it up." })
+        ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not released it." })
         : null;
       // The buyer has authenticated meanwhile. Anything else is for the void to end, and keeps why it began.
       return {

@@ -39,7 +39,7 @@ type Report = {
 /** Or why there is nothing to settle. */
 type Reading = Report | Pick<MessageDecision, "state" | "note">;
 
-const unmatched: Reading = { state: "unmatched", note: "the order or attempt that it names is not known" };
+const unmatched: Reading = { state: "unmatched", note: "the order or attempt that it names is unknown" };
 
 const jobs_at_once = 8;
 

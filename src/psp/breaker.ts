@@ -12,17 +12,17 @@ type Outcome = {
 type State =
   | { readonly kind: "closed"; failures_in_a_row: number }
   | { readonly kind: "open"; readonly until_ms: number }
-  /** One call is under way, and its outcome decides. */
+  /** One trial call is in flight, and its outcome decides. */
   | { readonly kind: "half_open" };
 
-/** How long others wait while a trial is under way: it ends within the PSP's timeout. */
+/** How long other calls wait during a trial, which ends within the PSP's timeout. */
 const trial_wait_seconds = 1;
-/** Whom the trial was promised starts it within this time, or somebody else may. */
+/** A reserved trial call expires after this time. */
 const promise_ms = 1_000;
 
 /**
  * Holds calls back after failures in a row, lets one through as a trial after a while, and opens fully when
- * that succeeds. A call counts in the state in which it began: what comes late from before is no news about now.
+ * that succeeds. A call counts in the state in which it began: a late result says nothing about the present.
  */
 export class Breaker {
   readonly #name: string;

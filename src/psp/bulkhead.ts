@@ -1,4 +1,4 @@
-/** Bounds the calls under way at one PSP, so that a slow one cannot take the places of the others. */
+/** Limits the calls in flight at one PSP, so that a slow PSP cannot use up the capacity of the others. */
 export class Bulkhead {
   readonly #callsMax: number;
   #callsRunning = 0;

@@ -4,7 +4,7 @@ import type { ModificationRequest } from "./port.ts";
 
 type Change = Pick<ModificationRequest, "kind" | "money" | "captured_before_minor">;
 
-/** The authorisation ended before the change: it expired, was captured for good, or was given up. */
+/** The authorisation ended before the change: it expired, was captured in full, or was released. */
 export const authorization_ended = "authorization_ended";
 
 /**
@@ -65,7 +65,7 @@ function afterTotal(
       failure: {
         class: "hard_decline",
         code: "paid_meanwhile",
-        message: "The payment was made before it could be given up.",
+        message: "The payment was made before it could be voided.",
       },
     };
   return {

@@ -88,7 +88,7 @@ export type PspOutcome =
       readonly psp_reference: string | null;
       readonly next_action?: NextAction | null;
     }
-  /** Surely nothing happened at the PSP. */
+  /** Certainly nothing happened at the PSP. */
   | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
   /**
    * It may or may not have happened; only an inquiry, a webhook or a settlement line can tell. `is_stored`:

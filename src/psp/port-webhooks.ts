@@ -1,4 +1,4 @@
-/** What PSPs tell by themselves: verified webhooks and the news in them. */
+/** What PSPs report on their own: verified webhooks and the news in them. */
 import type { Money } from "../money/money.ts";
 import type { ModificationOutcome, PspOutcome } from "./port-outcomes.ts";
 

@@ -4,11 +4,11 @@ import type { InquiryOutcome, ModificationAnswer, PageOutcome, PspOutcome } from
 import type { VerifiedWebhook, WebhookHeaders, WebhookNews } from "./port-webhooks.ts";
 
 /**
- * What a PSP is to the rest of the house; what it answers and tells is in `port-outcomes.ts` and `port-webhooks.ts`.
- * Adapters stand in `psp/<name>/`; the domain knows the port only.
+ * What a PSP is to the rest of the house; what it answers and tells is in `port-outcomes.ts` and
+ * `port-webhooks.ts`. Adapters are in `psp/<name>/`; the domain knows only the port.
  */
 
-/** Taken at once, or held by the card's issuer until it is captured or given up. */
+/** Captured at once, or held by the card's issuer until it is captured or released. */
 export type CaptureMethod = "automatic" | "manual";
 
 /**
@@ -71,7 +71,7 @@ export type PspPages = { register(request: PageRequest): Promise<PageOutcome> };
 export type ModificationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "page_token"> & {
   readonly kind: "capture" | "void";
   readonly modification_id: ModificationId;
-  /** The idempotency key of this change: the same until the PSP surely did nothing under it. */
+  /** The idempotency key of this change: it stays the same until the PSP certainly did nothing under it. */
   readonly psp_key: string;
   /** Of a capture: what to take; of a void: what was authorised. */
   readonly money: Money;
@@ -100,7 +100,7 @@ export type Psp = {
   readonly reports_within_seconds?: number;
   /** Null: this PSP has no hosted page, or the adapter does not use it. */
   readonly pages: PspPages | null;
-  /** Asks what became of an attempt, without any effect. */
+  /** Asks for the outcome of an attempt, without any effect. */
   inquire(inquiry: Inquiry): Promise<InquiryOutcome>;
   /** Whether a last capture of less than the whole gives the rest up by itself; else a void must follow. */
   readonly releases_rest: boolean;

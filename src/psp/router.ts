@@ -56,7 +56,7 @@ export class PspRouter {
   /**
    * The PSP for a new attempt of an order: the first in the order of the rules whose breaker is not open and
    * where no earlier attempt was `tried`; else one where it was; else, with every breaker open, the rules' first.
-   * `tried`: PSPs where an earlier attempt of this order surely did nothing. No other fail-over is safe.
+   * `tried`: PSPs where an earlier attempt of this order certainly did nothing. No other fail-over is safe.
    */
   choose(facts: RoutingFacts, tried: readonly string[] = []): string {
     const allowed = this.#allowed(facts);
@@ -215,7 +215,7 @@ export class PspRouter {
     }
     if (bulkhead.placesFree() < 1)
       return whenRefused(
-        refusal("psp_busy", "As many calls to the PSP are under way as may be.", busy_wait_seconds),
+        refusal("psp_busy", "The limit of concurrent calls to the PSP is reached.", busy_wait_seconds),
       );
     return bulkhead.run(() => breaker.run(() => timed(psp.name, () => call(psp))));
   }

@@ -18,7 +18,7 @@ export type RoutingCondition = {
   readonly card_countries?: readonly string[] | undefined;
 };
 
-/** A PSP with its share among those of its rule; one with weight 0 only stands in for the others. */
+/** A PSP with its share among those of its rule; one with weight 0 is only a fallback. */
 export type RoutingTarget = { readonly psp: string; readonly weight: number };
 
 export type RoutingRule = { readonly when: RoutingCondition; readonly to: readonly RoutingTarget[] };

@@ -86,7 +86,7 @@ export async function decideMessages(tx: Queryable, decisions: readonly MessageD
   );
 }
 
-/** Reopens messages that failed or were rejected, unless the same event has come again meanwhile. */
+/** Reopens messages that failed or were rejected, unless the same event has arrived again since. */
 export async function reopenMessages(tx: Queryable, messageIds: readonly string[]): Promise<void> {
   await tx.query(
     `update webhook_inbox m set state = 'received', processed_at = null
@@ -100,7 +100,7 @@ export async function reopenMessages(tx: Queryable, messageIds: readonly string[
   );
 }
 
-/** Says what became of messages; those that were decided before are left alone. */
+/** Stores the result of messages; those that were already decided are left alone. */
 export async function markMessages(
   tx: Queryable,
   messageIds: readonly string[],

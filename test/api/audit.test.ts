@@ -223,7 +223,7 @@ describe("the command line is audited too", () => {
     ]);
     const redriven = await deadLetter("dead_2");
     expect(await cli("dead-letters", "redrive", redriven, "--as", "anna@example.com")).toContain(
-      "is taken up again",
+      "is queued to be tried again",
     );
     expect(await auditOf({ subject_type: "dead_letter", subject_id: redriven })).toMatchObject([
       { actor: "cli:anna@example.com", action: "dead_letter.redrive", reason: null },

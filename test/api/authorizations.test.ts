@@ -128,7 +128,7 @@ describe("what a person does at the PSP itself", () => {
       expect.objectContaining({ payment_order_id: id, status: "AUTHORIZED" }),
     );
     expect(await lettersOf("payment_modify")).toContainEqual(
-      expect.stringContaining("could not be given up"),
+      expect.stringContaining("could not be released"),
     );
   });
 });

@@ -39,7 +39,7 @@ test("the demo's claims are all true, and it exits 0 with nothing on standard er
     { exitCode, errors, broken: printed.split("\n").filter((line) => line.includes("✗")) },
     printed,
   ).toEqual({ exitCode: 0, errors: "", broken: [] });
-  expect(printed).toMatch(/\nAll \d\d claims are true \(\d+\.\d s\)\. Everything is stopped again\.\n/);
+  expect(printed).toMatch(/\nAll \d\d checks passed \(\d+\.\d s\)\. Everything is stopped\.\n/);
 });
 
 test("the demo shows every step: checkout, execution, wallets, ledger, balance, repetition, failures, kill, counts, captures, books", () => {
@@ -50,8 +50,8 @@ test("the demo shows every step: checkout, execution, wallets, ledger, balance, 
     /seller_charlie +15\.50 +0\.00 +15\.50 +USD/,
     /order:order-bob:captured +psp:stripe:clearing +29\.99\n +seller:seller_bob:pending +29\.99\n/,
     /trial balance +45\.49 +45\.49 +USD/,
-    /✓ repeated: the first answer again, all \d+ bytes of it/,
-    /✓ 50 at once of a new one: \d+ times 202/,
+    /✓ sent again: the same answer, all \d+ bytes of it/,
+    /✓ a new checkout sent 50 times at once: \d+ times 202/,
     /100\.00 USD with tok_card_declined +NOT_STARTED → EXECUTING → FAILED/,
     /NOT_STARTED → EXECUTING → RETRY_SCHEDULED → EXECUTING → SUCCESS/,
     /✓ kill -9 \d+: Pacioli is gone/,

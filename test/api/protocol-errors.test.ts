@@ -35,9 +35,9 @@ test("of requests that a connection sends at once without a key, most are refuse
   expect(codes.length).toBe(1_001);
   const refused = codes.filter((status) => status === "429").length;
   expect(refused).toBeGreaterThan(500);
-  expect(text).toContain("250 requests of this connection wait for their answers.");
+  expect(text).toContain("This connection has 250 requests in progress; wait for their answers.");
   const many = await allAnswers(one.repeat(50) + last);
-  expect(many).not.toContain("of this connection wait");
+  expect(many).not.toContain("This connection has");
 });
 
 /** Everything that comes on a connection until the service ends it. */

@@ -116,9 +116,9 @@ test("right books pass every check, and the counts say on how much", async () =>
   expect(counts).toMatchObject({
     "every transaction sums to zero in each currency": 7n,
     "every running balance is the sum of the entries before it": 20n,
-    "every paid order has its ledger transaction, of its amount and currency": 4n,
+    "every paid order has a ledger transaction with its amount and currency": 4n,
     "every capture in the ledger belongs to a paid order": 4n,
-    "what is left of each authorisation is what the ledger holds of it": 1n,
+    "the ledger holds exactly what is left of each authorisation": 1n,
     "a checkout is done exactly when all its orders are": 4n,
   });
   expect(checks.every((one) => one.checked_count > 0n)).toBe(true);
@@ -145,7 +145,7 @@ const cases: readonly Case[] = [
     found: [
       /sums to zero.*\(order:o-1:captured\)/,
       /stored balance.*account seller:ann:pending USD: stored balance -2924 at version 1, its 0 entries sum to 0/,
-      /sellers earned.*seller ann USD/,
+      /sellers. earnings.*seller ann USD/,
     ],
   },
   {
@@ -211,8 +211,8 @@ const cases: readonly Case[] = [
       "update ledger_transactions set source = 'order:o-1:elsewhere' where source = 'order:o-1:captured'",
     ],
     found: [
-      /paid order has its ledger.*order o-1: is paid but not in the ledger/,
-      /sellers earned.*seller ann USD/,
+      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
+      /sellers. earnings.*seller ann USD/,
     ],
   },
   {
@@ -220,12 +220,12 @@ const cases: readonly Case[] = [
     statements: [
       "update payment_orders set amount_minor = 3000, captured_minor = 3000 where payment_order_id = 'o-1'",
     ],
-    found: [/paid order has its ledger.*order o-1: has 3000 USD captured, the ledger debits 2999/],
+    found: [/paid order has a ledger.*order o-1: has 3000 USD captured, the ledger debits 2999/],
   },
   {
     what: "a paid order of another seller than was booked",
     statements: ["update payment_orders set seller_account = 'bob' where payment_order_id = 'o-1'"],
-    found: [/sellers earned.*seller bob USD/],
+    found: [/sellers. earnings.*seller bob USD/],
   },
   {
     what: "a capture whose order does not exist",
@@ -321,8 +321,8 @@ const cases: readonly Case[] = [
     what: "a captured amount that its captures do not come to",
     statements: ["update payment_orders set captured_minor = 500 where payment_order_id = 'o-5'"],
     found: [
-      /captures come to.*order o-5: says 500 captured and 0 under way, its captures 400 and 0/,
-      /paid order has its ledger.*order o-5: has 500 EUR captured, the ledger debits 400/,
+      /sum of its captures.*order o-5: says 500 captured and 0 in flight, its captures 400 and 0/,
+      /paid order has a ledger.*order o-5: has 500 EUR captured, the ledger debits 400/,
     ],
   },
   {
@@ -330,7 +330,7 @@ const cases: readonly Case[] = [
     statements: ["update payment_modifications set status = 'failed' where capture_id = 'one'"],
     found: [
       /capture in the ledger.*its capture is failed/,
-      /captures come to.*order o-5|paid order has its ledger.*order o-5/,
+      /sum of its captures.*order o-5|paid order has a ledger.*order o-5/,
     ],
   },
   {
@@ -339,8 +339,8 @@ const cases: readonly Case[] = [
       `insert into ledger_transactions (created_at, source, reverses_transaction_id) values (now(), 'reversal:order:o-1:captured', ${transactionOf("order:o-1:captured")})`,
     ],
     found: [
-      /paid order has its ledger.*order o-1: is paid but not in the ledger/,
-      /sellers earned.*seller ann USD/,
+      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
+      /sellers. earnings.*seller ann USD/,
     ],
   },
   {
@@ -349,7 +349,7 @@ const cases: readonly Case[] = [
       "update ledger_transactions set source = 'order:o-1:captured:2' where source = 'order:o-1:captured'",
     ],
     found: [
-      /paid order has its ledger.*order o-1: is paid but not in the ledger/,
+      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
       /capture in the ledger.*\(order:o-1:captured:2\): its order is SUCCESS/,
     ],
   },
@@ -401,7 +401,7 @@ test("`pacioli verify` ends with 0 on right books and with 1 on wrong ones, nami
     runVerify(stack.db.service_url),
     runVerify(await ensureServiceLogin(wrongUrl)),
   ]);
-  expect(right).toEqual({ code: 0, output: expect.stringContaining("The books are right.") });
+  expect(right).toEqual({ code: 0, output: expect.stringContaining("The books are correct.") });
   expect(wrong.code).toBe(1);
   expect(wrong.output).toContain("account seller:ann:pending USD, entry 1");
   expect(wrong.output).toMatch(/The books are wrong: \d+ faults\./);

@@ -34,7 +34,7 @@ test("docs/errors.md says of every code when it comes and what to do", async () 
 test("a client that repeats what docs/errors.md calls repeatable finds the same in the registry", async () => {
   for (const { code, advice } of await documented()) {
     const isRetryable = Object.entries(errorRegistry).find(([known]) => known === code)?.[1].is_retryable;
-    expect([code, /same request again|Wait as/.test(advice)]).toEqual([code, isRetryable]);
+    expect([code, /same request again|Wait for/.test(advice)]).toEqual([code, isRetryable]);
   }
 });
 

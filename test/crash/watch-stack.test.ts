@@ -65,12 +65,12 @@ test("npm start says in one line that its service or simulator was killed, and s
   ] as const) {
     for (const id of childrenRunning(program)) process.kill(id, "SIGKILL");
     await until(`the ${name} is named`, async () =>
-      output().includes(`The ${name} has ended (SIGKILL); starting it again.`),
+      output().includes(`The ${name} has stopped (SIGKILL); restarting it.`),
     );
     await until(`the ${name} runs again`, async () => childrenRunning(program).length === 1);
   }
   await until("the service answers", () => isUp(url));
-  expect(output().match(/has ended/g)).toHaveLength(2);
+  expect(output().match(/has stopped/g)).toHaveLength(2);
 }, 150_000);
 
 test("npm start ends with one line and an exit code when its database is killed", async () => {
@@ -80,7 +80,7 @@ test("npm start ends with one line and an exit code when its database is killed"
   for (const id of childrenRunning("bin/postgres")) process.kill(id, "SIGKILL");
   expect(await closed).toBe(1);
   expect(
-    output().split("The embedded PostgreSQL has ended. What was committed is safe"),
+    output().split("The embedded PostgreSQL has stopped. Committed data is safe"),
     output(),
   ).toHaveLength(2);
 }, 150_000);

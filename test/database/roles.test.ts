@@ -214,7 +214,9 @@ describe("the service's login", () => {
   test("is refused when its sessions start with the triggers off", async () => {
     const login = await makeLogin(`in role ${db.service_role}`);
     await db.asOwner(`alter role ${login} set session_replication_role = replica`);
-    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow("session_replication_role than origin");
+    await expect(checkLogin(urlOf(db.name, login))).rejects.toThrow(
+      "session_replication_role other than origin",
+    );
   });
 
   test.for([

@@ -33,7 +33,7 @@ export type AuditContext = ClientContext & {
   readonly random: Random;
 };
 
-/** All claims about a run that has come to rest: what is asked once more changes nothing, and then all sides agree. */
+/** Runs all checks after a run: repeated requests change nothing, and all records agree. */
 export async function audit(context: AuditContext): Promise<Check[]> {
   const { database, wire, plan, journal } = context;
   const repeated = [await repeatCheckouts(context), await repeatNews(context)];
@@ -67,7 +67,7 @@ function changesOf(before: State, after: State): Violation[] {
     .map(([name, count]) => ({ subject: name, problem: `were ${before[name] ?? 0n}, are ${count}` }));
 }
 
-/** Repetitions once more, for everything: the same bytes, no effect. */
+/** Repeats every request: the same bytes, no effect. */
 async function repeatCheckouts(context: AuditContext): Promise<Check> {
   const { plan, journal } = context;
   const before = await stateOf(context);
@@ -77,7 +77,7 @@ async function repeatCheckouts(context: AuditContext): Promise<Check> {
     const subject = `checkout ${checkout.checkout_id}`;
     if (answer.text !== journal.accepted.get(checkout.checkout_id))
       faults.push({ subject, problem: `is answered ${answer.status} ${answer.text}` });
-    else if (!answer.is_replay) faults.push({ subject, problem: "does not say that it was answered before" });
+    else if (!answer.is_replay) faults.push({ subject, problem: "lacks the header Idempotent-Replayed" });
   }
   for (const [subject, text] of journal.captures) {
     const space = subject.indexOf(" ");
@@ -86,13 +86,14 @@ async function repeatCheckouts(context: AuditContext): Promise<Check> {
       faults.push({ subject: `capture ${subject}`, problem: `is answered ${answer.status} ${answer.text}` });
   }
   return {
-    statement: "each checkout and each capture sent again now: the first answer byte for byte, and no effect",
+    statement:
+      "repeating each checkout and capture returns the first answer, byte for byte, and has no effect",
     checked_count: BigInt(plan.length + journal.captures.size),
     faults: [...faults, ...changesOf(before, await stateOf(context))],
   };
 }
 
-/** Genuine webhooks again and forged ones, when everything is decided: neither may change anything. */
+/** Sends genuine webhooks again and forged ones when everything is decided: neither may change anything. */
 async function repeatNews(context: AuditContext): Promise<Check> {
   const before = await stateOf(context);
   const count = await repeatWebhooks(context, context.random, { copies: 2, is_all: true });
@@ -111,7 +112,7 @@ async function repeatNews(context: AuditContext): Promise<Check> {
   }));
   return {
     statement:
-      "genuine webhooks again, in another order and twice at once, and one of every forgery: nothing changes",
+      "repeating genuine webhooks, shuffled and twice at once, and one forgery of each kind changes nothing",
     checked_count: BigInt(count + (target === undefined ? 0 : forgeries.length)),
     faults: [...faults, ...changesOf(before, await stateOf(context))],
   };
@@ -120,7 +121,7 @@ async function repeatNews(context: AuditContext): Promise<Check> {
 async function webhooksAreApplied(database: Database): Promise<Check> {
   const dubious = await selectDubiousMessages(database);
   return {
-    statement: "no forged webhook was taken in, and every genuine one was stored once and applied",
+    statement: "no forged webhook was stored, and every genuine one was stored once and applied",
     checked_count: await countMessages(database),
     faults: dubious.map(({ psp_event_id, state }) => ({
       subject: `webhook ${psp_event_id}`,
@@ -148,20 +149,18 @@ async function walletsAreEqual(database: Database, outcomes: readonly Outcome[])
       if (total !== needed)
         faults.push({
           subject: `wallet of ${seller}`,
-          problem: `holds ${total} ${currency}, its paid orders come to ${needed}`,
+          problem: `holds ${total} ${currency}, but its paid orders sum to ${needed}`,
         });
     }
   }
   return {
-    statement: "each wallet holds what its seller's paid orders come to",
+    statement: "each wallet equals the sum of its seller's paid orders",
     checked_count: BigInt(count),
     faults,
   };
 }
 
-/**
- * Every poisoned order was shown to a person. That all orders came to rest in the end is a claim of its own.
- */
+/** Every poisoned order has a dead letter. Another check covers that all orders were decided in the end. */
 function poisonedAreSeen({ poisoned }: Journal): Check[] {
   if (poisoned.size === 0) return [];
   const unseen = [...poisoned].filter(([, reason]) => reason === null || !reason.includes("is poisoned"));
@@ -171,14 +170,14 @@ function poisonedAreSeen({ poisoned }: Journal): Check[] {
   }));
   return [
     {
-      statement: "every poisoned order was shown to a person, with the reason",
+      statement: "every poisoned order has a dead letter with the reason",
       checked_count: BigInt(poisoned.size),
       faults,
     },
   ];
 }
 
-/** What a missing account held up, and no other order: that all went on is a claim of its own. */
+/** Only the orders that a missing account delayed; another check covers that they all continued. */
 function heldUpAreSeen({ held_up }: Journal): Check[] {
   if (held_up.size === 0) return [];
   const unseen = [...held_up]
@@ -186,7 +185,7 @@ function heldUpAreSeen({ held_up }: Journal): Check[] {
     .map(([id]) => ({ subject: `order ${id}`, problem: "no dead letter was opened for it" }));
   return [
     {
-      statement: "every order that a missing PSP account held up was shown to a person",
+      statement: "every order delayed by a missing PSP account has a dead letter",
       checked_count: BigInt(held_up.size),
       faults: unseen,
     },
@@ -195,7 +194,10 @@ function heldUpAreSeen({ held_up }: Journal): Check[] {
 
 const SentCapture = Type.Object({ capture_id: Type.String() });
 
-/** What was taken in is kept, captures too. One that failed although it was taken in has its reason: its authorisation had ended, or a person sees it. */
+/**
+ * Accepted captures are kept. An accepted capture may fail only if its authorisation had ended or a dead
+ * letter reports it.
+ */
 async function capturesAreDecided({ database, journal }: AuditContext): Promise<Check> {
   const stored = new Map(
     (await selectCaptures(database)).map((capture) => [
@@ -208,7 +210,7 @@ async function capturesAreDecided({ database, journal }: AuditContext): Promise<
     const sent = read(subject.slice(space + 1), SentCapture);
     const capture = stored.get(`${subject.slice(0, space)} ${sent?.capture_id ?? ""}`);
     if (capture === undefined)
-      return [{ subject: `capture ${subject}`, problem: "was answered with 202 and is not there" }];
+      return [{ subject: `capture ${subject}`, problem: "was answered with 202 but is missing" }];
     const isExplained =
       capture.status === "succeeded" ||
       (capture.status === "failed" &&
@@ -223,7 +225,7 @@ async function capturesAreDecided({ database, journal }: AuditContext): Promise<
         ];
   });
   return {
-    statement: "every capture that was answered with 202 is there and decided",
+    statement: "every capture answered with 202 is stored and decided",
     checked_count: BigInt(journal.captures.size),
     faults,
   };

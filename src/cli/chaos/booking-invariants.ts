@@ -19,5 +19,5 @@ export function walletsFitOrders({ outcomes }: Evidence): Check {
       },
     ];
   });
-  return check("the ledger holds each capture once, and nothing else", outcomes.length, faults);
+  return check("the ledger has each capture once, and nothing else", outcomes.length, faults);
 }

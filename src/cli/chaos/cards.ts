@@ -35,7 +35,7 @@ export const faultsWithoutEnd: readonly ChargeFault[] = [
   "429",
 ];
 
-/** Every attempt fails surely until they are used up, unless a fault of the next charges takes its place. */
+/** Every attempt fails until they are used up, unless another fault hits the charge first. */
 const faultsThatGiveUp: readonly ChargeFault[] = ["500_before"];
 
 const card =

@@ -18,7 +18,7 @@ export function paidOrdersAreCharged({ plan, outcomes, effects }: Evidence): Che
     return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
   });
   return check(
-    "what was taken of each order was taken at the PSP, each capture exactly once, by the attempt that we hold to have succeeded",
+    "each paid order was charged at the PSP, each capture exactly once, by the attempt recorded as succeeded",
     paid.length,
     faults,
   );
@@ -26,7 +26,7 @@ export function paidOrdersAreCharged({ plan, outcomes, effects }: Evidence): Che
 
 function differenceToCharges(order: Outcome, charges: readonly Effect[]): string | undefined {
   const [charge] = charges;
-  if (charge === undefined) return "is paid here and was never charged at the PSP";
+  if (charge === undefined) return "is paid here but was never charged at the PSP";
   const unit = stripe_units[order.currency] ?? 1n;
   const amounts = order.captures === "" ? [order.captured_minor] : order.captures.split(" ").map(BigInt);
   const wanted = [
@@ -47,7 +47,7 @@ function differenceToCharges(order: Outcome, charges: readonly Effect[]): string
     : `is ${wanted} here and ${found} at the PSP; its attempts: ${order.attempts}`;
 }
 
-/** Nothing is taken twice on pages, each of which is one charge for all the orders of its checkout. */
+/** No page is charged twice; each page is one charge for all orders of its checkout. */
 export function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Check {
   const pages = pagesOf(plan);
   const charged = Map.groupBy(
@@ -80,20 +80,22 @@ export function paidPagesAreCharged({ plan, outcomes, effects }: Evidence): Chec
     ];
   });
   return check(
-    "what was paid on a page was charged there once, for all its orders, and no page was paid that is not",
+    "each page was charged once for all its orders if it is paid here, and not at all otherwise",
     checkouts.size,
     faults,
   );
 }
 
-/** Such an order is paid only by a status of its collector. */
+/** An order of an external account is paid only by a status from its collector. */
 export function externalOrdersAreReported({ plan, outcomes, effects }: Evidence): Check {
   const externals = externalsOf(plan);
   const charged = new Set(effects.map(({ metadata }) => metadata.payment_order_id));
   const orders = outcomes.filter(({ checkout_id }) => externals.has(checkout_id));
   const faults = orders.flatMap((order): Violation[] => {
     if (charged.has(order.payment_order_id))
-      return [{ subject: nameOf(order), problem: "is collected elsewhere, and was charged at the PSP" }];
+      return [
+        { subject: nameOf(order), problem: "belongs to an external account but was charged at the PSP" },
+      ];
     if (order.captured_minor === 0n) return [];
     const isReported =
       externals.get(order.checkout_id)?.habits.external === "success" &&
@@ -108,7 +110,7 @@ export function externalOrdersAreReported({ plan, outcomes, effects }: Evidence)
         ];
   });
   return check(
-    "what is collected elsewhere is paid only where its own collector has reported it, and never charged at the PSP",
+    "orders of external accounts are paid only if their own collector reported it, and are never charged at the PSP",
     orders.length,
     faults,
   );
@@ -128,12 +130,12 @@ export function chargesAreExplained({ plan, outcomes, effects }: Evidence): Chec
     return [
       {
         subject,
-        problem: `the order is ${order.status}, and no dead letter tells of the charge; its attempts: ${order.attempts}`,
+        problem: `the order is ${order.status}, and no dead letter reports the charge; its attempts: ${order.attempts}`,
       },
     ];
   });
   return check(
-    "each charge at the PSP belongs to a paid order, or is an open case that a person sees",
+    "each charge at the PSP belongs to a paid order or has an open dead letter",
     effects.length,
     faults,
   );
@@ -157,5 +159,5 @@ export function nobodyIsChargedTwice({ outcomes, effects }: Evidence): Check {
       ];
     },
   );
-  return check("no order was charged twice, and none for more than its amount", effects.length, faults);
+  return check("no order was charged twice or for more than its amount", effects.length, faults);
 }

@@ -122,7 +122,7 @@ async function abuse(
   }
 }
 
-/** At the PSP's page, which knows nothing of us: pays with another card, or gives up. */
+/** On the PSP's page, which is independent of us: pays with another card, or gives up. */
 async function actAsBuyer(
   context: ClientContext,
   checkout: PlannedCheckout,

@@ -51,7 +51,7 @@ export class Conductor {
       if (next === undefined) return;
       const former = this.#last;
       this.#last = former.then(() => this.#begin(next));
-      // Whoever awaits it hears of its failure; nobody may be there to await it.
+      // A caller that awaits it gets its error; there may be none.
       this.#last.catch(() => undefined);
       await former;
     }
@@ -112,7 +112,7 @@ export class Conductor {
       case "forged_status":
         return this.#beside((number) => this.#forgeStatus(fault.forgery, number));
       case "remove_account":
-        // A genuine webhook finds no address meanwhile, so none may be on its way.
+        // A genuine webhook would get a 404 during this, so none may be on its way.
         await Promise.all(this.#aside);
         await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
         await sleep(usual_latency_ms * 10);

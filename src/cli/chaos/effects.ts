@@ -36,7 +36,7 @@ export async function countCharges(wire: Wire): Promise<number> {
   const answer = await wire.simulator("GET", "effects/summary");
   const summary = read(answer.text, Summary);
   if (summary === undefined)
-    throw new Error(`the simulator does not say how many charges it made: ${answer.status} ${answer.text}`);
+    throw new Error(`the simulator did not return its number of charges: ${answer.status} ${answer.text}`);
   return summary.charges;
 }
 
@@ -44,6 +44,6 @@ async function ask(wire: Wire, path: string): Promise<Static<typeof Effects>> {
   const answer = await wire.simulator("GET", path);
   const effects = read(answer.text, Effects);
   if (effects === undefined)
-    throw new Error(`the simulator does not tell its charges: ${answer.status} ${answer.text}`);
+    throw new Error(`the simulator did not return its charges: ${answer.status} ${answer.text}`);
   return effects;
 }

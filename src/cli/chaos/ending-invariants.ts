@@ -7,7 +7,7 @@ import type { Outcome } from "./queries.ts";
 
 export function nothingMoves({ outcomes, journal }: Evidence): Check {
   const final = ["AUTHORIZED", "SUCCESS", "FAILED", "CANCELED"];
-  // A payment that waits for its buyer may do so, unless he has acted on it.
+  // A payment may wait for its buyer, unless the buyer has acted.
   const isOver = ({ status, payment_order_id, psp_token }: Outcome): boolean =>
     final.includes(status) ||
     (status === "PENDING" && (psp_token === null || journal.acted.get(payment_order_id) !== psp_token));
@@ -15,13 +15,9 @@ export function nothingMoves({ outcomes, journal }: Evidence): Check {
     .filter((outcome) => !isOver(outcome) || outcome.capturing_minor > 0n)
     .map((outcome) => ({
       subject: nameOf(outcome),
-      problem: `is ${outcome.status} (${outcome.status_cause}), ${outcome.capturing_minor} of it under capture`,
+      problem: `is ${outcome.status} (${outcome.status_cause}), ${outcome.capturing_minor} of it still being captured`,
     }));
-  return check(
-    "nothing is left undecided, but what waits for a buyer who has not acted",
-    outcomes.length,
-    faults,
-  );
+  return check("nothing is left undecided except payments that wait for a buyer", outcomes.length, faults);
 }
 
 export function endingsFitCards({ plan, outcomes }: Evidence): Check {
@@ -38,7 +34,7 @@ export function endingsFitCards({ plan, outcomes }: Evidence): Check {
       ];
     }),
   );
-  return check("every order ended as its card must end", outcomes.length, faults);
+  return check("every order ended in a state that its card allows", outcomes.length, faults);
 }
 
 function mayEnd(

@@ -5,7 +5,7 @@ import type { Violation } from "./journal.ts";
 import type { PlannedCheckout, PlannedOrder } from "./plan.ts";
 import type { Outcome } from "./queries.ts";
 
-/** What was taken in is kept. */
+/** Accepted checkouts are kept. */
 export function everythingAcceptedIsThere({ plan, journal, outcomes }: Evidence): Check {
   const found = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
   const faults = plan.flatMap((checkout): Violation[] => {
@@ -16,7 +16,7 @@ export function everythingAcceptedIsThere({ plan, journal, outcomes }: Evidence)
       return problem === undefined ? [] : [{ subject: nameOf(order), problem }];
     });
   });
-  return check("every checkout was answered with 202, and is there as it was sent", plan.length, faults);
+  return check("every checkout was answered with 202 and is stored as it was sent", plan.length, faults);
 }
 
 function differenceOf(
@@ -24,7 +24,7 @@ function differenceOf(
   { money, seller_account }: PlannedOrder,
   found: Outcome | undefined,
 ): string | undefined {
-  if (found === undefined) return "was accepted and is not there";
+  if (found === undefined) return "was accepted but is missing";
   const sent = [checkout.checkout_id, seller_account, money.amount_minor, money.currency].join(" ");
   const stored = [found.checkout_id, found.seller_account, found.amount_minor, found.currency].join(" ");
   return sent === stored ? undefined : `was sent as ${sent} and is stored as ${stored}`;
@@ -34,13 +34,13 @@ export function nothingElseIsThere({ plan, outcomes }: Evidence): Check {
   const planned = new Set(plan.flatMap((checkout) => checkout.orders.map((order) => order.payment_order_id)));
   const faults = outcomes
     .filter((outcome) => !planned.has(outcome.payment_order_id))
-    .map((outcome) => ({ subject: nameOf(outcome), problem: "nobody sent it, or it was refused" }));
-  return check("what was refused left no order", outcomes.length, faults);
+    .map((outcome) => ({ subject: nameOf(outcome), problem: "was never sent, or was refused" }));
+  return check("refused requests left no order", outcomes.length, faults);
 }
 
 export function answersAreRight({ journal }: Evidence): Check {
   return check(
-    "every answer was one that may come: no 5xx but 503, nothing refused that is right or taken that is wrong",
+    "every answer was allowed: no 5xx except 503, no valid request refused, no invalid one accepted",
     journal.answer_count,
     journal.wrong_answers,
   );

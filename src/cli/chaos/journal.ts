@@ -20,7 +20,7 @@ export const expectations = {
 } as const satisfies Record<string, readonly string[]>;
 export type Request = keyof typeof expectations;
 
-/** No decision yet: whoever gets one of these asks again. */
+/** No decision yet: a client that gets one of these asks again. */
 const undecided: readonly string[] = [
   "0",
   "429 rate_limited",

@@ -40,7 +40,7 @@ export type Captures = {
   readonly shares: readonly number[];
   /** Whether the client waits for one capture before the next. */
   readonly is_at_once: boolean;
-  /** The last capture releases the rest; or the rest is given up; or nobody cares for it. */
+  /** The last capture releases the rest, a cancel does, or nothing does. */
   readonly ending: "last_is_final" | "cancel" | "nothing";
 };
 

@@ -68,7 +68,7 @@ export type Outcome = {
   readonly capturing_minor: bigint;
   /** What its captures took, smallest first; empty of an order that was captured at once. */
   readonly captures: string;
-  /** All attempts with their states, for whoever looks into a violation. */
+  /** All attempts with their states, to help investigate a violation. */
   readonly attempts: string;
   /** Of the attempt that succeeded, or is authorised. */
   readonly paid_attempt_id: string | null;

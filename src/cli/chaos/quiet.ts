@@ -22,7 +22,7 @@ export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Pr
     if (service.status === 200 && simulator.status === 200) break;
     if (monotonicMilliseconds() > deadline)
       throw new Error(
-        `after the faults the service answers ${service.status}, the simulator ${simulator.status}`,
+        `after the faults the service answers ${service.status} and the simulator ${simulator.status}`,
       );
     await sleep(poll_ms, undefined, { signal });
   }

@@ -1,6 +1,6 @@
 import type { ChaosReport } from "./run.ts";
 
-/** What happened, as lines for a person; the claims are apart. */
+/** Describes the run for a person; the checks are printed separately. */
 export function describeRun(report: ChaosReport): string[] {
   const counts = (map: ReadonlyMap<string, number>): string =>
     [...map]

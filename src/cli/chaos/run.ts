@@ -22,7 +22,7 @@ export type ChaosOptions = {
   readonly data_dir: string;
   /** Where the service will listen: a free port. */
   readonly port: number;
-  /** Leaves the databases for a look. */
+  /** Keeps the databases for inspection. */
   readonly is_kept: boolean;
   readonly signal: AbortSignal;
   /** Told of the phases as they begin. */
@@ -31,7 +31,7 @@ export type ChaosOptions = {
   readonly on_fault: (line: string) => void;
 };
 
-/** What a run came to. */
+/** The result of a run. */
 export type ChaosReport = {
   readonly seed: number;
   readonly schedule: readonly ScheduledFault[];
@@ -58,8 +58,8 @@ export function planChaos(
 }
 
 /**
- * A history of checkouts under faults, then quiet, then all claims checked. A claim that does not hold is in the report;
- * errors say that the run itself was not possible.
+ * Runs checkouts under faults, waits until everything is decided, then runs all checks. A failed check is in
+ * the report; an error means that the run itself failed.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const site = await Site.open(options);
@@ -83,8 +83,8 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   };
 
   on_phase(
-    "The history",
-    `${options.payments} payments in ${plan.length} checkouts by 8 clients at once, and ${schedule.length} faults.`,
+    "Faults",
+    `${options.payments} payments in ${plan.length} checkouts from 8 concurrent clients, and ${schedule.length} faults.`,
   );
   const start = monotonicMilliseconds();
   const on_fault = (line: string): void =>
@@ -99,7 +99,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
     `${history_seconds.toFixed(1)} s; the service died ${deaths.service} times, the simulator ${deaths.simulator} times`,
   );
 
-  on_phase("Quiet", "Faults off, everything started afresh; now every order must come to rest.");
+  on_phase("Recovery", "The faults are off and everything is restarted. Every order must now be decided.");
   await endFaults(site, context.wire, signal);
   const database = openDatabase(database_url, 4, "pacioli-chaos");
   try {
@@ -114,8 +114,10 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
         on_progress,
       });
     });
-    on_progress(`${moving.length === 0 ? "at rest" : "NOT at rest"} after ${quiet_seconds.toFixed(1)} s`);
-    on_phase("The claims", "Each one by one, over everything.");
+    on_progress(
+      `${moving.length === 0 ? "everything decided" : "NOT everything decided"} after ${quiet_seconds.toFixed(1)} s`,
+    );
+    on_phase("Checks", "Each check covers all the data.");
     const checks = await audit({ ...context, database, plan, webhook_secret: site.webhook_secret, random });
     const states = Map.groupBy(await selectOutcomes(database), (outcome) => outcome.status);
     return {

@@ -46,7 +46,7 @@ export type Fault =
   /** Captures and voids. */
   | { readonly kind: "modifications_fail"; readonly fault: ChargeFault; readonly count: number }
   | { readonly kind: "psp_slow"; readonly latency_ms: number }
-  /** What comes in within the next while is acted on only after its client has given up and asked again. */
+  /** Requests are handled only after a delay, when their client has timed out and asked again. */
   | { readonly kind: "psp_stalls"; readonly for_ms: number; readonly late_ms: number }
   | {
       readonly kind: "webhooks_fail";
@@ -60,7 +60,7 @@ export type Fault =
   /** A later order that no statement may change until a person has seen it. */
   | { readonly kind: "poison_order" }
   | { readonly kind: "forged_status"; readonly forgery: StatusForgery }
-  /** With charges under way, the account that makes them is configured no more, and then again. */
+  /** While charges are in flight, their account is removed from the configuration, then restored. */
   | { readonly kind: "remove_account"; readonly held_answers: number; readonly for_ms: number };
 
 /** A fault and the checkout (from 1) at whose posting it happens. */

@@ -17,7 +17,7 @@ export const psp_key = "sk_test_simulator";
 const status_secret_name = "CHAOS_STATUS_SECRET";
 const psp_key_name = "CHAOS_PSP_KEY";
 
-/** Waits short enough for a run of a minute; whoever sets them in the environment gets his own. */
+/** Timeouts short enough for a run of a minute; the environment can override them. */
 const quick: Readonly<Record<string, string>> = {
   JOB_LEASE_SECONDS: "4",
   PSP_TIMEOUT_SECONDS: "0.9",
@@ -108,7 +108,7 @@ export class Site {
     try {
       if (!postgres.is_owner)
         throw new Error(
-          `another process uses the PostgreSQL in ${data_dir}, and this run would kill it: end that one first`,
+          `another process uses the PostgreSQL in ${data_dir}, which this run would kill: stop that process first`,
         );
       await emptyServer(postgres.superuser_url);
       const newSecret = (): string => `whsec_${randomBytes(24).toString("base64")}`;
@@ -146,7 +146,7 @@ export class Site {
     this.#postgres = await startEmbeddedPostgres({ data_dir: this.#dataDir, port });
     if (this.#postgres.port !== port)
       throw new Error(
-        `PostgreSQL came back on port ${this.#postgres.port}, not on ${port}: somebody took it`,
+        `PostgreSQL came back on port ${this.#postgres.port}, because another process took ${port}`,
       );
   }
 

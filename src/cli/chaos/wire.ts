@@ -14,7 +14,7 @@ export type WireOptions = {
   readonly simulator_url: string;
   readonly api_key: string;
   readonly psp_key: string;
-  /** Ends whatever is under way. */
+  /** Cancels everything in progress. */
   readonly signal: AbortSignal;
 };
 
@@ -44,7 +44,7 @@ export class Wire {
     });
   }
 
-  /** A webhook, as whoever sends one: no key. */
+  /** Sends a webhook, without an API key. */
   webhook(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<Answer> {
     return this.#send(`${this.#options.service_url}/api/v1/webhooks/${path}`, "POST", {
       body,
@@ -110,7 +110,7 @@ export class Wire {
       };
     } catch (error) {
       signal.throwIfAborted();
-      // Refused, cut off, or not waited for: in each case nobody can say what became of the request.
+      // Refused, cut off, or not waited for: in each case the outcome of the request is unknown.
       if (error instanceof Error) return no_answer;
       throw error;
     }

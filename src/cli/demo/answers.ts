@@ -1,6 +1,6 @@
 import { Type, type Static, type TSchema } from "typebox";
 
-/** What the demo reads of the API's answers; whatever else they hold is left alone. */
+/** What the demo reads of the API's answers; other fields are ignored. */
 const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 const text = Type.String();
 

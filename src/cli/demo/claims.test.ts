@@ -30,7 +30,7 @@ test("a demo whose claims are all true says how many there were and exits 0", as
   ]);
   expect(exitCode).toBe(0);
   expect(printed).toContain("1. Step 1\n   what it proves\n   ✓ two and two are four\n");
-  expect(printed).toContain("All 2 claims are true (1.5 s).");
+  expect(printed).toContain("All 2 checks passed (1.5 s).");
 });
 
 test("one lie among true claims is marked, shown with what was found, named again at the end, and exits 1", async () => {
@@ -46,7 +46,7 @@ test("one lie among true claims is marked, shown with what was found, named agai
     "   ✗ both sides come to 45.49\n       needed [ '45.49', '45.49' ]\n       found  [ '45.49', '45.48' ]\n",
   );
   expect(printed).toContain("   ✓ true after\n");
-  expect(printed).toMatch(/1 of 3 claims are not true:\n {3}✗ both sides come to 45\.49\n$/);
+  expect(printed).toMatch(/1 of 3 checks failed:\n {3}✗ both sides come to 45\.49\n$/);
 });
 
 test("a step that breaks off is a broken claim and ends the play", async () => {

@@ -7,7 +7,10 @@ export type Claim = {
   readonly details: readonly string[];
 };
 
-/** Whatever the demo says, it says through here: a claim is printed as true only when what was found is what it needs. */
+/**
+ * The only way the demo states a fact: a claim is printed as true only if the value found equals the value
+ * needed.
+ */
 export class Claims {
   readonly #print: (claim: Claim) => void;
   readonly #broken: string[] = [];

@@ -16,7 +16,7 @@ type ClientOptions = {
   readonly service_url: string;
   readonly simulator_url: string;
   readonly api_key: string;
-  /** Ends whatever is under way. */
+  /** Cancels everything in progress. */
   readonly signal: AbortSignal;
 };
 
@@ -86,7 +86,7 @@ export class Client {
       signal: this.#limit(),
     });
     if (!response.ok)
-      throw new Error(`the simulator did not take its faults: ${response.status} ${await response.text()}`);
+      throw new Error(`the simulator refused the faults: ${response.status} ${await response.text()}`);
   }
 
   async #simulator<Schema extends TSchema>(path: string, schema: Schema): Promise<Static<Schema>> {
@@ -134,5 +134,5 @@ export class Client {
 export function read<Schema extends TSchema>(text: string, schema: Schema): Static<Schema> {
   const value: unknown = JSON.parse(text);
   if (Value.Check(schema, value)) return value;
-  throw new Error(`an answer is not of the shape that the API promises: ${text}`);
+  throw new Error(`an answer does not have the shape that the API promises: ${text}`);
 }

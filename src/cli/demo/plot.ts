@@ -1,4 +1,4 @@
-/** Who pays whom in the demo. */
+/** The checkouts of the demo. */
 export type PlotOrder = {
   readonly payment_order_id: string;
   readonly seller_account: string;

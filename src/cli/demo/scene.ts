@@ -4,13 +4,13 @@ import type { Claims } from "./claims.ts";
 import type { Client } from "./client.ts";
 import type { Paper } from "./paper.ts";
 
-/** What a step has at hand. */
+/** What a step can use. */
 export type Scene = {
   readonly stack: Stack;
   readonly client: Client;
   readonly paper: Paper;
   readonly claims: Claims;
-  /** The bytes of first answers, by checkout id, for later steps to hold against. */
+  /** The bytes of first answers, by checkout id, for later steps to compare with. */
   readonly first_answers: Map<string, string>;
 };
 

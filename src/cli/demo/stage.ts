@@ -9,8 +9,8 @@ export const api_key = "sk_demo";
 const database = "pacioli_demo";
 
 /**
- * The demo's settings, whatever stands in the user's environment, because its claims name exact amounts. A short
- * lease and PSP timeout, so that the work of a killed process is taken up again within seconds.
+ * The demo's settings override the user's environment, because its claims name exact amounts. The lease and
+ * the PSP timeout are short, so that the work of a killed process is taken over within seconds.
  */
 const environment: Readonly<Record<string, string>> = {
   PACIOLI_API_KEY: api_key,
@@ -38,7 +38,7 @@ const environment: Readonly<Record<string, string>> = {
   SIMULATOR_HOST: "127.0.0.1",
 };
 
-/** Everything the demo starts, and stops again. */
+/** Everything that the demo starts and stops. */
 export class Stage {
   readonly #config: Config;
   #postgres: EmbeddedPostgres | undefined;

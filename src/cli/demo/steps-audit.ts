@@ -6,9 +6,8 @@ import type { Step } from "./scene.ts";
 import { debitsOf, format, sumOf } from "./sums.ts";
 
 export const countEverything: Step = {
-  title: "What it came to",
-  proves:
-    "Three sets of books about the same money: Pacioli's orders, its ledger, and what the PSP really did.",
+  title: "The totals",
+  proves: "Three records of the same money: Pacioli's orders, its ledger, and what the PSP really charged.",
   async run({ client, paper, claims }) {
     const { data: listed } = await client.get("/payments?limit=100", Orders);
     const orders = await Promise.all(
@@ -43,18 +42,18 @@ export const countEverything: Step = {
       ],
     );
     claims.check(
-      "every checkout is there, and all but the declined order are paid",
+      "every checkout is stored, and every order except the declined one is paid",
       [checkouts, orders.length - paid.length],
       [allCheckouts.length, 1],
     );
     claims.check(
-      "as many charges at the PSP as paid orders as ledger transactions; no order charged twice",
+      "one charge at the PSP and one ledger transaction for each paid order; no order charged twice",
       [psp.charges, paid.length, transactions, psp.duplicate_orders],
       [paidOrders.length, paidOrders.length, paidOrders.length, []],
     );
     const total = sumOf(paidOrders.map((order) => order.amount));
     claims.check(
-      `${total} in all three, and in the PSP's account of our ledger`,
+      `all three show ${total}, and so does the PSP's account in the ledger`,
       [...sums, clearing.balance],
       [total, total, total, total],
     );
@@ -63,7 +62,7 @@ export const countEverything: Step = {
 
 export const verifyTheBooks: Step = {
   title: "The books are verified",
-  proves: "`pacioli verify` recomputes everything from the entries, in one snapshot, at any time you like.",
+  proves: "`pacioli verify` recomputes everything from the entries, in one snapshot, at any time.",
   async run({ stack, claims }) {
     const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {

@@ -7,7 +7,7 @@ import { byTransaction, creditsOf, debitsOf, sumOf } from "./sums.ts";
 
 export const showWallets: Step = {
   title: "The sellers' wallets",
-  proves: "A wallet is the seller's accounts in the ledger, not a second truth that could drift away.",
+  proves: "A wallet is a view of the seller's ledger accounts, not a second record that could drift.",
   async run({ client, paper, claims }) {
     const { data } = await client.get("/wallets", Wallets);
     const rows = data
@@ -24,7 +24,7 @@ export const showWallets: Step = {
       rows.map((row) => [row.seller, row.pending, row.available, row.total, row.currency]),
     );
     claims.check(
-      "each seller holds exactly what was bought from them",
+      "each seller's wallet holds exactly what buyers paid them",
       rows.map((row) => [row.seller, row.total]),
       twoSellers.orders.map((order) => [order.seller_account, order.amount]),
     );
@@ -34,7 +34,7 @@ export const showWallets: Step = {
 export const showLedger: Step = {
   title: "The ledger, by transaction",
   proves:
-    "Every movement is written twice, where the money comes from and where it goes, and never changed again.",
+    "Every movement has two entries, where the money comes from and where it goes, and they never change.",
   async run({ client, paper, claims, stack }) {
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
     const transactions = byTransaction(entries);
@@ -48,7 +48,7 @@ export const showLedger: Step = {
       transactions.flatMap((transaction) => transaction.map(rowOf)),
     );
     claims.check(
-      "one transaction per order, of its amount on both sides",
+      "one transaction per order, with its amount on both sides",
       Object.fromEntries(
         transactions.map((transaction) => [
           transaction[0]?.source,
@@ -66,7 +66,7 @@ export const showLedger: Step = {
     try {
       const insufficientPrivilege = "42501";
       claims.check(
-        "UPDATE, DELETE and TRUNCATE of entries with the service's own login: PostgreSQL refuses",
+        "PostgreSQL refuses UPDATE, DELETE and TRUNCATE of entries with the service's own login",
         await tryToRewriteHistory(database),
         [insufficientPrivilege, insufficientPrivilege, insufficientPrivilege],
       );
@@ -79,7 +79,7 @@ export const showLedger: Step = {
 export const proveBalance: Step = {
   title: "Debits equal credits",
   proves:
-    "The oldest test of bookkeeping (Luca Pacioli, 1494), added up from the entries and asked of the API.",
+    "The oldest check in bookkeeping (Luca Pacioli, 1494): summed from the entries, and read from the API.",
   async run({ client, paper, claims }) {
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
     const trial = await client.get("/ledger/trial-balance", TrialBalance);
@@ -93,7 +93,7 @@ export const proveBalance: Step = {
     );
     const total = sumOf(twoSellers.orders.map((order) => order.amount));
     claims.check(
-      `${total} on each side, both ways`,
+      `${total} on each side, by both methods`,
       [
         debitsOf(entries),
         creditsOf(entries),

@@ -6,13 +6,14 @@ import { pathOf } from "./steps-checkout.ts";
 
 export const captureLater: Step = {
   title: "Authorised now, captured later",
-  proves: "The card is only authorised; goods are sent in parts, and what is not sent is the buyer's again.",
+  proves:
+    "The card is only authorised. Each shipment captures its part, and the rest is released to the buyer.",
   async run({ client, paper, claims }) {
     const { payment_order_id } = authorized;
     await client.post("/payments", { ...bodyOf(authorized), capture_method: "manual" });
     await client.waitForOrder(payment_order_id, "AUTHORIZED");
     claims.check(
-      "80.00 are held, as the ledger says, and nothing is taken",
+      "80.00 is held, in the ledger too, and nothing is charged",
       [await balanceOf(client, "psp:stripe:authorized"), await client.countCharges(payment_order_id)],
       ["80.00", 0],
     );
@@ -29,7 +30,7 @@ export const captureLater: Step = {
       .filter(({ status }) => status !== 202)
       .map(({ status, text }) => [status, read(text, Problem).code]);
     claims.check(
-      "45.00 captured twice at once: one is taken, the other refused, 422 capture_exceeds_authorization",
+      "two captures of 45.00 at once: one succeeds, the other is refused, 422 capture_exceeds_authorization",
       refusals,
       [[422, "capture_exceeds_authorization"]],
     );
@@ -38,7 +39,7 @@ export const captureLater: Step = {
     const order = await client.waitForOrder(payment_order_id, "SUCCESS");
     paper.line(pathOf(order));
     claims.check(
-      "the rest is given up: paid with 45.00, one charge of it at the PSP, and nothing is held any more",
+      "the rest is released: 45.00 is paid, in one charge at the PSP, and nothing is held any more",
       [
         order.captured_amount,
         await client.countCharges(payment_order_id),

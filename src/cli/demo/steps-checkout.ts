@@ -5,7 +5,7 @@ import type { Step } from "./scene.ts";
 
 export const createEvent: Step = {
   title: "One checkout, two sellers",
-  proves: "A payment is stored, then answered, then charged: no buyer waits for a card network.",
+  proves: "A payment is stored, then acknowledged, then charged: no buyer waits for a card network.",
   async run({ client, paper, claims, first_answers }) {
     const reply = await client.post("/payments", bodyOf(twoSellers));
     first_answers.set(twoSellers.checkout_id, reply.text);
@@ -36,7 +36,7 @@ export const createEvent: Step = {
 
 export const executeOrders: Step = {
   title: "Both orders are executed",
-  proves: "Order, ledger and wallet are written in one database transaction, so that they cannot disagree.",
+  proves: "Order, ledger and wallet are written in one database transaction, so they cannot disagree.",
   async run({ client, paper, claims }) {
     const orders = await Promise.all(
       twoSellers.orders.map(({ payment_order_id }) => client.waitForOrder(payment_order_id, "SUCCESS")),
@@ -47,7 +47,7 @@ export const executeOrders: Step = {
     );
     const checkout = await client.get(`/checkouts/${twoSellers.checkout_id}`, Checkout);
     claims.check(
-      "both are SUCCESS, in the ledger and in the wallets; so the checkout is COMPLETE",
+      "both are SUCCESS, in the ledger and in the wallets, so the checkout is COMPLETE",
       [
         ...orders.map((order) => [order.status, order.ledger_updated, order.wallet_updated]),
         checkout.payment_event_status,
@@ -56,7 +56,7 @@ export const executeOrders: Step = {
       [...orders.map(() => ["SUCCESS", true, true]), "COMPLETE", true],
     );
     const counts = await Promise.all(orders.map((order) => client.countCharges(order.payment_order_id)));
-    claims.check("by the PSP's own books each was charged once", counts, [1, 1]);
+    claims.check("the PSP's own books show one charge for each", counts, [1, 1]);
   },
 };
 

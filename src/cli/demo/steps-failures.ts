@@ -7,8 +7,7 @@ import { pathOf } from "./steps-checkout.ts";
 
 export const declineAndRetry: Step = {
   title: "A payment that fails, and its retry",
-  proves:
-    "A card that the bank declines is not tried again behind the buyer's back; a person may ask for it.",
+  proves: "A card that the bank declines is not retried automatically, only on request.",
   async run({ client, paper, claims }) {
     const { payment_order_id } = declined;
     await client.post("/payments", bodyOf(declined));
@@ -26,7 +25,7 @@ export const declineAndRetry: Step = {
     );
     const keys = new Set(again.attempts.map((attempt) => attempt.psp_key));
     claims.check(
-      "the retry is a second attempt under a key of its own; the bank declines it too",
+      "the retry is a second attempt with a new key; the bank declines it too",
       [reply.status, again.retry_count, again.attempts.map((attempt) => attempt.status), keys.size],
       [200, 1, ["declined", "declined"], 2],
     );
@@ -40,15 +39,14 @@ export const declineAndRetry: Step = {
 
 export const transientFailure: Step = {
   title: "A failure that passes",
-  proves:
-    "The PSP stumbles at the first attempt. Pacioli waits about a second (then 2, 4, 8) and tries again.",
+  proves: "The PSP fails the first attempt. Pacioli waits about a second (then 2, 4, 8) and tries again.",
   async run({ client, paper, claims }) {
     const { payment_order_id } = transient;
     await client.post("/payments", bodyOf(transient));
     const order = await client.waitForOrder(payment_order_id, "SUCCESS");
     paper.line(pathOf(order));
     claims.check(
-      "processing_error at the first attempt, paid at the second; nobody had to ask",
+      "processing_error at the first attempt, paid at the second, automatically",
       order.attempts.map((attempt) => [attempt.failure_code, attempt.status]),
       [
         ["processing_error", "declined"],
@@ -66,7 +64,7 @@ export const transientFailure: Step = {
 export const killInTheMiddle: Step = {
   title: "kill -9 in the middle of a charge",
   proves:
-    "The worst moment: the PSP has the money, its answer is on the way, its webhook is lost, and we die.",
+    "The worst moment: the PSP has charged, its answer is on the way, its webhook is lost, and Pacioli dies.",
   async run({ client, paper, claims, stack }) {
     const { payment_order_id } = killed;
     await client.loseWebhooks(true);
@@ -74,7 +72,7 @@ export const killInTheMiddle: Step = {
     await client.waitForCharge(payment_order_id);
     const before = await client.get(`/payments/${payment_order_id}`, OrderDetail);
     claims.check(
-      "charged at the PSP; here the order is EXECUTING and the ledger knows nothing",
+      "charged at the PSP; here the order is still EXECUTING and the ledger has no entries",
       [await client.countCharges(payment_order_id), before.status, await entriesOf(client, payment_order_id)],
       [1, "EXECUTING", []],
     );
@@ -84,7 +82,7 @@ export const killInTheMiddle: Step = {
     claims.check(`kill -9 ${processId ?? ""}: Pacioli is gone`, stack.service.is_running, false);
     await stack.restartService();
     paper.line(
-      `Restarted as process ${stack.service.process_id ?? ""}; when the dead one's lease ends, it takes the order up …`,
+      `Restarted as process ${stack.service.process_id ?? ""}; it takes the order over when the dead process's lease ends …`,
     );
     const after = await client.waitForOrder(payment_order_id, "SUCCESS");
     const seconds = ((monotonicMilliseconds() - start) / 1_000).toFixed(1);

@@ -5,8 +5,7 @@ import type { Scene, Step } from "./scene.ts";
 
 export const repeatCheckout: Step = {
   title: "The same checkout again, and fifty times at once",
-  proves:
-    "Whoever is unsure whether a request arrived may send it again, as often as they like, and pays once.",
+  proves: "A client that does not know whether a request arrived can send it again. The buyer pays once.",
   async run(scene) {
     await repeat(scene);
     await repeatAtOnce(scene);
@@ -17,20 +16,20 @@ async function repeat({ client, claims, first_answers }: Scene): Promise<void> {
   const before = await stateOf(client);
   const again = await client.post("/payments", bodyOf(twoSellers));
   claims.check(
-    `repeated: the first answer again, all ${Buffer.byteLength(again.text)} bytes of it`,
+    `sent again: the same answer, all ${Buffer.byteLength(again.text)} bytes of it`,
     [again.status, again.text, again.is_replay],
     [202, first_answers.get(twoSellers.checkout_id) ?? "", true],
   );
   const cheaper = { ...twoSellers, orders: twoSellers.orders.map((order) => ({ ...order, amount: "1.00" })) };
   const changed = await client.post("/payments", bodyOf(cheaper));
   claims.check(
-    "the same checkout_id with other amounts: refused, 422 checkout_id_reused",
+    "the same checkout_id with different amounts: refused, 422 checkout_id_reused",
     [changed.status, read(changed.text, Problem).code],
     [422, "checkout_id_reused"],
   );
   const rerun = await client.post("/payments/order-bob/retry");
   claims.check(
-    "a paid order run again: refused, 409 state_conflict",
+    "a retry of a paid order: refused, 409 state_conflict",
     [rerun.status, read(rerun.text, Problem).code],
     [409, "state_conflict"],
   );
@@ -49,19 +48,19 @@ async function repeatAtOnce({ client, claims }: Scene): Promise<void> {
   const busy = replies.filter(({ status }) => status === 409);
   const others = replies.filter(({ status }) => status !== 202 && status !== 409).map(({ status }) => status);
   claims.check(
-    `50 at once of a new one: ${accepted.length} times 202, each with the same bytes${busy.length === 0 ? "" : `, ${busy.length} times 409`}`,
+    `a new checkout sent 50 times at once: ${accepted.length} times 202, always with the same bytes${busy.length === 0 ? "" : `, ${busy.length} times 409`}`,
     [others, new Set(accepted.map((reply) => reply.text)).size],
     [[], 1],
   );
   const order = await client.waitForOrder(fiftyTimes.payment_order_id, "SUCCESS");
   claims.check(
-    `and of those 50 one attempt, one charge of ${order.amount} ${order.currency}`,
+    `the 50 requests made one attempt and one charge of ${order.amount} ${order.currency}`,
     [order.attempts.length, await client.countCharges(fiftyTimes.payment_order_id), order.amount],
     [1, 1, "12.00"],
   );
 }
 
-/** All that a repetition could have changed. */
+/** Everything that a repeat could have changed. */
 async function stateOf(client: Client): Promise<unknown> {
   const [entries, wallets, charges] = await Promise.all([
     client.get("/ledger?limit=100", Entries),

@@ -13,8 +13,9 @@ export function spawnIdentity(account: Account | undefined): { uid?: number; gid
 }
 
 /**
- * The account to run the server as, or undefined for an ordinary user, who runs it himself. Root takes the owner of
- * the cluster that is already there, else the system's `postgres`, else `nobody`. No account is ever created.
+ * The account to run the server as, or undefined for an ordinary user, who runs it directly. Root takes the
+ * owner of the cluster that is already there, else the system's `postgres`, else `nobody`. No account is ever
+ * created.
  */
 export async function chooseAccount(existingClusterDir: string | undefined): Promise<Account | undefined> {
   if (process.geteuid?.() !== 0) return undefined;

@@ -39,7 +39,10 @@ export async function readPassword(dataDir: string, isNewCluster: boolean): Prom
   return password;
 }
 
-/** Makes the cluster in a work folder beside its place and renames it there, so that it appears whole or not at all. */
+/**
+ * Makes the cluster in a work folder next to its final place and renames it, so that it appears complete or
+ * not at all.
+ */
 export async function createCluster(
   place: ClusterPlace,
   binaries: Binaries,

@@ -22,7 +22,7 @@ export type EmbeddedPostgresOptions = {
   readonly data_dir: string;
   /** The port to listen on at 127.0.0.1; another one is taken when it is busy or not given. */
   readonly port?: number;
-  /** Told in plain words about what takes time. */
+  /** Called with a line of text for each step that takes time. */
   readonly on_progress?: (line: string) => void;
 };
 

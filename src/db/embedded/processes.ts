@@ -63,7 +63,7 @@ export async function readWorkingFolder(processId: number): Promise<string | und
 /** The fields of /proc/<pid>/stat that follow the command's name; the first is the state. */
 async function readProcStat(processId: number): Promise<string[] | undefined> {
   const text = await readOptional(`/proc/${processId}/stat`);
-  // The name stands in parentheses and may itself contain spaces and parentheses.
+  // The name is in parentheses and may itself contain spaces and parentheses.
   return text?.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 

@@ -38,7 +38,7 @@ export async function writeAtomically(path: string, text: string, mode: number):
   }
 }
 
-/** As root: hands a file to the owner of its folder, who may start without root the next time. */
+/** As root: gives a file to the owner of its folder, who may start without root next time. */
 export async function giveToFolderOwner(path: string): Promise<void> {
   if (process.geteuid?.() !== 0) return;
   const folder = await stat(dirname(path));

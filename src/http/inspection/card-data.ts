@@ -8,7 +8,7 @@ export type CardData =
   | "the data of a card's magnetic stripe"
   | "a card's verification code";
 
-/** Track 1 and 2 (ISO/IEC 7813), whoever issued the card. */
+/** Track 1 and 2 (ISO/IEC 7813), for all issuers. */
 const tracks = /%?\bB\d{12,19}\^[^^]{2,26}\^\d{4}|;\d{12,19}=\d{4}/i;
 const mayBeSpoken = /cv[vcn]|card [vs]/i;
 const spokenCode =
@@ -40,7 +40,7 @@ export function cardDataIn(
 }
 
 export type TextSurvey = {
-  /** An upper bound: in a text that is not ASCII any character may stand for a digit. */
+  /** An upper bound: in a text that is not ASCII any character may represent a digit. */
   readonly digits: number;
   readonly is_ascii: boolean;
   readonly has_control_character: boolean;

@@ -13,8 +13,8 @@ const separator_signs_max = 3;
 /**
  * Whether a plain text holds a card number, in one of these readings: a group of digits, all groups of a
  * chain, those that the same sign holds together, a printed form at either end of them. No window slides over
- * a longer number: 98 % of all numbers of twenty digits would hold a card number somewhere. Nothing but
- * numbers is kept on the way, so a megabyte takes some milliseconds whatever stands in it.
+ * a longer number: 98 % of all numbers of twenty digits would hold a card number somewhere. Only numbers are
+ * kept on the way, so a megabyte of any text takes a few milliseconds.
  */
 export function holdsCardNumber(text: string): boolean {
   const chain = new DigitChain(text);

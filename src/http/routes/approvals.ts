@@ -41,7 +41,7 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
       config: { scope: "admin" },
       schema: {
         operationId: "listApprovals",
-        summary: "What waits for another key's approval, and what became of it, newest first",
+        summary: "Proposals that need another key's approval, open and decided, newest first",
         querystring: Type.Object(
           {
             ...pageQuery,
@@ -119,7 +119,7 @@ export function registerApprovalRoutes(app: App, context: HttpContext): void {
       config: { scope: "admin" },
       schema: {
         operationId: "reject",
-        summary: "End a proposal without any effect; its proposer may do so too",
+        summary: "Reject a proposal; its proposer may do so too",
         headers: idempotencyHeaders,
         params,
         body: Type.Object({ note }, { additionalProperties: false }),

@@ -34,7 +34,7 @@ const seen = Type.Object(
       }),
     ),
     currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3 })),
-    note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
+    note: Type.String({ minLength: 1, maxLength: 450, description: "How you know the outcome." }),
   },
   { additionalProperties: false },
 );
@@ -47,7 +47,7 @@ export function registerAttemptRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "resolveAttempt",
         summary:
-          "Say what became of an undecided attempt, after a look at the PSP: 202 with the attempt, " +
+          "Record the outcome of an undecided attempt that you saw at the PSP: 202 with the attempt, " +
           "or with an approval that another key must give",
         headers: idempotencyHeaders,
         params: Type.Object({ attempt_id: Type.String({ minLength: 1, maxLength: 64 }) }),
@@ -86,7 +86,7 @@ export function readResolution({ outcome, psp_reference, amount, currency, note 
   if (outcome === "failed") {
     for (const [param, value] of Object.entries({ amount, currency })) {
       if (value !== undefined)
-        throw invalid(param, "has no meaning for an attempt that failed: leave it out.");
+        throw invalid(param, "is not allowed for an attempt that failed: leave it out.");
     }
     return { outcome, psp_reference: psp_reference ?? null, money: null, note };
   }

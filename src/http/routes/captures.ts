@@ -21,7 +21,7 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       config: { scope: "write" },
       schema: {
         operationId: "capturePayment",
-        summary: "Take all or a part of an authorised order: 202 means stored and queued",
+        summary: "Capture all or part of an authorised order: 202 means stored and queued",
         headers: idempotencyHeaders,
         params: Type.Object({ payment_order_id: clientId() }),
         body: NewCapture,
@@ -62,13 +62,14 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "resolveModification",
         summary:
-          "Say what became of a capture or void that the PSP does not tell of, after a look there: 202 means stored and queued",
+          "Record the outcome of a capture or void that you saw at the PSP and that the PSP did not report: " +
+          "202 means stored and queued",
         headers: idempotencyHeaders,
         params: Type.Object({ modification_id: Type.String({ minLength: 1, maxLength: 64 }) }),
         body: Type.Object(
           {
             outcome: Type.String({ enum: ["succeeded", "failed"] }),
-            note: Type.String({ minLength: 1, maxLength: 450, description: "How you know it." }),
+            note: Type.String({ minLength: 1, maxLength: 450, description: "How you know the outcome." }),
           },
           { additionalProperties: false },
         ),

@@ -49,7 +49,8 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "cancelCheckout",
         summary:
-          "End every order that can be ended, and close its page: 200 at once, 202 when the PSP must first give something up",
+          "Cancel every order that can be canceled, and close the page: 200 if done at once, 202 if the PSP " +
+          "must first release something",
         headers: idempotencyHeaders,
         params,
         response: { 200: PaymentOrders, 202: PaymentOrders, ...problemResponses },
@@ -75,7 +76,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       config: { scope: "write" },
       schema: {
         operationId: "revokeStatusLink",
-        summary: "Close the links to the buyer's status page for good",
+        summary: "Revoke the links to the buyer's status page permanently",
         headers: idempotencyHeaders,
         params,
         response: {
@@ -100,7 +101,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       config: { scope: "admin" },
       schema: {
         operationId: "reviewCheckout",
-        summary: "Decide a checkout that the risk rules hold for review",
+        summary: "Approve or reject a checkout that the risk rules hold for review",
         params,
         body: Type.Object(
           { decision: Type.String({ enum: ["approve", "reject"] }) },

@@ -24,7 +24,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
       config: { scope: "read" },
       schema: {
         operationId: "listDeadLetters",
-        summary: "Work that was given up, newest first",
+        summary: "Dead letters, newest first",
         querystring: Type.Object(
           {
             ...pageQuery,
@@ -54,7 +54,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
       config: { scope: "read" },
       schema: {
         operationId: "getDeadLetter",
-        summary: "One dead letter, with the whole history of what it is about",
+        summary: "One dead letter, with the full history of its subject",
         params,
         response: { 200: DeadLetterDetail, ...problemResponses },
       },
@@ -82,7 +82,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
       },
       schema: {
         operationId: "redriveDeadLetter",
-        summary: "Take given-up work up again",
+        summary: "Try the work of a dead letter again",
         params,
         body: Type.Object({ note: Type.Optional(note) }, { additionalProperties: false }),
         response: { 200: DeadLetter, ...problemResponses },
@@ -104,7 +104,7 @@ export function registerDeadLetterRoutes(app: App, context: HttpContext): void {
       config: { scope: "admin" },
       schema: {
         operationId: "discardDeadLetter",
-        summary: "Decide that nothing more will be done, and why",
+        summary: "Close a dead letter without trying its work again, with a note",
         params,
         body: Type.Object({ note }, { additionalProperties: false }),
         response: { 200: DeadLetter, ...problemResponses },

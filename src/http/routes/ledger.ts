@@ -35,7 +35,7 @@ const transactionQuery = {
   transaction_id: name(
     "A transaction's id if it is a number, otherwise the id of an order that was captured at once.",
   ),
-  source: name("What a transaction was posted for, such as order:order-1:captured."),
+  source: name("Why a transaction was posted, such as order:order-1:captured."),
 };
 
 function accountFilter({ account_id, account }: { account_id?: string; account?: string }) {

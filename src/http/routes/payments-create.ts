@@ -32,15 +32,15 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
       config: { scope: "write" },
       schema: {
         operationId: "createPayment",
-        summary: "Take a checkout: 202 means stored and queued",
+        summary: "Create a checkout: 202 means stored and queued",
         body: NewCheckout,
         headers: Type.Object({
           ...idempotencyHeaders.properties,
           prefer: Type.Optional(
             Type.String({
               description:
-                "wait=5: answer once the PSP has, after 5 seconds at the latest (10 at most), with the states and the " +
-                "next_action of then. The charge goes on whether you wait or not.",
+                "wait=5: wait for the PSP's outcome, up to 5 seconds (10 at most), and answer with the states and the " +
+                "next_action at that time. The charge goes on whether you wait or not.",
             }),
           ),
         }),
@@ -87,7 +87,7 @@ async function outcomeOf(
       selectNextAction(snapshot, id, sealing),
     ]),
   );
-  if (event === undefined) throw new Error(`the checkout ${id} was accepted and is not there`);
+  if (event === undefined) throw new Error(`the checkout ${id} was accepted but is missing`);
   const isDone = orders.every(({ status }) => status !== "NOT_STARTED" && status !== "EXECUTING");
   const accepted = acceptedView(event, orders);
   return {

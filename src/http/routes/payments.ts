@@ -143,7 +143,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       },
       schema: {
         operationId: "retryPayment",
-        summary: "A new attempt for a failed order, with another card where one is given",
+        summary: "Start a new attempt for a failed order, with another card if one is given",
         headers: idempotencyHeaders,
         params,
         body: Type.Object(
@@ -181,7 +181,8 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "cancelPayment",
         summary:
-          "End an order: 200 at once, 202 when the PSP must first give up an authorisation or a payment that waits for its buyer",
+          "Cancel an order: 200 if done at once, 202 if the PSP must first release an authorisation or a " +
+          "payment that waits for its buyer",
         headers: idempotencyHeaders,
         params,
         response: { 200: PaymentOrder, 202: PaymentOrder, ...problemResponses },

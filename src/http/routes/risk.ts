@@ -19,7 +19,7 @@ export function registerRiskRoutes(app: App, context: HttpContext): void {
       config: { scope: "read" },
       schema: {
         operationId: "listRiskBlocks",
-        summary: "Who is blocked",
+        summary: "Blocked buyers, e-mail addresses and sellers",
         response: {
           200: Type.Object({
             object: Type.Literal("list"),
@@ -74,7 +74,7 @@ export function registerRiskRoutes(app: App, context: HttpContext): void {
       config: { scope: "admin" },
       schema: {
         operationId: "removeRiskBlock",
-        summary: "Take a block off",
+        summary: "Remove a block",
         body: Type.Object(block, { additionalProperties: false }),
         response: { 200: Type.Object(block), ...problemResponses },
       },

@@ -17,10 +17,10 @@ import { assertStatusLink, noSuchLink } from "../status-link.ts";
 import { closedLinkPage, statusOf, statusPage } from "../status-page.ts";
 
 const params = Type.Object({ checkout_id: clientId() });
-/** Whatever else stands in the query comes from a redirect, and is not read. */
+/** Other query parameters come from a redirect, and are ignored. */
 const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
 
-/** The page on which a buyer sees what became of a payment; whoever has its link may look. */
+/** The page that shows a buyer the outcome of a payment; everybody with the link can see it. */
 export function registerStatusPageRoutes(app: App, context: HttpContext): void {
   const { reads, settings } = context;
   const sealing = createNextActionSealing(settings.secret_key);
@@ -99,7 +99,7 @@ function sendPage(reply: FastifyReply, page: (nonce: string) => string): Fastify
     .send(page(nonce));
 }
 
-/** A buyer with a wrong or expired link gets a page with words, not problem details. */
+/** A buyer with a wrong or expired link gets a readable page, not problem details. */
 function answerWithPage(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   const problem = error.validation === undefined ? error : noSuchLink();
   if (!(problem instanceof AppError) || (problem.code !== "not_found" && problem.code !== "link_expired"))

@@ -15,15 +15,15 @@ const UnresolvedOrder = Type.Object(
     status_cause: Type.String(),
     status_since: Type.String({
       description:
-        "Since when the order is in its state; of an authorised one, since when its capture or void is asked for.",
+        "When the order entered its state; for an authorised order, when its capture or void was requested.",
     }),
     status_age_seconds: Type.Integer(),
     psp: nullable(Type.String()),
     attempt_id: nullable(Type.String()),
     inquiry_count: nullable(
-      Type.Integer({ description: "How often the PSP was asked about the newest attempt." }),
+      Type.Integer({ description: "How many times the PSP was asked about the newest attempt." }),
     ),
-    modification_id: nullable(Type.String({ description: "A capture or void that is under way." })),
+    modification_id: nullable(Type.String({ description: "The open capture or void." })),
     modification_kind: nullable(Type.String()),
     modification_status: nullable(Type.String()),
     error_message: nullable(Type.String()),
@@ -31,11 +31,13 @@ const UnresolvedOrder = Type.Object(
     next_retry_at: nullable(Type.String()),
     attempt_status: nullable(Type.String()),
     resolved_as: nullable(
-      Type.String({ description: "The resolution of the attempt; takes effect from resolution_due_at on." }),
+      Type.String({ description: "The resolution of the attempt; it takes effect at resolution_due_at." }),
     ),
     resolution_due_at: nullable(Type.String()),
     approval_id: nullable(
-      Type.String({ description: "A resolution of the attempt that waits for another key's approval." }),
+      Type.String({
+        description: "The proposed resolution of the attempt, which waits for another key's approval.",
+      }),
     ),
     dead_letter_id: nullable(Type.String({ description: "The open dead letter about it." })),
     dead_letter_kind: nullable(
@@ -49,17 +51,17 @@ const UnresolvedOrder = Type.Object(
           description:
             "wait, review, cancel, redrive, discard, resolve_attempt, resolve_modification or approve; more may come.",
         }),
-        path: nullable(Type.String({ description: "What to POST to, below /api/v1." })),
+        path: nullable(Type.String({ description: "The path to POST to, below /api/v1." })),
         reason: Type.String(),
       }),
-      { description: "What can be done about it, and why." },
+      { description: "The possible actions, with reasons." },
     ),
     created_at: Type.String({ description: "When the order was accepted; the list is sorted by it." }),
   },
   { $id: "UnresolvedOrder" },
 );
 
-/** What an operator looks at: what is not decided yet, and for how long. */
+/** For operators: what is not decided yet, and for how long. */
 export function registerUnresolvedOrderRoutes(app: App, { reads, router, settings }: HttpContext): void {
   const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
 
@@ -69,12 +71,15 @@ export function registerUnresolvedOrderRoutes(app: App, { reads, router, setting
       config: { scope: "read" },
       schema: {
         operationId: "listUnresolvedOrders",
-        summary: "Orders that are not final, or a capture or void of which is not, oldest order first",
+        summary: "Orders without a final outcome, or with an open capture or void, oldest order first",
         querystring: Type.Object(
           {
             ...pageQuery,
             seconds_min: Type.Optional(
-              Type.String({ pattern: "^[0-9]{1,7}$", description: "Only those that wait at least so long." }),
+              Type.String({
+                pattern: "^[0-9]{1,7}$",
+                description: "Only orders that have waited at least this many seconds.",
+              }),
             ),
           },
           { additionalProperties: false },

@@ -57,7 +57,9 @@ export function registerWalletRoutes(app: App, { reads, settings }: HttpContext)
       const { account_id } = request.params;
       const wallet = await findWallet(reads, account_id);
       if (wallet === undefined)
-        throw new AppError("not_found", `${account_id} has never had money here.`, { param: "account_id" });
+        throw new AppError("not_found", `${account_id} has no wallet: it has never received money.`, {
+          param: "account_id",
+        });
       return { ...wallet, balances: [...wallet.balances] };
     },
   );

@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { nullable, timestamp } from "./fields.ts";
 
 const changedFields = nullable(
-  Type.Record(Type.String(), Type.Unknown(), { description: "The fields that the change concerns." }),
+  Type.Record(Type.String(), Type.Unknown(), { description: "The changed fields." }),
 );
 
 export const AuditLogEntry = Type.Object(

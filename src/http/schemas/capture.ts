@@ -7,14 +7,14 @@ export const NewCapture = Type.Object(
     amount: Type.Optional(
       Type.String({
         maxLength: 50,
-        description: "In the order's currency; all that is left when left out.",
+        description: "In the order's currency. Default: everything that is left of the authorisation.",
         examples: ["10.00"],
       }),
     ),
     is_final: Type.Optional(
       Type.Boolean({
         default: true,
-        description: "false: more captures follow. Otherwise what is left after this one is released.",
+        description: "false: more captures follow. Otherwise the rest is released after this capture.",
       }),
     ),
   },

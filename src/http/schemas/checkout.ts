@@ -11,7 +11,7 @@ const buyerInfo = {
 
 const sellerInfo = {
   name: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, description: "As the buyer knows the shop." }),
+    Type.String({ minLength: 1, maxLength: 255, description: "The shop's name as buyers know it." }),
   ),
   legal_name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   email: Type.Optional(email),
@@ -49,7 +49,7 @@ export const NewCheckout = Type.Object(
               minLength: 1,
               maxLength: 1_000,
               description:
-                "Where the buyer comes back to after confirming the payment at the bank. Without it such a payment " +
+                "Where the buyer returns after confirming the payment at the bank. Without it such a payment " +
                 "needs the PSP's own library in your page.",
             }),
           ),
@@ -72,7 +72,7 @@ export const NewCheckout = Type.Object(
             description: "Where the PSP's page sends the buyer afterwards. HTTPS, or HTTP on this machine.",
           }),
         },
-        { ...closed, description: "In place of credit_card_info: the buyer pays on the PSP's page." },
+        { ...closed, description: "Instead of credit_card_info: the buyer pays on the PSP's page." },
       ),
     ),
     external: Type.Optional(ExternalAccount),
@@ -95,7 +95,7 @@ export const NewCheckout = Type.Object(
               minLength: 3,
               maxLength: 3,
               default: "USD",
-              description: "ISO 4217 code; USD when left out.",
+              description: "ISO 4217 code; USD by default.",
             }),
           ),
         },
@@ -154,7 +154,7 @@ export const Checkout = Type.Object(
     credit_card_info: nullable(Type.Object({ last4: nullable(Type.String()) })),
     hosted_page: nullable(Type.Object({ return_url: Type.String() })),
     external: nullable(Type.Object({ psp: Type.String() })),
-    return_url: nullable(Type.String({ description: "Where the buyer comes back to." })),
+    return_url: nullable(Type.String({ description: "Where the buyer returns." })),
     status_url: nullable(
       Type.String({
         description:

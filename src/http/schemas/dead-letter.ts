@@ -27,9 +27,7 @@ export const DeadLetterDetail = Type.Object(
   {
     ...DeadLetter.properties,
     history: Type.Object({
-      payment_order_id: nullable(
-        Type.String({ description: "null: webhooks about something that is not known here." }),
-      ),
+      payment_order_id: nullable(Type.String({ description: "null: webhooks that match no known order." })),
       transitions: Transitions,
       attempts: Type.Array(PaymentAttempt),
       modifications: Type.Array(PaymentModification),

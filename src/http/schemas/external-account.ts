@@ -6,6 +6,7 @@ export const ExternalAccount = Type.Object(
   {
     additionalProperties: false,
     description:
-      "In place of credit_card_info: the money is collected outside a PSP's API, and the account reports how it ended.",
+      "Instead of credit_card_info: the money is collected outside a PSP's API, and the account reports " +
+      "the outcome.",
   },
 );

@@ -6,7 +6,7 @@ export const LedgerEntry = Type.Object(
     object: Type.Literal("ledger_entry"),
     entry_id: Type.String({ description: "A UUID." }),
     transaction_id: Type.String(),
-    source: Type.String({ description: "What the transaction was posted for." }),
+    source: Type.String({ description: "Why the transaction was posted, such as order:order-1:captured." }),
     account: Type.String(),
     account_id: nullable(Type.String({ description: "The account's owner, such as the seller." })),
     debit: nullable(amount),
@@ -60,7 +60,9 @@ export const AccountBalance = Type.Object(
     currency,
     balance: Type.String(),
     at: nullable(timestamp),
-    basis: Type.String({ description: "recorded: by when it was written; effective: by when it happened." }),
+    basis: Type.String({
+      description: "recorded: by the time of writing; effective: by the time of the event.",
+    }),
   },
   { $id: "AccountBalance" },
 );

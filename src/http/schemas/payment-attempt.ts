@@ -15,10 +15,12 @@ export const PaymentAttempt = Type.Object(
     failure_class: nullable(Type.String()),
     failure_code: nullable(Type.String()),
     failure_message: nullable(Type.String()),
-    page_token: nullable(Type.String({ description: "The registration of a hosted page at the PSP." })),
+    page_token: nullable(Type.String({ description: "The PSP's id of the hosted page." })),
     page_expires_at: nullable(timestamp),
     authorization_expires_at: nullable(
-      Type.String({ description: "Until when an authorisation can be captured; then it is given up." }),
+      Type.String({
+        description: "The deadline for capturing the authorisation; after it the authorisation is voided.",
+      }),
     ),
     resolution: nullable(
       Type.Object(
@@ -31,7 +33,8 @@ export const PaymentAttempt = Type.Object(
         },
         {
           description:
-            "The outcome that a person saw at the PSP. It takes effect from due_at on, when no call to the PSP can be in flight.",
+            "The outcome that a person saw at the PSP. It takes effect at due_at, when no call to the PSP can " +
+            "still be in flight.",
         },
       ),
     ),

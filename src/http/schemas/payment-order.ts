@@ -12,7 +12,7 @@ export const NextAction = nullable(
   Type.Object(
     {
       type: Type.String({
-        description: "redirect_to_url, hosted_page, use_stripe_sdk or another word of the PSP.",
+        description: "redirect_to_url, hosted_page, use_stripe_sdk or another value from the PSP.",
       }),
       redirect_url: nullable(Type.String({ description: "Send the buyer here." })),
       client_secret: nullable(
@@ -36,10 +36,10 @@ export const PaymentOrder = Type.Object(
     amount,
     currency,
     capture_method: Type.String({ description: "automatic or manual." }),
-    captured_amount: Type.String({ description: "What was taken of it so far." }),
+    captured_amount: Type.String({ description: "The amount captured so far." }),
     status: orderStatus,
     status_cause: Type.String(),
-    psp_token: nullable(Type.String({ description: "The PSP's reference of the charge." })),
+    psp_token: nullable(Type.String({ description: "The PSP's id of the charge." })),
     wallet_updated: Type.Boolean(),
     ledger_updated: Type.Boolean(),
     retry_count: Type.Integer(),

@@ -42,15 +42,13 @@ export type AdyenOptions = {
 const key_seconds = 6 * 86_400;
 
 /**
- * Whatever comes of a call is an outcome; nothing is repeated here, so that each try is an attempt of ours.
- * Errors when a webhook key is none.
+ * Every result of a call is an outcome. Nothing is retried here: retries are up to the executor. Throws if a
+ * webhook key is malformed.
  */
 export function createAdyen(options: AdyenOptions): Psp {
-  // The library takes what is no hexadecimal number for an empty key, with which anybody can sign.
+  // The library treats a key that is not hexadecimal as empty, and anybody can sign with an empty key.
   if (options.webhook_secrets.some((key) => !/^([0-9A-Fa-f]{2}){16,}$/.test(key))) {
-    throw new Error(
-      `${options.name}: a webhook key of Adyen's is a hexadecimal number of at least 32 digits`,
-    );
+    throw new Error(`${options.name}: a webhook key must be a hexadecimal number of at least 32 digits`);
   }
   const client = openClient(options);
   const payments = new PaymentsApi(client);

@@ -14,14 +14,14 @@ export async function modify(
   request: ModificationRequest,
 ): Promise<ModificationOutcome> {
   const { kind, psp_reference, attempt_id, modification_id: reference, psp_key, turn } = request;
-  // While the buyer must act there is nothing at Adyen that could be given up.
+  // While the buyer must act, Adyen has nothing to void.
   if (psp_reference === null || psp_reference === attempt_id)
-    return failed("state_conflict", "Adyen cannot give up a payment that waits for its buyer.");
+    return failed("state_conflict", "Adyen cannot void a payment that waits for its buyer.");
   // Adyen has no call that only asks, and no list that could prove anything.
   if (turn === "ask_only" || turn === "ask_for_proof") {
     return {
       kind: "unknown",
-      reason: "Too old to be repeated: Adyen may have forgotten its key.",
+      reason: "The request is too old to repeat: Adyen may have forgotten its key.",
       is_unasked: true,
     };
   }
@@ -64,7 +64,7 @@ export async function modify(
       return { kind: "failed", failure: outcome.failure };
     return outcome.kind === "not_sent" || outcome.kind === "unknown"
       ? outcome
-      : { kind: "unknown", reason: "Adyen answered a change like a charge." };
+      : { kind: "unknown", reason: "Adyen answered a modification with a charge's outcome." };
   }
 }
 

@@ -69,7 +69,7 @@ function outcomeOfSuccess(
     amount === undefined || amount === null ? (isWhole ? money : undefined) : fromAdyenAmount(amount);
   if (pspReference === undefined || charged === undefined) {
     return unknown(
-      `Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which is no amount of ours.`,
+      `Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which cannot be read as an amount.`,
     );
   }
   return authorisedAs(capture_method, pspReference, charged);

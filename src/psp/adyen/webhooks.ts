@@ -144,7 +144,10 @@ function outcomeOf(
   const authorised =
     value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
   if (authorised === undefined)
-    return { kind: "unknown", reason: `Adyen reports ${value} ${currency}, which is no amount of ours.` };
+    return {
+      kind: "unknown",
+      reason: `Adyen reports ${value} ${currency}, which cannot be read as an amount.`,
+    };
   return authorisedAs(capture_method, pspReference, authorised);
 }
 

@@ -14,7 +14,7 @@ export async function modify(stripe: Stripe, request: ModificationRequest): Prom
   const { page_token, psp_reference } = request;
   if (page_token !== null) return closePage(stripe, page_token);
   if (psp_reference === null)
-    return { kind: "unknown", reason: "The PSP has given no reference of the payment.", is_unasked: true };
+    return { kind: "unknown", reason: "The PSP has not returned an id for the payment.", is_unasked: true };
   if (request.turn !== "first_send") {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged" || request.turn === "ask_only") return state;
@@ -59,7 +59,7 @@ async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcom
     const outcome = outcomeOfError(error);
     return outcome.kind === "unknown"
       ? outcome
-      : { kind: "unknown", reason: "Stripe did not say what became of the payment." };
+      : { kind: "unknown", reason: "Stripe did not report the state of the payment." };
   }
 }
 

@@ -30,7 +30,7 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
       if (charged === undefined)
         return {
           kind: "unknown",
-          reason: `Stripe reports ${intent.amount_received} ${currency}, which is no amount of ours.`,
+          reason: `Stripe reports ${intent.amount_received} ${currency}, which cannot be read as an amount.`,
         };
       return { kind: "succeeded", psp_reference: intent.id, charged };
     }
@@ -44,7 +44,7 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
       // Without an error no card was tried yet, so nothing was declined.
       if (intent.last_payment_error === null)
         return { kind: "pending", psp_reference: intent.id, next_action: null };
-      // Whoever has its client secret can still pay it.
+      // A buyer who has its client secret can still pay it.
       return {
         kind: "declined",
         psp_reference: intent.id,
@@ -52,7 +52,7 @@ export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
         is_open: true,
       };
     case "canceled":
-      // An authorisation that was given up, by us, by a person at Stripe, or because its time was over.
+      // An authorisation that was released by us, by a person at Stripe, or because it expired.
       if (intent.capture_method === "manual" && intent.latest_charge !== null) {
         const currency = intent.currency.toUpperCase();
         const captured = isCurrencyCode(currency)
@@ -98,7 +98,7 @@ function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {
   if (authorized === undefined || captured === undefined) {
     return {
       kind: "unknown",
-      reason: `Stripe reports ${intent.amount_received} of ${intent.amount} ${currency}, which are no amounts of ours.`,
+      reason: `Stripe reports ${intent.amount_received} of ${intent.amount} ${currency}, which cannot be read as amounts.`,
     };
   }
   const charge = intent.latest_charge;
@@ -176,7 +176,7 @@ export const isStoredFailure = (error: unknown): boolean =>
  */
 export const storedFailure: Extract<PspOutcome, { kind: "unknown" }> = {
   kind: "unknown",
-  reason: "The PSP failed and may still carry the request out.",
+  reason: "The PSP failed and may still carry out the request.",
   is_stored: true,
 };
 

@@ -45,7 +45,7 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
       },
       { idempotencyKey: request.psp_key },
     );
-    if (session.url === null) return { kind: "unknown", reason: "Stripe gave no address of the page." };
+    if (session.url === null) return { kind: "unknown", reason: "Stripe returned no URL for the page." };
     return {
       kind: "registered",
       page_token: session.id,
@@ -56,7 +56,7 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
     const outcome = outcomeOfError(error);
     return outcome.kind === "not_sent" || outcome.kind === "unknown"
       ? outcome
-      : { kind: "unknown", reason: "Stripe answered a registration like a charge." };
+      : { kind: "unknown", reason: "Stripe answered a page registration with a charge's outcome." };
   }
 }
 
@@ -94,7 +94,7 @@ function nothingLearned(error: unknown): PspOutcome {
   const outcome = outcomeOfError(error);
   return outcome.kind === "unknown"
     ? outcome
-    : { kind: "unknown", reason: "Stripe did not say what became of the page." };
+    : { kind: "unknown", reason: "Stripe did not report the state of the page." };
 }
 
 /** Reads what a session says about its charge. */
@@ -111,7 +111,7 @@ export function outcomeOfSession(session: Stripe.Checkout.Session): PspOutcome {
   if (charged === undefined)
     return {
       kind: "unknown",
-      reason: `Stripe reports a page of ${session.amount_total} ${currency}, which is no amount of ours.`,
+      reason: `Stripe reports a page of ${session.amount_total} ${currency}, which cannot be read as an amount.`,
     };
   const intent = session.payment_intent;
   return {

@@ -78,7 +78,7 @@ const unsupportedKinds = [
   "checkout.session.async_payment_",
 ];
 
-/** The events that say what became of a charge (https://docs.stripe.com/api/events/types). */
+/** The events that report the outcome of a charge (https://docs.stripe.com/api/events/types). */
 export function readWebhook(body: string): WebhookNews {
   const event = parsed(body);
   const type = String(field(event, "type"));
