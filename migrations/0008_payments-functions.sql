@@ -187,9 +187,10 @@ $$;
 
 -- 5. Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left.
 -- A checkout whose last order succeeded is done; if a capture fails later, it no longer is. Both are events.
--- Gives the charges with which a person has resolved another attempt: one of each two was not paid by it.
+-- Gives the charges of the batch that stand for two attempts, one of which a person has resolved with it: one of
+-- each two was not paid by it.
 create function payments_settle(p_settled json)
-returns table (attempt_id text, payment_order_id text, psp_reference text, resolved_attempt_id text)
+returns table (attempt_id text, payment_order_id text, psp_reference text, charged_attempt_id text, resolved_attempt_id text)
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
@@ -202,7 +203,8 @@ begin
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
             psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean,
-            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean, names_charge boolean)
+            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean, names_charge boolean,
+            is_resolved boolean)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
@@ -246,12 +248,20 @@ begin
       from done
      where is_payment_done or was_done
   )
-  select s.attempt_id, s.payment_order_id, s.psp_reference, r.attempt_id
+  select s.attempt_id, s.payment_order_id, s.psp_reference, s.attempt_id, r.attempt_id
     from settled s
     join payment_attempts a on a.attempt_id = s.attempt_id
     join payment_attempts r on r.psp = a.psp and r.resolution_reference = s.psp_reference
      and r.resolved_as in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
-   where s.names_charge;
+   where s.names_charge
+  union all
+  -- The other's charge may have been booked while a person resolved this one with it: neither saw the other.
+  select s.attempt_id, s.payment_order_id, s.psp_reference, r.attempt_id, s.attempt_id
+    from settled s
+    join payment_attempts a on a.attempt_id = s.attempt_id
+    join payment_attempts r on r.psp = a.psp and r.psp_reference = s.psp_reference
+     and r.status in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
+   where s.names_charge and s.is_resolved;
 end
 $$;
 

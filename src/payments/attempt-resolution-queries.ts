@@ -53,10 +53,21 @@ export async function selectAttemptWithReference(
   return row?.attempt_id;
 }
 
+/**
+ * `oldest_running`: every transaction with a lower number has ended. `next_transaction`: every one that began
+ * before this query has a lower number.
+ */
+export type DueResolution = AttemptRow & {
+  readonly oldest_running: bigint;
+  readonly next_transaction: bigint;
+};
+
 /** Open attempts whose resolution is due, the longest waiting first. */
-export function selectDueResolutions(db: Queryable, limit: number): Promise<AttemptRow[]> {
-  return db.query<AttemptRow>(
-    `select ${attemptColumns}
+export function selectDueResolutions(db: Queryable, limit: number): Promise<DueResolution[]> {
+  return db.query<DueResolution>(
+    `select ${attemptColumns},
+            pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest_running,
+            pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next_transaction
        from payment_attempts a
       where a.resolved_as is not null and a.status in ('executing', 'pending', 'unknown')
         and a.resolution_due_at <= now()

@@ -3,7 +3,11 @@ import { WorkLoop } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { toCurrencyCode } from "../money/money.ts";
 import type { PspOutcome } from "../psp/psp.ts";
-import { postponeResolutions, selectDueResolutions } from "./attempt-resolution-queries.ts";
+import {
+  postponeResolutions,
+  selectDueResolutions,
+  type DueResolution,
+} from "./attempt-resolution-queries.ts";
 import { resolved_by_person, type AttemptRow } from "./model.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -23,12 +27,13 @@ const postponed_seconds = 60;
  * delays it.
  */
 export function createAttemptResolver({ database, settlement, log, idle_poll_ms }: Parts): WorkLoop {
+  const takeVisible = createTurnstile();
   return new WorkLoop({
     name: "attempt_resolution",
     log,
     idle_poll_ms,
     run: async () => {
-      const due = await selectDueResolutions(database, batch_attempts_max);
+      const due = takeVisible(await selectDueResolutions(database, batch_attempts_max));
       const results = await Promise.allSettled(due.map((attempt) => settle(settlement, attempt)));
       const failed = due.filter(({ attempt_id }, index) => {
         const result = results[index];
@@ -41,6 +46,21 @@ export function createAttemptResolver({ database, settlement, log, idle_poll_ms 
       return due.length === batch_attempts_max ? due.length : 0;
     },
   });
+}
+
+/**
+ * Lets the resolution with a charge through once every transaction has ended that may not have seen it. If one
+ * of them has booked that charge for another attempt, the settlement now finds it.
+ */
+function createTurnstile(): (due: readonly DueResolution[]) => DueResolution[] {
+  let awaited: ReadonlyMap<string, bigint> = new Map();
+  return (due) => {
+    const awaitedOf = ({ attempt_id, next_transaction }: DueResolution): bigint =>
+      awaited.get(attempt_id) ?? next_transaction;
+    const waiting = due.filter((one) => one.resolved_as !== "failed" && awaitedOf(one) > one.oldest_running);
+    awaited = new Map(waiting.map((one) => [one.attempt_id, awaitedOf(one)]));
+    return due.filter((one) => !waiting.includes(one));
+  };
 }
 
 function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {

@@ -49,6 +49,7 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
     retry_delay_seconds: decision.retry_delay_seconds,
     has_stored_failure: isStored && row.modification_id === null,
     names_charge: namesCharge({ news, row, decision }) && !limits.router.isExternal(row.psp),
+    is_resolved: row.resolved_as === "succeeded" || row.resolved_as === "authorized",
   };
 }
 

@@ -273,13 +273,17 @@ export type SettledOrder = {
   readonly keeps_next_action: boolean;
   /** `psp_reference` is a charge that is booked for this attempt, and no collector's reference. */
   readonly names_charge: boolean;
+  /** A person has resolved the attempt with a charge. */
+  readonly is_resolved: boolean;
 };
 
 /** A charge that the PSP names for one attempt, while a person resolved another one with it. */
 export type SharedCharge = {
+  /** The one that is settled now: either of the two. */
   readonly attempt_id: string;
   readonly payment_order_id: string;
   readonly psp_reference: string;
+  readonly charged_attempt_id: string;
   readonly resolved_attempt_id: string;
 };
 

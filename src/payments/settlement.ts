@@ -171,9 +171,10 @@ export class Settlement {
     await buryAll(
       tx,
       shared.map((charge): DeadLetterDraft => {
-        const { attempt_id, payment_order_id, psp_reference, resolved_attempt_id } = charge;
+        const { attempt_id, payment_order_id, psp_reference, charged_attempt_id, resolved_attempt_id } =
+          charge;
         const reason =
-          `The PSP names ${psp_reference} as the charge of ${attempt_id}, but a person resolved ` +
+          `The PSP names ${psp_reference} as the charge of ${charged_attempt_id}, but a person resolved ` +
           `${resolved_attempt_id} with it: one of the two is booked without money.`;
         const payload = { payment_order_id, attempt_id };
         return {
