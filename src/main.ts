@@ -122,6 +122,7 @@ program
   .option("--reference <id>", "the PSP's id of the charge")
   .option("--amount <decimal>", "the amount that the PSP shows")
   .option("--currency <code>", "the currency of the amount")
+  .option("--read-letters <id...>", "the dead letters about the attempt that you have read")
   .option(...as_option)
   .action(async (id: string, options: ResolveOptions) =>
     (await import("./cli/resolve-attempt.ts")).resolveAttempt(id, options),

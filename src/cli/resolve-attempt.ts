@@ -8,6 +8,7 @@ export type ResolveOptions = {
   reference?: string;
   amount?: string;
   currency?: string;
+  readLetters?: string[];
   as?: string;
 };
 
@@ -16,13 +17,14 @@ export type ResolveOptions = {
  * user of the command line could change the limits.
  */
 export function resolveAttempt(attemptId: string, options: ResolveOptions): Promise<void> {
-  const { outcome, note, reference, amount, currency, as } = options;
+  const { outcome, note, reference, amount, currency, readLetters, as } = options;
   const resolution = readResolution({
     outcome,
     note,
     ...(reference === undefined ? {} : { psp_reference: reference }),
     ...(amount === undefined ? {} : { amount }),
     ...(currency === undefined ? {} : { currency }),
+    ...(readLetters === undefined ? {} : { dead_letter_ids: readLetters }),
   });
   const by = { ...cliAuthor(as), key_id: null };
   return withActions(async ({ inTransaction }) => {

@@ -107,13 +107,15 @@ export async function decideWaiting(
   );
 }
 
-/** The ids of those that `decideWaiting` would decide. */
-export async function selectAnswered(db: Queryable, subjects: LetterSubjects): Promise<string[]> {
-  const rows = await db.query<{ dead_letter_id: string }>(
-    `select dead_letter_id from dead_letters where ${isAnswered} order by dead_letter_id`,
+/** Those that `decideWaiting` would decide. */
+export function selectAnswered(
+  db: Queryable,
+  subjects: LetterSubjects,
+): Promise<Pick<DeadLetterRow, "dead_letter_id" | "kind">[]> {
+  return db.query(
+    `select dead_letter_id, kind from dead_letters where ${isAnswered} order by dead_letter_id`,
     answeredBy(subjects),
   );
-  return rows.map((row) => row.dead_letter_id);
 }
 
 /** Whether a discrepancy of one of these subjects waits for a person. */

@@ -9,11 +9,10 @@ import {
 import { recordAudit } from "../audit/audit.ts";
 import { sqlStateOf, type Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { decideWaiting, selectAnswered, type LetterSubjects } from "../jobs/jobs.ts";
 import { exponentOf, formatAmount, toCurrencyCode } from "../money/money.ts";
+import { assertLettersRead, closeLetters, type LockedAttempt } from "./attempt-letters.ts";
 import { selectAttemptWithReference, storeAttemptResolution } from "./attempt-resolution-queries.ts";
-import { openAttemptStatuses, type AttemptResolution, type AttemptRow, type OrderRow } from "./model.ts";
-import { selectModificationIds } from "./modification-queries.ts";
+import { openAttemptStatuses, type AttemptResolution, type AttemptRow } from "./model.ts";
 import { lockOrder, lockOrdersOfCheckout } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 
@@ -32,6 +31,10 @@ export type Resolved =
 /** The limit in major units for currencies without their own. */
 const approval_major_units = 1_000n;
 
+const read_first = "Read them, then send their ids along in dead_letter_ids.";
+const newer_than_proposal =
+  "What is newer than the proposal is unread: read it, reject the proposal, and propose again with the ids.";
+
 /**
  * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then settles it. A large
  * one waits for another key's approval. The same resolution again changes nothing. Errors: `not_found`,
@@ -49,6 +52,7 @@ export async function resolveAttempt(
     return { kind: "resolved", attempt: repeated(attempt, resolution), is_new: false };
   }
   await assertResolvable(tx, attempt, resolution);
+  const read = await assertLettersRead(tx, { attempt, orders }, resolution.dead_letter_ids, read_first);
   if (!needsApproval(attempt, options)) {
     const stored = await store(tx, options, { attempt, orders }, resolution, by, null);
     return { kind: "resolved", attempt: stored, is_new: true };
@@ -60,7 +64,7 @@ export async function resolveAttempt(
     amount_minor: money === null ? null : String(money.amount_minor),
     currency: money?.currency ?? null,
     note,
-    dead_letter_ids: (await answeredLetters(tx, { attempt, orders })).join(" ") || null,
+    dead_letter_ids: read.join(" ") || null,
   };
   const proposal = { kind: "attempt_resolution", subject_id: attemptId, content, reason: note } as const;
   return { kind: "proposed", ...(await proposeApproval(tx, proposal, by, options.approval_hours)) };
@@ -85,14 +89,12 @@ export async function approveResolution(
     const { resolved_as } = locked.attempt;
     if (resolved_as !== null) throw conflict(`The attempt is already resolved as ${resolved_as}.`);
     await assertResolvable(tx, locked.attempt, resolution);
-    await assertNothingNew(tx, locked, approval);
+    await assertLettersRead(tx, locked, resolution.dead_letter_ids, newer_than_proposal);
     await store(tx, options, locked, resolution, verdict.by, approval);
   });
 }
 
-type Locked = { readonly attempt: AttemptRow; readonly orders: readonly OrderRow[] };
-
-async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> {
+async function lockAttempt(tx: Transaction, attemptId: string): Promise<LockedAttempt> {
   const [known] = await selectAttemptsById(tx, [attemptId]);
   if (known === undefined) {
     throw new AppError("not_found", `There is no attempt ${attemptId}.`, { param: "attempt_id" });
@@ -105,37 +107,6 @@ async function lockAttempt(tx: Transaction, attemptId: string): Promise<Locked> 
   const [attempt] = await selectAttemptsById(tx, [attemptId]);
   if (attempt === undefined) throw new Error(`the attempt ${attemptId} vanished under its orders' lock`);
   return { attempt, orders: orders.filter((order) => order !== undefined) };
-}
-
-/**
- * Errors if the PSP has reported something since the proposal: nobody has read it, and a dead letter that the
- * resolution closes would never be read.
- */
-async function assertNothingNew(tx: Transaction, locked: Locked, approval: ApprovalRow): Promise<void> {
-  const known = contentOf(approval)["dead_letter_ids"]?.split(" ") ?? [];
-  const unread = (await answeredLetters(tx, locked)).find((id) => !known.includes(id));
-  if (unread === undefined) return;
-  throw conflict(
-    `The dead letter ${unread} is newer than the proposal. Read it, reject the proposal, and propose again.`,
-  );
-}
-
-/** The ids of the waiting dead letters that a resolution closes. */
-async function answeredLetters(tx: Transaction, locked: Locked): Promise<string[]> {
-  const [ofOrders, ofModifications] = await lettersOf(tx, locked);
-  return [...(await selectAnswered(tx, ofOrders)), ...(await selectAnswered(tx, ofModifications))];
-}
-
-async function lettersOf(
-  tx: Transaction,
-  { attempt: { attempt_id }, orders }: Locked,
-): Promise<readonly [LetterSubjects, LetterSubjects]> {
-  const order_ids = orders.map((order) => order.payment_order_id);
-  const modification_ids = await selectModificationIds(tx, attempt_id);
-  return [
-    { queue: "payment_execute", subject_ids: order_ids, attempt_id },
-    { queue: "payment_modify", subject_ids: modification_ids },
-  ];
 }
 
 function repeated(attempt: AttemptRow, { outcome, psp_reference }: AttemptResolution): AttemptRow {
@@ -190,7 +161,7 @@ function needsApproval(
 async function store(
   tx: Transaction,
   { lease_seconds }: ResolutionOptions,
-  { attempt, orders }: Locked,
+  { attempt, orders }: LockedAttempt,
   resolution: AttemptResolution,
   by: Requester,
   approval: ApprovalRow | null,
@@ -216,9 +187,7 @@ async function store(
     throw sqlStateOf(error) === "23505" ? referenceTaken(psp_reference, "another attempt") : error;
   });
   const decided = `resolved as ${outcome}: ${note}`.slice(0, 500);
-  const decision = { state: "discarded", actor: resolved_by, note: decided } as const;
-  for (const subjects of await lettersOf(tx, { attempt, orders }))
-    await decideWaiting(tx, subjects, decision);
+  await closeLetters(tx, { attempt, orders }, { actor: resolved_by, note: decided });
   await recordAudit(tx, {
     actor: by.actor,
     action: "payment_attempt.resolve",
@@ -240,7 +209,7 @@ async function store(
 
 /** The resolution in the text of its approval. */
 function resolutionIn(approval: ApprovalRow): AttemptResolution {
-  const { outcome, psp_reference, amount_minor, currency, note } = contentOf(approval);
+  const { outcome, psp_reference, amount_minor, currency, note, dead_letter_ids } = contentOf(approval);
   if (
     (outcome !== "succeeded" && outcome !== "authorized" && outcome !== "failed") ||
     typeof note !== "string"
@@ -251,7 +220,8 @@ function resolutionIn(approval: ApprovalRow): AttemptResolution {
     typeof amount_minor === "string" && typeof currency === "string"
       ? { amount_minor: BigInt(amount_minor), currency: toCurrencyCode(currency) }
       : null;
-  return { outcome, psp_reference: psp_reference ?? null, money, note };
+  const read = dead_letter_ids?.split(" ") ?? [];
+  return { outcome, psp_reference: psp_reference ?? null, money, note, dead_letter_ids: read };
 }
 
 const conflict = (message: string): AppError => new AppError("state_conflict", message);

@@ -171,6 +171,8 @@ export type AttemptResolution = {
   readonly psp_reference: string | null;
   readonly money: Money | null;
   readonly note: string;
+  /** The dead letters about the attempt that were read. */
+  readonly dead_letter_ids: readonly string[];
 };
 
 export type ModificationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";

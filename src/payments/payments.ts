@@ -27,6 +27,7 @@ export { historyOf } from "./history.ts";
 export type { Intake } from "./intake.ts";
 export type { IntakeRequest } from "./intake-rows.ts";
 export type { Resolved } from "./attempt-resolution.ts";
+export { letters_read_max } from "./attempt-letters.ts";
 export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export {
   selectAttempts,

@@ -219,7 +219,7 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
               as l (queue, subject_id, kind, attempt_id, reason)`,
       [id, attempt_id],
     );
-    await resolve(attempt_id, seen());
+    await resolve(attempt_id, seen({ dead_letter_ids: [`about this one${id}`] }));
     const letters = await stack.db.asOwner(
       "select reason, state, decision_note from dead_letters where payload ->> 'attempt_id' in ($1, 'att_other') order by reason",
       [attempt_id],
@@ -430,8 +430,12 @@ describe("a resolution above the limit", () => {
     expect(await lettersAbout(id)).toHaveLength(1);
 
     await stack.call("POST", `/approvals/${String(json["approval_id"])}/reject`, { note: "Overtaken." });
-    const informed = await resolve(attempt_id, { ...failed, note: "The 19.99 were refunded." });
     const [letter] = await lettersAbout(id);
+    const informed = await resolve(attempt_id, {
+      ...failed,
+      note: "The 19.99 were refunded.",
+      dead_letter_ids: [letter?.dead_letter_id],
+    });
     expect(informed.json["content"]).toMatchObject({ dead_letter_ids: letter?.dead_letter_id });
     expect((await approve(informed.json, other_key)).status).toBe(200);
     expect(await lettersAbout(id)).toEqual([]);

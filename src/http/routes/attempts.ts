@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { isCurrencyCode, type Money } from "../../money/money.ts";
-import { attemptView, type AttemptResolution } from "../../payments/payments.ts";
+import { attemptView, letters_read_max, type AttemptResolution } from "../../payments/payments.ts";
 import { readAmount } from "../amounts.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerWork } from "../idempotency-key.ts";
@@ -35,6 +35,14 @@ const seen = Type.Object(
     ),
     currency: Type.Optional(Type.String({ minLength: 3, maxLength: 3 })),
     note: Type.String({ minLength: 1, maxLength: 450, description: "How you know the outcome." }),
+    dead_letter_ids: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+        maxItems: letters_read_max,
+        description:
+          "The dead letters about the attempt that you have read. Each that tells of money must be among them, " +
+          "because the resolution closes it.",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -79,23 +87,25 @@ export type Seen = {
   amount?: string;
   currency?: string;
   note: string;
+  dead_letter_ids?: readonly string[];
 };
 
 /** Errors: `invalid_request`, `invalid_amount`. */
-export function readResolution({ outcome, psp_reference, amount, currency, note }: Seen): AttemptResolution {
+export function readResolution(said: Seen): AttemptResolution {
+  const { outcome, psp_reference, amount, currency, note, dead_letter_ids = [] } = said;
   if (outcome === "failed") {
     for (const [param, value] of Object.entries({ amount, currency })) {
       if (value !== undefined)
         throw invalid(param, "is not allowed for an attempt that failed: leave it out.");
     }
-    return { outcome, psp_reference: psp_reference ?? null, money: null, note };
+    return { outcome, psp_reference: psp_reference ?? null, money: null, note, dead_letter_ids };
   }
   if (outcome !== "succeeded" && outcome !== "authorized") {
     throw invalid("outcome", "must be succeeded, authorized or failed.");
   }
   if (psp_reference === undefined)
     throw invalid("psp_reference", "is required: give the PSP's id of the charge.");
-  return { outcome, psp_reference, money: readMoney(amount, currency), note };
+  return { outcome, psp_reference, money: readMoney(amount, currency), note, dead_letter_ids };
 }
 
 function readMoney(amount: string | undefined, currency: string | undefined): Money {
