@@ -31,6 +31,14 @@ export async function lockOrder(tx: Queryable, paymentOrderId: string): Promise<
   return row;
 }
 
+/** Locks orders, in key order. */
+export async function lockOrders(tx: Queryable, paymentOrderIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `select from payment_orders o where o.payment_order_id = any ($1::text[]) order by o.payment_order_id for no key update`,
+    [textArray(paymentOrderIds)],
+  );
+}
+
 /** Locks all orders of a checkout, in key order. */
 export function lockOrdersOfCheckout(tx: Queryable, checkoutId: string): Promise<OrderRow[]> {
   return tx.query<OrderRow>(

@@ -18,6 +18,7 @@ import {
   selectModificationsById,
   selectModificationsByReference,
 } from "./modification-queries.ts";
+import { lockOrders } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -36,8 +37,12 @@ type Report = {
   readonly modification_id: string | null;
   readonly outcome: AttemptOutcome;
 };
-/** Or why there is nothing to settle. */
-type Reading = Report | Pick<MessageDecision, "state" | "note">;
+/** Why there is nothing to settle, and what it tells of money all the same. */
+type Refusal = Pick<MessageDecision, "state" | "note"> & {
+  readonly discrepancies?: readonly DeadLetterDraft[];
+};
+type Reading = Report | Refusal;
+type Decision = Refusal & Pick<MessageDecision, "message_id">;
 
 const unmatched: Reading = { state: "unmatched", note: "the order or attempt that it names is unknown" };
 
@@ -92,7 +97,7 @@ export class WebhookApplier {
    * Settles what the messages report. Each is decided alone: one that cannot be read or applied does not
    * block the others of its job.
    */
-  async #decideMessages(messages: readonly MessageRow[]): Promise<readonly MessageDecision[]> {
+  async #decideMessages(messages: readonly MessageRow[]): Promise<readonly Decision[]> {
     const attempts = new Map(
       (
         await selectAttemptsById(
@@ -101,10 +106,10 @@ export class WebhookApplier {
         )
       ).map((attempt) => [attempt.attempt_id as string, attempt]),
     );
-    const deciding: Promise<MessageDecision[]>[] = [];
+    const deciding: Promise<Decision[]>[] = [];
     for (const message of messages) {
       const { message_id } = message;
-      const failed = (error: unknown): MessageDecision => {
+      const failed = (error: unknown): Decision => {
         this.#options.log.error(
           { err: error, message_id, psp: message.psp, psp_event_id: message.psp_event_id },
           "a webhook could not be applied",
@@ -151,36 +156,38 @@ export class WebhookApplier {
 
   /**
    * Messages that are still open bring the job back; after its last try each becomes a dead letter of its
-   * own, a rejected one at once.
+   * own, a rejected one at once. What it tells of money stops its order too.
    */
-  async #end(
-    tx: Transaction,
-    job: Job<"webhook_apply">,
-    decisions: readonly MessageDecision[],
-  ): Promise<void> {
+  async #end(tx: Transaction, job: Job<"webhook_apply">, decisions: readonly Decision[]): Promise<void> {
     const { jobs } = this.#options;
     const open = decisions.filter(({ state }) => state === "received" || state === "unmatched");
     const [first] = open;
     const isGivenUp = first !== undefined && isLastTry("webhook_apply", job);
+    const discrepancies = decisions.flatMap((decision) => decision.discrepancies ?? []);
+    if (discrepancies.length > 0) {
+      // A retry or an approval under way ends before the letter comes, or sees it.
+      const orderIds = discrepancies.map(({ subject_id }) => subject_id);
+      await lockOrders(tx, orderIds);
+    }
     await decideMessages(
       tx,
-      decisions.map((decision) =>
-        isGivenUp && decision.state === "received" ? { ...decision, state: "failed" } : decision,
-      ),
+      decisions.map(({ message_id, state, note }) => ({
+        message_id,
+        state: isGivenUp && state === "received" ? "failed" : state,
+        note,
+      })),
     );
     const buried = decisions.filter(
       (decision) => decision.state === "rejected" || (isGivenUp && open.includes(decision)),
     );
-    await buryAll(
-      tx,
-      buried.map(({ message_id, state, note }): DeadLetterDraft => ({
-        queue: "webhook_apply",
-        subject_id: message_id,
-        payload: { message_ids: [message_id] },
-        reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`,
-        attempt_count: job.retry_count + 1,
-      })),
-    );
+    const given_up = buried.map(({ message_id, state, note }): DeadLetterDraft => ({
+      queue: "webhook_apply",
+      subject_id: message_id,
+      payload: { message_ids: [message_id] },
+      reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`,
+      attempt_count: job.retry_count + 1,
+    }));
+    await buryAll(tx, [...given_up, ...discrepancies]);
     if (first === undefined || isGivenUp) return jobs.complete(tx, "webhook_apply", [job]);
     return jobs.fail(
       tx,

@@ -196,7 +196,10 @@ describe("the signed status of an external account (R144, R145, R254)", () => {
     await inState(late.id, "applied");
     await orderIn(stack, payment_order_id, "SUCCESS");
     const about = (await letters()).filter(({ subject_id }) => subject_id === payment_order_id);
-    expect(about).toMatchObject([{ reason: expect.stringContaining("transfer-7") as string }]);
+    expect(about).toMatchObject([
+      { reason: expect.stringContaining("transfer-7") as string },
+      { reason: expect.stringContaining("cash reports a success (transfer-8)") as string },
+    ]);
   });
 
   test("that arrives before its order is applied later", async () => {
