@@ -270,8 +270,8 @@ $$;
 create function payments_lock_for_modification(p_modification_ids text[])
 returns table (
   modification_id text, payment_order_id text, kind payment_modification_kind, status payment_modification_status, psp_key text,
-  amount_minor bigint, is_final boolean, void_cause text, created_at timestamptz, attempt_id text, checkout_id text, psp text, psp_reference text,
-  page_token text, attempt_status payment_attempt_status, attempt_psp_key text, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean,
+  amount_minor bigint, is_final boolean, void_cause text, attempt_id text, psp text, psp_reference text,
+  page_token text, attempt_status payment_attempt_status, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean,
   key_number integer, is_leased boolean, is_due boolean, resolved_as text, resolved_by text, resolution_note text
 )
 language plpgsql
@@ -290,8 +290,8 @@ begin
     order by o.payment_order_id for no key update;
   return query
   select m.modification_id, m.payment_order_id, m.kind, m.status, m.psp_key,
-         m.amount_minor, m.is_final, m.void_cause, m.created_at, a.attempt_id, a.checkout_id, a.psp, a.psp_reference,
-         a.page_token, a.status, a.psp_key, a.amount_minor, a.currency::text, coalesce(o.captured_minor, 0),
+         m.amount_minor, m.is_final, m.void_cause, a.attempt_id, a.psp, a.psp_reference,
+         a.page_token, a.status, a.amount_minor, a.currency::text, coalesce(o.captured_minor, 0),
          exists (select from payment_modifications u
                   where u.attempt_id = m.attempt_id and u.modification_id <> m.modification_id
                     and (u.status in ('executing', 'pending', 'unknown')

@@ -5,11 +5,10 @@ export type ApiKeyRow = {
   readonly name: string;
   readonly last_four: string;
   readonly scopes: readonly string[];
-  readonly created_at: Timestamp;
   readonly revoked_at: Timestamp | null;
 };
 
-const columns = "key_id, name, last_four, scopes, created_at, revoked_at";
+const columns = "key_id, name, last_four, scopes, revoked_at";
 
 /** A key that is not revoked. */
 export async function findApiKey(db: Queryable, hash: Buffer): Promise<ApiKeyRow | undefined> {

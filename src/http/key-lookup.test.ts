@@ -8,7 +8,6 @@ const rowOf = (name: string): ApiKeyRow => ({
   name,
   last_four: "",
   scopes: ["read"],
-  created_at: "2026-01-01T00:00:00Z",
   revoked_at: null,
 });
 const free = (): void => undefined;

@@ -4,14 +4,7 @@ import { attemptsJson, type NewAttempt } from "./settlement-queries.ts";
 export type KnownRows = {
   /** The transaction's time, which the new rows will carry. */
   readonly created_at: Timestamp;
-  readonly events:
-    | readonly {
-        checkout_id: string;
-        request_fingerprint: string;
-        risk_decision: "pass" | "review" | "reject";
-        created_at: Timestamp;
-      }[]
-    | null;
+  readonly events: readonly { checkout_id: string; request_fingerprint: string }[] | null;
   readonly orders: readonly { payment_order_id: string; checkout_id: string }[] | null;
 };
 
@@ -24,8 +17,7 @@ export async function selectKnown(
   const [row] = await tx.query<KnownRows>(
     `select now() as created_at,
             (select json_agg(json_build_object(
-                      'checkout_id', e.checkout_id, 'request_fingerprint', encode(e.request_fingerprint, 'hex'),
-                      'risk_decision', e.risk_decision))
+                      'checkout_id', e.checkout_id, 'request_fingerprint', encode(e.request_fingerprint, 'hex')))
                from payment_events e where e.checkout_id = any ($1::text[])) as events,
             (select json_agg(json_build_object('payment_order_id', o.payment_order_id, 'checkout_id', o.checkout_id))
                from payment_orders o where o.payment_order_id = any ($2::text[])) as orders`,

@@ -86,7 +86,6 @@ export type CheckoutDraft = {
 export type OrderRow = {
   readonly payment_order_id: PaymentOrderId;
   readonly checkout_id: CheckoutId;
-  readonly position: number;
   readonly buyer_account: string;
   readonly seller_account: string;
   readonly amount_minor: bigint;
@@ -120,7 +119,6 @@ export type EventRow = {
   readonly hosted_page: HostedPage | null;
   readonly external: External | null;
   readonly is_payment_done: boolean;
-  readonly request_fingerprint: Buffer;
   readonly risk_decision: "pass" | "review" | "reject";
   readonly risk_reasons: readonly string[];
   readonly status_link_revoked_at: Timestamp | null;
@@ -208,9 +206,7 @@ export type ModificationRow = Resolved & {
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
   readonly status: ModificationStatus;
-  readonly psp_key: string;
   readonly psp_reference: string | null;
-  readonly inquiry_count: number;
   readonly failure_code: string | null;
   readonly failure_message: string | null;
   readonly created_by: string;

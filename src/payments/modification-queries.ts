@@ -3,7 +3,7 @@ import type { ModificationId } from "../ids.ts";
 import type { ModificationRow, VoidCause } from "./model.ts";
 
 const columns = `m.modification_id, m.attempt_id, m.payment_order_id, m.kind, m.capture_id, m.request_fingerprint, m.amount_minor,
-  m.currency::text, m.is_final, m.void_cause, m.status, m.psp_key, m.psp_reference, m.inquiry_count, m.failure_code,
+  m.currency::text, m.is_final, m.void_cause, m.status, m.psp_reference, m.failure_code,
   m.failure_message, m.resolved_as, m.resolved_by, m.resolution_note, m.created_by, m.created_at, m.updated_at`;
 
 export type NewModification = Pick<

@@ -1,5 +1,5 @@
-import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
-import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
+import { textArray, type Queryable } from "../db/db.ts";
+import type { AttemptId, ModificationId, PaymentOrderId } from "../ids.ts";
 import type { Turn } from "../psp/psp.ts";
 import type { AttemptStatus, ModificationStatus, Resolved, VoidCause } from "./model.ts";
 
@@ -28,9 +28,7 @@ export type PursuableRow = {
   readonly amount_minor: bigint | null;
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
-  readonly created_at: Timestamp;
   readonly attempt_id: AttemptId;
-  readonly checkout_id: CheckoutId;
   readonly psp: string;
   readonly psp_reference: string | null;
   readonly page_token: string | null;

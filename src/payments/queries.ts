@@ -1,7 +1,7 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptRow, Cause, EventRow, OrderRow, OrderStatus } from "./model.ts";
 
-export const orderColumns = `o.payment_order_id, o.checkout_id, o.position, o.buyer_account, o.seller_account, o.amount_minor,
+export const orderColumns = `o.payment_order_id, o.checkout_id, o.buyer_account, o.seller_account, o.amount_minor,
   o.currency::text, o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.attempt_id, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
   o.last_retry_at, o.next_retry_at, o.error_code, o.error_message, o.created_at, o.updated_at`;
 
@@ -12,7 +12,7 @@ export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, 
   a.next_action, a.next_action_expires_at, a.created_at, a.updated_at`;
 
 const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.external, e.is_payment_done,
-  e.request_fingerprint, e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
+  e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
 
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
   const [row] = await db.query<OrderRow>(

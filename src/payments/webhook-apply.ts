@@ -8,7 +8,7 @@ import {
   decideMessages,
   selectOpenMessages,
   type MessageDecision,
-  type MessageRow,
+  type OpenMessage,
 } from "../webhooks/webhooks.ts";
 import type { AttemptOutcome } from "./decision.ts";
 import { matchReport } from "./external-reports.ts";
@@ -97,7 +97,7 @@ export class WebhookApplier {
    * Settles what the messages report. Each is decided alone: one that cannot be read or applied does not
    * block the others of its job.
    */
-  async #decideMessages(messages: readonly MessageRow[]): Promise<readonly Decision[]> {
+  async #decideMessages(messages: readonly OpenMessage[]): Promise<readonly Decision[]> {
     const attempts = new Map(
       (
         await selectAttemptsById(
@@ -134,7 +134,7 @@ export class WebhookApplier {
   }
 
   async #settle(
-    { message_id, psp }: MessageRow,
+    { message_id, psp }: OpenMessage,
     { attempt, modification_id, outcome }: Report,
   ): Promise<void> {
     await this.#options.settlement.settle({
@@ -197,7 +197,7 @@ export class WebhookApplier {
     );
   }
 
-  async #read(message: MessageRow, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
+  async #read(message: OpenMessage, attempts: ReadonlyMap<string, AttemptRow>): Promise<Reading> {
     const { router } = this.#options;
     if (!router.has(message.psp))
       return { state: "unmatched", note: `no PSP account named ${message.psp} is configured` };
@@ -211,7 +211,7 @@ export class WebhookApplier {
       : readAttempt(news, attempts, message.psp);
   }
 
-  async #readReport(report: ExternalReport, { psp }: MessageRow): Promise<Reading> {
+  async #readReport(report: ExternalReport, { psp }: OpenMessage): Promise<Reading> {
     const matched = await matchReport(this.#options.database, report, psp);
     return "attempt" in matched
       ? { attempt: matched.attempt, modification_id: null, outcome: report.outcome }
@@ -222,7 +222,7 @@ export class WebhookApplier {
   async #readModification(
     news: Extract<WebhookNews, { modification_reference: string }>,
     attempts: ReadonlyMap<string, AttemptRow>,
-    { psp, attempt_id }: MessageRow,
+    { psp, attempt_id }: OpenMessage,
   ): Promise<Reading> {
     const { database } = this.#options;
     const { modification_id, modification_reference, outcome, otherwise } = news;

@@ -19,12 +19,7 @@ export type NewMessage = {
   readonly body: string;
 };
 
-export type MessageRow = NewMessage & {
-  readonly state: MessageState;
-  readonly note: string | null;
-  readonly received_at: Timestamp;
-  readonly processed_at: Timestamp | null;
-};
+export type OpenMessage = Omit<NewMessage, "type" | "payment_order_id">;
 
 /** Stores messages once per PSP event; gives the ids of those that are new. */
 export async function insertMessages(tx: Queryable, messages: readonly NewMessage[]): Promise<Set<string>> {
@@ -42,9 +37,9 @@ export async function insertMessages(tx: Queryable, messages: readonly NewMessag
 }
 
 /** The messages of a job that are still to be applied. */
-export function selectOpenMessages(tx: Queryable, messageIds: readonly string[]): Promise<MessageRow[]> {
-  return tx.query<MessageRow>(
-    `select message_id, psp, psp_event_id, type, attempt_id, payment_order_id, body, state, note, received_at, processed_at
+export function selectOpenMessages(tx: Queryable, messageIds: readonly string[]): Promise<OpenMessage[]> {
+  return tx.query<OpenMessage>(
+    `select message_id, psp, psp_event_id, attempt_id, body
        from webhook_inbox
       where message_id = any ($1::text[]) and state in ('received', 'unmatched')
       order by message_id`,
@@ -52,8 +47,11 @@ export function selectOpenMessages(tx: Queryable, messageIds: readonly string[])
   );
 }
 
-export type MessageSummary = Omit<MessageRow, "body" | "message_id" | "attempt_id" | "payment_order_id"> & {
-  readonly message_id: string;
+export type MessageSummary = Pick<NewMessage, "message_id" | "psp" | "psp_event_id" | "type"> & {
+  readonly state: MessageState;
+  readonly note: string | null;
+  readonly received_at: Timestamp;
+  readonly processed_at: Timestamp | null;
 };
 
 /** What PSPs told of an order, or these messages, oldest first; without what they said. */
@@ -71,7 +69,7 @@ export function selectMessagesAbout(
   );
 }
 
-export type MessageDecision = Pick<MessageRow, "message_id" | "state" | "note">;
+export type MessageDecision = Pick<MessageSummary, "message_id" | "state" | "note">;
 
 /** As `markMessages`, each with its own state and note; `received` and `unmatched` ones stay open. */
 export async function decideMessages(tx: Queryable, decisions: readonly MessageDecision[]): Promise<void> {

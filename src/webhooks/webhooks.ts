@@ -12,7 +12,7 @@ export {
   selectMessagesAbout,
   selectOpenMessages,
 } from "./queries.ts";
-export type { MessageDecision, MessageRow, MessageState, MessageSummary } from "./queries.ts";
+export type { MessageDecision, MessageState, MessageSummary, OpenMessage } from "./queries.ts";
 
 /** A message whose signature was verified over its bytes. */
 export type InboxMessage = Omit<NewMessage, "message_id">;
