@@ -111,7 +111,7 @@ function narrowing({ currency, created_from, created_until, before }: EntryFilte
 function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<EntryRow[]> {
   return db.query<EntryRow>(
     `with accounts as materialized (
-       select a.account_id,
+       select a.account_id as of_account,
               case when $4::timestamptz is null then 1 else ledger_version_before(a.account_id, $4) + 1 end as first_version,
               least(
                 case when $5::timestamptz is null then a.version else ledger_version_before(a.account_id, $5) end,
@@ -128,14 +128,11 @@ function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<En
           -- The condition of the index on the currency.
           and a.account_id > 0
      )
-     select ${entryColumns
-       .split(", ")
-       .map((column) => `l.${column.trim()}`)
-       .join(", ")}
-       from accounts a
+     select ${entryColumns}
+       from accounts
        cross join lateral (
          select e.* from ledger_entry_lines e
-          where e.account_id = a.account_id and e.account_version between a.first_version and a.last_version
+          where e.account_id = of_account and e.account_version between first_version and last_version
           order by e.account_version desc
           limit $9
        ) l
