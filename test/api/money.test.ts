@@ -165,12 +165,14 @@ test("every amount from 0.01 to 3.00 is charged and booked to the cent (R196)", 
       ).length === 0,
   );
   const rows = await stack.db.asOwner(
-    `select substr(t.source, 13, length(t.source) - 21) as cents, e.amount_minor::text as debit_minor
-       from ledger_transactions t join ledger_entries e on e.transaction_id = t.transaction_id
-      where t.source like 'order:cents-%' and e.amount_minor > 0`,
+    `select o.payment_order_id, e.amount_minor::text as debit_minor
+       from payment_orders o
+       join ledger_transactions t on t.source = 'order:' || o.payment_order_id || ':captured'
+       join ledger_entries e on e.transaction_id = t.transaction_id and e.amount_minor > 0
+      where o.payment_order_id like 'cents-%'`,
   );
   expect(rows).toHaveLength(amounts.length);
-  for (const row of rows) expect(row["debit_minor"]).toBe(row["cents"]);
+  for (const row of rows) expect(row["payment_order_id"]).toBe(`cents-${row["debit_minor"]}`);
 });
 
 test("a part of an amount is captured to the minor unit", async () => {
