@@ -156,7 +156,7 @@ returns table (
   captured_minor bigint, capturing_minor bigint, failed_capture_count smallint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
   epoch integer, inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
-  resolved_as text, resolution_reference text,
+  resolved_as text, resolution_reference text, has_next_action boolean,
   modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
   modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_epoch integer,
   modification_inquiry_count integer,
@@ -173,7 +173,7 @@ begin
          o.captured_minor, o.capturing_minor, o.failed_capture_count,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
-         a.resolved_as, a.resolution_reference,
+         a.resolved_as, a.resolution_reference, a.next_action is not null,
          m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count,
          m.psp_reference, m.failure_code
     from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)

@@ -44,8 +44,13 @@ export type DecisionInput = {
     readonly capture_method: CaptureMethod;
     /** Why the buyer's card was declined while the attempt could still be paid with another one. */
     readonly failure: Failure | null;
-    /** The PSP has told its reference, so the buyer may have been there. */
-    readonly is_known_at_psp: boolean;
+    readonly attempt_id: string;
+    /** Null: the PSP has told none, so the buyer was not there. */
+    readonly psp_reference: string | null;
+    readonly page_token: string | null;
+    /** A step is stored that the buyer must do. */
+    readonly has_next_action: boolean;
+    readonly failure_code: string | null;
     /** The PSP has said so while a capture was under way. */
     readonly authorization_ended_as: "canceled" | "expired" | null;
     /** The outcome that a person saw at the PSP, and its reference there. */
@@ -109,6 +114,8 @@ export type Decision = {
   readonly void_cause: VoidCause | null;
   /** To be remembered until the capture under way is decided. */
   readonly authorization_ended_as: "canceled" | "expired" | null;
+  /** The stored step of the buyer stays, whatever the report says. */
+  readonly keeps_next_action: boolean;
 };
 
 /** Order and attempt in these states; nothing else happens unless a field says so. */
@@ -135,6 +142,7 @@ export function become(
     modification: null,
     void_cause: null,
     authorization_ended_as: null,
+    keeps_next_action: false,
     ...changes,
   };
 }

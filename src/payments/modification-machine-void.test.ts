@@ -93,7 +93,7 @@ describe("a void", () => {
     expect(
       decideOn(open, {
         order: { status: "EXECUTING" },
-        attempt: { status: "executing", is_known_at_psp: false },
+        attempt: { status: "executing", psp_reference: null },
       }),
     ).toMatchObject({ order_status: "FAILED", void_cause: null });
   });

@@ -1,3 +1,4 @@
+import { namesAnotherCharge } from "./another-charge.ts";
 import { unchanged, type Decision, type DecisionInput } from "./decision.ts";
 import { openAttemptStatuses } from "./model.ts";
 
@@ -17,7 +18,10 @@ export function contradictedResolution(
     `${told}, but a person resolved the attempt as ${attempt.resolved_as}` +
     `${attempt.resolution_reference === null ? "" : ` (${attempt.resolution_reference})`}.`;
   // The resolution has not taken effect yet: the PSP's report that money moved is booked.
-  const isBookable = attempt.resolved_as === "failed" && openAttemptStatuses.includes(attempt.status);
+  const isBookable =
+    attempt.resolved_as === "failed" &&
+    openAttemptStatuses.includes(attempt.status) &&
+    !namesAnotherCharge(attempt, input.outcome);
   const alarmed = { alarm, alarm_kind: "discrepancy" } as const;
   return isBookable
     ? { ...(decideCharge(input) ?? unchanged(input)), ...alarmed }

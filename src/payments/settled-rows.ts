@@ -1,5 +1,6 @@
 import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
+import { learntReference } from "./another-charge.ts";
 import type { SettledModification } from "./modification-outcome-queries.ts";
 import type { Settled } from "./news.ts";
 import type { AttemptOutcome, Decision } from "./decision.ts";
@@ -19,9 +20,7 @@ type RowLimits = {
 export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits): SettledOrder {
   const { outcome } = news;
   const page = outcome.kind === "registered" ? outcome : null;
-  // Those of a capture or void are references of that.
-  const isOfCharge = "psp_reference" in outcome && outcome.kind !== "done" && outcome.kind !== "accepted";
-  const psp_reference = isOfCharge ? outcome.psp_reference : null;
+  const psp_reference = learntReference(row, outcome, news.is_resolution ?? false);
   const isStored = outcome.kind === "unknown" && outcome.is_stored === true;
   return {
     payment_order_id: row.payment_order_id,

@@ -10,7 +10,6 @@ export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" |
       ...row,
       status: row.attempt_status,
       amount_minor: row.attempt_amount_minor,
-      is_known_at_psp: row.psp_reference !== null,
       failure:
         failure_class === null || failure_code === null
           ? null

@@ -41,6 +41,7 @@ export type OpenRow = {
   readonly resolved_as: AttemptRow["resolved_as"];
   readonly resolution_reference: string | null;
 } & (OpenModification | { readonly modification_id: null });
+  readonly has_next_action: boolean;
 
 type OpenModification = {
   readonly modification_id: ModificationId;

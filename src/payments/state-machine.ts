@@ -12,6 +12,8 @@ import {
   type Decision,
   type DecisionInput,
 } from "./decision.ts";
+import { chargedOtherwise, mismatch } from "./amount-mismatch.ts";
+import { reportOfAnotherCharge } from "./another-charge.ts";
 import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "./model.ts";
 
@@ -20,7 +22,7 @@ import { openAttemptStatuses, type Cause } from "./model.ts";
  * an attempt that is closed change nothing, except that money that moved against what we believed raises an alarm.
  */
 export function decide(input: DecisionInput): Decision | null {
-  return contradictedResolution(input, decideCharge) ?? decideByState(input);
+  return contradictedResolution(input, decideCharge) ?? reportOfAnotherCharge(input) ?? decideByState(input);
 }
 
 function decideByState(input: DecisionInput): Decision | null {
@@ -43,7 +45,7 @@ function decideCharge(input: DecisionInput): Decision | null {
         outcome.charged.currency !== order.currency
       ) {
         return mismatch(
-          `The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency}, not ${attempt.amount_minor} of ${order.currency}.`,
+          `The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency} (${outcome.psp_reference}), not ${attempt.amount_minor} of ${order.currency}.`,
         );
       }
       return become("SUCCESS", "succeeded", "psp_succeeded", { captures_minor: order.amount_minor });
@@ -51,7 +53,7 @@ function decideCharge(input: DecisionInput): Decision | null {
       return decideAuthorized(input, outcome);
     case "declined":
       // The buyer may still pay it with another card: it is given up at the PSP before anything follows.
-      return outcome.is_open === true && attempt.is_known_at_psp
+      return outcome.is_open === true && attempt.psp_reference !== null
         ? become("PENDING", "pending", "psp_pending", { ...failed(outcome.failure), void_cause: "declined" })
         : afterFailure(input, outcome.failure, "declined");
     case "not_sent":
@@ -93,7 +95,7 @@ function decideCharge(input: DecisionInput): Decision | null {
 
 function decideAuthorized(
   input: DecisionInput,
-  { authorized, captured }: Extract<PspOutcome, { kind: "authorized" }>,
+  { authorized, captured, psp_reference }: Extract<PspOutcome, { kind: "authorized" }>,
 ): Decision {
   const { order, attempt } = input;
   if (attempt.capture_method === "automatic") {
@@ -107,19 +109,11 @@ function decideAuthorized(
     captured.amount_minor !== 0n
   ) {
     return mismatch(
-      `The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} and took ${captured.amount_minor}; ${attempt.amount_minor} of ${order.currency} were to be authorised.`,
+      `The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} (${psp_reference}) and took ${captured.amount_minor}; ${attempt.amount_minor} of ${order.currency} were to be authorised.`,
     );
   }
   return become("AUTHORIZED", "authorized", "psp_authorized", { authorizes_minor: order.amount_minor });
 }
-
-/** A letter of its own: an older one about the same order must not hide that money was taken. */
-const mismatch = (message: string): Decision =>
-  become("UNKNOWN", "unknown", "psp_unknown", {
-    error: { code: "amount_mismatch", message },
-    alarm: message,
-    alarm_kind: "discrepancy",
-  });
 
 const failed = (failure: Failure): Pick<Decision, "error" | "failure_class"> => ({
   error: { code: failure.code, message: failure.message },
@@ -155,7 +149,7 @@ function contradiction(input: DecisionInput): Decision | null {
   const { attempt, outcome } = input;
   // A capture or whatever else a person made there.
   if (outcome.kind === "unknown" && input.is_webhook) return discrepancy(input, outcome.reason);
-  if (attempt.status === "succeeded") return bounced(input);
+  if (attempt.status === "succeeded") return chargedOtherwise(input) ?? bounced(input);
   // Older than the failure of its capture, unless it is a capture of its own.
   if (
     attempt.failure?.code === capture_failed &&

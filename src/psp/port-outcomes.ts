@@ -45,10 +45,11 @@ export type PspOutcome =
     }
   /**
    * The PSP's automatic capture failed for good, maybe days after the payment was reported as made: its money
-   * never comes.
+   * never comes. `psp_reference`: the payment's, where the PSP names it.
    */
   | {
       readonly kind: "capture_failed";
+      readonly psp_reference?: string;
       readonly capture_reference: string;
       readonly money: Money;
       readonly failure: Failure;

@@ -155,6 +155,14 @@ test("a payment that waits for the buyer goes by our reference until Adyen gives
   });
 });
 
+test("and keeps to ours if Adyen gives one before the result, which has one of its own", async () => {
+  const action = { type: "threeDS2", paymentMethodType: "scheme" };
+  expect(await chargeAt(200, resultOf("IdentifyShopper", { action }))).toMatchObject({
+    kind: "pending",
+    psp_reference: "att_1",
+  });
+});
+
 test.each(["AuthenticationFinished", "AuthenticationNotRequired", "Success", "BrandNew", ""])(
   "the result %j is unknown, never a success",
   async (result) => {

@@ -44,12 +44,7 @@ export function outcomeOfPayment(
     case PaymentResponse.ResultCodeEnum.IdentifyShopper:
     case PaymentResponse.ResultCodeEnum.ChallengeShopper:
     case PaymentResponse.ResultCodeEnum.PresentToShopper:
-      // While the buyer must act Adyen gives no reference of its own; by ours it finds the payment too.
-      return {
-        kind: "pending",
-        psp_reference: pspReference ?? request.attempt_id,
-        next_action: actionOf(payment),
-      };
+      return pendingAs(payment, request.attempt_id);
     case PaymentResponse.ResultCodeEnum.AuthenticationFinished:
     case PaymentResponse.ResultCodeEnum.AuthenticationNotRequired:
     case PaymentResponse.ResultCodeEnum.Success:
@@ -57,6 +52,16 @@ export function outcomeOfPayment(
     default:
       return unknown(`Adyen reports the result ${String(resultCode)}.`);
   }
+}
+
+/**
+ * While the buyer must act there is no payment yet: its reference comes with the result, so until then it goes
+ * by ours.
+ */
+function pendingAs(payment: PaymentResponse, attempt_id: string): PspOutcome {
+  const next_action = actionOf(payment);
+  const psp_reference = next_action === null ? (payment.pspReference ?? attempt_id) : attempt_id;
+  return { kind: "pending", psp_reference, next_action };
 }
 
 /** Without an amount in the answer the whole one was authorised: Adyen has a result of its own for a part. */

@@ -284,6 +284,17 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
     });
   });
 
+  test("name the payment that they are of, where Adyen does: it may be another one of the attempt", () => {
+    const originalReference = "8835550000000001";
+    const named = { outcome: { psp_reference: originalReference } };
+    expect(ofChange({ eventCode: "CANCELLATION", originalReference })).toMatchObject({ otherwise: named });
+    expect(ofChange({ eventCode: "EXPIRE", originalReference })).toMatchObject(named);
+    expect(news({ eventCode: "CAPTURE_FAILED", originalReference })).toMatchObject({ otherwise: named });
+    expect(ofChange({ eventCode: "EXPIRE", originalReference: "" })).toMatchObject({
+      outcome: { psp_reference: null },
+    });
+  });
+
   test("EXPIRE ends an authorisation", () => {
     expect(ofChange({ eventCode: "EXPIRE" })).toMatchObject({
       attempt_id: "att_1",

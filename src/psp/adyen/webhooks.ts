@@ -47,7 +47,7 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
       return aboutAttempt(item, outcomeOf(item, capture_method));
     case Expire:
       return capture_method === "manual"
-        ? aboutAttempt(item, { kind: "canceled", psp_reference: null, reason: "expired" })
+        ? aboutAttempt(item, { kind: "canceled", psp_reference: paymentOf(item), reason: "expired" })
         : null;
     case Cancellation:
     case Capture:
@@ -63,6 +63,10 @@ const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): Attem
   payment_order_id: null,
   outcome,
 });
+
+/** The payment that a change is of, where Adyen names it. */
+const paymentOf = ({ originalReference }: NotificationRequestItem): string | null =>
+  originalReference === undefined || originalReference === "" ? null : originalReference;
 
 /**
  * A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's
@@ -89,7 +93,7 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
       : null;
   const byPerson: PspOutcome =
     eventCode === Cancellation
-      ? { kind: "canceled", psp_reference: null, reason: "canceled" }
+      ? { kind: "canceled", psp_reference: paymentOf(item), reason: "canceled" }
       : {
           kind: "unknown",
           reason: `Adyen reports a capture (${pspReference}) that we did not request${isLateFailure ? ", and that it failed" : ""}.`,
@@ -108,11 +112,9 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
  * Adyen captures automatically what is captured at once, and reports only a failure, maybe days after it
  * reported the payment. A capture that succeeds is most likely one that a person repeated there.
  */
-function outcomeOfOwnCapture(
-  { eventCode, pspReference, originalReference, amount }: NotificationRequestItem,
-  isDone: boolean,
-  failure: Failure,
-): PspOutcome {
+function outcomeOfOwnCapture(item: NotificationRequestItem, isDone: boolean, failure: Failure): PspOutcome {
+  const { eventCode, pspReference, amount } = item;
+  const payment = paymentOf(item);
   const { value, currency } = amount;
   const money =
     value === undefined || currency === undefined ? undefined : fromAdyenAmount({ value, currency });
@@ -122,12 +124,18 @@ function outcomeOfOwnCapture(
       reason: `Adyen reports a capture of ${value} ${currency}, which cannot be read as an amount.`,
     };
   if (eventCode === NotificationRequestItem.EventCodeEnum.CaptureFailed)
-    return { kind: "capture_failed", capture_reference: pspReference, money, failure };
+    return {
+      kind: "capture_failed",
+      ...(payment === null ? {} : { psp_reference: payment }),
+      capture_reference: pspReference,
+      money,
+      failure,
+    };
   if (!isDone)
     return { kind: "unknown", reason: `Adyen refused a capture (${pspReference}): ${failure.message}` };
   return {
     kind: "succeeded",
-    psp_reference: originalReference ?? pspReference,
+    psp_reference: payment ?? pspReference,
     charged: money,
     capture_reference: pspReference,
   };
