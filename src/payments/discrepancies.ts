@@ -2,7 +2,8 @@ import type { Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decide, hasDiscrepancy, selectDeadLetter, type DeadLetterRow } from "../jobs/jobs.ts";
-import type { OrderRow } from "./model.ts";
+import { amount_mismatch } from "./amount-mismatch.ts";
+import { openAttemptStatuses, type OrderRow } from "./model.ts";
 import { hasOpenAttempt } from "./modifications.ts";
 import {
   failOrders,
@@ -11,6 +12,7 @@ import {
   selectEvent,
   selectOrdersOfCheckouts,
 } from "./queries.ts";
+import { selectAttemptsById } from "./settlement-queries.ts";
 
 /** Errors: `state_conflict` if a PSP may have taken money for the order that nobody has dealt with. */
 export async function assertNothingTaken(
@@ -43,6 +45,7 @@ export async function discardLetter(
   const known = await selectDeadLetter(tx, deadLetterId);
   // Locked before the letter is changed, as a settlement does; otherwise the two could deadlock.
   const orders = known?.kind === "discrepancy" ? await lockChargedTogether(tx, known.subject_id) : [];
+  if (known?.kind === "discrepancy") await assertAnswered(tx, known);
   const letter = await decide(tx, deadLetterId, { state: "discarded", by, note });
   if (orders.length === 0 || (await isReported(tx, orders))) return letter;
   const stopped: string[] = [];
@@ -53,6 +56,20 @@ export async function discardLetter(
   const message = "The PSP reported money that is not booked here; a person has dealt with it.";
   await failOrders(tx, stopped, { cause: "discrepancy", actor: by.actor, message });
   return letter;
+}
+
+/** Errors if only this letter says that somebody must look at an attempt of which a wrong amount was taken. */
+async function assertAnswered(tx: Transaction, letter: DeadLetterRow): Promise<void> {
+  const { attempt_id } = letter.payload;
+  if (letter.state !== "waiting" || typeof attempt_id !== "string") return;
+  const [attempt] = await selectAttemptsById(tx, [attempt_id]);
+  if (attempt === undefined || attempt.resolved_as !== null) return;
+  if (!openAttemptStatuses.includes(attempt.status) || attempt.failure_code !== amount_mismatch) return;
+  throw new AppError(
+    "state_conflict",
+    `The PSP reports another amount for the attempt ${attempt.attempt_id}, which is still undecided. Refund it ` +
+      "there, then resolve the attempt as failed: that closes this letter.",
+  );
 }
 
 /** The order, and if it is paid on a page the other orders of its checkout. */

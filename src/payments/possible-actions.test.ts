@@ -85,6 +85,11 @@ describe("what can be done about an order", () => {
     ],
     ["of another amount", { error_code: "amount_mismatch" }, ["resolve_attempt /attempts/att_1/resolve"]],
     [
+      "of another amount, whose letter the resolution closes",
+      { error_code: "amount_mismatch", dead_letter_id: "dead_1", dead_letter_kind: "discrepancy" },
+      ["resolve_attempt /attempts/att_1/resolve"],
+    ],
+    [
       "with a capture that waits for its turn",
       {
         status: "AUTHORIZED",

@@ -1,3 +1,4 @@
+import { amount_mismatch } from "./amount-mismatch.ts";
 import { openAttemptStatuses, type OrderStatus } from "./model.ts";
 import type { UnresolvedRow } from "./monitor-queries.ts";
 
@@ -67,7 +68,7 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
     case "PENDING":
       return "The buyer must act, or the PSP decides; it is asked automatically.";
     case "UNKNOWN":
-      return row.error_code === "amount_mismatch"
+      return row.error_code === amount_mismatch
         ? null
         : "The PSP is asked again automatically, or reports it by webhook.";
     default:
@@ -76,7 +77,7 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
 }
 
 function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
-  const { modification_id, modification_status, attempt_id, attempt_status, approval_id } = row;
+  const { modification_id, modification_status, attempt_id, approval_id } = row;
   if (approval_id !== null) {
     const reason = "A resolution is proposed: approve or reject it with another key.";
     return [post("approve", "approvals", approval_id, "approve", reason)];
@@ -85,8 +86,7 @@ function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleActi
     const reason = "Look it up at the PSP and record the outcome you see.";
     return [post("resolve_modification", "modifications", modification_id, "resolve", reason)];
   }
-  const isOpen = attempt_status !== null && openAttemptStatuses.includes(attempt_status);
-  if (attempt_id === null || !isOpen || row.resolution_due_at !== null) return [];
+  if (attempt_id === null || !isOpen(row) || row.resolution_due_at !== null) return [];
   return [
     post("resolve_attempt", "attempts", attempt_id, "resolve", reasonToResolve(row, is_psp_configured)),
   ];
@@ -96,7 +96,7 @@ function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_conf
   if (!is_psp_configured) {
     return `The PSP account ${psp} is not configured here: configure it, or look at the PSP and resolve the attempt.`;
   }
-  if (error_code === "amount_mismatch") {
+  if (error_code === amount_mismatch) {
     return "The PSP reports another amount: refund it there, then resolve the attempt as failed.";
   }
   if (status === "PENDING") {
@@ -105,15 +105,20 @@ function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_conf
   return "If the PSP's API cannot report the outcome: look at the PSP and resolve the attempt.";
 }
 
+const isOpen = ({ attempt_status }: UnresolvedRow): boolean =>
+  attempt_status !== null && openAttemptStatuses.includes(attempt_status);
+
 /** Its next attempt does not start while a discrepancy waits. */
-const isStopped = ({ dead_letter_kind, status, attempt_status }: UnresolvedRow): boolean =>
-  dead_letter_kind === "discrepancy" &&
-  (status === "RETRY_SCHEDULED" || status === "EXECUTING") &&
-  (attempt_status === null || !openAttemptStatuses.includes(attempt_status));
+const isStopped = (row: UnresolvedRow): boolean =>
+  row.dead_letter_kind === "discrepancy" &&
+  (row.status === "RETRY_SCHEDULED" || row.status === "EXECUTING") &&
+  !isOpen(row);
 
 function letterDecisions(row: UnresolvedRow): PossibleAction[] {
   const { dead_letter_id, dead_letter_kind, status, modification_id } = row;
   if (dead_letter_id === null) return [];
+  // The resolution closes the letter; asking the PSP again tells nothing more.
+  if (isOpen(row) && row.error_code === amount_mismatch) return [];
   if (dead_letter_kind === "discrepancy") {
     const then = isStopped(row) ? " The order is then FAILED, and can be retried." : "";
     const reason = `The PSP reports money that is not booked here: refund it there, then discard the dead letter.${then}`;

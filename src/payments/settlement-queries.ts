@@ -1,6 +1,7 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
 import type { CaptureMethod, FailureClass, Turn } from "../psp/psp.ts";
+import { amount_mismatch } from "./amount-mismatch.ts";
 import type {
   AttemptRow,
   AttemptStatus,
@@ -40,8 +41,8 @@ export type OpenRow = {
   readonly authorization_ended_as: "canceled" | "expired" | null;
   readonly resolved_as: AttemptRow["resolved_as"];
   readonly resolution_reference: string | null;
-} & (OpenModification | { readonly modification_id: null });
   readonly has_next_action: boolean;
+} & (OpenModification | { readonly modification_id: null });
 
 type OpenModification = {
   readonly modification_id: ModificationId;
@@ -110,8 +111,9 @@ export type TakenAttempt = AttemptRow & {
 /**
  * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that a failure to
  * send that an earlier holder reports late proves nothing. Resolved attempts are settled without another
- * call. With an open discrepancy the PSP is only asked: the first request may not have arrived. `keySeconds`:
- * how long each PSP is certain to remember a key.
+ * call. With an open discrepancy the PSP is only asked: the first request may not have arrived. Where a wrong
+ * amount was taken, only a person may say that nothing was. `keySeconds`: how long each PSP is certain to
+ * remember a key.
  */
 export function takeUpAttempts(
   tx: Queryable,
@@ -124,7 +126,9 @@ export function takeUpAttempts(
         set epoch = a.epoch + 1, sent_at = case t.turn when 'ask_then_send' then now() else a.sent_at end
        from (
          select o.attempt_id, o.has_discrepancy,
-                payments_turn(o.created_at, o.sent_at, o.has_stored_failure or o.has_discrepancy, ($2::jsonb ->> o.psp)::float8, $3) as turn
+                case when o.failure_code = $4 then 'ask_only'
+                     else payments_turn(o.created_at, o.sent_at, o.has_stored_failure or o.has_discrepancy, ($2::jsonb ->> o.psp)::float8, $3)
+                end as turn
            from (
              select *, payments_has_discrepancy(checkout_id, payment_order_id) as has_discrepancy
                from payment_attempts
@@ -134,7 +138,7 @@ export function takeUpAttempts(
        ) t
       where a.attempt_id = t.attempt_id
      returning ${attemptColumns}, a.epoch, t.turn, a.sent_at, t.has_discrepancy`,
-    [textArray(attemptIds), JSON.stringify(keySeconds), quietSeconds],
+    [textArray(attemptIds), JSON.stringify(keySeconds), quietSeconds, amount_mismatch],
   );
 }
 

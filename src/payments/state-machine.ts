@@ -12,7 +12,7 @@ import {
   type Decision,
   type DecisionInput,
 } from "./decision.ts";
-import { chargedOtherwise, mismatch } from "./amount-mismatch.ts";
+import { chargedOtherwise, mismatch, staysMismatched } from "./amount-mismatch.ts";
 import { reportOfAnotherCharge } from "./another-charge.ts";
 import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "./model.ts";
@@ -38,6 +38,9 @@ function decideByState(input: DecisionInput): Decision | null {
 function decideCharge(input: DecisionInput): Decision | null {
   const { order, attempt } = input;
   const outcome = doubted(input.outcome, input.is_first_send);
+  // Except what the PSP tells by itself and cannot be read: it may be more money.
+  if (staysMismatched(input, outcome))
+    return outcome.kind === "unknown" && input.is_webhook ? discrepancy(input, outcome.reason) : null;
   switch (outcome.kind) {
     case "succeeded":
       if (
