@@ -65,12 +65,15 @@ function namesCharge({ news: { outcome, is_first }, row, decision }: Settled): b
  */
 export function storedActionOf(
   outcome: AttemptOutcome,
-  { attempt_status }: Pick<Decision, "attempt_status">,
+  {
+    attempt_status,
+    keeps_next_action = false,
+  }: Pick<Decision, "attempt_status"> & Partial<Pick<Decision, "keeps_next_action">>,
   { sealing, buyer_action_seconds }: Pick<RowLimits, "sealing" | "buyer_action_seconds">,
 ): Pick<SettledOrder, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
   const none = { next_action: null, next_action_expires_at: null };
   const isOpen = attempt_status === "pending" || attempt_status === "unknown";
-  if (isOpen && isSilent(outcome)) return { ...none, keeps_next_action: true };
+  if (isOpen && (keeps_next_action || isSilent(outcome))) return { ...none, keeps_next_action: true };
   const next_action =
     outcome.kind === "pending" && attempt_status === "pending" ? (outcome.next_action ?? null) : null;
   if (next_action === null) return { ...none, keeps_next_action: false };

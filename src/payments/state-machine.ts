@@ -75,9 +75,7 @@ function decideCharge(input: DecisionInput): Decision | null {
     case "pending":
       // The answer to the request under way will tell what the buyer must do; this report does not.
       if (attempt.status === "executing" && outcome.next_action === undefined) return null;
-      return become("PENDING", "pending", "psp_pending", {
-        retry_delay_seconds: input.can_be_asked ? inquiryDelay(input, attempt.inquiry_count) : null,
-      });
+      return decidePending(input, outcome);
     case "unknown":
       return become("UNKNOWN", "unknown", "psp_unknown", {
         error: { code: "outcome_unknown", message: outcome.reason },
@@ -94,6 +92,20 @@ function decideCharge(input: DecisionInput): Decision | null {
       // News of a change that is not known here.
       return null;
   }
+}
+
+/** Webhooks come in any order: whether the buyer's step is still to be done, the PSP itself is asked. */
+function decidePending(
+  input: DecisionInput,
+  { next_action }: Extract<PspOutcome, { kind: "pending" }>,
+): Decision {
+  const { attempt, is_webhook, can_be_asked } = input;
+  const keeps_next_action = is_webhook && next_action === null && attempt.has_next_action;
+  const delay = keeps_next_action ? 1 : inquiryDelay(input, attempt.inquiry_count);
+  return become("PENDING", "pending", "psp_pending", {
+    retry_delay_seconds: can_be_asked ? delay : null,
+    keeps_next_action,
+  });
 }
 
 function decideAuthorized(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { simulatorKey } from "../support/simulator.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import {
   acceptCheckout,
@@ -48,9 +49,14 @@ async function tell(
   type: string,
   intent: Record<string, unknown>,
 ): Promise<void> {
+  const attempt_id = attempt?.attempt_id ?? "";
+  const [known] = await stack.db.asOwner("select psp_reference from payment_attempts where attempt_id = $1", [
+    attempt_id,
+  ]);
+  const own = typeof known?.["psp_reference"] === "string" ? { id: known["psp_reference"] } : {};
   const event = stripeEvent(
-    { attempt_id: attempt?.attempt_id ?? "", payment_order_id: id, amount: 2_999 },
-    { type, intent },
+    { attempt_id, payment_order_id: id, amount: 2_999 },
+    { type, intent: { ...own, ...intent } },
   );
   await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, webhook_secret) });
   const { id: event_id } = JSON.parse(event) as { id: string };
@@ -64,6 +70,15 @@ async function tell(
       ).length === 1,
   );
 }
+const attemptOf = async (id: string): Promise<Record<string, unknown>> =>
+  (
+    await stack.db.asOwner(
+      "select psp_reference, inquiry_count from payment_attempts where payment_order_id = $1",
+      [id],
+    )
+  )[0] ?? {};
+const referenceOf = async (id: string): Promise<string> => String((await attemptOf(id))["psp_reference"]);
+const inquiriesOf = async (id: string): Promise<number> => Number((await attemptOf(id))["inquiry_count"]);
 const asking = {
   status: "requires_action",
   client_secret: "pi_secret_1",
@@ -150,20 +165,55 @@ describe("a card token that its bank wants confirmed", () => {
     expect(await nextAction(id)).toEqual(action);
   });
 
-  test("ends with a webhook that says the buyer has confirmed, so that the payment is not voided as expired", async () => {
+  test("stays when a webhook comes late that says there is nothing left to do; the PSP is asked, and shows it", async () => {
     const {
       order_ids: [id],
     } = await acceptCheckout(stack, challenged);
-    expect(await nextAction(id)).toMatchObject({ type: "redirect_to_url" });
+    const action = await nextAction(id);
+    expect(action).toMatchObject({ type: "redirect_to_url" });
+    const asked = await inquiriesOf(id);
     await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", {
       status: "processing",
       next_action: null,
     });
-    const [attempt] = await stack.db.asOwner(
-      "select next_action, next_action_expires_at from payment_attempts where payment_order_id = $1",
-      [id],
+    expect(await nextAction(id)).toEqual(action);
+    await until("the PSP is asked", async () => (await inquiriesOf(id)) > asked, 4);
+    expect(await nextAction(id)).toEqual(action);
+  });
+
+  test("ends when the PSP, asked after such a webhook, says so, so that the payment is not voided as expired", async () => {
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack, challenged);
+    expect(await nextAction(id)).toMatchObject({ type: "redirect_to_url" });
+    const reference = await referenceOf(id);
+    // From here on the PSP shows an intent that waits for nobody, and is asked about that one.
+    const form = new URLSearchParams({ amount: "2999", currency: "usd" });
+    const made = await fetch(`${stack.simulator_url}/v1/payment_intents`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${simulatorKey}` },
+      body: form,
+    });
+    const { id: other } = (await made.json()) as { id: string };
+    await stack.db.asOwner("update payment_attempts set psp_reference = $2 where psp_reference = $1", [
+      reference,
+      other,
+    ]);
+    await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", {
+      status: "processing",
+      next_action: null,
+    });
+    await until(
+      "the step is gone",
+      async () =>
+        (
+          await stack.db.asOwner(
+            "select 1 from payment_attempts where payment_order_id = $1 and next_action is null and next_action_expires_at is null",
+            [id],
+          )
+        ).length === 1,
+      4,
     );
-    expect(attempt).toEqual({ next_action: null, next_action_expires_at: null });
   });
 
   test("is shown again, with the same end, after its outcome was unknown in between", async () => {
