@@ -114,6 +114,7 @@ test("its letter cannot be discarded or redriven while the attempt is open; reso
   const resolved = await stack.call("POST", `/attempts/${attempt_id}/resolve`, {
     outcome: "failed",
     note: "The 50.00 were refunded.",
+    dead_letter_ids: [letter.dead_letter_id],
   });
   expect(resolved.status, resolved.text).toBe(202);
   await orderIn(stack, id, "FAILED");

@@ -178,7 +178,16 @@ describe("an attempt that waits for its buyer", () => {
     const waiting = await order("PENDING", "tok_authenticationRequired");
     const real = `pi_real_${waiting.id}`;
     await tell(waiting, "payment_intent.processing", { id: real, status: "processing" });
-    const said = { outcome: "succeeded", psp_reference: real, note: "Seen." };
+    const [letter] = await stack.db.asOwner(
+      "select dead_letter_id from dead_letters where subject_id = $1 and state = 'waiting'",
+      [waiting.id],
+    );
+    const said = {
+      outcome: "succeeded",
+      psp_reference: real,
+      note: "Seen.",
+      dead_letter_ids: [letter?.["dead_letter_id"]],
+    };
     const reply = await stack.call("POST", `/attempts/${waiting.attempt_id}/resolve`, {
       ...said,
       amount: "29.99",
