@@ -6,6 +6,7 @@ import type { Database } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { hasApiKeyForm } from "./api-key-form.ts";
 import { findApiKey } from "./api-key-queries.ts";
+import { clientAddress } from "./client-address.ts";
 import type { App } from "./context.ts";
 import { KeyLookup } from "./key-lookup.ts";
 import { addressGroup, createRateLimit } from "./rate-limit.ts";
@@ -49,7 +50,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   const failuresPerSecond = Math.max(failures_min, Math.ceil(options.rate_limit_per_second / failures_share));
   const limitFailures = createRateLimit(failuresPerSecond);
   return async (request, reply) => {
-    const countFailure = (): void => limitFailures(addressGroup(request.ip), reply);
+    const countFailure = (): void => limitFailures(addressGroup(clientAddress(request)), reply);
     const token = tokenOf(request);
     const isDevelopment = token !== undefined && token === options.development_key;
     if (token === undefined || (!isDevelopment && !hasApiKeyForm(token))) {

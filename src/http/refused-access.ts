@@ -3,6 +3,7 @@ import type { AppError, ErrorCode } from "../errors.ts";
 import { monotonicMilliseconds } from "../clock.ts";
 import { accessRefused } from "../metrics.ts";
 import type { Caller } from "./auth.ts";
+import { clientAddress } from "./client-address.ts";
 
 const kinds: Partial<Record<ErrorCode, "authentication" | "scope" | "signature">> = {
   unauthenticated: "authentication",
@@ -15,7 +16,7 @@ const lines_per_second_max = 20;
 
 /**
  * Counts and logs failures of authentication, scope and webhook signature. Nothing of the request's headers
- * or body is logged, above all not the key.
+ * or body is logged but an address in X-Forwarded-For, above all not the key.
  */
 export function createRefusalLog(): (request: FastifyRequest, error: AppError) => void {
   let second = 0;
@@ -40,7 +41,7 @@ export function createRefusalLog(): (request: FastifyRequest, error: AppError) =
         event: "access_refused",
         kind,
         reason: error.message,
-        address: request.ip,
+        address: clientAddress(request),
         method: request.method,
         route,
         request_id: request.id,

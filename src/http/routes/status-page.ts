@@ -9,6 +9,7 @@ import {
   selectNextAction,
   createNextActionSealing,
 } from "../../payments/payments.ts";
+import { clientAddress } from "../client-address.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup, createRateLimit } from "../rate-limit.ts";
 import { clientId, nullable } from "../schemas/fields.ts";
@@ -25,7 +26,7 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
   const { reads, settings } = context;
   const sealing = createNextActionSealing(settings.secret_key);
   const limitRate = createRateLimit(settings.rate_limit_per_second);
-  app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(request.ip), reply));
+  app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(clientAddress(request)), reply));
 
   const find = async (checkoutId: string, token: string) => {
     assertStatusLink(settings.secret_key, checkoutId, token);
