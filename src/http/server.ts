@@ -39,13 +39,8 @@ export function createServer(context: HttpContext): App {
     return503OnClosing: false,
     // Longer than any id, so that the schema reports a too long one and not the router.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_000 },
-    // For failures before a route is found, such as a broken percent encoding in the path.
-    frameworkErrors: (error, request, reply) => {
-      sendProblem(
-        request,
-        reply.header("request-id", request.id),
-        new AppError("invalid_request", error.message, { param: "path" }),
-      );
+    frameworkErrors: (_error, request, reply) => {
+      sendProblem(request, reply.header("request-id", request.id), unreadablePath());
     },
     genReqId: () => newId("req"),
     ajv: {
@@ -139,6 +134,12 @@ function answerWithProblems(app: App): void {
     );
   });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, nothingServed()));
+}
+
+/** Before a route is found. The framework's own message repeats the path. */
+function unreadablePath(): AppError {
+  const message = "The path's percent encoding is broken, or a part of the path is too long.";
+  return new AppError("invalid_request", message, { param: "path" });
 }
 
 /** Does not repeat the path, which may have any length and content. */

@@ -64,6 +64,16 @@ test("an unknown path is not repeated in the answer", async () => {
   expect(answer.text).not.toContain("secret");
 });
 
+test.for([
+  ["a broken percent encoding", "/pay/4242424242424242%zz"],
+  ["too long a part", `/pay/4242424242424242${"x".repeat(3_000)}`],
+] as const)("a path with %s is refused without being repeated", async ([, path]) => {
+  const answer = await exchangeRaw(stack.service_url, `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  expect(answer.status).toBe(400);
+  expect(JSON.parse(answer.body)).toMatchObject({ code: "invalid_request", param: "path" });
+  expect(answer.text).not.toContain("4242");
+});
+
 test("texts that cannot be a key do not reach the database, and keys are asked for once in five seconds", async () => {
   const before = await lookUps();
   const tokens = [
