@@ -8,21 +8,23 @@ import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
 const secret = `whsec_${randomBytes(24).toString("base64")}`;
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await startTestStack({ environment: { PSP_STRIPE_WEBHOOK_SECRET: secret } });
+  stack = await startTestStack({
+    environment: { PSP_STRIPE_WEBHOOK_SECRET: secret, TRUST_PROXY: "127.0.0.1" },
+  });
 });
 afterAll(() => stack.stopAll());
 
 type Held = { readonly socket: Socket; text: string };
 
 /** A connection that sends most of a megabyte, without a signature, and never the rest. */
-function hold(framing: "content-length" | "chunked", bytes: number): Held {
+function hold(framing: "content-length" | "chunked", bytes: number, forwarded = "127.0.0.1"): Held {
   const { hostname, port } = new URL(stack.service_url);
   const head = framing === "chunked" ? "transfer-encoding: chunked" : "content-length: 1048576";
   const body =
     framing === "chunked" ? `${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n` : "x".repeat(bytes);
   const held: Held = { socket: connect(Number(port), hostname), text: "" };
   held.socket.write(
-    `POST /api/v1/webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${head}\r\n\r\n${body}`,
+    `POST /api/v1/webhooks/stripe HTTP/1.1\r\nhost: x\r\nx-forwarded-for: ${forwarded}\r\ncontent-type: application/json\r\n${head}\r\n\r\n${body}`,
   );
   held.socket.on("data", (chunk) => (held.text += String(chunk))).on("error", () => undefined);
   onTestFinished(() => void held.socket.destroy());
@@ -63,6 +65,16 @@ test.for(["content-length", "chunked"] as const)(
     expect((await cutOffBodies()) - before).toBe(answered.length);
   },
 );
+
+test("the addresses of one IPv6 /64 hold 16 MiB together, and leave room for others", async () => {
+  const other = hold("content-length", 1_000_000, "2001:db8:1:1::1");
+  const held: Held[] = [];
+  for (let index = 0; index < 40; index++)
+    held.push(hold("content-length", 1_000_000, `2001:db8:bad:1::${index.toString(16)}`));
+  await until("the oldest are cut off", async () => held.filter(({ text }) => text !== "").length >= 24);
+  expect(held.filter(({ text }) => text !== "").length).toBeLessThanOrEqual(26);
+  expect(other.text).toBe("");
+});
 
 test("hundreds of webhooks that a PSP sends at once from one address all get in", async () => {
   const statuses = await Promise.all(Array.from({ length: 500 }, genuine));

@@ -3,7 +3,9 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { webhooksReceived } from "../../metrics.ts";
+import { clientAddress } from "../client-address.ts";
 import type { App, HttpContext } from "../context.ts";
+import { addressGroup } from "../rate-limit.ts";
 import { withoutSensitiveData } from "../sensitive-data.ts";
 import { problemResponses } from "../schemas/problem.ts";
 import { UnverifiedBodies } from "../unverified-bodies.ts";
@@ -23,7 +25,7 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
   const bodies = new UnverifiedBodies(body_limits);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
-    bodies.read(payload, request.ip, Number(request.headers["content-length"])),
+    bodies.read(payload, addressGroup(clientAddress(request)), Number(request.headers["content-length"])),
   );
 
   app.post(
