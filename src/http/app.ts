@@ -1,6 +1,6 @@
 import fastifySwagger from "@fastify/swagger";
 import { AppError } from "../errors.ts";
-import { createAuthenticator, requireStatedScopes } from "./auth.ts";
+import { assertScope, createAuthenticator, requireStatedScopes } from "./auth.ts";
 import { limitCallsAtOnce } from "./calls-at-once.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectHeaders } from "./inspection/headers.ts";
@@ -80,6 +80,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   app.addHook("onRequest", async (request, reply) => {
     request.caller = await authenticate(request, reply);
     limitRate(request.caller.key_id, reply);
+    assertScope(request);
   });
   limitCallsAtOnce(app, settings.calls_at_once_max);
   app.addHook("preValidation", async (request) => {

@@ -43,7 +43,7 @@ type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Ca
 /**
  * Gives the caller of a request, before its body is read. A text that cannot be a key is refused without
  * asking the database, and addresses that send wrong keys are limited before the next look-up. Errors:
- * `unauthenticated`, `forbidden`, `rate_limited`.
+ * `unauthenticated`, `rate_limited`.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const lookup = new KeyLookup((keyHash) => findApiKey(options.database, keyHash));
@@ -66,15 +66,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
     // From here on a logged refusal names the key.
     request.caller = caller;
-    const { scope } = request.routeOptions.config;
-    assert(scope !== undefined, `${request.method} ${request.routeOptions.url ?? "none"} states no scope`);
-    if (!caller.scopes.includes(scope))
-      throw new AppError(
-        "forbidden",
-        `This route needs the scope ${scope}, which the API key does not have.`,
-      );
     return caller;
   };
+}
+
+/** Checked once the call has counted for the key's rate limit. Errors: `forbidden`. */
+export function assertScope({ caller, method, routeOptions: { config, url } }: FastifyRequest): void {
+  const { scope } = config;
+  assert(scope !== undefined, `${method} ${url ?? "none"} states no scope`);
+  if (caller.scopes.includes(scope)) return;
+  throw new AppError("forbidden", `This route needs the scope ${scope}, which the API key does not have.`);
 }
 
 /**

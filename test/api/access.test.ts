@@ -210,6 +210,18 @@ describe("the rate limit", () => {
     expect((await limited.call("GET", "/payments")).status).toBe(200);
   });
 
+  test("calls that a key has no right to make count for it too", async () => {
+    const { token } = await limited.db.createKey("reader", ["read"]);
+    const replies = await Promise.all(
+      Array.from({ length: 60 }, () =>
+        limited.call("POST", "/payments", {}, { authorization: `Bearer ${token}` }),
+      ),
+    );
+    const statuses = replies.map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([403, 429]));
+    expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(50);
+  });
+
   test("guessing keys is limited too", async () => {
     const replies = await Promise.all(
       Array.from({ length: 100 }, (_, guess) =>
