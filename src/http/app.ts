@@ -1,6 +1,6 @@
 import fastifySwagger from "@fastify/swagger";
 import { AppError } from "../errors.ts";
-import { assertScope, createAuthenticator, requireStatedScopes } from "./auth.ts";
+import { assertScope, createAuthenticator, renewCaller, requireStatedScopes } from "./auth.ts";
 import { limitCallsAtOnce } from "./calls-at-once.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectHeaders } from "./inspection/headers.ts";
@@ -83,7 +83,8 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
     assertScope(request);
   });
   limitCallsAtOnce(app, settings.calls_at_once_max);
-  app.addHook("preValidation", async (request) => {
+  app.addHook("preValidation", async (request, reply) => {
+    await renewCaller(authenticate, request, reply);
     inspectHeaders(request.headers);
     readQueryNumbers(request.query);
   });

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Author } from "../audit/audit.ts";
 import type { Database } from "../db/db.ts";
+import { monotonicMilliseconds } from "../clock.ts";
 import { AppError } from "../errors.ts";
 import { hasApiKeyForm } from "./api-key-form.ts";
 import { findApiKey } from "./api-key-queries.ts";
@@ -18,6 +19,8 @@ export type Caller = { readonly key_id: string; readonly actor: string; readonly
 declare module "fastify" {
   interface FastifyRequest {
     caller: Caller;
+    /** After this time the caller's key must be looked up again before anything is done. */
+    caller_trusted_until: number;
   }
   interface FastifyContextConfig {
     /** The scope that a route requires; each route of the API states it (`requireStatedScopes`). */
@@ -41,7 +44,7 @@ type AuthenticatorOptions = {
 type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller>;
 
 /**
- * Gives the caller of a request, before its body is read. A text that cannot be a key is refused without
+ * Gives the caller of a request, before its body is read and where that took long once more. A text that cannot be a key is refused without
  * asking the database, and addresses that send wrong keys are limited before the next look-up. Errors:
  * `unauthenticated`, `rate_limited`.
  */
@@ -66,6 +69,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const caller = { key_id: row.key_id, actor: `key:${row.key_id}`, scopes: row.scopes };
     // From here on a logged refusal names the key.
     request.caller = caller;
+    request.caller_trusted_until = row.trusted_until;
     return caller;
   };
 }
@@ -79,7 +83,21 @@ export function assertScope({ caller, method, routeOptions: { config, url } }: F
 }
 
 /**
- * A route that states no scope would get a guessed one, which may silently be too low: the process does not
+ * Looks the key of a request up again whose body took longer to arrive than the first look-up may be trusted:
+ * until then the key may have been revoked. Errors: those of `authenticate` and `assertScope`.
+ */
+export async function renewCaller(
+  authenticate: Authenticate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  if (request.caller_trusted_until > monotonicMilliseconds()) return;
+  request.caller = await authenticate(request, reply);
+  assertScope(request);
+}
+
+/**
+ * Without a stated right a route would get a guessed one, which may be too low unseen: the process does not
  * start.
  */
 export function requireStatedScopes(app: App): void {
@@ -98,7 +116,11 @@ export function authorOf(request: FastifyRequest): Author {
  * The development key lives in memory only: if it were stored, production on the same database would accept
  * it.
  */
-const developmentRow = { key_id: "key_development", scopes: ["read", "write", "admin"] };
+const developmentRow = {
+  key_id: "key_development",
+  scopes: ["read", "write", "admin"],
+  trusted_until: Number.POSITIVE_INFINITY,
+};
 
 /** Keys are long random texts, so one round of SHA-256 keeps them as safe as a slow hash would. */
 export function hashApiKey(token: string): Buffer {

@@ -7,7 +7,8 @@ const cached_ms = 5_000;
 /** Keyed by a token's hash, never by what a client sent: some 300 bytes each, 6 MB in all. */
 const entries_max = 10_000;
 
-type Found = { readonly row: ApiKeyRow; readonly until: number };
+/** In force as far as is known; after `trusted_until` it must be asked for again. */
+export type KnownKey = ApiKeyRow & { readonly trusted_until: number };
 
 /**
  * Remembers API keys by their hash. Keys in force and refused ones are kept apart, so that guesses cannot
@@ -15,10 +16,10 @@ type Found = { readonly row: ApiKeyRow; readonly until: number };
  */
 export class KeyLookup {
   readonly #ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>;
-  readonly #inForce = new LruMap<string, Found>(entries_max);
+  readonly #inForce = new LruMap<string, KnownKey>(entries_max);
   readonly #refused = new LruMap<string, number>(entries_max);
   /** Look-ups in flight: when an entry expires, hundreds of requests share one query. */
-  readonly #asked = new Map<string, Promise<ApiKeyRow | undefined>>();
+  readonly #asked = new Map<string, Promise<KnownKey | undefined>>();
 
   constructor(ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>) {
     this.#ask = ask;
@@ -29,10 +30,10 @@ export class KeyLookup {
   }
 
   /** The row of a key in force. `onUnknown` runs first if the key is not remembered as in force. */
-  async find(hash: Buffer, onUnknown: () => void): Promise<ApiKeyRow | undefined> {
+  async find(hash: Buffer, onUnknown: () => void): Promise<KnownKey | undefined> {
     const key = hash.toString("base64");
     const known = this.#inForce.get(key);
-    if (known !== undefined && known.until > monotonicMilliseconds()) return known.row;
+    if (known !== undefined && known.trusted_until > monotonicMilliseconds()) return known;
     const asked = this.#asked.get(key);
     if (asked !== undefined) return asked;
     if (known === undefined) {
@@ -44,18 +45,19 @@ export class KeyLookup {
     return answer;
   }
 
-  async #askAndRemember(key: string, hash: Buffer): Promise<ApiKeyRow | undefined> {
+  async #askAndRemember(key: string, hash: Buffer): Promise<KnownKey | undefined> {
     try {
       const row = await this.#ask(hash);
-      const until = monotonicMilliseconds() + cached_ms;
+      const trusted_until = monotonicMilliseconds() + cached_ms;
       if (row === undefined) {
         this.#inForce.delete(key);
-        this.#refused.set(key, until);
-      } else {
-        this.#refused.delete(key);
-        this.#inForce.set(key, { row, until });
+        this.#refused.set(key, trusted_until);
+        return undefined;
       }
-      return row;
+      const known = { ...row, trusted_until };
+      this.#refused.delete(key);
+      this.#inForce.set(key, known);
+      return known;
     } finally {
       this.#asked.delete(key);
     }
