@@ -55,6 +55,11 @@ export const webhookBodiesCutOff = new Counter({
   help: "Bodies of webhooks cut off before their end, to make room for others.",
   registers,
 });
+export const requestBodiesCutOff = new Counter({
+  name: "pacioli_request_bodies_cut_off_total",
+  help: "Bodies of requests with an API key cut off before their end, to make room for others.",
+  registers,
+});
 export const accessRefused = new Counter({
   name: "pacioli_access_refused_total",
   help: "Failures of authentication, scope and webhook signature.",

@@ -5,6 +5,7 @@ import { limitCallsAtOnce } from "./calls-at-once.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspectHeaders } from "./inspection/headers.ts";
 import { openApiInfo, withStatedScope } from "./openapi.ts";
+import { takeOnlyJson } from "./json-requests.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createReadTurns } from "./read-turns.ts";
 import { registerApprovalRoutes } from "./routes/approvals.ts";
@@ -82,6 +83,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
     limitRate(request.caller.key_id, reply);
     assertScope(request);
   });
+  takeOnlyJson(app);
   limitCallsAtOnce(app, settings.calls_at_once_max);
   app.addHook("preValidation", async (request, reply) => {
     await renewCaller(authenticate, request, reply);

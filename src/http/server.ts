@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, {
   LogController,
@@ -7,14 +6,13 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from "fastify";
-import { AppError, messageOf } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { summaryOf } from "../logged-error.ts";
 import { httpRequestSeconds } from "../metrics.ts";
 import { isClientId } from "./client-id.ts";
 import type { App, HttpContext } from "./context.ts";
 import { inspect } from "./inspection/inspect.ts";
-import { readJson } from "./json-body.ts";
 import { outcomeOf, sendProblem } from "./problem.ts";
 import { ProtocolFaults, continueIfExpected, serverOptions } from "./protocol-faults.ts";
 import { createRefusalLog } from "./refused-access.ts";
@@ -59,7 +57,8 @@ export function createServer(context: HttpContext): App {
 
   faults.listen(app.server);
   answerWithProblems(app);
-  takeOnlyJson(app);
+  // Who takes bodies says how they are read.
+  app.removeAllContentTypeParsers();
   continueIfExpected(app);
   observe(app);
   // One hook for all: each costs every request a turn of promises.
@@ -75,28 +74,6 @@ export function createServer(context: HttpContext): App {
     inspect(request.query);
   });
   return app;
-}
-
-/** Accepts only JSON in UTF-8: other bytes would be stored as another text than was sent. */
-function takeOnlyJson(app: App): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-    // Many clients declare JSON even for an action without a body.
-    if (bytes.length === 0 && !needsBody(request.routeOptions.schema?.body)) return done(null, undefined);
-    if (!isUtf8(bytes))
-      return done(new AppError("invalid_json", "The body is not UTF-8.", { param: "body" }));
-    try {
-      return done(null, readJson(bytes.toString("utf8")));
-    } catch (error) {
-      return done(error instanceof Error ? error : new Error(messageOf(error)));
-    }
-  });
-}
-
-function needsBody(schema: unknown): boolean {
-  if (typeof schema !== "object" || schema === null) return false;
-  return "required" in schema && Array.isArray(schema.required) && schema.required.length > 0;
 }
 
 function assertHostHeader({ headers, raw }: FastifyRequest): void {

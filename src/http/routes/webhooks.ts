@@ -2,13 +2,13 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
-import { webhooksReceived } from "../../metrics.ts";
+import { webhookBodiesCutOff, webhooksReceived } from "../../metrics.ts";
+import { ArrivingBodies } from "../arriving-bodies.ts";
 import { clientAddress } from "../client-address.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup } from "../rate-limit.ts";
 import { withoutSensitiveData } from "../sensitive-data.ts";
 import { problemResponses } from "../schemas/problem.ts";
-import { UnverifiedBodies } from "../unverified-bodies.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
 
@@ -16,14 +16,13 @@ const mebibyte = 1_048_576;
 /** A PSP sends from few addresses, hundreds of small webhooks at once: bytes are limited, and never their number. */
 const body_limits = {
   body_bytes_max: mebibyte,
-  address_bytes_max: 16 * mebibyte,
+  sender_bytes_max: 16 * mebibyte,
   total_bytes_max: 32 * mebibyte,
 };
 
 /** Webhooks are verified over the raw bytes, stored once, answered, and applied later. */
 export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext): void {
-  const bodies = new UnverifiedBodies(body_limits);
-  app.removeAllContentTypeParsers();
+  const bodies = new ArrivingBodies(body_limits, () => webhookBodiesCutOff.inc());
   app.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
     bodies.read(payload, addressGroup(clientAddress(request)), Number(request.headers["content-length"])),
   );
