@@ -79,6 +79,15 @@ test("a process can be told to freeze at a point in development only", () => {
   ]);
 });
 
+test("production does not start while Node is told not to check certificates", () => {
+  const unchecked = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+  expect(faultsOf("production", { ...production, ...unchecked })).toEqual([
+    expect.stringMatching(/^NODE_TLS_REJECT_UNAUTHORIZED: .*NODE_EXTRA_CA_CERTS/),
+  ]);
+  expect(faultsOf("production", { ...production, NODE_TLS_REJECT_UNAUTHORIZED: "1" })).toEqual([]);
+  expect(faultsOf("development", unchecked)).toEqual([]);
+});
+
 test("a crash point is refused in production", () => {
   expect(faultsOf("production", { ...production, CRASH_POINT: "after_claim" })).toEqual([
     expect.stringMatching(/^CRASH_POINT: /),

@@ -71,6 +71,45 @@ describe("the way to the database", () => {
     expect(urlOf({ DATABASE_URL: url })?.includes("sslmode=verify-full")).toBe(host !== "127.0.0.1");
   });
 
+  const hostless = [
+    "postgres://u:p@/pacioli",
+    "postgres:///pacioli?user=u&password=p",
+    "postgres://u:p@/x?host=",
+  ];
+  test.each(hostless)("without a host goes where PGHOST says, and is encrypted there: %s", (url) => {
+    expect(urlOf({ DATABASE_URL: url })).toBe(url);
+    for (const here of ["127.0.0.1", "localhost", "/var/run/postgresql"])
+      expect(urlOf({ DATABASE_URL: url, PGHOST: here })).toBe(url);
+    const secured = urlOf({ DATABASE_URL: url, PGHOST: "db.example" });
+    expect(new pg.Client({ connectionString: secured })).toMatchObject({
+      host: "db.example",
+      user: "u",
+      password: "p",
+      ssl: {},
+    });
+    expect(urlOf({ DATABASE_URL: url, PGHOST: "2001:db8::7" })).toContain("[2001:db8::7]/");
+    expect(faultsOf("development", { MIGRATION_DATABASE_URL: url, PGHOST: "127.0.0.1,db.example" })).toEqual([
+      expect.stringMatching(/^MIGRATION_DATABASE_URL: names several hosts/),
+    ]);
+  });
+
+  test("keeps the host that the URL names, whatever PGHOST says", () => {
+    const url = "postgres://u:p@127.0.0.1/pacioli";
+    expect(urlOf({ DATABASE_URL: url, PGHOST: "db.example" })).toBe(url);
+  });
+
+  test.each([
+    "socket:10.0.0.7?db=pacioli&user=u",
+    "socket:db.example/?db=p",
+    "SOCKET:10.0.0.7?db=p",
+    "socket:?db=p",
+  ])("is no socket without an absolute path, which the driver takes for a host: %s", (url) => {
+    for (const tls of ["verify", "off"])
+      expect(faultsOf("production", { ...production, DATABASE_URL: url, DATABASE_TLS: tls })).toEqual([
+        expect.stringMatching(/^DATABASE_URL: socket: needs an absolute path/),
+      ]);
+  });
+
   test("is left open by name only: DATABASE_TLS=off", () => {
     const url = "postgres://u:p@db.example/pacioli";
     expect(urlOf({ DATABASE_URL: url, DATABASE_TLS: "off" })).toBe(url);

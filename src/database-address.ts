@@ -15,14 +15,8 @@ type DatabaseAddresses = {
 export function readDatabaseAddresses(read: SettingsReader): DatabaseAddresses {
   const tls = read.text("DATABASE_TLS", "verify");
   if (tls !== "verify" && tls !== "off") read.faults.push(`DATABASE_TLS: "${tls}" is neither verify nor off`);
-  const secure = (name: string, url: string | undefined): string | undefined => {
-    if (url === undefined) return undefined;
-    if (namesSeveralHosts(url)) {
-      read.faults.push(`${name}: names several hosts, and the driver connects to one: name that one`);
-      return url;
-    }
-    return tls === "off" || isOnThisMachine(url) ? url : withTls(read, name, url);
-  };
+  const secure = (name: string, url: string | undefined): string | undefined =>
+    url === undefined ? undefined : secureUrl(read, name, url, tls === "off");
   const url = read.text("DATABASE_URL");
   return {
     database_url:
@@ -40,29 +34,44 @@ function databaseUrlOfParts(read: SettingsReader): string | undefined {
   return `postgres://${user}:${password}@${host}:${read.number("DB_PORT", 5_432, { min: 1, max: 65_535 })}/${read.text("DB_NAME", "pacioli")}`;
 }
 
-/** As libpq takes them: in the host part, each perhaps with its port, or in `?host=`. */
-function namesSeveralHosts(text: string): boolean {
+function secureUrl(read: SettingsReader, name: string, text: string, isTlsOff: boolean): string {
+  const url = parseUrl(text);
+  // A path alone is a socket too.
+  if (text.startsWith("/")) return text;
+  if (url?.protocol === "socket:") {
+    // The driver takes any other path for a host, which it calls without TLS.
+    if (!url.pathname.startsWith("/"))
+      read.faults.push(`${name}: socket: needs an absolute path, like socket:/var/run/postgresql?db=pacioli`);
+    return text;
+  }
+  const host = url === undefined ? undefined : hostOf(url, read.variable("PGHOST"));
+  if (namesSeveralHosts(text, [host ?? "", ...(url?.searchParams.getAll("host") ?? [])])) {
+    read.faults.push(`${name}: names several hosts, and the driver connects to one: name that one`);
+    return text;
+  }
+  if (isTlsOff || (host !== undefined && isOnThisMachine(host))) return text;
+  return withTls(read, name, url, host) ?? text;
+}
+
+/** As libpq takes them: in the host part, each perhaps with its port, in `?host=`, or in PGHOST. */
+function namesSeveralHosts(text: string, hosts_found: readonly string[]): boolean {
   const [, authority = ""] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
   const hosts = authority.slice(authority.lastIndexOf("@") + 1);
-  return (
-    /,|%2c/i.test(hosts) ||
-    (parseUrl(withHost(text))?.searchParams.getAll("host") ?? []).some((host) => host.includes(","))
-  );
+  return /,|%2c/i.test(hosts) || hosts_found.some((host) => host.includes(","));
 }
 
-/** With a socket in `?host=` the host part may be empty, which URL does not allow after a user. */
-const withHost = (text: string): string => text.replace("@/", "@localhost/");
+/** Stands for a host part that is empty, which URL does not allow after a user. */
+const no_host = "___no_host___";
 
-/** A Unix socket (a path, or none that a URL can name) or a loopback address. */
-function isOnThisMachine(text: string): boolean {
-  if (/^(socket:|\/)/.test(text)) return true;
-  const url = parseUrl(withHost(text));
-  if (url === undefined) return false;
-  // The driver takes the last of several, and passes over an empty one.
+/** The host that the driver connects to: the last of `?host=`, the host part, PGHOST, or this machine. */
+function hostOf(url: URL, pghost: string): string {
   const named = url.searchParams.getAll("host").at(-1) ?? "";
-  const host = named === "" ? decodeURIComponent(url.hostname) : named;
-  return host === "" || host.startsWith("/") || isLoopback(host);
+  const part = url.hostname === no_host ? "" : decodeURIComponent(url.hostname);
+  return [named, part, pghost].find((host) => host !== "") ?? "localhost";
 }
+
+/** A Unix socket or a loopback address. */
+const isOnThisMachine = (host: string): boolean => host.startsWith("/") || isLoopback(host);
 
 /**
  * The driver treats `require` and `verify-ca` as `verify-full` today, and has announced that this will
@@ -70,24 +79,27 @@ function isOnThisMachine(text: string): boolean {
  */
 const encrypted = new Set(["require", "verify-ca", "verify-full"]);
 
-function withTls(read: SettingsReader, name: string, text: string): string {
-  const url = parseUrl(text);
+/** Undefined: there is a fault. */
+function withTls(read: SettingsReader, name: string, url: URL | undefined, host = ""): string | undefined {
   const mode = url?.searchParams.get("sslmode") ?? "verify-full";
   if (url === undefined) {
     read.faults.push(`${name}: is not a URL like postgres://user:password@host:5432/pacioli`);
-  } else if (!encrypted.has(mode) || url.searchParams.has("ssl")) {
+    return undefined;
+  }
+  if (!encrypted.has(mode) || url.searchParams.has("ssl")) {
     read.faults.push(
-      `${name}: leaves passwords and payments unencrypted on the way to ${url.hostname}: use sslmode=verify-full, or set ` +
+      `${name}: leaves passwords and payments unencrypted on the way to ${host}: use sslmode=verify-full, or set ` +
         "DATABASE_TLS=off if nobody can listen on that way",
     );
-  } else {
-    url.searchParams.delete("uselibpqcompat");
-    url.searchParams.set("sslmode", "verify-full");
-    return url.toString();
+    return undefined;
   }
-  return text;
+  // Written down where it came from PGHOST: what was judged is what the driver connects to.
+  if (url.hostname === "" || url.hostname === no_host) url.hostname = host.includes(":") ? `[${host}]` : host;
+  url.searchParams.delete("uselibpqcompat");
+  url.searchParams.set("sslmode", "verify-full");
+  return url.toString();
 }
 
 function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
+  return URL.parse(text) ?? URL.parse(text.replace("@/", `@${no_host}/`)) ?? undefined;
 }

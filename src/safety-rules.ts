@@ -70,6 +70,12 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   const weakness = weaknessOf(secret_key);
   if (weakness !== undefined)
     read.faults.push(`SECRET_KEY: ${secret_key === "" ? "is missing" : weakness}: ${how_to_make_secrets}`);
+  if (read.variable("NODE_TLS_REJECT_UNAUTHORIZED") === "0") {
+    read.faults.push(
+      "NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of every certificate, the PSPs' too: unset it, and name a CA of " +
+        "your own in NODE_EXTRA_CA_CERTS",
+    );
+  }
   if (settings.database_url === undefined) {
     read.faults.push(
       "DATABASE_URL: set the service's login, or use `pacioli dev` for the embedded PostgreSQL",

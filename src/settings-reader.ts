@@ -35,6 +35,11 @@ export class SettingsReader {
     return value === undefined || value === "" ? fallback : value;
   }
 
+  /** A variable that Node or the driver reads by itself, where no file can stand in for it. */
+  variable(name: string): string {
+    return this.#environment[name] ?? "";
+  }
+
   list(name: string): string[] {
     return textsOf(this.text(name, ""));
   }

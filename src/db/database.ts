@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
+import { connectionOf } from "./connection.ts";
 
 /** A point in time as RFC 3339 in UTC with microseconds, which a JavaScript Date would cut off. */
 export type Timestamp = string;
@@ -87,7 +88,7 @@ export class Database implements Queryable {
     const readOnly = options.is_read_only === true ? "-c default_transaction_read_only=on " : "";
     const { statement_timeout_ms = 30_000 } = options;
     const pipelined: pg.PoolConfig & { pipeline: true } = {
-      connectionString: options.url,
+      ...connectionOf(options.url),
       application_name: options.application_name,
       max: options.connections_max,
       types,

@@ -10,3 +10,4 @@ export { checkLogin } from "./check-login.ts";
 export { ensureServiceLogin } from "./service-login.ts";
 export { findRoles } from "./roles.ts";
 export { withClient } from "./client.ts";
+export { connectionOf } from "./connection.ts";

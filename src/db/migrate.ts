@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runner, type MigrationBuilder, type RunnerOption } from "node-pg-migrate";
 import { withClient } from "./client.ts";
+import { connectionOf } from "./connection.ts";
 import { findRoles, withRoles, type DatabaseRoles } from "./roles.ts";
 
 type MigrationLoader = Exclude<
@@ -25,7 +26,7 @@ export async function migrate(url: string): Promise<readonly string[]> {
   await assertMigrationsUnchanged();
   const roles = await withClient(url, findRoles);
   const applied = await runner({
-    databaseUrl: { connectionString: url, options: "-c lock_timeout=60000" },
+    databaseUrl: { ...connectionOf(url), options: "-c lock_timeout=60000" },
     dir: migrationsFolder,
     ignorePattern: "(\\..*|hashes\\.json)",
     direction: "up",

@@ -1,7 +1,7 @@
 /** The door of the jobs room: a thin layer over pg-boss. */
 import pg from "pg";
 import { PgBoss, type Db as BossDatabase } from "pg-boss";
-import type { Transaction } from "../db/db.ts";
+import { connectionOf, type Transaction } from "../db/db.ts";
 import type { Logger } from "../log.ts";
 import type { DeadJob } from "./dead-letter-drain.ts";
 import { buryAll, letterOf } from "./dead-letters.ts";
@@ -64,7 +64,7 @@ export class Jobs {
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#boss = new PgBoss({
-      connectionString: options.url,
+      ...connectionOf(options.url),
       options: "-c TimeZone=UTC",
       schema,
       application_name: "pacioli-jobs",
