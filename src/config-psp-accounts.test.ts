@@ -9,6 +9,7 @@ import { loadConfig } from "./config.ts";
 describe("addresses of PSPs", () => {
   const withBase = (api_base: string): Record<string, string> => ({
     ADYEN_KEY: secrets.ADYEN_KEY,
+    PSP_STRIPE_SECRET_KEY: "",
     PSP_ACCOUNTS: JSON.stringify([{ ...adyen, api_base }]),
   });
 
@@ -223,6 +224,40 @@ describe("several PSPs", () => {
     expect(faults).toEqual([
       expect.stringMatching(/^JOB_LEASE_SECONDS: .*adyen-1/),
       expect.stringMatching(/^JOB_LEASE_SECONDS: .*slow/),
+    ]);
+  });
+});
+
+describe("the account that PSP_STRIPE_SECRET_KEY gives", () => {
+  const cash = { name: "cash", kind: "external", webhook_secrets_env: "CASH_SECRETS" };
+  const key = { PSP_STRIPE_SECRET_KEY: production.PSP_STRIPE_SECRET_KEY };
+  const cashSecrets = { CASH_SECRETS: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD" };
+
+  test("is not dropped without a word when another account that takes cards comes into PSP_ACCOUNTS", () => {
+    for (const mode of ["development", "production"] as const) {
+      const faults = faultsOf(mode, { ...production, ...withAccounts(adyen), ...key });
+      expect(faults).toEqual([
+        expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: .*move it into PSP_ACCOUNTS under the name stripe/),
+      ]);
+      expect(faults.join()).not.toContain(key.PSP_STRIPE_SECRET_KEY);
+    }
+  });
+
+  test("may stay set when PSP_ACCOUNTS has it under its name, or has external accounts only", () => {
+    const moved = { ...eu, name: "stripe", secret_key_env: "PSP_STRIPE_SECRET_KEY" };
+    expect(faultsOf("production", { ...production, ...withAccounts(adyen, moved), ...key })).toEqual([]);
+    expect(faultsOf("production", { ...production, ...withAccounts(cash), ...cashSecrets })).toEqual([]);
+  });
+
+  test("that only the simulator knows does not keep development from trying PSP_ACCOUNTS", () => {
+    const simulator = { PSP_STRIPE_SECRET_KEY: "sk_test_simulator" };
+    expect(faultsOf("development", { ...withAccounts(adyen), ...simulator })).toEqual([]);
+  });
+
+  test("is required in production beside external accounts, which take no cards: forgotten, it would vanish too", () => {
+    const none = { ...withAccounts(cash), ...cashSecrets, PSP_STRIPE_SECRET_KEY: "" };
+    expect(faultsOf("production", { ...production, ...none })).toEqual([
+      expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: .*PSP_ACCOUNTS an account that takes cards/),
     ]);
   });
 });

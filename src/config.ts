@@ -44,6 +44,8 @@ export type Config = {
   readonly request_timeout_seconds: number;
   readonly payments: PaymentSettings;
   readonly psp: PspAccounts & {
+    /** Whether production takes keys with which test cards pay. */
+    readonly are_test_keys_allowed: boolean;
     readonly routing: readonly RoutingRule[];
     /** The longest that a call to any of them may take. */
     readonly timeout_seconds: number;
@@ -95,6 +97,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     psp: {
       accounts,
       external_accounts,
+      are_test_keys_allowed: read.flag("ALLOW_TEST_KEYS"),
       routing: routingRules(read, new Set(accounts.map(({ name }) => name))),
       timeout_seconds: Math.max(...accounts.map((account) => account.timeout_seconds)),
       breaker_failures: read.number("PSP_BREAKER_FAILURES", 5, { min: 1, max: 1_000 }),

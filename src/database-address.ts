@@ -44,7 +44,7 @@ function secureUrl(read: SettingsReader, name: string, text: string, isTlsOff: b
       read.faults.push(`${name}: socket: needs an absolute path, like socket:/var/run/postgresql?db=pacioli`);
     return text;
   }
-  const host = url === undefined ? undefined : hostOf(url, read.variable("PGHOST"));
+  const host = url === undefined ? undefined : hostOf(url, read.variable(host_of_driver));
   if (namesSeveralHosts(text, [host ?? "", ...(url?.searchParams.getAll("host") ?? [])])) {
     read.faults.push(`${name}: names several hosts, and the driver connects to one: name that one`);
     return text;
@@ -59,6 +59,9 @@ function namesSeveralHosts(text: string, hosts_found: readonly string[]): boolea
   const hosts = authority.slice(authority.lastIndexOf("@") + 1);
   return /,|%2c/i.test(hosts) || hosts_found.some((host) => host.includes(","));
 }
+
+/** The driver's own variable, no setting of ours. */
+const host_of_driver = "PGHOST";
 
 /** Stands for a host part that is empty, which URL does not allow after a user. */
 const no_host = "___no_host___";

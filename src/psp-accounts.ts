@@ -1,6 +1,6 @@
 /** The PSPs' accounts: PSP_ACCOUNTS and PSP_STRIPE_…. */
 import { externalAccountOf, shareSecret, type ExternalAccount } from "./external-account.ts";
-import { key_not_configured } from "./safety-rules.ts";
+import { development_psp_keys, key_not_configured } from "./safety-rules.ts";
 import { isWebUrl, textsOf, type Fields, type SettingsReader } from "./settings-reader.ts";
 
 /** A PSP as it is called: two accounts at one PSP are two. */
@@ -71,6 +71,7 @@ export function pspAccounts(read: SettingsReader, psp_concurrency: number): PspA
   const [first = stripe, ...others] = all.flatMap((account) =>
     account.kind === "external" ? [] : [account],
   );
+  refuseSilentRemoval(read, stripe, [first, ...others]);
   for (const [index, { name }] of all.entries()) {
     const isTaken =
       all.findIndex((other) => other.name === name) < index || (first === stripe && name === stripe.name);
@@ -84,6 +85,23 @@ export function pspAccounts(read: SettingsReader, psp_concurrency: number): PspA
     if (isShared) objects?.[index]?.fault("webhook_secrets_env", "has a secret of another account");
   }
   return { accounts: [first, ...others], external_accounts };
+}
+
+/**
+ * With accounts that take cards in PSP_ACCOUNTS the settings of Stripe are out of use: its orders would find no
+ * account, and nobody would have said so.
+ */
+function refuseSilentRemoval(
+  read: SettingsReader,
+  stripe: { readonly name: string; readonly secret_key: string },
+  accounts: readonly { readonly name: string }[],
+): void {
+  if (stripe.secret_key === "" || development_psp_keys.includes(stripe.secret_key)) return;
+  if (accounts.some(({ name }) => name === stripe.name)) return;
+  read.faults.push(
+    "PSP_STRIPE_SECRET_KEY: is not used while PSP_ACCOUNTS has an account that takes cards, so orders at Stripe would lose " +
+      `their account: move it into PSP_ACCOUNTS under the name ${stripe.name}, or unset it if nothing was ever charged there`,
+  );
 }
 
 /** Names that appear in ledger account codes and URLs; the name of the other webhook route is reserved. */

@@ -26,6 +26,7 @@ const accounts = JSON.stringify([
   },
 ]);
 const severalPsps = {
+  PSP_STRIPE_SECRET_KEY: "",
   PSP_ACCOUNTS: accounts,
   EU_KEY: `rk_live_${random(99)}`,
   EU_WEBHOOKS: `whsec_${random(32)}`,
@@ -54,7 +55,7 @@ describe("secrets of PSPs", () => {
         `sk_live_51${random(97)}`,
         `rk_live_${random(24)}`,
         `rk_live_51${random(97)}`,
-        `sk_test_${random(99)}`,
+        `sk_org_live_${random(99)}`,
         `sk_org_live_${random(40)}`,
       ];
       for (const key of keys)
@@ -77,6 +78,31 @@ describe("secrets of PSPs", () => {
         JSON.stringify(adyen),
       ).toEqual([]);
     }
+  });
+
+  test.each(["sk_test_51", "rk_test_51", "sk_org_test_"])(
+    "for test cards do not start production unless a setting says so: %s",
+    (prefix) => {
+      const test_key = `${prefix}${random(40)}`;
+      const stripe = { ...production, PSP_STRIPE_SECRET_KEY: test_key };
+      expect(faultsOf("production", stripe)).toEqual([
+        expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: is a test key.*ALLOW_TEST_KEYS=true/),
+      ]);
+      expect(faultsOf("production", { ...production, ...severalPsps, EU_KEY: test_key })).toEqual([
+        expect.stringMatching(/^PSP_ACCOUNTS: the secret key of stripe-eu is a test key/),
+      ]);
+      expect(faultsOf("production", { ...stripe, ALLOW_TEST_KEYS: "true" })).toEqual([]);
+      expect(faultsOf("production", { ...stripe, ALLOW_TEST_KEYS: "false" })).toHaveLength(1);
+      expect(faultsOf("production", { ...stripe, ALLOW_TEST_KEYS: "yes" })).toHaveLength(2);
+      expect(faultsOf("development", { PSP_STRIPE_SECRET_KEY: test_key })).toEqual([]);
+    },
+  );
+
+  test("that stand in Stripe's documentation do not start production, whatever is allowed", () => {
+    const published = { PSP_STRIPE_SECRET_KEY: "sk_test_4eC39HqLyjWDarjtT1zdp7dc", ALLOW_TEST_KEYS: "true" };
+    expect(faultsOf("production", { ...production, ...published })).toEqual([
+      expect.stringMatching(/^PSP_STRIPE_SECRET_KEY: stands in the PSP's documentation/),
+    ]);
   });
 
   const weakKeys = [

@@ -8,7 +8,8 @@ import type { SettingsReader } from "./settings-reader.ts";
 export const key_not_configured = "sk_test_not_configured";
 /** The API key of development: it stands in the README. */
 export const built_in_api_key = "sk_dev";
-const development_psp_keys = [key_not_configured, "sk_test_simulator"];
+/** They need no account of a PSP. */
+export const development_psp_keys = [key_not_configured, "sk_test_simulator"];
 const how_to_make_secrets = "make one with `openssl rand -base64 32`";
 
 const where_secrets_are = "use the whole one from the PSP's dashboard";
@@ -27,6 +28,7 @@ type SafetySettings = {
   readonly trusted_proxies: readonly string[];
   readonly payments: { readonly unknown_quiet_seconds: number };
   readonly psp: {
+    readonly are_test_keys_allowed: boolean;
     readonly accounts: readonly (AccountSecrets & { readonly api_base: URL | undefined })[];
     readonly external_accounts: readonly {
       readonly name: string;
@@ -91,7 +93,10 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
       "PACIOLI_API_KEY: is for development only: make keys with `pacioli keys create`, which can be revoked",
     );
   }
-  for (const account of psp.accounts) checkAccountSecrets(read, account);
+  for (const account of psp.accounts) {
+    checkAccountSecrets(read, account);
+    if (!psp.are_test_keys_allowed) refuseTestKey(read, account);
+  }
   for (const { name, webhook_secrets } of psp.external_accounts) {
     const fault = webhook_secrets
       .map((secret) => weaknessOf(secret.replace(/^whsec_/, "")))
@@ -107,13 +112,11 @@ function checkAccountSecrets(
   { name, secret_key, webhook_secrets }: AccountSecrets,
 ): void {
   if (development_psp_keys.includes(secret_key)) {
-    read.faults.push("PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or PSP_ACCOUNTS");
+    read.faults.push(
+      "PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or give PSP_ACCOUNTS an account that takes cards (stripe, adyen)",
+    );
   } else {
-    const setting =
-      secret_key === read.text("PSP_STRIPE_SECRET_KEY")
-        ? "PSP_STRIPE_SECRET_KEY:"
-        : `PSP_ACCOUNTS: the secret key of ${name}`;
-    pushWeakness(read, setting, weaknessOfIssued(secret_key));
+    pushWeakness(read, settingOfKey(read, name, secret_key), weaknessOfIssued(secret_key));
   }
   for (const secret of webhook_secrets) {
     const isStripes = read.list("PSP_STRIPE_WEBHOOK_SECRET").includes(secret);
@@ -123,6 +126,20 @@ function checkAccountSecrets(
     pushWeakness(read, setting, weaknessOfIssued(secret));
   }
 }
+
+/** With a test key everybody's test cards pay, and the goods go out. */
+function refuseTestKey(read: SettingsReader, { name, secret_key }: AccountSecrets): void {
+  if (development_psp_keys.includes(secret_key) || !/^[rs]k_(org_)?test_/.test(secret_key)) return;
+  read.faults.push(
+    `${settingOfKey(read, name, secret_key)} is a test key, with which test cards count as paid: use the live one, or set ` +
+      "ALLOW_TEST_KEYS=true where no goods are sent",
+  );
+}
+
+const settingOfKey = (read: SettingsReader, name: string, secret_key: string): string =>
+  secret_key === read.text("PSP_STRIPE_SECRET_KEY")
+    ? "PSP_STRIPE_SECRET_KEY:"
+    : `PSP_ACCOUNTS: the secret key of ${name}`;
 
 function pushWeakness(read: SettingsReader, setting: string, weakness: string | undefined): void {
   if (weakness !== undefined) read.faults.push(`${setting} ${weakness}: ${where_secrets_are}`);

@@ -40,6 +40,13 @@ export class SettingsReader {
     return this.#environment[name] ?? "";
   }
 
+  /** False where it is not set. */
+  flag(name: string): boolean {
+    const text = this.text(name, "false");
+    if (text !== "true" && text !== "false") this.faults.push(`${name}: "${text}" is neither true nor false`);
+    return text === "true";
+  }
+
   list(name: string): string[] {
     return textsOf(this.text(name, ""));
   }
