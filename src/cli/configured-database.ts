@@ -1,5 +1,6 @@
 import type { Config } from "../config.ts";
-import { checkLogin, ensureServiceLogin } from "../db/db.ts";
+import { messageOf } from "../errors.ts";
+import { checkLogin, ensureServiceLogin, sqlStateOf } from "../db/db.ts";
 import { startEmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";
 
 /**
@@ -12,14 +13,36 @@ export async function withServiceDatabase(
 ): Promise<void> {
   if (config.database_url === undefined)
     return withEmbedded(config, async (url) => work(await ensureServiceLogin(url)));
-  await checkLogin(config.database_url);
-  return work(config.database_url);
+  const url = config.database_url;
+  await namingVariable("DATABASE_URL", () => checkLogin(url));
+  return work(url);
 }
 
 /** The same with the owner's login: for the schema and for API keys. */
 export async function withOwnerDatabase(config: Config, work: (url: string) => Promise<void>): Promise<void> {
   const url = config.migration_database_url ?? config.database_url;
-  return url === undefined ? withEmbedded(config, work) : work(url);
+  if (url === undefined) return withEmbedded(config, work);
+  const variable = config.migration_database_url === undefined ? "DATABASE_URL" : "MIGRATION_DATABASE_URL";
+  return namingVariable(variable, () => work(url));
+}
+
+/** SQLSTATEs of a login that the server does not take: a wrong password, no such login, no such database. */
+const refusedLogins = new Set(["28P01", "28000", "3D000"]);
+
+/** Adds to such an error which variable to correct: the server does not know that there are two. */
+export async function namingVariable<Result>(
+  variable: "DATABASE_URL" | "MIGRATION_DATABASE_URL",
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!refusedLogins.has(sqlStateOf(error) ?? "")) throw error;
+    const settings = variable === "DATABASE_URL" ? `${variable} (or the DB_… settings)` : variable;
+    throw new Error(`PostgreSQL refused the login: ${messageOf(error)}. Correct ${settings}.`, {
+      cause: error,
+    });
+  }
 }
 
 async function withEmbedded(config: Config, work: (url: string) => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import { loadConfig } from "../config.ts";
-import type { Database } from "../db/db.ts";
+import { sqlStateOf, type Database } from "../db/db.ts";
+import { messageOf } from "../errors.ts";
 import { createApiKey, revokeApiKey, selectApiKeys } from "../http/http.ts";
 import { cliAuthor } from "./author.ts";
 import { openDatabase } from "./compose.ts";
@@ -50,9 +51,18 @@ async function withAdminDatabase(work: (database: Database) => Promise<void>): P
   await withOwnerDatabase(loadConfig("development"), async (url) => {
     const database = openDatabase(url, 2, "pacioli-cli");
     try {
-      await work(database);
+      await work(database).catch(explainMissingRight);
     } finally {
       await database.close();
     }
   });
+}
+
+/** 42501: only the owner, and members of the admin's role, may run the functions that make keys. */
+function explainMissingRight(error: unknown): never {
+  if (sqlStateOf(error) !== "42501") throw error;
+  throw new Error(
+    `This login may not make API keys (${messageOf(error)}): set MIGRATION_DATABASE_URL to the owner's login, or an admin's.`,
+    { cause: error },
+  );
 }

@@ -2,6 +2,7 @@ import closeWithGrace from "close-with-grace";
 import { assertBuiltInKeyStaysLocal, loadConfig, type Config } from "../config.ts";
 import { checkLogin, checkSchema } from "../db/db.ts";
 import { checkNoDevelopmentKeys } from "../http/http.ts";
+import { namingVariable } from "./configured-database.ts";
 import { composeService, type Service } from "./compose.ts";
 
 export type Roles = { readonly serves: boolean; readonly works: boolean };
@@ -11,7 +12,7 @@ export async function runService(roles: Roles, mode: "development" | "production
   const config = loadConfig(mode);
   if (roles.serves) assertBuiltInKeyStaysLocal(config);
   const url = databaseUrlOf(config);
-  await checkLogin(url);
+  await namingVariable("DATABASE_URL", () => checkLogin(url));
   await checkSchema(url);
   const service = await composeService(config, url, { is_worker: roles.works, has_api: roles.serves });
   try {

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Client } from "pg";
 import { runner, type MigrationBuilder, type RunnerOption } from "node-pg-migrate";
 import { withClient } from "./client.ts";
 import { connectionOf } from "./connection.ts";
+import { sqlStateOf } from "./database.ts";
 import { findRoles, withRoles, type DatabaseRoles } from "./roles.ts";
 
 type MigrationLoader = Exclude<
@@ -17,16 +19,38 @@ const migrationsTable = "schema_migrations";
 /** Any fixed number: processes that set the rights of one database wait for each other. */
 const rights_lock = "7220301515";
 
+/** All that make a large object, or write one. */
+const large_object_functions = `lo_create(oid), lo_creat(int), lo_from_bytea(oid, bytea), lo_open(oid, int),
+  lo_put(oid, bigint, bytea), lowrite(int, bytea), lo_unlink(oid)`;
+
 /**
  * Brings the schema to the newest version and gives the names of the migrations applied.
  * Two processes may start at once: the second waits on an advisory lock and finds nothing to do.
  * `url` is the owner's: the service's role could not do this.
  */
-export async function migrate(url: string): Promise<readonly string[]> {
+export async function migrate(
+  url: string,
+  { lock_timeout_ms = 60_000 }: { readonly lock_timeout_ms?: number } = {},
+): Promise<readonly string[]> {
   await assertMigrationsUnchanged();
-  const roles = await withClient(url, findRoles);
+  const roles = await withClient(url, async (client) => {
+    await assertMayMigrate(client);
+    return findRoles(client);
+  });
+  try {
+    return await applyMigrations(url, roles, lock_timeout_ms);
+  } catch (error) {
+    throw explainLockTimeout(error);
+  }
+}
+
+async function applyMigrations(
+  url: string,
+  roles: DatabaseRoles,
+  lock_timeout_ms: number,
+): Promise<readonly string[]> {
   const applied = await runner({
-    databaseUrl: { ...connectionOf(url), options: "-c lock_timeout=60000" },
+    databaseUrl: { ...connectionOf(url), options: `-c lock_timeout=${lock_timeout_ms}` },
     dir: migrationsFolder,
     ignorePattern: "(\\..*|hashes\\.json)",
     direction: "up",
@@ -36,10 +60,43 @@ export async function migrate(url: string): Promise<readonly string[]> {
     advisoryLockMode: "wait",
     migrationLoaderStrategies: [{ extensions: [".sql"], loader: (paths) => loadMigrations(paths, roles) }],
     log: () => undefined,
+    // It would print each error's stack; ours are told once, by whoever called.
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
   });
-  await setRights(url);
+  await setRights(url, lock_timeout_ms);
   return applied.map((migration) => migration.name);
 }
+
+const silent = (): void => undefined;
+
+async function assertMayMigrate(client: Client): Promise<void> {
+  const {
+    rows: [rights],
+  } = await client.query<{ login: string; may: boolean }>(
+    "select session_user::text as login, has_schema_privilege('public', 'create') as may",
+  );
+  if (rights?.may !== true) {
+    throw new Error(
+      `The login "${rights?.login}" may not change the schema: set MIGRATION_DATABASE_URL to the owner's login.`,
+    );
+  }
+}
+
+/** Whoever may connect, the service's login too, can hold these locks for as long as they like. */
+function explainLockTimeout(error: unknown): unknown {
+  if (!hasLockTimeout(error)) return error;
+  return new Error(
+    "Another session holds a lock that `migrate` needs. Let another `migrate` finish, or stop the service; then run it " +
+      "again. Who holds one: select a.pid, a.usename, a.application_name from pg_locks l join pg_stat_activity a using (pid) " +
+      "where l.granted and l.locktype in ('advisory', 'relation') and pid <> pg_backend_pid(); and to end it: " +
+      "select pg_terminate_backend(<pid>);",
+    { cause: error },
+  );
+}
+
+const hasLockTimeout = (error: unknown): boolean =>
+  sqlStateOf(error) === "55P03" ||
+  (error instanceof Error && error.cause !== undefined && hasLockTimeout(error.cause));
 
 async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): Promise<MigrationUnit[]> {
   return Promise.all(
@@ -55,10 +112,11 @@ async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): P
 }
 
 /**
- * Lets only the database's own roles connect, and nobody make temporary tables. Neither a dump nor a copy of
+ * Lets only the database's own roles connect, and nobody make temporary tables or (if the owner may decide
+ * that) large objects. Neither a dump nor a copy of
  * a database has these rights, so each `pacioli migrate` sets them. `url` is the owner's.
  */
-export async function setRights(url: string): Promise<void> {
+export async function setRights(url: string, lock_timeout_ms = 60_000): Promise<void> {
   await withClient(url, async (client) => {
     const { service, admin } = await findRoles(client);
     const {
@@ -67,10 +125,13 @@ export async function setRights(url: string): Promise<void> {
     const database = client.escapeIdentifier(found?.database ?? "");
     await client.query(`
       begin;
+      set local lock_timeout = ${lock_timeout_ms};
       select pg_advisory_xact_lock(${rights_lock});
       revoke all on database ${database} from public;
       grant connect on database ${database} to ${service}, ${admin};
       grant select on ${migrationsTable} to ${service};
+      -- They belong to a superuser: for any other owner this is a warning, and large objects stay open.
+      revoke execute on function ${large_object_functions} from public;
       commit;`);
     const {
       rows: [open],

@@ -6,7 +6,14 @@ export const schema = "pgboss";
 
 /** Makes or upgrades pg-boss's schema and our queues, and lets the service's role use them. `url` is the owner's. */
 export async function installJobs(url: string): Promise<void> {
-  const boss = new PgBoss({ ...connectionOf(url), schema, supervise: false, schedule: false, max: 2 });
+  const boss = new PgBoss({
+    ...connectionOf(url),
+    options: "-c lock_timeout=60000",
+    schema,
+    supervise: false,
+    schedule: false,
+    max: 2,
+  });
   await boss.start();
   try {
     for (const name of queueNames.toReversed()) {
