@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { withClient } from "./client.ts";
+import { findExcessRights } from "./granted-rights.ts";
 import { findRoles } from "./roles.ts";
 
 type Rights = {
@@ -8,12 +9,16 @@ type Rights = {
    * Attributes and predefined roles that override grants, of the login itself or of roles that it may assume.
    */
   readonly powers: readonly string[];
+  /** Roles that it could give to others, or to itself with more options. */
+  readonly grantable_roles: readonly string[];
   readonly is_owner: boolean;
-  readonly can_make_temporary_tables: boolean;
-  readonly can_make_objects: boolean;
+  /** Some of the objects that belong to it, or to a role that it may take on. */
+  readonly owned: readonly string[];
   /** Set to `replica`, this parameter turns off the triggers that hold the books together. */
   readonly can_turn_triggers_off: boolean;
   readonly has_triggers_off: boolean;
+  /** What its sessions start with instead of durable commits; any login can set that on itself. */
+  readonly commit_settings: readonly string[];
 };
 
 /**
@@ -23,16 +28,18 @@ type Rights = {
 export async function checkLogin(url: string): Promise<void> {
   await withClient(url, async (client) => {
     const rights = await readRights(client);
-    const faults = faultsOf(rights);
-    if (faults.length > 0) {
+    const refuse = async (faults: readonly string[]): Promise<void> => {
+      if (faults.length === 0) return;
       const { service } = await findRoles(client).catch(() => ({ service: "<service_role()>" }));
       throw new Error(
         `The login "${rights.login}" may not run the service, because it ${faults.join(", ")}. ` +
           `Make a login of its own (create role <name> login password '…' in role ${service};) and name it in ` +
           "DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.",
       );
-    }
+    };
+    await refuse(faultsOf(rights));
     await checkMembership(client, rights.login);
+    await refuse(await findExcessRights(client));
   });
 }
 
@@ -40,39 +47,54 @@ async function readRights(client: pg.Client): Promise<Rights> {
   const {
     rows: [rights],
   } = await client.query<Rights>(`
+    with roles as (
+      select * from pg_roles where pg_has_role(session_user, oid, 'member')
+    ), current as (
+      select oid, datdba from pg_database where datname = current_database()
+    )
     select session_user::text as login,
            array(
              select distinct a.power
-               from pg_roles r
+               from roles r
                cross join lateral (values
                  ('SUPERUSER', r.rolsuper), ('CREATEROLE', r.rolcreaterole), ('CREATEDB', r.rolcreatedb),
                  ('BYPASSRLS', r.rolbypassrls), ('REPLICATION', r.rolreplication),
-                 (r.rolname::text, r.rolname in (
-                   'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program',
-                   'pg_maintain', 'pg_create_subscription'))
+                 -- The owner of the database has this one; it is told below.
+                 (r.rolname::text, r.rolname like 'pg\\_%' and r.rolname <> 'pg_database_owner')
                ) as a (power, has)
-              where a.has and pg_has_role(session_user, r.oid, 'member')
+              where a.has
               order by 1
            ) as powers,
+           array(
+             select distinct roleid::regrole::text from pg_auth_members
+              where admin_option and member in (select oid from roles)
+           ) as grantable_roles,
            exists (
              select from (
-               select datdba as owner from pg_database where datname = current_database()
+               select datdba as owner from current
                union all select nspowner from pg_namespace where nspname in ('public', 'pgboss')
                union all select relowner from pg_class
                 where relnamespace in (select oid from pg_namespace where nspname in ('public', 'pgboss'))
                union all select proowner from pg_proc
                 where pronamespace in (select oid from pg_namespace where nspname in ('public', 'pgboss'))
-             ) o where pg_has_role(session_user, o.owner, 'member')
+             ) o where o.owner in (select oid from roles)
            ) as is_owner,
-           has_database_privilege(session_user, current_database(), 'temporary') as can_make_temporary_tables,
-           has_database_privilege(session_user, current_database(), 'create')
-             or has_schema_privilege(session_user, 'public', 'create') as can_make_objects,
+           array(
+             select pg_describe_object(classid, objid, objsubid) from pg_shdepend
+              where deptype = 'o' and refclassid = 'pg_authid'::regclass and refobjid in (select oid from roles)
+                and dbid = (select oid from current)
+              order by 1 limit 5
+           ) as owned,
            exists (
-             select from pg_roles r
-              where pg_has_role(session_user, r.oid, 'member')
-                and has_parameter_privilege(r.oid, 'session_replication_role', 'set, alter system')
+             select from roles r where has_parameter_privilege(r.oid, 'session_replication_role', 'set, alter system')
            ) as can_turn_triggers_off,
-           current_setting('session_replication_role') <> 'origin' as has_triggers_off`);
+           current_setting('session_replication_role') <> 'origin' as has_triggers_off,
+           array(
+             select setting from pg_db_role_setting s, unnest(s.setconfig) as setting
+              where s.setrole = session_user::regrole and s.setdatabase in (0, (select oid from current))
+                and setting like 'synchronous\\_commit=%'
+                and setting not in ('synchronous_commit=on', 'synchronous_commit=remote_apply')
+           ) as commit_settings`);
   if (rights === undefined) throw new Error("a select without from gives one row");
   return rights;
 }
@@ -80,17 +102,24 @@ async function readRights(client: pg.Client): Promise<Rights> {
 function faultsOf(rights: Rights): string[] {
   // A superuser has all the other rights too; listing them would be noise.
   if (rights.powers.includes("SUPERUSER")) return ["is a superuser"];
+  const { login, owned } = rights;
   return [
     ...rights.powers.map((power) => `has ${power}`),
+    ...rights.grantable_roles.map(
+      (role) => `may grant the role ${role} (revoke admin option for ${role} from "${login}")`,
+    ),
     ...(rights.is_owner ? ["owns the schema or may assume its owner's role"] : []),
-    ...(rights.can_make_temporary_tables
-      ? ["may make temporary tables (`pacioli migrate` takes that right away)"]
-      : []),
-    ...(rights.can_make_objects && !rights.is_owner ? ["may make objects in the database"] : []),
+    ...(rights.is_owner || owned.length === 0
+      ? []
+      : [`owns ${owned.join(", ")} (reassign owned by "${login}" to <the owner>, or drop them)`]),
     ...(rights.can_turn_triggers_off ? ["may set session_replication_role, which turns triggers off"] : []),
     ...(rights.has_triggers_off
       ? ["starts its sessions with a session_replication_role other than origin"]
       : []),
+    ...rights.commit_settings.map(
+      (setting) =>
+        `starts its sessions with ${setting}, so that a crash loses payments (alter role "${login}" reset synchronous_commit)`,
+    ),
   ];
 }
 

@@ -92,7 +92,7 @@ export class Database implements Queryable {
       application_name: options.application_name,
       max: options.connections_max,
       types,
-      options: `${readOnly}-c TimeZone=UTC -c statement_timeout=${statement_timeout_ms} -c idle_in_transaction_session_timeout=30000`,
+      options: `${readOnly}-c TimeZone=UTC -c synchronous_commit=on -c statement_timeout=${statement_timeout_ms} -c idle_in_transaction_session_timeout=30000`,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       // Statements that do not wait for each other's rows are sent together. Each round trip waits for

@@ -65,7 +65,7 @@ export class Jobs {
     this.#options = options;
     this.#boss = new PgBoss({
       ...connectionOf(options.url),
-      options: "-c TimeZone=UTC",
+      options: "-c TimeZone=UTC -c synchronous_commit=on",
       schema,
       application_name: "pacioli-jobs",
       max: 3,

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { migrateDatabase } from "../../src/cli/migrate.ts";
-import { checkLogin, ensureServiceLogin, findRoles, withClient } from "../../src/db/db.ts";
+import { checkLogin, Database, ensureServiceLogin, findRoles, withClient } from "../../src/db/db.ts";
+import { messageOf } from "../../src/errors.ts";
 import { rolesOfDatabase, withRoles } from "../../src/db/roles.ts";
 import {
   createTestDatabase,
@@ -253,6 +254,80 @@ describe("the service's login", () => {
     },
   );
 
+  /** `L` is the login, `M` a role that it may take on with `set role` only. */
+  test.for([
+    ["grant insert on api_keys to L", "may insert api_keys (revoke insert on table api_keys from L)"],
+    ["grant insert (name) on api_keys to L", "may insert api_keys (revoke insert (name) on table api_keys"],
+    ["grant all on all tables in schema public to L", "more rights"],
+    ["grant trigger on payment_orders to L", "(revoke trigger on table payment_orders from L)"],
+    ["grant update, delete on ledger_entries to L", "(revoke update on table ledger_entries from L)"],
+    ["grant update on sequence event_numbers to L", "(revoke update on sequence event_numbers from L)"],
+    [
+      "grant execute on function api_keys_create(text, bytea, text, text, text[], text) to L",
+      "may execute api_keys_create(",
+    ],
+    ["grant create on schema pgboss to L", "(revoke create on schema pgboss from L)"],
+    ["grant create on schema public to M", "(revoke create on schema public from M)"],
+    ["grant temporary on database D to M", "(revoke temporary on database D from M)"],
+    ["grant select on pg_catalog.pg_authid to L", "(revoke select on table pg_catalog.pg_authid from L)"],
+    ["grant execute on function pg_read_file(text) to L", "on function pg_catalog.pg_read_file("],
+    ["grant set on parameter log_statement to L", "(revoke set on parameter log_statement from L)"],
+    ["grant pg_read_all_data to L", "has pg_read_all_data"],
+    ["grant pg_signal_backend to M", "has pg_signal_backend"],
+    ["grant M to L with admin option", "may grant the role M (revoke admin option for M from"],
+    ["grant select on payment_orders to L with grant option", "may grant rights to others (revoke select"],
+    ["create schema S authorization L", "owns schema S (reassign owned by"],
+    ["alter role L set synchronous_commit = off", '(alter role "L" reset synchronous_commit)'],
+    ["alter role L in database D set synchronous_commit = local", "synchronous_commit=local"],
+  ] as const)("is refused after: %s", async ([statement, fault]) => {
+    const member = await makeLogin("");
+    const login = await makeLogin(`in role ${db.service_role}`);
+    await onServer(serverUrl(), `grant ${member} to ${login} with inherit false, set true`);
+    await checkLogin(urlOf(db.name, login));
+    const named = (text: string): string =>
+      text.replaceAll(/\b[LMDS]\b/g, (letter) =>
+        letter === "L" ? login : letter === "M" ? member : letter === "D" ? db.name : `s_${login}`,
+      );
+    await db.asOwner(named(statement));
+    const failure = await checkLogin(urlOf(db.name, login)).catch((error: unknown) => messageOf(error));
+    expect(failure).toContain(`The login "${login}" may not run the service, because it `);
+    expect(failure).toContain(named(fault));
+    expect(String(failure).length).toBeLessThan(1_500);
+  });
+
+  test("is refused after a grant to everybody, or to the service's role, beyond what that is meant to have", async () => {
+    for (const grantee of ["public", db.service_role]) {
+      await db.asOwner(`grant insert on api_keys to ${grantee}`);
+      try {
+        await expect(checkLogin(db.service_url)).rejects.toThrow(
+          `(revoke insert on table api_keys from ${grantee})`,
+        );
+      } finally {
+        await db.asOwner(`revoke insert on api_keys from ${grantee}`);
+      }
+    }
+    await checkLogin(db.service_url);
+  });
+
+  test("is not refused for an extension that everybody may use", async () => {
+    await db.asOwner("create extension if not exists pg_trgm");
+    onTestFinished(() => void db.asOwner("drop extension pg_trgm"));
+    await checkLogin(db.service_url);
+  });
+
+  test("makes no large objects, and commits durably whatever it sets on itself", async () => {
+    for (const call of ["lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')"])
+      await expect(db.asService(`select ${call}`), call).rejects.toMatchObject(refused);
+    await db.asService("alter role current_user set synchronous_commit = off");
+    onTestFinished(async () => void (await db.asService("alter role current_user reset synchronous_commit")));
+    const database = new Database({ url: db.service_url, application_name: "test", connections_max: 1 });
+    onTestFinished(() => database.close());
+    expect(await database.query("show synchronous_commit")).toEqual([{ synchronous_commit: "on" }]);
+    await expect(checkLogin(db.service_url)).rejects.toThrow(
+      "starts its sessions with synchronous_commit=off",
+    );
+  });
+
   test("is refused with the right to make temporary tables, with an admin's role, and without the service's", async () => {
     const generous = await makeLogin(`in role ${db.service_role}`);
     await db.asOwner(`grant temporary on database ${db.name} to ${generous}`);
@@ -396,6 +471,50 @@ describe("API keys", () => {
       stdout: "",
       stderr: expect.stringContaining("permission denied"),
     });
+  });
+
+  test("commands that get the wrong login, or none that the server takes, say which variable to set", async () => {
+    const wrong = new URL(db.url);
+    wrong.password = "wrong";
+    const keys = ["keys", "create", "shop", "--as", "carol"];
+    for (const [args, environment, stderr] of [
+      [
+        keys,
+        { DATABASE_URL: db.service_url },
+        /^This login may not make API keys .*: set MIGRATION_DATABASE_URL to/,
+      ],
+      [
+        ["migrate"],
+        { DATABASE_URL: db.service_url },
+        /^The login ".*" may not change the schema: set MIGRATION_/,
+      ],
+      [
+        ["migrate"],
+        { MIGRATION_DATABASE_URL: wrong.href },
+        /^PostgreSQL refused.*Correct MIGRATION_DATABASE_URL\.$/,
+      ],
+      [
+        keys,
+        { MIGRATION_DATABASE_URL: wrong.href },
+        /^PostgreSQL refused.*Correct MIGRATION_DATABASE_URL\.$/,
+      ],
+      [
+        ["verify"],
+        { DATABASE_URL: wrong.href },
+        /^PostgreSQL refused.*Correct DATABASE_URL \(or the DB_… settings\)\.$/,
+      ],
+      [
+        ["run"],
+        { DATABASE_URL: wrong.href },
+        /^PostgreSQL refused.*Correct DATABASE_URL \(or the DB_… settings\)\.$/,
+      ],
+    ] as const) {
+      const ended = await runMain(args, environment);
+      expect(ended).toMatchObject({ code: 1, stdout: "" });
+      // One sentence, without a stack.
+      expect(ended.stderr.trimEnd()).toMatch(stderr);
+      expect(ended.stderr.trimEnd().split("\n")).toHaveLength(1);
+    }
   });
 });
 

@@ -1,62 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { migrateDatabase } from "../../src/cli/migrate.ts";
 import { sqlStateOf, withClient } from "../../src/db/db.ts";
+import { definer_functions, written_tables } from "../../src/db/service-rights.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-
-/**
- * All that the service's login may write, besides reading; `*` for whole rows. Whoever adds a table or a
- * right states it here. What it says for `insert` and `update` are columns.
- */
-type Rights = { readonly insert?: string; readonly update?: string; readonly delete?: true };
-const jobs: Rights = { insert: "*", update: "*", delete: true };
-const allowed: Readonly<Record<string, Rights>> = {
-  approvals: {
-    insert: "approval_id kind subject_id content content_hash proposed_by proposer_key_id expires_at",
-    update: "state decided_by approver_key_id decision_note decided_at",
-  },
-  audit_log: { insert: "actor action subject_type subject_id before after reason request_id" },
-  checkout_events: { insert: "*" },
-  dead_letters: { insert: "*", update: "state decided_by decision_note decided_at" },
-  idempotency_keys: { insert: "*", delete: true },
-  overdue_orders: { insert: "*" },
-  payment_attempts: {
-    insert: "*",
-    update:
-      "psp_reference status inquiry_count epoch sent_at has_stored_failure psp_call_ms failure_class failure_code " +
-      "failure_message page_token page_url authorization_expires_at authorization_ended_as resolved_as resolution_reference " +
-      "resolution_note resolved_by resolution_due_at next_action next_action_expires_at updated_at",
-  },
-  payment_events: {
-    insert: "*",
-    update: "is_payment_done unfinished_order_count status_link_revoked_at updated_at",
-  },
-  payment_modifications: {
-    insert: "*",
-    update:
-      "void_cause status key_number epoch key_sent_at sent_at has_stored_failure psp_reference inquiry_count failure_class " +
-      "failure_code failure_message leased_until due_at resolved_as resolved_by resolution_note updated_at",
-  },
-  payment_orders: {
-    insert: "*",
-    update:
-      "captured_minor capturing_minor failed_capture_count status status_cause status_actor attempt_id card_token psp_token " +
-      "psp_nonce wallet_updated ledger_updated retry_count last_retry_at next_retry_at error_code error_message updated_at",
-  },
-  risk_block_list: { insert: "*", delete: true },
-  risk_buyer_days: { insert: "*", update: "*" },
-  webhook_inbox: { insert: "*", update: "state note processed_at" },
-  "pgboss.job": jobs,
-  "pgboss.job_common": jobs,
-  "pgboss.job_dependency": jobs,
-  "pgboss.queue_stats": jobs,
-  "pgboss.warning": jobs,
-  "pgboss.queue": {
-    update:
-      "deferred_count queued_count ready_count active_count failed_count total_count created_delta completed_delta " +
-      "failed_delta delta_on delta_seconds ready_history singletons_active monitor_claim_on monitor_on maintain_on",
-  },
-  "pgboss.version": { update: "cron_on bam_on flow_on reindex_on monitor_backoff_on" },
-};
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -134,13 +80,15 @@ describe("the service's login", () => {
     const listed = (columns: string[], text: string | undefined): string[] =>
       text === "*" ? columns.toSorted() : words(text ?? "").filter(Boolean);
     for (const { name, columns, ...rights } of found) {
-      const { insert, update, delete: deletes = false } = allowed[name] ?? {};
+      const { insert, update, delete: deletes = false } = written_tables[name] ?? {};
       expect([name, rights]).toEqual([
         name,
         { insert: listed(columns, insert), update: listed(columns, update), deletes, more: [] },
       ]);
     }
-    expect(Object.keys(allowed).filter((name) => !found.some((table) => table.name === name))).toEqual([]);
+    expect(Object.keys(written_tables).filter((name) => !found.some((table) => table.name === name))).toEqual(
+      [],
+    );
   });
 
   test("is refused when it tries the rest, table by table and column by column", async () => {
@@ -184,7 +132,7 @@ describe("the service's login", () => {
       rows
         .filter((row) => row["may"] === true && row["is_definer"] === true)
         .map((row) => String(row["name"]).split("(")[0]),
-    ).toEqual(["ledger_post"]);
+    ).toEqual(definer_functions);
     for (const row of rows) {
       for (const change of [
         "security definer",
