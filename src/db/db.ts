@@ -5,7 +5,7 @@ export { ReadDatabase } from "./read-database.ts";
 export type { ReadLimits } from "./read-database.ts";
 export { GroupCommit } from "./group-commit.ts";
 export { numberArray, textArray } from "./array-literal.ts";
-export { migrate, checkSchema } from "./migrate.ts";
+export { migrate, checkSchema, explainLockTimeout } from "./migrate.ts";
 export { checkLogin } from "./check-login.ts";
 export { ensureServiceLogin } from "./service-login.ts";
 export { findRoles } from "./roles.ts";

@@ -83,7 +83,7 @@ async function assertMayMigrate(client: Client): Promise<void> {
 }
 
 /** Whoever may connect, the service's login too, can hold these locks for as long as they like. */
-function explainLockTimeout(error: unknown): unknown {
+export function explainLockTimeout(error: unknown): unknown {
   if (!hasLockTimeout(error)) return error;
   return new Error(
     "Another session holds a lock that `migrate` needs. Let another `migrate` finish, or stop the service; then run it " +
