@@ -33,7 +33,7 @@ const isNumberStart = (code: number): boolean => (code >= 48 && code <= 57) || c
  * Of a text that is known to be JSON. Strings are skipped whole, so this takes a microsecond for a usual
  * body.
  */
-function surveyJson(text: string): { colons: number; are_numbers_exact: boolean } {
+export function surveyJson(text: string): { colons: number; are_numbers_exact: boolean } {
   let colons = 0;
   let areExact = true;
   for (let at = 0; at < text.length; at++) {

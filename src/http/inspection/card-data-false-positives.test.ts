@@ -115,6 +115,17 @@ test.each(passing)("%s pass", (_name, generator) => {
   );
 });
 
+test.each(passing)("%s pass in a URL and in HTML", (_name, generator) => {
+  fc.assert(
+    fc.property(generator, (text) => {
+      const html = text.replaceAll(" ", "&nbsp;").replaceAll("-", "&#45;");
+      for (const written of [`https://x.example/?n=${encodeURIComponent(text)}`, html])
+        expect([written, cardDataIn(written)]).toEqual([written, undefined]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 test.each(["+4926131532089", "+49 36857657309", "+6304933929184"])(
   "the telephone number %s passes with its plus sign only",
   (text) => {

@@ -65,6 +65,19 @@ const separators = [
   "/ /",
   "、",
   "💳",
+  "%20",
+  "%2D",
+  "%252f",
+  "%C2%A0",
+  "%E2%80%93",
+  "%u2007",
+  "&nbsp;",
+  "&#160;",
+  "&#x2009;",
+  "&ndash;",
+  "&amp;nbsp;",
+  "\\n",
+  "\\u00a0",
 ];
 const separator = fc.constantFrom(...separators);
 
@@ -80,8 +93,23 @@ const grouped = (number: string, lengths: readonly number[], between: readonly s
   }
   return text;
 };
-const scripts = ["０", "٠", "۰", "०", "\u{1d7ce}", "\u{1d7d8}", "⓪①", "⓿❶", "\u{1f10b}➀", "\u{1f10c}➊", "⓪⓵"];
-/** By the script's zero, and its one where that does not follow. */
+const scripts = [
+  ...["０", "٠", "۰", "०", "\u{1d7ce}", "\u{1d7d8}", "⓪①", "⓿❶", "\u{1f10b}➀", "\u{1f10c}➊", "⓪⓵"],
+  ...[
+    "\u17f0",
+    "\u{16e80}",
+    "\u{1d2e0}",
+    "〇〡",
+    "\ua6ef\ua6e6",
+    "0፩",
+    "0\u{10107}",
+    "0\u{102e1}",
+    "0\u{109c0}",
+  ],
+  ...["0\u{10e60}", "0\u{11052}", "0\u{111e1}", "0\u{11c5a}", "0\u{12415}", "0\u{1d360}", "0\u{1d369}"],
+  ...["0\u{1e8c7}", "0\u{1ec71}", "0\u{1eca3}", "0\u{1ed01}"],
+];
+/** By the script's zero, and its one where that does not follow; a script without a zero borrows ours. */
 const inScript = (text: string, script: string): string =>
   text.replaceAll(/\d/g, (digit) => {
     const [zero = "", one] = Array.from(script);
@@ -115,7 +143,48 @@ test("a sign that is repeated between groups of digits separates them no more th
     expect(cardDataIn(["4242", "4242", "4242", "4242"].join(signs)), signs).toBe("a card number");
   }
   expect(cardDataIn("4242 (a) 4242 (b) 4242 (c) 4242")).toBeUndefined();
-  expect(cardDataIn("4242 -/- 4242 -/- 4242 -/- 4242")).toBeUndefined();
+  expect(cardDataIn("4242 -/- 4242 /-/ 4242 -/- 4242")).toBeUndefined();
+});
+
+/** Every group as printed, with one separator between all. */
+const printed = fc
+  .tuple(
+    pan.filter((number) => [14, 15, 16].includes(number.length)),
+    fc.constantFrom("", "order 12, ", "exp 12/29 ", "é"),
+  )
+  .map(([number, before]) => ({
+    before,
+    groups: number.length === 16 ? [4, 4, 4, 4] : [4, 6, number.length - 10],
+    number,
+  }));
+
+test("up to twenty signs separate the groups of a number, if they are the same between all", () => {
+  const signs = fc.stringMatching(/^[ ./(){}|+*#:;,_<>-]{4,20}$/);
+  fc.assert(
+    fc.property(printed, signs, ({ before, groups, number }, between) => {
+      const text = `${before}${grouped(number, groups, [between])}`;
+      expect([text, cardDataIn(text)]).toEqual([text, "a card number"]);
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test("one letter separates the groups of a printed number, if it is the same between all", () => {
+  fc.assert(
+    fc.property(printed, fc.stringMatching(/^ ?[a-zA-Z] ?$/), ({ before, groups, number }, between) => {
+      const text = `${before}${grouped(number, groups, [between])}`;
+      expect([text, cardDataIn(text)]).toEqual([text, "a card number"]);
+    }),
+    { numRuns: 5_000 },
+  );
+  expect(cardDataIn("6205a5000a0000a0000a004")).toBe("a card number");
+  expect(cardDataIn("4242a4242b4242a4242")).toBeUndefined();
+});
+
+test("twelve or more Chinese digits in a row are a number, fewer are words that hide none beside them", () => {
+  expect(cardDataIn("卡号四二四二 四二四二 四二四二 四二四二")).toBe("a card number");
+  expect(cardDataIn("五〇〇〇〇五零零零零零零零零零九")).toBeUndefined();
+  expect(cardDataIn("第一4242424242424242二")).toBe("a card number");
 });
 
 test("characters that cannot be seen do not hide a number", () => {
@@ -162,6 +231,26 @@ test.each([
   "4242の4242の4242の4242",
   "+30569309025904",
   "+36 2272 0627 1667",
+  "https://x.example/?c=4242%204242%204242%204242",
+  "https://x.example/?c=4242%2D4242%2D4242%2D4242",
+  "https://x.example/4242%2f4242%2f4242%2f4242",
+  "https://x.example/?c=%34%32%34%32%34%32%34%32%34%32%34%32%34%32%34%32",
+  "https://x.example/?c=%EF%BC%94242424242424242",
+  "?b=%3Fc%3D4242%25204242%25204242%25204242",
+  "100%4242424242424242",
+  "https://x.example/?c=%4012888888881881",
+  "100%254242424242424242",
+  "%3B4242424242424242%3D2512101",
+  "3782x822463x10005",
+  "3056y930902y5904",
+  "4242y4242y4242y4242",
+  "4242 -/. 4242 -/. 4242 -/. 4242",
+  "4242&nbsp;4242&nbsp;4242&nbsp;4242",
+  "4242&nbsp4242&nbsp4242&nbsp4242",
+  "&#52;&#x32;42 4242 4242 4242",
+  "4242\\n4242\\n4242\\n4242",
+  "\\u0034\\u0032\\x34\\x32 4242 4242 4242",
+  "፬፪፬፪፬፪፬፪፬፪፬፪፬፪፬፪",
 ])("card data is found in %j", (text) => {
   expect(cardDataIn(text)).toMatch(/^(a card number|the data of a card's magnetic stripe)$/);
 });
@@ -185,6 +274,22 @@ test("a megabyte of any kind is looked through in tens of milliseconds: the time
     "cvv no is ",
     "❹",
     "48b87578-5160-4440-8301-007444514ecc ",
+    "%34",
+    "%2525",
+    "%E2%80",
+    "4242%20",
+    "&nbsp;",
+    "&#52;",
+    "4&nbsp",
+    "\\u0034",
+    "\\",
+    "4242y",
+    "4242 -/. ",
+    "4 -/.=+*#:;,_<>(){}[]",
+    "1----",
+    "四",
+    "四 - ",
+    "𑁕",
   ];
   cardDataIn("4 4 4 4 4 4 4 4 4 4 4 4 4");
   for (const piece of pieces) {

@@ -1,5 +1,6 @@
 import { card_digits_min } from "./card-issuers.ts";
 import { holdsCardNumber } from "./digit-chains.ts";
+import { mayBeEscaped, withoutClearEscapes, withoutEscapes } from "./escapes.ts";
 import { withoutExemptForms } from "./exempt-forms.ts";
 import { plainText } from "./plain-text.ts";
 
@@ -15,28 +16,52 @@ const spokenCode =
   /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b/i;
 /** As many digits as a card number has, with no letter but x between them: most texts have none, so no more is looked at. */
 const mayBeCardNumber = new RegExp(`\\d(?:[^0-9A-WYZa-wyz]*\\d){${card_digits_min - 1}}`);
-/** A letter between the groups of a printed number, as in `4242x4242x4242x4242`. */
-const groupsWithX = /(?<!\d)(\d{4}) ?x ?(\d{4}) ?x ?(\d{4}) ?x ?(\d{4})(?!\d)/gi;
+/** One letter between all groups of a printed number, as in `4242x4242x4242x4242`. */
+const groupsWithLetter =
+  /(?<!\d)\d{4} ?(?:([a-z]) ?\d{4} ?\1 ?\d{4} ?\1 ?\d{1,4}(?: ?\1 ?\d{1,3})?|([a-z]) ?\d{6} ?\2 ?\d{4,5})(?!\d)/gi;
+/** More signs than hold a chain together, but the same between all groups: `4242 -/. 4242 -/. 4242`. */
+const groupsWithManySigns = /(?<!\d)\d{1,6}([^0-9a-z]{4,20})\d{1,6}(?:\1\d{1,6}){1,17}(?!\d)/gi;
+/** Codes of codes, as in `%252520`, are read this often. */
+const escape_levels_max = 3;
 
 /**
  * The kind of card data in a text that must not be kept. Digits are found in any script and with any signs
- * between them. 4 % of random 16-digit numbers look like a card's. SECURITY.md lists what is not found:
- * finding it too would refuse ordinary order, telephone and tracking numbers.
+ * between them, and written by codes too. 4 % of random 16-digit numbers look like a card's. SECURITY.md lists
+ * what is not found: finding it too would refuse ordinary order, telephone and tracking numbers.
  */
 export function cardDataIn(
   text: string,
   { digits, is_ascii }: TextSurvey = surveyText(text),
 ): CardData | undefined {
   if (digits < 3) return undefined;
-  const plain = is_ascii ? text : plainText(text);
+  let plain = is_ascii ? text : plainText(text);
+  // Each code of a digit has a digit in it, so no reading has more of them.
+  for (let level = 0; level < escape_levels_max && mayBeEscaped.test(plain); level++) {
+    const found = cardDataInPlain(plainText(withoutClearEscapes(plain)), digits);
+    if (found !== undefined) return found;
+    const decoded = plainText(withoutEscapes(plain));
+    if (decoded === plain) break;
+    plain = decoded;
+  }
+  return cardDataInPlain(plain, digits);
+}
+
+function cardDataInPlain(plain: string, digits: number): CardData | undefined {
   if (mayBeSpoken.test(plain) && spokenCode.test(plain)) return "a card's verification code";
   if (digits < card_digits_min) return undefined;
   if (/[\^=]/.test(plain) && tracks.test(plain)) return "the data of a card's magnetic stripe";
-  if (!mayBeCardNumber.test(plain)) return undefined;
-  const grouped = plain.replaceAll(groupsWithX, "$1 $2 $3 $4");
-  return holdsCardNumber(grouped) && holdsCardNumber(withoutExemptForms(grouped))
-    ? "a card number"
-    : undefined;
+  const isCandidate = mayBeCardNumber.test(plain) || plain.search(groupsWithLetter) !== -1;
+  if (!isCandidate || !holdsCardNumberInAReading(plain)) return undefined;
+  return holdsCardNumberInAReading(withoutExemptForms(plain)) ? "a card number" : undefined;
+}
+
+/** As it stands, and with what separates the groups of a number reduced to blanks. */
+function holdsCardNumberInAReading(plain: string): boolean {
+  if (holdsCardNumber(plain)) return true;
+  return [groupsWithLetter, groupsWithManySigns].some((groups) => {
+    const reading = plain.replaceAll(groups, (number) => number.replaceAll(/\D+/g, " "));
+    return reading !== plain && holdsCardNumber(reading);
+  });
 }
 
 export type TextSurvey = {

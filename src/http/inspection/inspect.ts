@@ -122,7 +122,7 @@ function isOfOwnForm(name: string): boolean {
 /** Only digits and signs, no longer than a piece of a card number. */
 function isPiece(text: string): boolean {
   const code = text.charCodeAt(0) | 0x20;
-  return text.length <= 100 && !(code >= 97 && code <= 122) && /^[\d\p{P}\p{Zs}\p{Nd}]+$/u.test(text);
+  return text.length <= 100 && !(code >= 97 && code <= 122) && /^[\p{P}\p{Zs}\p{N}]+$/u.test(text);
 }
 
 /** Names that were found harmless, because those of the schemas come with every request. */

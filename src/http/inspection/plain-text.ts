@@ -1,7 +1,10 @@
 /**
  * A text as a reader sees it, with its digits in ASCII: `４２４２`, `٤٢` and `4<soft hyphen>2` are digits too.
  */
-export function plainText(text: string): string {
+export function plainText(written: string): string {
+  const text = written.replaceAll(ideographs, (run) =>
+    Array.from(run, (character) => ideographicDigits.get(character) ?? character).join(""),
+  );
   let plain = "";
   let copied = 0;
   for (let at = 0; at < text.length; at++) {
@@ -13,6 +16,12 @@ export function plainText(text: string): string {
   }
   return copied === 0 ? text : plain + text.slice(copied);
 }
+
+/** One alone is a word, and beside other digits it would hide their number: a card number has twelve. */
+const ideographs = /[〇零一二三四五六七八九](?:[^\p{L}\p{N}]{0,3}[〇零一二三四五六七八九]){11,}/gu;
+const ideographicDigits = new Map(
+  Array.from("〇一二三四五六七八九", (character, value) => [character, String(value)]),
+).set("零", "0");
 
 // Character by character: NFKC of a whole text sorts its combining marks, which is quadratic in a row of
 // them.
@@ -32,7 +41,7 @@ function plainCharacter(character: string): string {
   if ((character.codePointAt(0) ?? 0) < 0x80) return character;
   if (/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/u.test(character)) return "";
   if (/\p{Nd}/u.test(character)) return String(decimalValue(character));
-  if (/\p{No}/u.test(character)) return ornamentalDigit(character) ?? "x";
+  if (/[\p{No}\p{Nl}]/u.test(character)) return numeralValue(character) ?? "x";
   return /[\p{L}\p{N}]/u.test(character) ? "x" : " ";
 }
 
@@ -44,13 +53,19 @@ function decimalValue(digit: string): number {
   return before % 10;
 }
 
-/** Where circled digits begin that NFKC leaves as they are, such as ❶: rows from one to nine, and their zeros. */
-const circledOnes = [0x24f5, 0x2776, 0x2780, 0x278a];
-const circledZeros = [0x24ff, 0x1f10b, 0x1f10c];
+/**
+ * Where Unicode's other numerals of one digit begin, in rows from one to nine: ornaments that NFKC leaves as
+ * they are (❶), and scripts without a zero, such as Ethiopic, Suzhou, Brahmi, Aegean and counting rods.
+ */
+const ones = [
+  0x1369, 0x24f5, 0x2776, 0x2780, 0x278a, 0x3021, 0xa6e6, 0x10107, 0x102e1, 0x109c0, 0x10e60, 0x11052,
+  0x111e1, 0x11c5a, 0x12415, 0x16e81, 0x17f1, 0x1d2e1, 0x1d360, 0x1d369, 0x1e8c7, 0x1ec71, 0x1eca3, 0x1ed01,
+];
+const zeros = [0x17f0, 0x24ff, 0x3007, 0xa6ef, 0x1018a, 0x16e80, 0x1d2e0, 0x1f10b, 0x1f10c];
 
-function ornamentalDigit(character: string): string | undefined {
+function numeralValue(character: string): string | undefined {
   const codePoint = character.codePointAt(0) ?? 0;
-  if (circledZeros.includes(codePoint)) return "0";
-  const one = circledOnes.find((first) => codePoint >= first && codePoint < first + 9);
+  if (zeros.includes(codePoint)) return "0";
+  const one = ones.find((first) => codePoint >= first && codePoint < first + 9);
   return one === undefined ? undefined : String(codePoint - one + 1);
 }

@@ -7,7 +7,7 @@ import { ArrivingBodies } from "../arriving-bodies.ts";
 import { clientAddress } from "../client-address.ts";
 import type { App, HttpContext } from "../context.ts";
 import { addressGroup } from "../rate-limit.ts";
-import { withoutSensitiveData } from "../sensitive-data.ts";
+import { storedReport, storedWebhook } from "../stored-webhook.ts";
 import { problemResponses } from "../schemas/problem.ts";
 
 const ok = Type.Object({ status: Type.Literal("ok") });
@@ -46,7 +46,7 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
       for (const psp of router.externalAccounts().keys()) {
         const webhook = router.get(psp).verifyWebhook(body, request.headers);
         if (webhook === undefined) continue;
-        await inbox.store({ psp, ...webhook, body: storedForm(body) });
+        await inbox.store({ psp, ...storedReport(webhook, body) });
         return { status: "ok" as const };
       }
       return refuse("payment-status");
@@ -71,7 +71,8 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
       const body = bytesOf(request.body);
       const webhook = router.get(psp).verifyWebhook(body, request.headers);
       if (webhook === undefined) refuse(psp);
-      await inbox.store({ psp, ...webhook, body: storedForm(body) });
+      const stored = router.externalAccounts().has(psp) ? storedReport : storedWebhook;
+      await inbox.store({ psp, ...stored(webhook, body) });
       return { status: "ok" as const };
     },
   );
@@ -86,8 +87,6 @@ function assertExternal(router: HttpContext["router"]): void {
   if (router.externalAccounts().size === 0)
     throw new AppError("not_found", "No external account is configured.");
 }
-
-const storedForm = (body: Buffer): string => withoutSensitiveData(body.toString("utf8"));
 
 const bytesOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
 
