@@ -98,10 +98,8 @@ test("texts that cannot be a key do not reach the database, and keys are asked f
 test("a call with a body asks for its key once, although the key is checked before and after the body", async () => {
   const { token } = await stack.db.createKey("writer", ["write"]);
   const before = await lookUps();
-  for (let call = 0; call < 5; call++) {
-    const headers = { authorization: `Bearer ${token}` };
-    expect((await stack.call("POST", "/payments", {}, headers)).status).toBe(400);
-  }
+  const headers = { authorization: `Bearer ${token}` };
+  expect((await stack.call("POST", "/payments", {}, headers)).status).toBe(400);
   expect((await lookUps()) - before).toBe(1);
 });
 
