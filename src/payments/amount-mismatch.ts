@@ -17,11 +17,11 @@ export const mismatch = (message: string): Decision =>
  * back, and a person is told already.
  */
 export const staysMismatched = (
-  { attempt, is_resolution }: DecisionInput,
+  { attempt, source }: DecisionInput,
   outcome: { readonly kind: string; readonly psp_reference?: string | null },
 ): boolean =>
   attempt.failure_code === amount_mismatch &&
-  !is_resolution &&
+  source.kind !== "resolution" &&
   (["unknown", "pending", "not_sent"].includes(outcome.kind) ||
     (outcome.kind === "declined" && outcome.psp_reference === null));
 

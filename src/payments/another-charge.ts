@@ -13,8 +13,8 @@ type Names = Pick<
  * may be.
  */
 export function reportOfAnotherCharge(input: DecisionInput): Decision | null {
-  const { attempt, outcome, is_resolution } = input;
-  if (is_resolution || !namesAnotherCharge(attempt, outcome)) return null;
+  const { attempt, outcome, source } = input;
+  if (source.kind === "resolution" || !namesAnotherCharge(attempt, outcome)) return null;
   const isAuthorized = attempt.status === "authorized";
   // An authorisation is not ended by any decline, and a charge that was declined holds nothing.
   if (isAuthorized && outcome.kind === "declined") return null;

@@ -9,11 +9,11 @@ import {
   type DueResolution,
 } from "./attempt-resolution-queries.ts";
 import { resolved_by_person, type AttemptRow } from "./model.ts";
-import type { Settlement } from "./settlement.ts";
+import type { OutcomeRecorder } from "./outcome-recorder.ts";
 
 type Parts = {
   readonly database: Database;
-  readonly settlement: Settlement;
+  readonly recorder: OutcomeRecorder;
   readonly log: Logger;
   readonly idle_poll_ms: number;
 };
@@ -23,10 +23,10 @@ const batch_attempts_max = 100;
 const postponed_seconds = 60;
 
 /**
- * Settles resolutions. It calls no PSP, so neither a breaker nor a PSP account that is no longer configured
+ * Records resolutions. It calls no PSP, so neither a breaker nor a PSP account that is no longer configured
  * delays it.
  */
-export function createAttemptResolver({ database, settlement, log, idle_poll_ms }: Parts): WorkLoop {
+export function createAttemptResolver({ database, recorder, log, idle_poll_ms }: Parts): WorkLoop {
   const takeVisible = createTurnstile();
   return new WorkLoop({
     name: "attempt_resolution",
@@ -34,11 +34,11 @@ export function createAttemptResolver({ database, settlement, log, idle_poll_ms 
     idle_poll_ms,
     run: async () => {
       const due = takeVisible(await selectDueResolutions(database, batch_attempts_max));
-      const results = await Promise.allSettled(due.map((attempt) => settle(settlement, attempt)));
+      const results = await Promise.allSettled(due.map((attempt) => record(recorder, attempt)));
       const failed = due.filter(({ attempt_id }, index) => {
         const result = results[index];
         if (result?.status !== "rejected") return false;
-        log.error({ err: result.reason as unknown, attempt_id }, "a resolution could not be settled");
+        log.error({ err: result.reason as unknown, attempt_id }, "a resolution could not be recorded");
         return true;
       });
       const failedIds = failed.map(({ attempt_id }) => attempt_id);
@@ -63,23 +63,14 @@ function createTurnstile(): (due: readonly DueResolution[]) => DueResolution[] {
   };
 }
 
-function settle(settlement: Settlement, attempt: AttemptRow): Promise<void> {
+function record(recorder: OutcomeRecorder, attempt: AttemptRow): Promise<void> {
   if (attempt.resolved_by === null) throw new Error(`nobody has resolved the attempt ${attempt.attempt_id}`);
-  return settlement.settle({
+  return recorder.record({
     payment_order_id: attempt.payment_order_id,
     attempt_id: attempt.attempt_id,
-    modification_id: null,
     outcome: outcomeOf(attempt),
     actor: attempt.resolved_by,
-    is_first_send: false,
-    epoch: null,
-    is_resolution: true,
-    is_inquiry: false,
-    psp_call_ms: null,
-    job: null,
-    modification_job: null,
-    is_answer_to_modification: false,
-    message_id: null,
+    source: { kind: "resolution", modification: null },
   });
 }
 

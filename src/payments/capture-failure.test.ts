@@ -60,11 +60,7 @@ function decideOn(outcome: AttemptOutcome, { order, attempt, modification }: Fac
     outcome,
     releases_rest: true,
     can_be_asked: true,
-    is_answer_to_modification: false,
-    sent_key_number: null,
-    is_webhook: true,
-    is_resolution: false,
-    is_first_send: false,
+    source: { kind: "webhook" },
     policies: retryPolicies({ attempts_max: 5, backoff_base: 2 }),
     random: 0.5,
   });

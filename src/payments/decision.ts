@@ -26,7 +26,19 @@ export type DecidableModification = {
   readonly failure_code: string | null;
 };
 
-/** What is known, under the order's lock, when news come. */
+/**
+ * How the report came. `is_first_send`: no earlier request may have reached the PSP; otherwise "not sent" proves
+ * nothing. `key_number`: the number of the key that the answered request had.
+ */
+type DecidableSource =
+  | { readonly kind: "charge"; readonly is_first_send: boolean }
+  | { readonly kind: "inquiry" }
+  | { readonly kind: "modification"; readonly is_first_send: boolean; readonly key_number: number }
+  | { readonly kind: "resolution" }
+  /** The PSP sent it by itself: no late answer to a question that others have answered meanwhile. */
+  | { readonly kind: "webhook" };
+
+/** What is known, under the order's lock, when a report arrives. */
 export type DecisionInput = {
   readonly order: {
     readonly status: OrderStatus;
@@ -63,16 +75,7 @@ export type DecisionInput = {
   readonly releases_rest: boolean;
   /** False of an external account: it reports by itself. */
   readonly can_be_asked: boolean;
-  /** The news answer a request of ours for the modification. */
-  readonly is_answer_to_modification: boolean;
-  /** The number of the key that the answered request had; null: no answer to a request. */
-  readonly sent_key_number: number | null;
-  /** Reported by the PSP itself: not a late answer to a question that others have answered since. */
-  readonly is_webhook: boolean;
-  /** The outcome is what a person saw at the PSP. */
-  readonly is_resolution: boolean;
-  /** False when an earlier request may have reached the PSP: then "not sent" proves nothing. */
-  readonly is_first_send: boolean;
+  readonly source: DecidableSource;
   readonly policies: RetryPolicies;
   /** From 0 to 1, for jitter. */
   readonly random: number;
@@ -202,12 +205,13 @@ export const inquiryAlarm = (inquiry_count: number, reason: string): string | nu
     ? `The outcome is unknown after ${inquiry_count} inquiries: ${reason}`
     : null;
 
-/** After a request that may have arrived, "not sent" is no news. */
-export function doubted<Outcome extends AttemptOutcome | { readonly kind: "unchanged" }>(
+/** After a request that may have arrived, "not sent" says nothing about it. */
+export function asUnknownIfResent<Outcome extends AttemptOutcome | { readonly kind: "unchanged" }>(
   outcome: Outcome,
-  is_first_send: boolean,
+  source: DecidableSource,
 ): Outcome | Extract<PspOutcome, { kind: "unknown" }> {
-  if (is_first_send || outcome.kind !== "not_sent") return outcome;
+  const isFirstSend = "is_first_send" in source && source.is_first_send;
+  if (isFirstSend || outcome.kind !== "not_sent") return outcome;
   const { message, retry_after_seconds } = outcome.failure;
   return {
     kind: "unknown",

@@ -7,13 +7,13 @@ import type { PspRouter } from "../psp/psp.ts";
 import { executor_actor, openTasks } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { callPsp, type Task } from "./psp-call.ts";
-import type { Settlement } from "./settlement.ts";
+import type { OutcomeRecorder } from "./outcome-recorder.ts";
 
 export type ExecutorOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
-  readonly settlement: Settlement;
+  readonly recorder: OutcomeRecorder;
   readonly log: Logger;
   /** PSP calls at the same time. */
   readonly concurrency: number;
@@ -28,13 +28,13 @@ export type ExecutorOptions = {
 const held_per_call_max = 16;
 
 /**
- * Calls the PSP for each task outside any transaction and hands the outcomes to settlement. Tasks
+ * Calls the PSP for each task outside any transaction and hands the outcomes to the recorder. Tasks
  * come from the acceptance of a checkout in this process, or are claimed in batches from the queue.
  */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #loop: WorkLoop;
-  /** Tasks whose PSP call or whose settlement is not done. */
+  /** Tasks whose PSP call or whose record is not written. */
   readonly #running = new Set<Promise<void>>();
   /** Tasks that wait for a place, with the time until which they may. */
   readonly #ready: { readonly task: Task; readonly until_ms: number }[] = [];
@@ -157,7 +157,6 @@ export class Executor {
 
   async #bringForward(task: Task): Promise<void> {
     const { payment_order_id, attempt, turn, epoch, job } = task;
-    const is_first_send = turn === "first_send";
     crashPoint("after_claim");
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task).finally(() => {
       this.#callsRunning -= 1;
@@ -165,20 +164,16 @@ export class Executor {
       this.#onPlaceFree();
     });
     crashPoint("after_psp_call");
-    await this.#options.settlement.settle({
+    const call = { epoch, psp_call_ms, job };
+    await this.#options.recorder.record({
       payment_order_id,
       attempt_id: attempt.attempt_id,
-      modification_id: null,
       outcome,
       actor: executor_actor,
-      is_first_send,
-      epoch,
-      is_inquiry: !is_first_send,
-      psp_call_ms,
-      job,
-      modification_job: null,
-      is_answer_to_modification: false,
-      message_id: null,
+      source:
+        turn === "first_send"
+          ? { kind: "charge", is_first_send: true, ...call }
+          : { kind: "inquiry", ...call },
     });
     crashPoint("after_settlement");
   }

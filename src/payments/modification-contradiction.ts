@@ -34,7 +34,8 @@ export function contradiction(
   const isOpposite =
     (seen.kind === "done" && status === "failed") || (seen.kind === "failed" && status === "succeeded");
   // Only news that name the modification tell of it; a state that came late does not.
-  const isNamed = input.is_answer_to_modification || outcome.kind === "done" || outcome.kind === "failed";
+  const isNamed =
+    input.source.kind === "modification" || outcome.kind === "done" || outcome.kind === "failed";
   if (isOpposite && isNamed) {
     const alarm = `The PSP reports a ${kind} as ${seen.kind} that ${status} here.`;
     // A capture is booked once: one that was reversed cannot be booked again under its name.

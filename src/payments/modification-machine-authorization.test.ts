@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pending, unknown } from "../../test/support/charge-decisions.ts";
+import { pending, unknown, webhook } from "../../test/support/charge-decisions.ts";
 import { authorized, canceled, decideOn, succeeded } from "../../test/support/modification-decisions.ts";
 
 describe("an authorisation", () => {
@@ -71,10 +71,7 @@ describe("an authorisation", () => {
 
   test("is not moved by a late unclear answer to its charge, but a PSP that tells something unclear by itself raises an alarm", () => {
     expect(decideOn(unknown)).toBeNull();
-    expect(decideOn(unknown, { is_webhook: true })).toMatchObject({
-      is_unchanged: true,
-      alarm: "No answer.",
-    });
+    expect(decideOn(unknown, { source: webhook })).toMatchObject({ is_unchanged: true, alarm: "No answer." });
   });
 
   test("is not moved by old news", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { failure, unknown } from "../../test/support/charge-decisions.ts";
+import { failure, inquiry, unknown, webhook } from "../../test/support/charge-decisions.ts";
 import {
+  answerTo,
   authorized,
   canceled,
   capture,
@@ -18,14 +19,9 @@ import { inquiries_before_alarm } from "./retry-policies.ts";
 describe("a capture", () => {
   test("is done when the PSP's total has grown by it, however we hear of that", () => {
     for (const outcome of [authorized(70n), done]) {
-      for (const is_answer_to_modification of [true, false]) {
+      for (const source of [answerTo(1), inquiry, webhook]) {
         expect(
-          decideOn(outcome, {
-            captured: 40n,
-            capturing: 30n,
-            modification: capture(30n),
-            is_answer_to_modification,
-          }),
+          decideOn(outcome, { captured: 40n, capturing: 30n, modification: capture(30n), source }),
         ).toMatchObject({
           order_status: "AUTHORIZED",
           captures_minor: 30n,
@@ -54,18 +50,10 @@ describe("a capture", () => {
       modification: { status: "unknown", is_new_key: false },
     });
     expect(
-      decideOn(authorized(40n), {
-        captured: 40n,
-        modification: capture(30n),
-        is_answer_to_modification: false,
-      }),
+      decideOn(authorized(40n), { captured: 40n, modification: capture(30n), source: inquiry }),
     ).toBeNull();
     expect(
-      decideOn(authorized(10n), {
-        captured: 40n,
-        modification: capture(30n),
-        is_answer_to_modification: false,
-      }),
+      decideOn(authorized(10n), { captured: 40n, modification: capture(30n), source: inquiry }),
     ).toBeNull();
   });
 
@@ -125,7 +113,7 @@ describe("a capture", () => {
       is_new_key: true,
     });
     expect(
-      decideOn(notSent, { modification: capture(30n), is_first_send: false })?.modification,
+      decideOn(notSent, { modification: capture(30n), source: answerTo(1, false) })?.modification,
     ).toMatchObject({ status: "unknown", is_new_key: false });
   });
 
@@ -150,7 +138,7 @@ describe("a capture", () => {
     const underWay = {
       capturing: 30n,
       modification: capture(30n, { status: "pending" as const }),
-      is_answer_to_modification: false,
+      source: inquiry,
     };
     expect(decideOn(canceled, underWay)).toMatchObject({
       is_unchanged: true,
@@ -208,9 +196,9 @@ describe("a capture", () => {
       captured: 20n,
       capturing: 30n,
       modification: capture(30n, { status: "pending" as const }),
-      is_answer_to_modification: false,
+      source: inquiry,
     };
-    expect(decideOn(unknown, { ...underWay, is_webhook: true })).toMatchObject({
+    expect(decideOn(unknown, { ...underWay, source: webhook })).toMatchObject({
       is_unchanged: true,
       modification: null,
       alarm: "No answer.",
@@ -225,9 +213,7 @@ describe("a capture", () => {
       failure: failure("hard_decline"),
     };
     expect(decideOn(declined)).toBeNull();
-    expect(
-      decideOn(declined, { capturing: 30n, modification: capture(30n), is_answer_to_modification: false }),
-    ).toBeNull();
+    expect(decideOn(declined, { capturing: 30n, modification: capture(30n), source: inquiry })).toBeNull();
   });
 
   test("of a payment that has ended is given up without touching the order; one that was made all the same raises an alarm", () => {
@@ -254,23 +240,20 @@ describe("a capture", () => {
       decideOn(failed("hard_decline"), {
         captured: 30n,
         modification: capture(30n, { status: "succeeded" }),
-        is_answer_to_modification: false,
+        source: inquiry,
       }),
     ).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
     const over = {
       order: { status: "CANCELED" as const },
       attempt: { status: "canceled" as const },
-      is_answer_to_modification: false,
+      source: inquiry,
     };
     expect(decideOn(done, { ...over, modification: capture(30n, { status: "failed" }) })).toMatchObject({
       is_unchanged: true,
       alarm: expect.any(String) as string,
     });
     expect(
-      decideOn(done, {
-        modification: capture(30n, { status: "succeeded" }),
-        is_answer_to_modification: false,
-      }),
+      decideOn(done, { modification: capture(30n, { status: "succeeded" }), source: inquiry }),
     ).toBeNull();
   });
 });

@@ -1,13 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { unknown } from "../../test/support/charge-decisions.ts";
-import { authorized, capture, decideOn, done, failed } from "../../test/support/modification-decisions.ts";
+import { inquiry, unknown, webhook } from "../../test/support/charge-decisions.ts";
+import {
+  answerTo,
+  authorized,
+  capture,
+  decideOn,
+  done,
+  failed,
+} from "../../test/support/modification-decisions.ts";
 
 describe("a capture that was decided wrongly", () => {
   const wrong = { modification: capture(30n, { status: "failed" }) };
 
   test("is booked when the PSP says that it was made and there is room for it, with an alarm", () => {
-    for (const is_answer_to_modification of [true, false]) {
-      expect(decideOn(done, { ...wrong, is_answer_to_modification })).toMatchObject({
+    for (const source of [answerTo(1), inquiry, webhook]) {
+      expect(decideOn(done, { ...wrong, source })).toMatchObject({
         order_status: "AUTHORIZED",
         captures_minor: 30n,
         modification: { status: "succeeded" },
@@ -26,9 +33,7 @@ describe("a capture that was decided wrongly", () => {
   });
 
   test("is not so by a state that came late, which may speak of another one", () => {
-    expect(
-      decideOn(authorized(30n), { ...wrong, capturing: 30n, is_answer_to_modification: false }),
-    ).toBeNull();
+    expect(decideOn(authorized(30n), { ...wrong, capturing: 30n, source: inquiry })).toBeNull();
   });
 
   test("raises an alarm when the PSP has taken more than is captured and under way", () => {
@@ -43,7 +48,7 @@ describe("a capture that was decided wrongly", () => {
 });
 
 describe("an answer to a request with an earlier key", () => {
-  const overtaken = { capturing: 30n, modification: capture(30n, { key_number: 2 }), sent_key_number: 1 };
+  const overtaken = { capturing: 30n, modification: capture(30n, { key_number: 2 }), source: answerTo(1) };
 
   test("says nothing of the later one, unless that it was done after all", () => {
     for (const outcome of [failed("transient_decline"), failed("hard_decline"), unknown, authorized(0n)])
@@ -53,7 +58,7 @@ describe("an answer to a request with an earlier key", () => {
       modification: { status: "succeeded" },
     });
     expect(
-      decideOn(failed("transient_decline"), { ...overtaken, sent_key_number: 2 })?.modification,
+      decideOn(failed("transient_decline"), { ...overtaken, source: answerTo(2) })?.modification,
     ).toMatchObject({ status: "queued", is_new_key: true });
   });
 });

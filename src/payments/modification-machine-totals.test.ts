@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { unknown } from "../../test/support/charge-decisions.ts";
+import { firstSend, inquiry, unknown, webhook } from "../../test/support/charge-decisions.ts";
 import {
+  answerTo,
   authorized,
   canceled,
   capture,
@@ -38,11 +39,11 @@ test("whatever the PSP says, never more is captured than authorised, and capture
     key_number: fc.integer({ min: 1, max: 6 }),
   });
   const circumstances = fc.record({
-    is_first_send: fc.boolean(),
-    is_answer: fc.boolean(),
+    source: fc.oneof(
+      fc.constantFrom(firstSend, inquiry, webhook),
+      fc.tuple(fc.integer({ min: 1, max: 6 }), fc.boolean()).map((answered) => answerTo(...answered)),
+    ),
     releases_rest: fc.boolean(),
-    is_webhook: fc.boolean(),
-    sent_key_number: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null }),
     authorization_ended_as: fc.constantFrom(null, "canceled" as const, "expired" as const),
   });
   fc.assert(
@@ -51,7 +52,7 @@ test("whatever the PSP says, never more is captured than authorised, and capture
       fc.bigInt({ min: 0n, max: 99n }),
       fc.option(modifications, { nil: null }),
       circumstances,
-      (outcome, captured, chosen, { is_answer, authorization_ended_as, ...rest }) => {
+      (outcome, captured, chosen, { authorization_ended_as, ...rest }) => {
         const amount =
           chosen === null ? 0n : chosen.amount > 100n - captured ? 100n - captured : chosen.amount;
         const { status, key_number } = chosen ?? { status: "executing", key_number: 1 };
@@ -65,7 +66,6 @@ test("whatever the PSP says, never more is captured than authorised, and capture
           captured,
           capturing: modification?.kind === "capture" && status !== "failed" ? amount : 0n,
           modification,
-          is_answer_to_modification: modification !== null && is_answer,
           attempt: { authorization_ended_as },
           ...rest,
         });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { failure, pending, unknown } from "../../test/support/charge-decisions.ts";
+import { failure, inquiry, pending, unknown } from "../../test/support/charge-decisions.ts";
 import {
   authorized,
   canceled,
@@ -156,11 +156,7 @@ describe("a void", () => {
   test("keeps why it began, whatever is told of the payment meanwhile", () => {
     for (const outcome of [pending, unknown]) {
       expect(
-        decideOn(outcome, {
-          ...waiting,
-          modification: voided({ void_cause: "declined" }),
-          is_answer_to_modification: false,
-        }),
+        decideOn(outcome, { ...waiting, modification: voided({ void_cause: "declined" }), source: inquiry }),
       ).toMatchObject({ is_unchanged: true, modification: null });
     }
   });

@@ -47,9 +47,11 @@ function decideUnclear(
   modification: DecidableModification,
   seen: Extract<Seen, { kind: "unknown" }>,
 ): Decision | null {
-  if (input.is_answer_to_modification)
+  if (input.source.kind === "modification")
     return unchanged(input, { modification: stillOpen(input, modification, seen) });
-  return input.is_webhook ? unchanged(input, { alarm: seen.reason, alarm_kind: "discrepancy" }) : null;
+  return input.source.kind === "webhook"
+    ? unchanged(input, { alarm: seen.reason, alarm_kind: "discrepancy" })
+    : null;
 }
 
 /** Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP. */
@@ -75,7 +77,9 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
         : null;
     }
     case "unknown":
-      return input.is_webhook ? unchanged(input, { alarm: outcome.reason, alarm_kind: "discrepancy" }) : null;
+      return input.source.kind === "webhook"
+        ? unchanged(input, { alarm: outcome.reason, alarm_kind: "discrepancy" })
+        : null;
     // An authorised payment cannot be declined: such a report concerns something else.
     case "declined":
     case "pending":
@@ -94,7 +98,7 @@ function decideStill(input: DecisionInput, modification: DecidableModification):
   // Whether the capture came before the end only its own news can tell; then this decides about the rest.
   if (input.outcome.kind === "canceled")
     return unchanged(input, { authorization_ended_as: input.outcome.reason });
-  if (!input.is_answer_to_modification) return null;
+  if (input.source.kind !== "modification") return null;
   return unchanged(input, {
     modification: stillOpen(input, modification, {
       kind: "unknown",

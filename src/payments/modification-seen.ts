@@ -1,12 +1,12 @@
 import { changeSeenIn, type ModificationOutcome } from "../psp/psp.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import { doubted, type DecidableModification, type DecisionInput } from "./decision.ts";
+import { asUnknownIfResent, type DecidableModification, type DecisionInput } from "./decision.ts";
 
-/** What the news say about the modification. */
+/** What the report says about the modification. */
 export type Seen = ModificationOutcome | { readonly kind: "unchanged" };
 
 export function seenBy(
-  { outcome, order, attempt, is_first_send }: DecisionInput,
+  { outcome, order, attempt, source }: DecisionInput,
   { kind, amount_minor }: DecidableModification,
 ): Seen {
   // A decline is about the charge, and that was authorised.
@@ -16,15 +16,15 @@ export function seenBy(
     amount_minor: amount_minor ?? attempt.amount_minor,
     currency: toCurrencyCode(order.currency),
   };
-  return doubted(
+  return asUnknownIfResent(
     changeSeenIn(outcome, { kind, money, captured_before_minor: order.captured_minor }),
-    is_first_send,
+    source,
   );
 }
 
 /** The answer to a request with an earlier key, which was given up: only that it was done after all is news. */
 export const isOvertaken = (
-  { sent_key_number }: DecisionInput,
+  { source }: DecisionInput,
   { key_number }: DecidableModification,
   seen: Seen,
-): boolean => sent_key_number !== null && sent_key_number !== key_number && seen.kind !== "done";
+): boolean => source.kind === "modification" && source.key_number !== key_number && seen.kind !== "done";

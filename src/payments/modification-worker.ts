@@ -29,13 +29,14 @@ import {
   type PursuableRow,
 } from "./modification-turn-queries.ts";
 import { missingAccount } from "./psp-call.ts";
-import type { Settlement } from "./settlement.ts";
+import type { OutcomeRecorder } from "./outcome-recorder.ts";
+import type { PspReport } from "./psp-report.ts";
 
 export type ModificationWorkerOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
-  readonly settlement: Settlement;
+  readonly recorder: OutcomeRecorder;
   readonly log: Logger;
   /** PSP calls at the same time. */
   readonly concurrency: number;
@@ -46,8 +47,8 @@ export type ModificationWorkerOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** How soon a person's word is looked at again that came during a call. */
-const word_wait_seconds = 1;
+/** How soon a resolution is looked at again that was given during a call. */
+const resolution_wait_seconds = 1;
 
 /**
  * How soon a modification is checked again if its PSP account is not configured: any restart may bring the
@@ -62,6 +63,7 @@ type Task = {
   readonly epoch: number;
 };
 type Ready = Pick<Task, "row" | "job">;
+type Reported = Pick<PspReport, "outcome" | "actor" | "source">;
 
 /** Brings captures and voids forward, those of one attempt one after another. */
 export class ModificationWorker {
@@ -167,7 +169,7 @@ export class ModificationWorker {
   #secondsToWait(row: PursuableRow): number {
     const { router } = this.#options;
     const { psp, is_leased } = row;
-    if (isByPerson(row)) return is_leased ? word_wait_seconds : 0;
+    if (isManuallyResolved(row)) return is_leased ? resolution_wait_seconds : 0;
     // Its payment has ended, so the PSP is not called.
     if (!mayBeCalled(row)) return 0;
     return router.has(psp) ? router.secondsToWait(psp) : unconfigured_wait_seconds;
@@ -181,30 +183,27 @@ export class ModificationWorker {
   }
 
   async #bringForward(task: Task): Promise<void> {
-    const { row, job, turn, epoch } = task;
+    const { payment_order_id, attempt_id } = task.row;
     crashPoint("after_claim");
-    const start = monotonicMilliseconds();
-    const isWord = isByPerson(row);
-    const outcome = isWord ? wordOf(row) : await this.#ask(task);
+    const reported = isManuallyResolved(task.row) ? resolutionOf(task) : await this.#call(task);
     crashPoint("after_psp_call");
-    await this.#options.settlement.settle({
-      payment_order_id: row.payment_order_id,
-      attempt_id: row.attempt_id,
-      modification_id: row.modification_id,
-      outcome,
-      actor: isWord && row.resolved_by !== null ? row.resolved_by : executor_actor,
-      is_first_send: turn === "first_send" || isWord,
-      epoch,
-      is_inquiry: false,
-      psp_call_ms: monotonicMilliseconds() - start,
-      job: null,
-      modification_job: job,
-      is_answer_to_modification: !isWord,
-      ...(isWord ? {} : { sent_key_number: row.key_number }),
-      message_id: null,
-    });
+    await this.#options.recorder.record({ payment_order_id, attempt_id, ...reported });
     crashPoint("after_settlement");
     this.#options.jobs.wake("payment_modify");
+  }
+
+  async #call(task: Task): Promise<Reported> {
+    const { row, job, turn, epoch } = task;
+    const { modification_id, key_number } = row;
+    const start = monotonicMilliseconds();
+    const outcome = await this.#ask(task);
+    const psp_call_ms = monotonicMilliseconds() - start;
+    const is_first_send = turn === "first_send";
+    return {
+      outcome,
+      actor: executor_actor,
+      source: { kind: "modification", modification_id, is_first_send, key_number, epoch, psp_call_ms, job },
+    };
   }
 
   async #ask({ row, turn }: Task): Promise<ModificationAnswer> {
@@ -249,7 +248,7 @@ export class ModificationWorker {
  */
 function isWorkFor(row: PursuableRow): boolean {
   if (row.status === "succeeded" || row.status === "failed") return false;
-  if (isByPerson(row)) return true;
+  if (isManuallyResolved(row)) return true;
   return row.is_due && !row.is_leased && !(row.status === "queued" && row.is_blocked);
 }
 
@@ -258,7 +257,7 @@ const mayBeCalled = ({ kind, attempt_status }: PursuableRow): boolean =>
   attempt_status === "authorized" || (kind === "void" && openAttemptStatuses.includes(attempt_status));
 
 /** The PSP was asked, and a person has said what came of it. */
-const isByPerson = ({ status, resolved_as }: PursuableRow): boolean =>
+const isManuallyResolved = ({ status, resolved_as }: PursuableRow): boolean =>
   resolved_as !== null && status !== "queued";
 
 /** The dead letter of a modification whose PSP account is not configured. */
@@ -275,8 +274,16 @@ function unconfigured(
   };
 }
 
-/** The outcome that a person recorded. */
-function wordOf({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {
+function resolutionOf({ row, job }: Task): Reported {
+  const { modification_id, resolved_by } = row;
+  return {
+    outcome: outcomeOfResolution(row),
+    actor: resolved_by ?? executor_actor,
+    source: { kind: "resolution", modification: { modification_id, job } },
+  };
+}
+
+function outcomeOfResolution({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {
   if (resolved_as === "succeeded") return { kind: "done", psp_reference: null };
   return {
     kind: "failed",

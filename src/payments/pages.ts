@@ -7,14 +7,14 @@ import { openAttemptStatuses, type AttemptRow, type EventRow } from "./model.ts"
 import { pageOf } from "./page-draft.ts";
 import { callPsp, type Task } from "./psp-call.ts";
 import { lockOrdersOfCheckout, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "./queries.ts";
-import type { Settlement } from "./settlement.ts";
+import type { OutcomeRecorder } from "./outcome-recorder.ts";
 import { takeUpAttempts } from "./settlement-queries.ts";
 import { acceptedView, type AcceptedCheckout } from "./views.ts";
 
 export type PagesOptions = {
   readonly database: Database;
   readonly router: PspRouter;
-  readonly settlement: Settlement;
+  readonly recorder: OutcomeRecorder;
   /** The path of the page that shows a buyer the outcome of a checkout. */
   readonly statusUrlOf: (checkout: Pick<EventRow, "checkout_id" | "created_at">) => string;
   /** Registrations at the same time; more wait for their turn. */
@@ -100,20 +100,13 @@ export class Pages {
     crashPoint("after_claim");
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task);
     crashPoint("after_psp_call");
-    await this.#options.settlement.settle({
+    const { attempt, turn, epoch } = task;
+    await this.#options.recorder.record({
       payment_order_id: null,
-      attempt_id: task.attempt.attempt_id,
-      modification_id: null,
+      attempt_id: attempt.attempt_id,
       outcome,
       actor: executor_actor,
-      is_first_send: task.turn === "first_send",
-      epoch: task.epoch,
-      is_inquiry: false,
-      psp_call_ms,
-      job: null,
-      modification_job: null,
-      is_answer_to_modification: false,
-      message_id: null,
+      source: { kind: "charge", is_first_send: turn === "first_send", epoch, psp_call_ms, job: null },
     });
     crashPoint("after_settlement");
   }

@@ -16,7 +16,7 @@ import { ModificationWorker } from "./modification-worker.ts";
 import { createMonitor } from "./monitor.ts";
 import { Pages } from "./pages.ts";
 import { retryPolicies } from "./retry-policies.ts";
-import { Settlement } from "./settlement.ts";
+import { OutcomeRecorder } from "./outcome-recorder.ts";
 import { createStaleAttemptSweep } from "./stale-attempts.ts";
 import { WebhookApplier } from "./webhook-apply.ts";
 
@@ -111,7 +111,7 @@ export function createPayments(
   options: { is_worker: boolean },
 ): Payments {
   const { idle_poll_ms, lease_seconds, page_seconds, unknown_quiet_seconds } = settings;
-  const settlement = new Settlement({
+  const recorder = new OutcomeRecorder({
     ...parts,
     policies: retryPolicies({
       attempts_max: settings.retry_attempts_max,
@@ -124,7 +124,7 @@ export function createPayments(
   });
   const executor = new Executor({
     ...parts,
-    settlement,
+    recorder,
     concurrency: settings.psp_concurrency,
     idle_poll_ms,
     lease_seconds,
@@ -135,15 +135,15 @@ export function createPayments(
     executor,
     new ModificationWorker({
       ...parts,
-      settlement,
+      recorder,
       concurrency: settings.psp_concurrency,
       lease_seconds,
       unknown_quiet_seconds,
       idle_poll_ms,
     }),
     createAuthorizationExpiry(parts),
-    new WebhookApplier({ ...parts, settlement, idle_poll_ms }),
-    createAttemptResolver({ ...parts, settlement, idle_poll_ms }),
+    new WebhookApplier({ ...parts, recorder, idle_poll_ms }),
+    createAttemptResolver({ ...parts, recorder, idle_poll_ms }),
     createApprovalExpiry(parts),
     createStaleAttemptSweep({ ...parts, lease_seconds }),
     createMonitor({
@@ -160,7 +160,7 @@ export function createPayments(
       executor: options.is_worker ? executor : null,
       pages: new Pages({
         ...parts,
-        settlement,
+        recorder,
         unknown_quiet_seconds,
         registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4),
       }),
@@ -178,7 +178,7 @@ export function createPayments(
       start: () => workers.forEach((worker) => worker.start()),
       async stop() {
         await Promise.all(workers.map((worker) => worker.stop()));
-        await settlement.close();
+        await recorder.close();
       },
     },
   };

@@ -21,13 +21,13 @@ const notSent: PspOutcome = {
   failure: { class: "unreachable", code: "psp_unreachable", message: "No connection." },
 };
 
-/** News about an attempt that a person resolved. */
+/** A report about an attempt that a person resolved. */
 function decideOn(
   outcome: AttemptOutcome,
   attempt: Pick<DecisionInput["attempt"], "resolved_as" | "status"> & {
     resolution_reference?: string | null;
   },
-  is_resolution = false,
+  source: DecisionInput["source"] = { kind: "charge", is_first_send: true },
 ): Decision | null {
   const isPaid = attempt.status === "succeeded";
   return decide({
@@ -58,11 +58,7 @@ function decideOn(
     outcome,
     releases_rest: true,
     can_be_asked: true,
-    is_answer_to_modification: false,
-    sent_key_number: null,
-    is_webhook: false,
-    is_resolution,
-    is_first_send: true,
+    source,
     policies: retryPolicies({ attempts_max: 5, backoff_base: 2 }),
     random: 0.5,
   });
@@ -94,11 +90,9 @@ describe("an attempt that a person resolved as succeeded", () => {
   });
 
   test("is booked by the resolution itself", () => {
-    expect(decideOn(succeeded(), { resolved_as: "succeeded", status: "unknown" }, true)).toMatchObject({
-      order_status: "SUCCESS",
-      captures_minor: 100n,
-      alarm: null,
-    });
+    expect(
+      decideOn(succeeded(), { resolved_as: "succeeded", status: "unknown" }, { kind: "resolution" }),
+    ).toMatchObject({ order_status: "SUCCESS", captures_minor: 100n, alarm: null });
   });
 });
 
@@ -136,10 +130,8 @@ describe("an attempt that a person resolved as failed", () => {
       psp_reference: null,
       failure: { class: "hard_decline", code: "resolved_by_person", message: "Seen." },
     };
-    expect(decideOn(outcome, { resolved_as: "failed", status: "unknown" }, true)).toMatchObject({
-      order_status: "FAILED",
-      retry_delay_seconds: null,
-      alarm: null,
-    });
+    expect(
+      decideOn(outcome, { resolved_as: "failed", status: "unknown" }, { kind: "resolution" }),
+    ).toMatchObject({ order_status: "FAILED", retry_delay_seconds: null, alarm: null });
   });
 });

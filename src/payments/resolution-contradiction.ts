@@ -10,8 +10,8 @@ export function contradictedResolution(
   input: DecisionInput,
   decideCharge: (input: DecisionInput) => Decision | null,
 ): Decision | null {
-  const { attempt, is_resolution } = input;
-  if (attempt.resolved_as === null || is_resolution) return null;
+  const { attempt, source } = input;
+  if (attempt.resolved_as === null || source.kind === "resolution") return null;
   const told = contradictionIn(input);
   if (told === null) return null;
   const alarm =

@@ -2,7 +2,7 @@ import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
 import { learntReference } from "./another-charge.ts";
 import type { SettledModification } from "./modification-outcome-queries.ts";
-import type { Settled } from "./news.ts";
+import type { Recorded } from "./psp-report.ts";
 import type { AttemptOutcome, Decision } from "./decision.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { Sealing } from "../sealing.ts";
@@ -17,17 +17,17 @@ type RowLimits = {
 };
 
 /** A decision as the row that writes it. */
-export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits): SettledOrder {
-  const { outcome } = news;
+export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimits): SettledOrder {
+  const { outcome, source } = report;
   const page = outcome.kind === "registered" ? outcome : null;
-  const psp_reference = learntReference(row, outcome, news.is_resolution ?? false);
+  const psp_reference = learntReference(row, outcome, source.kind === "resolution");
   const isStored = outcome.kind === "unknown" && outcome.is_stored === true;
   return {
     payment_order_id: row.payment_order_id,
     attempt_id: row.attempt_id,
     order_status: decision.order_status,
     cause: decision.cause,
-    actor: news.actor,
+    actor: report.actor,
     captured_minor: String(row.captured_minor + decision.captures_minor - decision.undoes_minor),
     attempt_status: decision.attempt_status,
     psp_reference,
@@ -43,17 +43,17 @@ export function orderRowOf({ news, row, decision }: Settled, limits: RowLimits):
     error_code: decision.error?.code ?? null,
     error_message: decision.error?.message ?? null,
     paid_change: Number(decision.order_status === "SUCCESS") - Number(row.status === "SUCCESS"),
-    is_inquired: news.is_inquiry,
-    psp_call_ms: row.modification_id === null ? news.psp_call_ms : null,
+    is_inquired: source.kind === "inquiry",
+    psp_call_ms: source.kind === "charge" || source.kind === "inquiry" ? source.psp_call_ms : null,
     retry_delay_seconds: decision.retry_delay_seconds,
     has_stored_failure: isStored && row.modification_id === null,
-    names_charge: namesCharge({ news, row, decision }) && !limits.router.isExternal(row.psp),
+    names_charge: namesCharge({ report, row, decision }) && !limits.router.isExternal(row.psp),
     is_resolved: row.resolved_as === "succeeded" || row.resolved_as === "authorized",
   };
 }
 
-/** Whether the news book a charge that they name; of a page only the first order's do. */
-function namesCharge({ news: { outcome, is_first }, row, decision }: Settled): boolean {
+/** Whether the report books a charge that it names; of a page only the first order's does. */
+function namesCharge({ report: { outcome, is_first }, row, decision }: Recorded): boolean {
   if (!is_first || row.attempt_status === "authorized") return false;
   if (decision.captures_minor + decision.authorizes_minor === 0n) return false;
   return outcome.kind === "succeeded" || outcome.kind === "authorized";
@@ -95,11 +95,11 @@ function endOf(expires_at: Date | null, authorization_seconds: number): Timestam
   return new Date(Math.min(ours, expires_at?.getTime() ?? ours)).toISOString();
 }
 
-/** What becomes of the modification; news of a page's other orders repeat it. */
-export function modificationRowOf({ news, row, decision }: Settled): SettledModification[] {
+/** What becomes of the modification; the reports of a page's other orders repeat it. */
+export function modificationRowOf({ report, row, decision }: Recorded): SettledModification[] {
   const { modification } = decision;
-  const { outcome } = news;
-  if (row.modification_id === null || modification === null || !news.is_first) return [];
+  const { outcome, source } = report;
+  if (row.modification_id === null || modification === null || !report.is_first) return [];
   return [
     {
       modification_id: row.modification_id,
@@ -107,7 +107,7 @@ export function modificationRowOf({ news, row, decision }: Settled): SettledModi
       psp_reference: modification.psp_reference,
       is_new_key: modification.is_new_key,
       has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
-      is_inquired: news.is_answer_to_modification && !news.is_first_send,
+      is_inquired: source.kind === "modification" && !source.is_first_send,
       failure_class: modification.failure?.class ?? null,
       failure_code: modification.failure?.code ?? null,
       failure_message: modification.failure?.message ?? null,

@@ -1,17 +1,17 @@
-/** What is to be done after news are settled: the next look, the next modification, a letter to a person. */
+/** What is to be done after a report is recorded: the next look, the next modification, a letter to a person. */
 import type { Transaction } from "../db/db.ts";
 import { newId } from "../ids.ts";
 import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { insertVoids } from "./modification-queries.ts";
 import { selectNextQueued } from "./modification-turn-queries.ts";
-import type { Settled } from "./news.ts";
+import type { Recorded } from "./psp-report.ts";
 
-export async function followUp(tx: Transaction, jobs: Jobs, settled: readonly Settled[]): Promise<void> {
+export async function followUp(tx: Transaction, jobs: Jobs, recorded: readonly Recorded[]): Promise<void> {
   await jobs.enqueue(
     tx,
     "payment_execute",
-    settled.flatMap(({ news, row, decision }) =>
-      decision.retry_delay_seconds === null || !news.is_first
+    recorded.flatMap(({ report, row, decision }) =>
+      decision.retry_delay_seconds === null || !report.is_first
         ? []
         : [
             {
@@ -23,8 +23,8 @@ export async function followUp(tx: Transaction, jobs: Jobs, settled: readonly Se
   );
   await buryAll(
     tx,
-    settled.flatMap(({ news, row, decision }): DeadLetterDraft[] =>
-      decision.alarm === null || !news.is_first
+    recorded.flatMap(({ report, row, decision }): DeadLetterDraft[] =>
+      decision.alarm === null || !report.is_first
         ? []
         : [
             {
@@ -43,9 +43,9 @@ export async function followUp(tx: Transaction, jobs: Jobs, settled: readonly Se
 export async function followModificationsUp(
   tx: Transaction,
   jobs: Jobs,
-  settled: readonly Settled[],
+  recorded: readonly Recorded[],
 ): Promise<void> {
-  const first = settled.filter(({ news }) => news.is_first);
+  const first = recorded.filter(({ report }) => report.is_first);
   const again = first.flatMap(({ row: { modification_id }, decision: { modification } }) =>
     modification_id === null || modification === null || modification.retry_delay_seconds === null
       ? []
@@ -53,10 +53,17 @@ export async function followModificationsUp(
   );
   const voids = await insertVoids(
     tx,
-    first.flatMap(({ news, row, decision: { void_cause } }) =>
+    first.flatMap(({ report, row, decision: { void_cause } }) =>
       void_cause === null
         ? []
-        : [{ modification_id: newId("mod"), attempt_id: row.attempt_id, void_cause, created_by: news.actor }],
+        : [
+            {
+              modification_id: newId("mod"),
+              attempt_id: row.attempt_id,
+              void_cause,
+              created_by: report.actor,
+            },
+          ],
     ),
   );
   // One that goes back to the queue may stand behind another now.

@@ -6,6 +6,8 @@ import {
   decideOn,
   declined,
   failureClasses,
+  firstSend,
+  inquiry,
   notSent,
   outcomes,
   pending,
@@ -38,13 +40,10 @@ test("a success of another amount or currency is never SUCCESS: it is UNKNOWN, a
       fc.oneof(fc.constant(2_999n), fc.bigInt({ min: -5_000n, max: 5_000n })),
       fc.constantFrom("USD", "EUR", "JPY"),
       fc.constantFrom(...openAttemptStatuses),
-      fc.boolean(),
-      (amount, code, status, is_first_send) => {
+      fc.constantFrom(firstSend, inquiry),
+      (amount, code, status, source) => {
         fc.pre(amount !== 2_999n || code !== "USD");
-        const decision = decideOn(charged(amount, toCurrencyCode(code)), {
-          attempt: { status },
-          is_first_send,
-        });
+        const decision = decideOn(charged(amount, toCurrencyCode(code)), { attempt: { status }, source });
         expect(decision).toMatchObject({
           order_status: "UNKNOWN",
           attempt_status: "unknown",
@@ -102,7 +101,7 @@ test("not sent, after an earlier request of the same attempt may have arrived, i
       fc.constantFrom(...failureClasses),
       fc.constantFrom(...openAttemptStatuses),
       (failureClass, status) => {
-        const decision = decideOn(notSent(failureClass), { attempt: { status }, is_first_send: false });
+        const decision = decideOn(notSent(failureClass), { attempt: { status }, source: inquiry });
         expect(decision).toMatchObject({
           order_status: "UNKNOWN",
           attempt_status: "unknown",
@@ -116,7 +115,7 @@ test("not sent, after an earlier request of the same attempt may have arrived, i
 
 test("a decline of a repeated request is as definite as of the first", () => {
   expect(
-    decideOn(declined("hard_decline"), { is_first_send: false, attempt: { status: "unknown" } }),
+    decideOn(declined("hard_decline"), { source: inquiry, attempt: { status: "unknown" } }),
   ).toMatchObject({ order_status: "FAILED", attempt_status: "declined" });
 });
 

@@ -4,7 +4,7 @@ import { decideModification } from "./modification-machine.ts";
 import { decideVoid } from "./void-machine.ts";
 import {
   become,
-  doubted,
+  asUnknownIfResent,
   inquiryAlarm,
   inquiryDelay,
   retryDelay,
@@ -37,10 +37,12 @@ function decideByState(input: DecisionInput): Decision | null {
 /** An open attempt, and what its charge came to. */
 function decideCharge(input: DecisionInput): Decision | null {
   const { order, attempt } = input;
-  const outcome = doubted(input.outcome, input.is_first_send);
+  const outcome = asUnknownIfResent(input.outcome, input.source);
   // Except what the PSP tells by itself and cannot be read: it may be more money.
   if (staysMismatched(input, outcome))
-    return outcome.kind === "unknown" && input.is_webhook ? discrepancy(input, outcome.reason) : null;
+    return outcome.kind === "unknown" && input.source.kind === "webhook"
+      ? discrepancy(input, outcome.reason)
+      : null;
   switch (outcome.kind) {
     case "succeeded":
       if (
@@ -99,8 +101,8 @@ function decidePending(
   input: DecisionInput,
   { next_action }: Extract<PspOutcome, { kind: "pending" }>,
 ): Decision {
-  const { attempt, is_webhook, can_be_asked } = input;
-  const keeps_next_action = is_webhook && next_action === null && attempt.has_next_action;
+  const { attempt, source, can_be_asked } = input;
+  const keeps_next_action = source.kind === "webhook" && next_action === null && attempt.has_next_action;
   const delay = keeps_next_action ? 1 : inquiryDelay(input, attempt.inquiry_count);
   return become("PENDING", "pending", "psp_pending", {
     retry_delay_seconds: can_be_asked ? delay : null,
@@ -163,7 +165,8 @@ function afterFailure(
 function contradiction(input: DecisionInput): Decision | null {
   const { attempt, outcome } = input;
   // A capture or whatever else a person made there.
-  if (outcome.kind === "unknown" && input.is_webhook) return discrepancy(input, outcome.reason);
+  if (outcome.kind === "unknown" && input.source.kind === "webhook")
+    return discrepancy(input, outcome.reason);
   if (attempt.status === "succeeded") return chargedOtherwise(input) ?? bounced(input);
   // Older than the failure of its capture, unless it is a capture of its own.
   if (

@@ -13,7 +13,8 @@ export function decideVoid(
   decideCharge: (input: DecisionInput) => Decision | null,
   decline: (input: DecisionInput, failure: Failure) => Decision,
 ): Decision | null {
-  const { modification, attempt, is_answer_to_modification } = input;
+  const { modification, attempt, source } = input;
+  const isAnswer = source.kind === "modification";
   if (modification === null) return decideCharge(input);
   const seen = seenBy(input, modification);
   if (isOvertaken(input, modification, seen)) return null;
@@ -29,7 +30,7 @@ export function decideVoid(
       });
     }
     case "unchanged": {
-      const still = is_answer_to_modification
+      const still = isAnswer
         ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not released it." })
         : null;
       // The buyer has authenticated meanwhile. Anything else is for the void to end, and keeps why it began.
@@ -56,7 +57,7 @@ export function decideVoid(
     }
     case "accepted":
     case "unknown":
-      return is_answer_to_modification
+      return isAnswer
         ? unchanged(input, { modification: stillOpen(input, modification, seen) })
         : unchanged(input);
   }

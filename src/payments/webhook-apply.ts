@@ -20,13 +20,13 @@ import {
 } from "./modification-queries.ts";
 import { lockOrders } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
-import type { Settlement } from "./settlement.ts";
+import type { OutcomeRecorder } from "./outcome-recorder.ts";
 
 export type WebhookApplierOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
-  readonly settlement: Settlement;
+  readonly recorder: OutcomeRecorder;
   readonly log: Logger;
   readonly idle_poll_ms: number;
 };
@@ -49,7 +49,7 @@ const unmatched: Reading = { state: "unmatched", note: "the order or attempt tha
 const jobs_at_once = 8;
 
 /**
- * Applies stored webhooks through the same settlement as our own calls. A message about an attempt of ours
+ * Applies stored webhooks through the same recorder as our own calls. A message about an attempt of ours
  * that is not known yet may be early: it is kept and tried again, and becomes a dead letter in the end.
  */
 export class WebhookApplier {
@@ -137,20 +137,12 @@ export class WebhookApplier {
     { message_id, psp }: OpenMessage,
     { attempt, modification_id, outcome }: Report,
   ): Promise<void> {
-    await this.#options.settlement.settle({
+    await this.#options.recorder.record({
       payment_order_id: attempt.payment_order_id,
       attempt_id: attempt.attempt_id,
-      modification_id,
       outcome,
       actor: `webhook:${psp}`,
-      is_first_send: false,
-      epoch: null,
-      is_inquiry: false,
-      psp_call_ms: null,
-      job: null,
-      modification_job: null,
-      is_answer_to_modification: false,
-      message_id,
+      source: { kind: "webhook", message_id, modification_id },
     });
   }
 

@@ -38,12 +38,16 @@ export const notSent = (failureClass: FailureClass, changes: Partial<Failure> = 
 export const pending: PspOutcome = { kind: "pending", psp_reference: "pi_1", next_action: null };
 export const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
 
+export const firstSend: DecisionInput["source"] = { kind: "charge", is_first_send: true };
+export const inquiry: DecisionInput["source"] = { kind: "inquiry" };
+export const webhook: DecisionInput["source"] = { kind: "webhook" };
+
 type Changes = {
   order?: Partial<DecisionInput["order"]>;
   attempt?: Partial<DecisionInput["attempt"]>;
-} & Partial<Pick<DecisionInput, "is_first_send" | "is_resolution" | "can_be_asked" | "random">>;
+} & Partial<Pick<DecisionInput, "source" | "can_be_asked" | "random">>;
 
-/** News about a charge of 29.99 that is under way. */
+/** A report about a charge of 29.99 that is under way. */
 export function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
   return decide({
     order: {
@@ -73,14 +77,10 @@ export function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Chang
       ...attempt,
     },
     modification: null,
-    is_answer_to_modification: false,
-    sent_key_number: null,
-    is_webhook: false,
-    is_resolution: false,
     releases_rest: true,
     can_be_asked: true,
     outcome,
-    is_first_send: true,
+    source: firstSend,
     policies,
     random: 0.5,
     ...rest,
@@ -94,7 +94,7 @@ export const outcomes: fc.Arbitrary<PspOutcome> = fc.oneof(
     .map(({ kind, failureClass }) => kind(failureClass)),
 );
 export const circumstances = fc.record({
-  is_first_send: fc.boolean(),
+  source: fc.constantFrom<DecisionInput["source"]>(firstSend, inquiry),
   random: fc.double({ min: 0, max: 1, noNaN: true }),
   attempt_number: fc.integer({ min: 1, max: 8 }),
   inquiry_count: fc.nat(12),

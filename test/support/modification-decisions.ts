@@ -6,7 +6,7 @@ import type {
 } from "../../src/payments/decision.ts";
 import { decide } from "../../src/payments/state-machine.ts";
 import type { FailureClass, PspOutcome } from "../../src/psp/psp.ts";
-import { failure, policies, usd } from "./charge-decisions.ts";
+import { failure, firstSend, policies, usd } from "./charge-decisions.ts";
 
 type Canceled = Extract<PspOutcome, { kind: "canceled" }>;
 
@@ -60,25 +60,22 @@ export const voided = (changes: Partial<DecidableModification> = {}): DecidableM
   ...changes,
 });
 
+/** The answer to a request that had the key with this number. */
+export const answerTo = (key_number: number, is_first_send = true): DecisionInput["source"] => ({
+  kind: "modification",
+  is_first_send,
+  key_number,
+});
+
 type Changes = {
   captured?: bigint;
   capturing?: bigint;
   attempt?: Partial<DecisionInput["attempt"]>;
   order?: Partial<DecisionInput["order"]>;
   modification?: DecidableModification | null;
-} & Partial<
-  Pick<
-    DecisionInput,
-    | "is_first_send"
-    | "is_resolution"
-    | "is_answer_to_modification"
-    | "sent_key_number"
-    | "is_webhook"
-    | "releases_rest"
-  >
->;
+} & Partial<Pick<DecisionInput, "source" | "releases_rest">>;
 
-/** News about an authorisation of 100, of which so much was captured before. */
+/** A report about an authorisation of 100, of which so much was captured before. */
 export function decideOn(
   outcome: AttemptOutcome,
   { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {},
@@ -111,14 +108,10 @@ export function decideOn(
       ...attempt,
     },
     modification,
-    is_answer_to_modification: modification !== null,
-    sent_key_number: null,
-    is_webhook: false,
-    is_resolution: false,
     releases_rest: true,
     can_be_asked: true,
     outcome,
-    is_first_send: true,
+    source: modification === null ? firstSend : answerTo(modification.key_number),
     policies,
     random: 0.5,
     ...rest,

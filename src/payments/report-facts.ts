@@ -1,5 +1,5 @@
 import type { DecisionInput } from "./decision.ts";
-import type { OrderNews } from "./news.ts";
+import type { ReportSource } from "./psp-report.ts";
 import type { OpenRow } from "./settlement-queries.ts";
 
 export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modification"> {
@@ -30,39 +30,19 @@ export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" |
   };
 }
 
-/**
- * "Not sent" proves something only for a first send in the current epoch, while nobody else has taken the
- * work up.
- */
-export function factsOfNews(
-  {
-    outcome,
-    is_first_send,
-    epoch,
-    is_resolution = false,
-    is_answer_to_modification,
-    sent_key_number = null,
-    message_id,
-    modification_id,
-  }: OrderNews,
-  row: OpenRow,
-): Pick<
-  DecisionInput,
-  | "outcome"
-  | "is_first_send"
-  | "is_resolution"
-  | "is_answer_to_modification"
-  | "sent_key_number"
-  | "is_webhook"
-> {
-  const current =
-    modification_id === null ? row.epoch : row.modification_id === null ? null : row.modification_epoch;
-  return {
-    outcome,
-    is_first_send: is_first_send && epoch === current,
-    is_resolution,
-    is_answer_to_modification,
-    sent_key_number,
-    is_webhook: message_id !== null,
-  };
+/** What a decision needs to know of a report's source. Who took the work up again makes a first send doubtful. */
+export function sourceFactsOf(source: ReportSource, row: OpenRow): DecisionInput["source"] {
+  switch (source.kind) {
+    case "charge":
+      return { kind: "charge", is_first_send: source.is_first_send && source.epoch === row.epoch };
+    case "modification": {
+      const { key_number, epoch } = source;
+      const isCurrent = row.modification_id !== null && epoch === row.modification_epoch;
+      return { kind: "modification", is_first_send: source.is_first_send && isCurrent, key_number };
+    }
+    case "inquiry":
+    case "resolution":
+    case "webhook":
+      return { kind: source.kind };
+  }
 }

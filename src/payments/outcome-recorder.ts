@@ -1,5 +1,5 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
-import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
+import { buryAll, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
 import { postAll, reversalsOf } from "../ledger/ledger.ts";
 import { ordersFinal } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
@@ -7,16 +7,22 @@ import type { Sealing } from "../sealing.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
 import { markAuthorizationsEnded, writeModifications } from "./modification-outcome-queries.ts";
-import type { News, OrderNews, Settled } from "./news.ts";
+import {
+  modificationIdOf,
+  type OrderReport,
+  type PspReport,
+  type Recorded,
+  type ReportSource,
+} from "./psp-report.ts";
 import { postingsOf, undoneSources } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
 import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
-import { factsOf, factsOfNews } from "./settlement-facts.ts";
+import { factsOf, sourceFactsOf } from "./report-facts.ts";
 import { followModificationsUp, followUp } from "./settlement-follow-up.ts";
 import { lockForSettlement, selectOrdersOfAttempts, writeSettlement } from "./settlement-queries.ts";
 import { decide } from "./state-machine.ts";
 
-export type SettlementOptions = {
+export type RecorderOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
@@ -32,36 +38,36 @@ export type SettlementOptions = {
 };
 
 /** Writes outcomes: order, attempt, modification, history, ledger, wallet, event and job change in one shared commit. */
-export class Settlement {
-  readonly #options: SettlementOptions;
-  readonly #group: GroupCommit<News, "settled">;
+export class OutcomeRecorder {
+  readonly #options: RecorderOptions;
+  readonly #group: GroupCommit<PspReport, "recorded">;
 
-  constructor(options: SettlementOptions) {
+  constructor(options: RecorderOptions) {
     this.#options = options;
     this.#group = new GroupCommit({
-      name: "settlement",
+      name: "outcomes",
       database: options.database,
       batch_items_max: 200,
-      flush: async (tx, news) => {
-        await this.#flush(tx, news);
+      flush: async (tx, reports) => {
+        await this.#flush(tx, reports);
         crashPoint("in_settlement");
-        return news.map(() => "settled" as const);
+        return reports.map(() => "recorded" as const);
       },
     });
   }
 
-  /** Resolves once the news are written, or were known. */
-  async settle(news: News): Promise<void> {
-    await this.#group.submit(news);
+  /** Resolves once the report is written, or was known. */
+  async record(report: PspReport): Promise<void> {
+    await this.#group.submit(report);
   }
 
   close(): Promise<void> {
     return this.#group.close();
   }
 
-  /** Several news about one order are taken one after another, each deciding on what the former left. */
-  async #flush(tx: Transaction, news: readonly News[]): Promise<void> {
-    let rest = await this.#ofOrders(tx, news);
+  /** Several reports about one order are taken one after another: each is decided on what the last one left. */
+  async #flush(tx: Transaction, reports: readonly PspReport[]): Promise<void> {
+    let rest = await this.#ofOrders(tx, reports);
     while (rest.length > 0) {
       const orderIds = new Set<string>();
       const round = rest.filter(({ payment_order_id }) => {
@@ -70,74 +76,43 @@ export class Settlement {
         return isFirst;
       });
       rest = rest.filter((one) => !round.includes(one));
-      await this.#settleRound(tx, round);
+      await this.#recordRound(tx, round);
     }
   }
 
-  async #ofOrders(tx: Transaction, news: readonly News[]): Promise<OrderNews[]> {
-    const pages = news.filter((one) => one.payment_order_id === null).map((one) => one.attempt_id);
+  async #ofOrders(tx: Transaction, reports: readonly PspReport[]): Promise<OrderReport[]> {
+    const pages = reports.flatMap((one) => (one.payment_order_id === null ? [one.attempt_id] : []));
     const orders =
       pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
-    return news.flatMap((one): OrderNews[] => {
+    return reports.flatMap((one): OrderReport[] => {
       const ids = one.payment_order_id === null ? (orders.get(one.attempt_id) ?? []) : [one.payment_order_id];
-      return ids.map((payment_order_id, index) => ({
-        ...one,
-        payment_order_id,
-        is_first: index === 0,
-        ...(index === 0 ? {} : { job: null, modification_job: null, message_id: null }),
-      }));
+      return ids.map((payment_order_id, index) => ({ ...one, payment_order_id, is_first: index === 0 }));
     });
   }
 
-  async #settleRound(tx: Transaction, news: readonly OrderNews[]): Promise<void> {
-    const { jobs, policies, random, router } = this.#options;
-    const rows = new Map(
-      (await lockForSettlement(tx, news)).map((row) => [row.payment_order_id as string, row]),
-    );
-    const settled = news.flatMap((one): Settled[] => {
-      const row = rows.get(one.payment_order_id);
-      if (row === undefined)
-        throw new Error(`no order ${one.payment_order_id} with the attempt ${one.attempt_id}`);
-      // An account that is configured no more still has old news.
-      const releases_rest = !router.has(row.psp) || router.get(row.psp).releases_rest;
-      const can_be_asked = !router.isExternal(row.psp);
-      const decision = decide({
-        ...factsOf(row),
-        ...factsOfNews(one, row),
-        releases_rest,
-        can_be_asked,
-        policies,
-        random: random(),
-      });
-      return decision === null ? [] : [{ news: one, row, decision }];
-    });
-    const written = settled.filter(({ decision }) => !decision.is_unchanged);
+  async #recordRound(tx: Transaction, reports: readonly OrderReport[]): Promise<void> {
+    const { jobs } = this.#options;
+    const recorded = await this.#decide(tx, reports);
+    const written = recorded.filter(({ decision }) => !decision.is_unchanged);
+    const sources = reports.flatMap(({ source, is_first }) => (is_first ? [source] : []));
     await Promise.all([
       this.#post(tx, written),
       // What is captured now is under way no more: said first, for a constraint bounds the two together.
-      writeModifications(tx, settled.flatMap(modificationRowOf)),
+      writeModifications(tx, recorded.flatMap(modificationRowOf)),
       this.#write(tx, written),
       markAuthorizationsEnded(
         tx,
-        settled.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) =>
+        recorded.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) =>
           authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }],
         ),
       ),
-      followUp(tx, jobs, settled),
-      followModificationsUp(tx, jobs, settled),
-      jobs.complete(
-        tx,
-        "payment_execute",
-        news.flatMap((one) => one.job ?? []),
-      ),
-      jobs.complete(
-        tx,
-        "payment_modify",
-        news.flatMap((one) => one.modification_job ?? []),
-      ),
+      followUp(tx, jobs, recorded),
+      followModificationsUp(tx, jobs, recorded),
+      jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
+      jobs.complete(tx, "payment_modify", sources.flatMap(modifyJobOf)),
       markMessages(
         tx,
-        news.flatMap((one) => one.message_id ?? []),
+        sources.flatMap((source) => (source.kind === "webhook" ? [source.message_id] : [])),
         "applied",
         null,
       ),
@@ -146,13 +121,39 @@ export class Settlement {
       if (decision.order_status !== row.status) ordersFinal.inc({ status: decision.order_status });
   }
 
-  async #post(tx: Transaction, settled: readonly Settled[]): Promise<void> {
-    const drafts = settled.flatMap(({ row, decision }) => {
+  /** Reports that change nothing are left out. */
+  async #decide(tx: Transaction, reports: readonly OrderReport[]): Promise<Recorded[]> {
+    const { policies, random, router } = this.#options;
+    const locked = await lockForSettlement(
+      tx,
+      reports.map((one) => ({ ...one, modification_id: modificationIdOf(one.source) })),
+    );
+    const rows = new Map(locked.map((row) => [row.payment_order_id as string, row]));
+    return reports.flatMap((report): Recorded[] => {
+      const row = rows.get(report.payment_order_id);
+      if (row === undefined)
+        throw new Error(`no order ${report.payment_order_id} with the attempt ${report.attempt_id}`);
+      const decision = decide({
+        ...factsOf(row),
+        source: sourceFactsOf(report.source, row),
+        outcome: report.outcome,
+        // An account that is configured no more still has old reports.
+        releases_rest: !router.has(row.psp) || router.get(row.psp).releases_rest,
+        can_be_asked: !router.isExternal(row.psp),
+        policies,
+        random: random(),
+      });
+      return decision === null ? [] : [{ report, row, decision }];
+    });
+  }
+
+  async #post(tx: Transaction, written: readonly Recorded[]): Promise<void> {
+    const drafts = written.flatMap(({ row, decision }) => {
       const isOfModification = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
       const modification_id = isOfModification ? row.modification_id : null;
       return postingsOf({ ...row, modification_id }, decision, this.#options.commission_basis_points);
     });
-    const undone = settled.flatMap(({ row, decision }) => undoneSources(row, decision));
+    const undone = written.flatMap(({ row, decision }) => undoneSources(row, decision));
     // In one call with the postings: two calls could lock accounts in another order than other transactions.
     drafts.push(...(await reversalsOf(tx, undone, "the capture failed at the PSP")));
     const postings = await postAll(tx, drafts);
@@ -163,7 +164,7 @@ export class Settlement {
   }
 
   /** A charge that a person took for that of another attempt is booked twice by now: a person hears of it. */
-  async #write(tx: Transaction, written: readonly Settled[]): Promise<void> {
+  async #write(tx: Transaction, written: readonly Recorded[]): Promise<void> {
     const shared = await writeSettlement(
       tx,
       written.map((one) => orderRowOf(one, this.#options)),
@@ -188,4 +189,12 @@ export class Settlement {
       }),
     );
   }
+}
+
+const executeJobOf = (source: ReportSource): Job<"payment_execute">[] =>
+  (source.kind === "charge" || source.kind === "inquiry") && source.job !== null ? [source.job] : [];
+
+function modifyJobOf(source: ReportSource): Job<"payment_modify">[] {
+  if (source.kind === "modification") return [source.job];
+  return source.kind === "resolution" && source.modification !== null ? [source.modification.job] : [];
 }

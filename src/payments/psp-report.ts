@@ -1,0 +1,62 @@
+import type { Job } from "../jobs/jobs.ts";
+import type { AttemptOutcome, Decision } from "./decision.ts";
+import type { OpenRow } from "./settlement-queries.ts";
+
+/** Where a report comes from. What led to it (a job, a webhook) is completed in the commit that records it. */
+export type ReportSource =
+  /** A charge, or the registration of a page. */
+  | (Call & { readonly kind: "charge"; readonly is_first_send: boolean; readonly job: ExecuteJob })
+  /** A question about a charge or a page; the charge may have been sent again after it. */
+  | (Call & { readonly kind: "inquiry"; readonly job: ExecuteJob })
+  /** A request for a capture or void, or a question about one. */
+  | (Call & {
+      readonly kind: "modification";
+      readonly modification_id: string;
+      readonly is_first_send: boolean;
+      readonly key_number: number;
+      readonly job: ModifyJob;
+    })
+  /** What a person saw at the PSP: of the charge, or of the capture or void that is named. */
+  | {
+      readonly kind: "resolution";
+      readonly modification: { readonly modification_id: string; readonly job: ModifyJob } | null;
+    }
+  /** `modification_id`: the capture or void that it names. */
+  | { readonly kind: "webhook"; readonly message_id: string; readonly modification_id: string | null };
+
+type Call = {
+  /** The epoch in which the sender took up the attempt, or the modification. */
+  readonly epoch: number;
+  readonly psp_call_ms: number;
+};
+/** Null: no job led to the call. */
+type ExecuteJob = Job<"payment_execute"> | null;
+type ModifyJob = Job<"payment_modify">;
+
+/** A report of what became of an attempt at the PSP. */
+export type PspReport = {
+  /** Null: the attempt covers every order of its checkout. */
+  readonly payment_order_id: string | null;
+  readonly attempt_id: string;
+  readonly outcome: AttemptOutcome;
+  readonly actor: string;
+  readonly source: ReportSource;
+};
+
+/** A report about one order of an attempt; only the first order's completes the source and looks at it again. */
+export type OrderReport = PspReport & { readonly payment_order_id: string; readonly is_first: boolean };
+export type Recorded = { readonly report: OrderReport; readonly row: OpenRow; readonly decision: Decision };
+
+/** The capture or void that a report is about; null: the charge. */
+export function modificationIdOf(source: ReportSource): string | null {
+  switch (source.kind) {
+    case "charge":
+    case "inquiry":
+      return null;
+    case "modification":
+    case "webhook":
+      return source.modification_id;
+    case "resolution":
+      return source.modification?.modification_id ?? null;
+  }
+}
