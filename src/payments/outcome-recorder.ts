@@ -1,12 +1,11 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
-import { buryAll, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
-import { postAll, reversalsOf } from "../ledger/ledger.ts";
+import type { Job, Jobs } from "../jobs/jobs.ts";
 import { ordersFinal } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import type { Sealing } from "../sealing.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
 import { crashPoint } from "./crash-points.ts";
-import { markAuthorizationsEnded, writeModifications } from "./modification-outcome-queries.ts";
+import { applyPlans } from "./apply-plans.ts";
+import { planOf, type PlanTerms } from "./planning.ts";
 import {
   modificationIdOf,
   type OrderReport,
@@ -14,26 +13,16 @@ import {
   type Recorded,
   type ReportSource,
 } from "./psp-report.ts";
-import { postingsOf, undoneSources } from "./postings.ts";
 import type { RetryPolicies } from "./retry-policies.ts";
-import { modificationRowOf, orderRowOf } from "./settled-rows.ts";
 import { factsOf, sourceFactsOf } from "./report-facts.ts";
-import { followModificationsUp, followUp } from "./settlement-follow-up.ts";
-import { lockForSettlement, selectOrdersOfAttempts, writeSettlement } from "./settlement-queries.ts";
+import { lockForSettlement, selectOrdersOfAttempts } from "./settlement-queries.ts";
 import { decide } from "./state-machine.ts";
 
-export type RecorderOptions = {
+export type RecorderOptions = PlanTerms & {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
   readonly policies: RetryPolicies;
-  readonly commission_basis_points: bigint;
-  /** How long before an authorisation is voided, if the PSP does not end it sooner. */
-  readonly authorization_seconds: number;
-  /** How long a buyer may take to confirm a payment at the bank before it is voided. */
-  readonly buyer_action_seconds: number;
-  /** Encrypts next actions, which only the buyer may see. */
-  readonly sealing: Sealing;
   readonly random: () => number;
 };
 
@@ -91,23 +80,24 @@ export class OutcomeRecorder {
   }
 
   async #recordRound(tx: Transaction, reports: readonly OrderReport[]): Promise<void> {
-    const { jobs } = this.#options;
     const recorded = await this.#decide(tx, reports);
-    const written = recorded.filter(({ decision }) => !decision.is_unchanged);
-    const sources = reports.flatMap(({ source, is_first }) => (is_first ? [source] : []));
+    const plans = recorded.map((one) => planOf(one, this.#options));
     await Promise.all([
-      this.#post(tx, written),
-      // What is captured now is under way no more: said first, for a constraint bounds the two together.
-      writeModifications(tx, recorded.flatMap(modificationRowOf)),
-      this.#write(tx, written),
-      markAuthorizationsEnded(
+      applyPlans(tx, this.#options.jobs, plans),
+      this.#complete(
         tx,
-        recorded.flatMap(({ row: { attempt_id }, decision: { authorization_ended_as } }) =>
-          authorization_ended_as === null ? [] : [{ attempt_id, authorization_ended_as }],
-        ),
+        reports.flatMap(({ source, is_first }) => (is_first ? [source] : [])),
       ),
-      followUp(tx, jobs, recorded),
-      followModificationsUp(tx, jobs, recorded),
+    ]);
+    recorded.forEach(({ row }, index) => {
+      const status = plans[index]?.order?.order_status ?? row.status;
+      if (status !== row.status) ordersFinal.inc({ status });
+    });
+  }
+
+  async #complete(tx: Transaction, sources: readonly ReportSource[]): Promise<void> {
+    const { jobs } = this.#options;
+    await Promise.all([
       jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
       jobs.complete(tx, "payment_modify", sources.flatMap(modifyJobOf)),
       markMessages(
@@ -117,8 +107,6 @@ export class OutcomeRecorder {
         null,
       ),
     ]);
-    for (const { row, decision } of written)
-      if (decision.order_status !== row.status) ordersFinal.inc({ status: decision.order_status });
   }
 
   /** Reports that change nothing are left out. */
@@ -145,49 +133,6 @@ export class OutcomeRecorder {
       });
       return decision === null ? [] : [{ report, row, decision }];
     });
-  }
-
-  async #post(tx: Transaction, written: readonly Recorded[]): Promise<void> {
-    const drafts = written.flatMap(({ row, decision }) => {
-      const isOfModification = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
-      const modification_id = isOfModification ? row.modification_id : null;
-      return postingsOf({ ...row, modification_id }, decision, this.#options.commission_basis_points);
-    });
-    const undone = written.flatMap(({ row, decision }) => undoneSources(row, decision));
-    // In one call with the postings: two calls could lock accounts in another order than other transactions.
-    drafts.push(...(await reversalsOf(tx, undone, "the capture failed at the PSP")));
-    const postings = await postAll(tx, drafts);
-    postings.forEach((posting, index) => {
-      if (posting.outcome !== "posted")
-        throw new Error(`${drafts[index]?.source} was not posted: ${posting.outcome}`);
-    });
-  }
-
-  /** A charge that a person took for that of another attempt is booked twice by now: a person hears of it. */
-  async #write(tx: Transaction, written: readonly Recorded[]): Promise<void> {
-    const shared = await writeSettlement(
-      tx,
-      written.map((one) => orderRowOf(one, this.#options)),
-    );
-    await buryAll(
-      tx,
-      shared.map((charge): DeadLetterDraft => {
-        const { attempt_id, payment_order_id, psp_reference, charged_attempt_id, resolved_attempt_id } =
-          charge;
-        const reason =
-          `The PSP names ${psp_reference} as the charge of ${charged_attempt_id}, but a person resolved ` +
-          `${resolved_attempt_id} with it: one of the two is booked without money.`;
-        const payload = { payment_order_id, attempt_id };
-        return {
-          queue: "payment_execute",
-          subject_id: payment_order_id,
-          payload,
-          kind: "discrepancy",
-          reason,
-          attempt_count: 1,
-        };
-      }),
-    );
   }
 }
 

@@ -8,10 +8,12 @@ import type { PspRouter } from "../psp/psp.ts";
 import type { Sealing } from "../sealing.ts";
 import type { SettledOrder } from "./settlement-queries.ts";
 
-type RowLimits = {
+export type RowLimits = {
+  /** After how long an authorisation is given up, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
-  /** How long a buyer may take for a step at the bank. */
+  /** How long a buyer may take to confirm a payment at the bank before it is voided. */
   readonly buyer_action_seconds: number;
+  /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
   readonly router: Pick<PspRouter, "isExternal">;
 };
@@ -96,22 +98,20 @@ function endOf(expires_at: Date | null, authorization_seconds: number): Timestam
 }
 
 /** What becomes of the modification; the reports of a page's other orders repeat it. */
-export function modificationRowOf({ report, row, decision }: Recorded): SettledModification[] {
+export function modificationRowOf({ report, row, decision }: Recorded): SettledModification | null {
   const { modification } = decision;
   const { outcome, source } = report;
-  if (row.modification_id === null || modification === null || !report.is_first) return [];
-  return [
-    {
-      modification_id: row.modification_id,
-      status: modification.status,
-      psp_reference: modification.psp_reference,
-      is_new_key: modification.is_new_key,
-      has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
-      is_inquired: source.kind === "modification" && !source.is_first_send,
-      failure_class: modification.failure?.class ?? null,
-      failure_code: modification.failure?.code ?? null,
-      failure_message: modification.failure?.message ?? null,
-      retry_delay_seconds: modification.retry_delay_seconds,
-    },
-  ];
+  if (row.modification_id === null || modification === null || !report.is_first) return null;
+  return {
+    modification_id: row.modification_id,
+    status: modification.status,
+    psp_reference: modification.psp_reference,
+    is_new_key: modification.is_new_key,
+    has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
+    is_inquired: source.kind === "modification" && !source.is_first_send,
+    failure_class: modification.failure?.class ?? null,
+    failure_code: modification.failure?.code ?? null,
+    failure_message: modification.failure?.message ?? null,
+    retry_delay_seconds: modification.retry_delay_seconds,
+  };
 }

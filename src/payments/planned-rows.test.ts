@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { replaceClock } from "../clock.ts";
 import type { PspOutcome } from "../psp/psp.ts";
 import { createSealing } from "../sealing.ts";
-import { storedActionOf } from "./settled-rows.ts";
+import { storedActionOf } from "./planned-rows.ts";
 
 const sealing = createSealing("k".repeat(32), "test");
 const limits = { sealing, buyer_action_seconds: 60 };

@@ -1,0 +1,35 @@
+import type { DeadLetterDraft, JobPayloads } from "../jobs/jobs.ts";
+import type { TransactionDraft } from "../ledger/ledger.ts";
+import type { SettledModification } from "./modification-outcome-queries.ts";
+import type { NewVoid } from "./modification-queries.ts";
+import type { SettledOrder } from "./settlement-queries.ts";
+
+/** What follows from a report, as data: one place writes the plans of a batch in one commit. */
+export type Plan = {
+  /** The order with its attempt; null: both stay as they are. */
+  readonly order: SettledOrder | null;
+  readonly modification: SettledModification | null;
+  /** The PSP ended an authorisation while a capture of it was in flight. */
+  readonly ended_authorization: EndedAuthorization | null;
+  readonly postings: readonly TransactionDraft[];
+  /** The sources of the ledger transactions that are reversed. */
+  readonly reversed_sources: readonly string[];
+  readonly voids: readonly NewVoid[];
+  readonly jobs: readonly PlannedJob[];
+  readonly dead_letters: readonly DeadLetterDraft[];
+  /** The attempt whose next capture or void may begin. */
+  readonly freed_attempt_id: string | null;
+};
+
+export type EndedAuthorization = {
+  readonly attempt_id: string;
+  readonly authorization_ended_as: "canceled" | "expired";
+};
+
+export type PlannedJob = {
+  readonly [Queue in "payment_execute" | "payment_modify"]: {
+    readonly queue: Queue;
+    readonly data: JobPayloads[Queue];
+    readonly start_after_seconds: number;
+  };
+}["payment_execute" | "payment_modify"];

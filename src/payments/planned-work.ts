@@ -1,0 +1,72 @@
+/** What is to be done after a report: the next look at order and modification, a void, letters to a person. */
+import { newId } from "../ids.ts";
+import type { DeadLetterDraft } from "../jobs/jobs.ts";
+import type { Plan, PlannedJob } from "./plan.ts";
+import type { Recorded } from "./psp-report.ts";
+
+type PlannedWork = Pick<Plan, "jobs" | "dead_letters" | "voids" | "freed_attempt_id">;
+
+/** Of a page only the report of the first order leads to further work. */
+export function workOf(recorded: Recorded): PlannedWork {
+  if (!recorded.report.is_first) return { jobs: [], dead_letters: [], voids: [], freed_attempt_id: null };
+  return {
+    jobs: [...executionsOf(recorded), ...modificationJobsOf(recorded)],
+    dead_letters: [...orderLettersOf(recorded), ...modificationLettersOf(recorded)],
+    voids: voidsOf(recorded),
+    freed_attempt_id: isFreed(recorded) ? recorded.row.attempt_id : null,
+  };
+}
+
+function executionsOf({ row, decision: { retry_delay_seconds } }: Recorded): PlannedJob[] {
+  if (retry_delay_seconds === null) return [];
+  const data = { payment_order_id: row.payment_order_id };
+  return [{ queue: "payment_execute", data, start_after_seconds: retry_delay_seconds }];
+}
+
+function modificationJobsOf({
+  row: { modification_id },
+  decision: { modification },
+}: Recorded): PlannedJob[] {
+  const start_after_seconds = modification?.retry_delay_seconds ?? null;
+  if (modification_id === null || start_after_seconds === null) return [];
+  return [{ queue: "payment_modify", data: { modification_id }, start_after_seconds }];
+}
+
+function orderLettersOf({ row, decision }: Recorded): DeadLetterDraft[] {
+  if (decision.alarm === null) return [];
+  const { payment_order_id, attempt_id, attempt_number } = row;
+  return [
+    {
+      queue: "payment_execute",
+      subject_id: payment_order_id,
+      payload: { payment_order_id, attempt_id },
+      reason: decision.alarm,
+      kind: decision.alarm_kind,
+      attempt_count: attempt_number,
+    },
+  ];
+}
+
+function modificationLettersOf({ row, decision: { modification } }: Recorded): DeadLetterDraft[] {
+  const reason = modification?.alarm ?? null;
+  if (row.modification_id === null || reason === null) return [];
+  const { modification_id, payment_order_id, attempt_id, key_number } = row;
+  return [
+    {
+      queue: "payment_modify",
+      subject_id: modification_id,
+      payload: { modification_id, payment_order_id, attempt_id },
+      reason,
+      attempt_count: key_number,
+    },
+  ];
+}
+
+function voidsOf({ report, row: { attempt_id }, decision: { void_cause } }: Recorded): Plan["voids"] {
+  if (void_cause === null) return [];
+  return [{ modification_id: newId("mod"), attempt_id, void_cause, created_by: report.actor }];
+}
+
+/** One that goes back to the queue may stand behind another now. */
+const isFreed = ({ decision: { modification } }: Recorded): boolean =>
+  modification !== null && ["succeeded", "failed", "queued"].includes(modification.status);
