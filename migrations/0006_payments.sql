@@ -325,15 +325,15 @@ grant select on payment_attempt_orders to pacioli_service;
 
 -- What is done to a charge after it was made: captures of an authorisation, and the void that gives up
 -- what is left of it, or a payment that waits for its buyer. Stored before the PSP is asked.
-create type payment_modification_kind as enum ('capture', 'void');
-create type payment_modification_status as enum ('queued', 'executing', 'pending', 'unknown', 'succeeded', 'failed');
+create type operations_kind as enum ('capture', 'void');
+create type operation_status as enum ('queued', 'executing', 'pending', 'unknown', 'succeeded', 'failed');
 
-create table payment_modifications (
-  modification_id text primary key check (length(modification_id) between 1 and 64),
+create table operations (
+  operation_id text primary key check (length(operation_id) between 1 and 64),
   attempt_id text not null references payment_attempts on delete restrict,
   -- Null: every order of a page.
   payment_order_id text references payment_orders on delete restrict,
-  kind payment_modification_kind not null,
+  kind operations_kind not null,
   -- The client's name of a capture, and what it asked for.
   capture_id client_id,
   request_fingerprint bytea check (length(request_fingerprint) = 32),
@@ -343,10 +343,10 @@ create table payment_modifications (
   is_final boolean not null,
   -- Of a void: why.
   void_cause text check (void_cause in ('canceled', 'expired', 'declined')),
-  status payment_modification_status not null default 'queued',
+  status operation_status not null default 'queued',
   -- The idempotency key at the PSP: another one only after the PSP surely did nothing under the last.
   key_number integer not null default 1 check (key_number > 0),
-  psp_key text not null generated always as (modification_id || '-' || key_number) stored,
+  psp_key text not null generated always as (operation_id || '-' || key_number) stored,
   -- As of an attempt; `key_sent_at` is when this key was first used.
   epoch integer not null default 0 check (epoch >= 0),
   key_sent_at timestamptz,
@@ -368,22 +368,22 @@ create table payment_modifications (
   created_by text not null check (length(created_by) between 1 and 255),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint payment_modifications_resolution_check check (num_nulls(resolved_as, resolved_by, resolution_note) in (0, 3)),
-  constraint payment_modifications_kind_check check (
+  constraint operations_resolution_check check (num_nulls(resolved_as, resolved_by, resolution_note) in (0, 3)),
+  constraint operations_kind_check check (
     case kind when 'capture' then capture_id is not null and amount_minor is not null and payment_order_id is not null and void_cause is null
               else capture_id is null and amount_minor is null and void_cause is not null end
   )
 );
 
-create unique index payment_modifications_capture_index on payment_modifications (payment_order_id, capture_id);
-create index payment_modifications_attempt_index on payment_modifications (attempt_id, modification_id);
+create unique index operations_capture_index on operations (payment_order_id, capture_id);
+create index operations_attempt_index on operations (attempt_id, operation_id);
 -- One at a time: then what the PSP says it has taken in all tells which of them happened.
-create unique index payment_modifications_one_under_way on payment_modifications (attempt_id)
+create unique index operations_one_under_way on operations (attempt_id)
   where status in ('executing', 'pending', 'unknown');
-create unique index payment_modifications_one_void on payment_modifications (attempt_id)
+create unique index operations_one_void on operations (attempt_id)
   where kind = 'void' and status <> 'failed';
-create index payment_modifications_reference_index on payment_modifications (psp_reference) where psp_reference is not null;
-create index payment_modifications_open_index on payment_modifications (updated_at)
+create index operations_reference_index on operations (psp_reference) where psp_reference is not null;
+create index operations_open_index on operations (updated_at)
   where status in ('queued', 'executing', 'pending', 'unknown');
 
 -- Orders that stayed in one state for too long; each such stay is told once.
@@ -412,7 +412,7 @@ create table risk_block_list (
   primary key (kind, value)
 );
 
-grant select, insert on payment_events, payment_orders, payment_attempts, payment_modifications to pacioli_service;
+grant select, insert on payment_events, payment_orders, payment_attempts, operations to pacioli_service;
 grant update (is_payment_done, unfinished_order_count, status_link_revoked_at, updated_at) on payment_events to pacioli_service;
 grant update (
   status, status_cause, status_actor, attempt_id, card_token, psp_token, psp_nonce, wallet_updated, ledger_updated,
@@ -423,7 +423,7 @@ grant update (psp_reference, status, inquiry_count, epoch, sent_at, has_stored_f
   resolved_as, resolution_reference, resolution_note, resolved_by, resolution_due_at, updated_at)
   on payment_attempts to pacioli_service;
 grant update (void_cause, status, key_number, epoch, key_sent_at, sent_at, has_stored_failure, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
-  resolved_as, resolved_by, resolution_note, updated_at) on payment_modifications to pacioli_service;
+  resolved_as, resolved_by, resolution_note, updated_at) on operations to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;
 grant select, insert, update on risk_buyer_days to pacioli_service;

@@ -149,18 +149,18 @@ end
 $$;
 
 -- 4. Locks the orders of news in key order and gives what a decision about each needs: the order, its
--- attempt, and the modification that the news name or, without a name, the one that is under way.
-create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[], p_modification_ids text[])
+-- attempt, and the operation that the news name or, without a name, the one that is under way.
+create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[], p_operation_ids text[])
 returns table (
   payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
   captured_minor bigint, capturing_minor bigint, failed_capture_count smallint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
   epoch integer, inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
   resolved_as text, resolution_reference text, has_next_action boolean,
-  modification_id text, modification_kind payment_modification_kind, modification_status payment_modification_status,
-  modification_amount_minor bigint, is_final boolean, void_cause text, key_number integer, modification_epoch integer,
-  modification_inquiry_count integer,
-  modification_psp_reference text, modification_failure_code text
+  operation_id text, operation_kind operations_kind, operation_status operation_status,
+  operation_amount_minor bigint, is_final boolean, void_cause text, key_number integer, operation_epoch integer,
+  operation_inquiry_count integer,
+  operation_psp_reference text, operation_failure_code text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -174,14 +174,14 @@ begin
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
          a.resolved_as, a.resolution_reference, a.next_action is not null,
-         m.modification_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count,
+         m.operation_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count,
          m.psp_reference, m.failure_code
-    from unnest(p_order_ids, p_attempt_ids, p_modification_ids) as n (payment_order_id, attempt_id, modification_id)
+    from unnest(p_order_ids, p_attempt_ids, p_operation_ids) as n (payment_order_id, attempt_id, operation_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
     join payment_attempts a on a.attempt_id = n.attempt_id
-    left join payment_modifications m
+    left join operations m
       on m.attempt_id = a.attempt_id
-     and case when n.modification_id is null then m.status in ('executing', 'pending', 'unknown') else m.modification_id = n.modification_id end;
+     and case when n.operation_id is null then m.status in ('executing', 'pending', 'unknown') else m.operation_id = n.operation_id end;
 end
 $$;
 
@@ -265,11 +265,11 @@ begin
 end
 $$;
 
--- 6. Locks the orders of modifications that are to be brought forward, in key order, and gives what the
+-- 6. Locks the orders of operations that are to be brought forward, in key order, and gives what the
 -- calls about them need. `is_blocked`: another one of the same attempt is under way.
-create function payments_lock_for_modification(p_modification_ids text[])
+create function operations_lock(p_operation_ids text[])
 returns table (
-  modification_id text, payment_order_id text, kind payment_modification_kind, status payment_modification_status, psp_key text,
+  operation_id text, payment_order_id text, kind operations_kind, status operation_status, psp_key text,
   amount_minor bigint, is_final boolean, void_cause text, attempt_id text, psp text, psp_reference text,
   page_token text, attempt_status payment_attempt_status, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean,
   key_number integer, is_leased boolean, is_due boolean, resolved_as text, resolved_by text, resolution_note text
@@ -282,40 +282,40 @@ begin
   perform from payment_orders o
     where o.payment_order_id in (
       select c.payment_order_id::text
-        from payment_modifications m
+        from operations m
         join payment_attempts a on a.attempt_id = m.attempt_id
         join payment_orders c on c.checkout_id = a.checkout_id
-       where m.modification_id = any (p_modification_ids) and (m.payment_order_id is null or m.payment_order_id = c.payment_order_id)
+       where m.operation_id = any (p_operation_ids) and (m.payment_order_id is null or m.payment_order_id = c.payment_order_id)
     )
     order by o.payment_order_id for no key update;
   return query
-  select m.modification_id, m.payment_order_id, m.kind, m.status, m.psp_key,
+  select m.operation_id, m.payment_order_id, m.kind, m.status, m.psp_key,
          m.amount_minor, m.is_final, m.void_cause, a.attempt_id, a.psp, a.psp_reference,
          a.page_token, a.status, a.amount_minor, a.currency::text, coalesce(o.captured_minor, 0),
-         exists (select from payment_modifications u
-                  where u.attempt_id = m.attempt_id and u.modification_id <> m.modification_id
+         exists (select from operations u
+                  where u.attempt_id = m.attempt_id and u.operation_id <> m.operation_id
                     and (u.status in ('executing', 'pending', 'unknown')
                          -- In the order of their ids, and what ends the authorisation last.
-                         or u.status = 'queued' and (u.is_final, u.modification_id) < (m.is_final, m.modification_id))),
+                         or u.status = 'queued' and (u.is_final, u.operation_id) < (m.is_final, m.operation_id))),
          m.key_number, coalesce(m.leased_until > now(), false), m.due_at <= now(), m.resolved_as, m.resolved_by, m.resolution_note
-    from payment_modifications m
+    from operations m
     join payment_attempts a on a.attempt_id = m.attempt_id
     left join payment_orders o on o.payment_order_id = m.payment_order_id
-   where m.modification_id = any (p_modification_ids)
-   order by m.modification_id;
+   where m.operation_id = any (p_operation_ids)
+   order by m.operation_id;
 end
 $$;
 
--- 7. Writes what came of modifications, tells of captures in events, and counts what is decided as under way no more;
+-- 7. Writes what came of operations, tells of captures in events, and counts what is decided as under way no more;
 -- to be called before 5., lest captured and under way are too much together for a moment.
-create function payments_settle_modifications(p_settled json) returns void
+create function operations_settle(p_settled json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
   with changed as (
-    update payment_modifications m
+    update operations m
        set status = s.status, psp_reference = coalesce(s.psp_reference, m.psp_reference),
            key_number = m.key_number + s.is_new_key::integer,
            has_stored_failure = not s.is_new_key and (m.has_stored_failure or s.has_stored_failure), inquiry_count = m.inquiry_count + s.is_inquired::integer,
@@ -327,10 +327,10 @@ begin
            -- What a person has said waits for nothing.
            due_at = now() + case when m.resolved_as is null then coalesce(s.retry_delay_seconds, 0) else 0 end * interval '1 second'
       from json_to_recordset(p_settled)
-           as s (modification_id text, status payment_modification_status, psp_reference text, is_new_key boolean,
+           as s (operation_id text, status operation_status, psp_reference text, is_new_key boolean,
                  has_stored_failure boolean, is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
-      join payment_modifications before on before.modification_id = s.modification_id
-     where m.modification_id = s.modification_id
+      join operations before on before.operation_id = s.operation_id
+     where m.operation_id = s.operation_id
     returning before.status in ('succeeded', 'failed') as was_decided, m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
   ), decided as (
     update payment_orders o set capturing_minor = o.capturing_minor - c.amount_minor
@@ -352,5 +352,5 @@ grant execute on function
   payments_has_discrepancy(text, text),
   payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
   payments_lock_for_settlement(text[], text[], text[]), payments_settle(json),
-  payments_lock_for_modification(text[]), payments_settle_modifications(json)
+  operations_lock(text[]), operations_settle(json)
 to pacioli_service;

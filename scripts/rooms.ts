@@ -110,7 +110,7 @@ function adapter(name: string, sdk: readonly string[]): Place {
       "../port.ts",
       "../port-outcomes.ts",
       "../port-webhooks.ts",
-      "../modification-state.ts",
+      "../operation-state.ts",
       "../http-client.ts",
       `../../${rootFiles}`,
       "../../money/money.ts",

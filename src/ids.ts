@@ -9,7 +9,7 @@ export type CheckoutId = Branded<"checkout">;
 export type PaymentOrderId = Branded<"payment_order">;
 /** Ids of ours: a prefix and a UUIDv7 in 26 base-32 characters (https://github.com/jetify-com/typeid). */
 export type AttemptId = Branded<"att">;
-export type ModificationId = Branded<"mod">;
+export type OperationId = Branded<"op">;
 export type RequestId = Branded<"req">;
 export type ApiKeyId = Branded<"key">;
 export type ApprovalId = Branded<"appr">;
@@ -17,7 +17,7 @@ export type DeadLetterId = Branded<"dead">;
 export type WebhookMessageId = Branded<"inwh">;
 
 /** Every prefix we make ids with. */
-export const idPrefixes = ["att", "mod", "req", "key", "appr", "dead", "inwh"] as const;
+export const idPrefixes = ["att", "op", "req", "key", "appr", "dead", "inwh"] as const;
 type Prefix = (typeof idPrefixes)[number];
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -71,5 +71,5 @@ export const hasPrefix = (prefix: Prefix, text: string): boolean => text.startsW
 export const checkoutId = (text: string): CheckoutId => text as CheckoutId;
 export const paymentOrderId = (text: string): PaymentOrderId => text as PaymentOrderId;
 export const attemptId = (text: string): AttemptId => text as AttemptId;
-export const modificationId = (text: string): ModificationId => text as ModificationId;
+export const operationId = (text: string): OperationId => text as OperationId;
 /* oxlint-enable typescript/no-unsafe-type-assertion */

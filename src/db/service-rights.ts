@@ -29,7 +29,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
     insert: "*",
     update: "is_payment_done unfinished_order_count status_link_revoked_at updated_at",
   },
-  payment_modifications: {
+  operations: {
     insert: "*",
     update:
       "void_cause status key_number epoch key_sent_at sent_at has_stored_failure psp_reference inquiry_count failure_class " +

@@ -3,7 +3,7 @@
  * losing or repeating a job does no harm. Jobs are handed out again when their worker dies: after
  * the lease, and at most `crash_retries_max` times, then they move to `dead_letter`.
  */
-export const queueNames = ["payment_execute", "payment_modify", "webhook_apply", "dead_letter"] as const;
+export const queueNames = ["payment_execute", "operation_execute", "webhook_apply", "dead_letter"] as const;
 export type QueueName = (typeof queueNames)[number];
 
 export const queueSettings = {
@@ -14,7 +14,7 @@ export const queueSettings = {
     retryDelayMax: 60,
     deadLetter: "dead_letter",
   },
-  payment_modify: {
+  operation_execute: {
     retryLimit: 20,
     retryDelay: 1,
     retryBackoff: true,
@@ -38,7 +38,7 @@ export const isLastTry = (queue: QueueName, job: { readonly retry_count: number 
 /** What a job of each queue carries: the ids of the rows to look at, nothing else. */
 export type JobPayloads = {
   payment_execute: { readonly payment_order_id: string };
-  payment_modify: { readonly modification_id: string };
+  operation_execute: { readonly operation_id: string };
   webhook_apply: { readonly message_ids: readonly string[] };
   /** What the queue it came from carries. */
   dead_letter: object;
@@ -52,8 +52,8 @@ const isId = (value: unknown): value is string =>
 const payloadChecks: { readonly [Name in QueueName]: (data: unknown) => data is JobPayloads[Name] } = {
   payment_execute: (data): data is JobPayloads["payment_execute"] =>
     isRecord(data) && isId(data["payment_order_id"]),
-  payment_modify: (data): data is JobPayloads["payment_modify"] =>
-    isRecord(data) && isId(data["modification_id"]),
+  operation_execute: (data): data is JobPayloads["operation_execute"] =>
+    isRecord(data) && isId(data["operation_id"]),
   webhook_apply: (data): data is JobPayloads["webhook_apply"] =>
     isRecord(data) && Array.isArray(data["message_ids"]) && data["message_ids"].every(isId),
   dead_letter: isRecord,
@@ -64,11 +64,11 @@ export function isPayloadOf<Name extends QueueName>(queue: Name, data: unknown):
   return payloadChecks[queue](data);
 }
 
-/** The subject of a job: the order, the modification, or the job itself if its data name neither. */
+/** The subject of a job: the order, the operation, or the job itself if its data name neither. */
 export function subjectOf(
   queue: QueueName,
   { id, data }: { readonly id: string; readonly data: unknown },
 ): string {
   if (queue === "payment_execute" && isPayloadOf(queue, data)) return data.payment_order_id;
-  return queue === "payment_modify" && isPayloadOf(queue, data) ? data.modification_id : id;
+  return queue === "operation_execute" && isPayloadOf(queue, data) ? data.operation_id : id;
 }

@@ -11,9 +11,9 @@ import {
 import { cancelCheckout, cancelOrder } from "./cancellation.ts";
 import { reviewCheckout } from "./checkout-review.ts";
 import { discardLetter } from "./discrepancies.ts";
-import type { AttemptResolution, ModificationRow, OrderRow, Resolution } from "./model.ts";
-import { resolveModification } from "./modification-resolution.ts";
-import type { CaptureRequest } from "./modifications.ts";
+import type { AttemptResolution, OperationRow, OrderRow, Resolution } from "./model.ts";
+import { resolveOperation } from "./operation-resolution.ts";
+import type { CaptureRequest } from "./operations.ts";
 import { captureOrder } from "./order-capture.ts";
 import { retryOrder } from "./order-retry.ts";
 import { redriveLetter } from "./redrive.ts";
@@ -32,14 +32,14 @@ export type Actions = {
     paymentOrderId: string,
     request: CaptureRequest,
     by: Author,
-  ): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  ): Promise<{ operation: OperationRow; is_new: boolean }>;
   /** Takes down what a person saw at the PSP of a capture or void. */
-  resolveModification(
+  resolveOperation(
     tx: Transaction,
-    modificationId: string,
+    operationId: string,
     resolution: Resolution,
     by: Author,
-  ): Promise<{ modification: ModificationRow; is_new: boolean }>;
+  ): Promise<{ operation: OperationRow; is_new: boolean }>;
   /** Stores the resolution of an undecided attempt, or proposes it if another key must approve. */
   resolveAttempt(
     tx: Transaction,
@@ -88,8 +88,8 @@ export function createActions(
 
     capture: (tx, paymentOrderId, request, by) => captureOrder(tx, jobs, paymentOrderId, request, by),
 
-    resolveModification: (tx, modificationId, resolution, by) =>
-      resolveModification(tx, jobs, modificationId, resolution, by),
+    resolveOperation: (tx, operationId, resolution, by) =>
+      resolveOperation(tx, jobs, operationId, resolution, by),
 
     resolveAttempt: (tx, attemptId, resolution, by) => resolveAttempt(tx, options, attemptId, resolution, by),
 

@@ -1,9 +1,9 @@
 import type { Transaction } from "../db/db.ts";
 import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll, reversalsOf } from "../ledger/ledger.ts";
-import { markAuthorizationsEnded, writeModifications } from "./modification-outcome-queries.ts";
-import { insertVoids } from "./modification-queries.ts";
-import { selectNextQueued } from "./modification-turn-queries.ts";
+import { markAuthorizationsEnded, writeOperations } from "./operation-outcome-queries.ts";
+import { insertVoids } from "./operation-queries.ts";
+import { selectNextQueued } from "./operation-turn-queries.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
 import { writeSettlement, type SharedCharge } from "./settlement-queries.ts";
 
@@ -12,9 +12,9 @@ export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Pl
   await Promise.all([
     post(tx, plans),
     // What is captured now is in flight no more: written first, because a constraint bounds the two together.
-    writeModifications(
+    writeOperations(
       tx,
-      plans.flatMap(({ modification }) => modification ?? []),
+      plans.flatMap(({ operation }) => operation ?? []),
     ),
     writeOrders(tx, plans),
     markAuthorizationsEnded(
@@ -71,7 +71,7 @@ function letterOfSharedCharge(charge: SharedCharge): DeadLetterDraft {
 async function enqueue(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Promise<void> {
   const planned = plans.flatMap((plan) => plan.jobs);
   const executions = planned.flatMap((job) => (job.queue === "payment_execute" ? [job] : []));
-  const again = planned.flatMap((job) => (job.queue === "payment_modify" ? [job] : []));
+  const again = planned.flatMap((job) => (job.queue === "operation_execute" ? [job] : []));
   const [, voids] = await Promise.all([
     jobs.enqueue(tx, "payment_execute", executions),
     insertVoids(
@@ -79,19 +79,19 @@ async function enqueue(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Pro
       plans.flatMap((plan) => plan.voids),
     ),
   ]);
-  const next = await selectNextModifications(tx, plans, again);
-  const started = [...new Set([...voids, ...next])].map((modification_id) => ({ data: { modification_id } }));
-  await jobs.enqueue(tx, "payment_modify", [...again, ...started]);
+  const next = await selectNextOperations(tx, plans, again);
+  const started = [...new Set([...voids, ...next])].map((operation_id) => ({ data: { operation_id } }));
+  await jobs.enqueue(tx, "operation_execute", [...again, ...started]);
 }
 
 /** Those that wait in the attempts that are free now, but for what is tried again later. */
-async function selectNextModifications(
+async function selectNextOperations(
   tx: Transaction,
   plans: readonly Plan[],
-  again: readonly Extract<PlannedJob, { queue: "payment_modify" }>[],
+  again: readonly Extract<PlannedJob, { queue: "operation_execute" }>[],
 ): Promise<string[]> {
   const freed = plans.flatMap(({ freed_attempt_id }) => freed_attempt_id ?? []);
   if (freed.length === 0) return [];
-  const postponed = new Set(again.map(({ data }) => data.modification_id));
+  const postponed = new Set(again.map(({ data }) => data.operation_id));
   return (await selectNextQueued(tx, freed)).filter((id) => !postponed.has(id));
 }

@@ -2,7 +2,7 @@ import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decideWaiting, selectAnswered, type LetterSubjects } from "../jobs/jobs.ts";
 import type { AttemptRow, OrderRow } from "./model.ts";
-import { selectModificationIds } from "./modification-queries.ts";
+import { selectOperationIds } from "./operation-queries.ts";
 
 /** An attempt whose orders are locked: no letter about it comes or goes. */
 export type LockedAttempt = { readonly attempt: AttemptRow; readonly orders: readonly OrderRow[] };
@@ -35,7 +35,7 @@ export async function assertLettersRead(
   throw unreadLetters(`Dead letters about the attempt say that the PSP tells of money: ${names}. ${advice}`);
 }
 
-/** Closes the waiting dead letters about the attempt and its modifications. */
+/** Closes the waiting dead letters about the attempt and its operations. */
 export async function closeLetters(
   tx: Transaction,
   locked: LockedAttempt,
@@ -65,7 +65,7 @@ async function subjectsOf(
       subject_ids: orders.map(({ payment_order_id }) => payment_order_id),
       attempt_id,
     },
-    { queue: "payment_modify", subject_ids: await selectModificationIds(tx, attempt_id) },
+    { queue: "operation_execute", subject_ids: await selectOperationIds(tx, attempt_id) },
   ];
 }
 

@@ -70,7 +70,7 @@ function record(recorder: OutcomeRecorder, attempt: AttemptRow): Promise<void> {
     attempt_id: attempt.attempt_id,
     outcome: outcomeOf(attempt),
     actor: attempt.resolved_by,
-    source: { kind: "resolution", modification: null },
+    source: { kind: "resolution", operation: null },
   });
 }
 

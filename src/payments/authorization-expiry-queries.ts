@@ -17,7 +17,7 @@ export async function selectExpiredAuthorizations(tx: Queryable, limit: number):
           where next_action_expires_at <= now() and status = 'pending'
        ) a
       where not exists (
-          select from payment_modifications m
+          select from operations m
            where m.attempt_id = a.attempt_id and (m.status not in ('succeeded', 'failed') or (m.void_cause = 'expired' and m.status = 'failed')))
       order by a.ends_at
       limit $1`,

@@ -4,7 +4,7 @@ import { allOrEachAlone, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { executor_actor } from "./claim.ts";
 import { selectExpiredAuthorizations } from "./authorization-expiry-queries.ts";
-import { insertVoids } from "./modification-queries.ts";
+import { insertVoids } from "./operation-queries.ts";
 
 const batch_attempts_max = 500;
 
@@ -26,7 +26,7 @@ export function createAuthorizationExpiry({
       const voids = await insertVoids(
         tx,
         attemptIds.map((attempt_id) => ({
-          modification_id: newId("mod"),
+          operation_id: newId("op"),
           attempt_id,
           void_cause: "expired",
           created_by: executor_actor,
@@ -34,8 +34,8 @@ export function createAuthorizationExpiry({
       );
       await jobs.enqueue(
         tx,
-        "payment_modify",
-        voids.map((modification_id) => ({ data: { modification_id } })),
+        "operation_execute",
+        voids.map((operation_id) => ({ data: { operation_id } })),
       );
       return voids;
     });
@@ -50,7 +50,7 @@ export function createAuthorizationExpiry({
       const expired = await selectExpiredAuthorizations(database, batch_attempts_max);
       if (expired.length === 0) return 0;
       const voids = await allOrEachAlone(expired, giveUp, tellOf);
-      if (voids.length > 0) jobs.wake("payment_modify");
+      if (voids.length > 0) jobs.wake("operation_execute");
       return voids.length === batch_attempts_max ? voids.length : 0;
     },
   });

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
 import { checkoutSubject, countStatuses, lockKnownOrder, orderSubject } from "./action-orders.ts";
 import type { OrderRow } from "./model.ts";
-import { hasOpenAttempt, requestVoids } from "./modifications.ts";
+import { hasOpenAttempt, requestVoids } from "./operations.ts";
 import { lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
 
 /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */

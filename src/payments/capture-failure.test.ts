@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toCurrencyCode } from "../money/money.ts";
 import type { Failure, PspOutcome } from "../psp/psp.ts";
-import type { AttemptOutcome, DecidableModification, Decision, DecisionInput } from "./decision.ts";
+import type { AttemptOutcome, DecidableOperation, Decision, DecisionInput } from "./decision.ts";
 import { retryPolicies } from "./retry-policies.ts";
 import { decide } from "./state-machine.ts";
 
@@ -24,11 +24,11 @@ const alarm = expect.stringContaining("its money will not come") as string;
 type Facts = {
   order?: Partial<DecisionInput["order"]>;
   attempt?: Partial<DecisionInput["attempt"]>;
-  modification?: DecidableModification;
+  operation?: DecidableOperation;
 };
 
 /** A webhook about an order of 100 that is paid, where nothing else is said. */
-function decideOn(outcome: AttemptOutcome, { order, attempt, modification }: Facts = {}): Decision | null {
+function decideOn(outcome: AttemptOutcome, { order, attempt, operation }: Facts = {}): Decision | null {
   return decide({
     order: {
       status: "SUCCESS",
@@ -56,7 +56,7 @@ function decideOn(outcome: AttemptOutcome, { order, attempt, modification }: Fac
       resolution_reference: null,
       ...attempt,
     },
-    modification: modification ?? null,
+    operation: operation ?? null,
     outcome,
     releases_rest: true,
     can_be_asked: true,
@@ -125,10 +125,7 @@ describe("a capture that follows by itself and fails", () => {
 });
 
 describe("a capture that was asked for, booked, and fails", () => {
-  const booked = (
-    amount_minor: bigint,
-    changes: Partial<DecidableModification> = {},
-  ): DecidableModification => ({
+  const booked = (amount_minor: bigint, changes: Partial<DecidableOperation> = {}): DecidableOperation => ({
     kind: "capture",
     status: "succeeded",
     amount_minor,
@@ -145,27 +142,27 @@ describe("a capture that was asked for, booked, and fails", () => {
 
   test("leaves a paid order its other captures, and releases what the ledger holds again", () => {
     expect(
-      decideOn(failed, { attempt: manual, order: { captured_minor: 70n }, modification: booked(30n) }),
+      decideOn(failed, { attempt: manual, order: { captured_minor: 70n }, operation: booked(30n) }),
     ).toMatchObject({
       order_status: "SUCCESS",
       attempt_status: "succeeded",
       undoes_minor: 30n,
       releases_minor: 30n,
       error: null,
-      modification: { status: "failed" },
+      operation: { status: "failed" },
       alarm,
     });
   });
 
   test("as the only one makes a paid order FAILED", () => {
     expect(
-      decideOn(failed, { attempt: manual, order: { captured_minor: 30n }, modification: booked(30n) }),
+      decideOn(failed, { attempt: manual, order: { captured_minor: 30n }, operation: booked(30n) }),
     ).toMatchObject({
       order_status: "FAILED",
       attempt_status: "declined",
       undoes_minor: 30n,
       releases_minor: 30n,
-      modification: { status: "failed" },
+      operation: { status: "failed" },
     });
   });
 
@@ -174,7 +171,7 @@ describe("a capture that was asked for, booked, and fails", () => {
       attempt: { ...manual, status: "authorized" },
       order: { status: "AUTHORIZED", captured_minor: 30n },
     } as const;
-    expect(decideOn(failed, { ...open, modification: booked(30n) })).toMatchObject({
+    expect(decideOn(failed, { ...open, operation: booked(30n) })).toMatchObject({
       order_status: "AUTHORIZED",
       attempt_status: "authorized",
       undoes_minor: 30n,
@@ -185,10 +182,10 @@ describe("a capture that was asked for, booked, and fails", () => {
   test("is believed only with the reference of the capture that was made", () => {
     const order = { captured_minor: 30n };
     expect(
-      decideOn(failed, { attempt: manual, order, modification: booked(30n, { psp_reference: "cap_0" }) }),
+      decideOn(failed, { attempt: manual, order, operation: booked(30n, { psp_reference: "cap_0" }) }),
     ).toMatchObject({ is_unchanged: true, undoes_minor: 0n, alarm: expect.any(String) as string });
     const refused: AttemptOutcome = { kind: "failed", failure };
-    expect(decideOn(refused, { attempt: manual, order, modification: booked(30n) })).toMatchObject({
+    expect(decideOn(refused, { attempt: manual, order, operation: booked(30n) })).toMatchObject({
       is_unchanged: true,
       undoes_minor: 0n,
       alarm: expect.any(String) as string,
@@ -201,11 +198,9 @@ describe("a capture that was asked for, booked, and fails", () => {
       order: { status: "AUTHORIZED", captured_minor: 0n },
     } as const;
     const known = booked(30n, { status: "failed", failure_code: "capture_failed" });
-    expect(decideOn({ kind: "done", psp_reference: "cap_1" }, { ...open, modification: known })).toBeNull();
+    expect(decideOn({ kind: "done", psp_reference: "cap_1" }, { ...open, operation: known })).toBeNull();
     // The ledger has a transaction of this capture already, so another one of the PSP's is for a person.
-    expect(
-      decideOn({ kind: "done", psp_reference: "cap_2" }, { ...open, modification: known }),
-    ).toMatchObject({
+    expect(decideOn({ kind: "done", psp_reference: "cap_2" }, { ...open, operation: known })).toMatchObject({
       captures_minor: 0n,
       is_unchanged: true,
       alarm_kind: "discrepancy",
@@ -225,7 +220,7 @@ describe("a capture that was asked for, booked, and fails", () => {
           const decision = decideOn(failed, {
             attempt: { ...manual, status: isOpen ? "authorized" : "succeeded" },
             order,
-            modification: booked(amount),
+            operation: booked(amount),
           });
           expect(decision?.undoes_minor).toBe(amount);
           expect(decision?.releases_minor).toBe(isOpen ? 0n : amount);

@@ -1,9 +1,9 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
 import {
   become,
-  modified,
+  operationAs,
   unchanged,
-  type DecidableModification,
+  type DecidableOperation,
   type Decision,
   type DecisionInput,
 } from "./decision.ts";
@@ -43,22 +43,22 @@ export function decideCaptureFailed(
  */
 export function undoCapture(
   input: DecisionInput,
-  modification: DecidableModification,
+  operation: DecidableOperation,
   capture_reference: string,
   failure: Failure,
 ): Decision {
   const { order, attempt } = input;
-  if (modification.psp_reference !== null && modification.psp_reference !== capture_reference) {
-    const made = `the capture ${modification.psp_reference} was made`;
+  if (operation.psp_reference !== null && operation.psp_reference !== capture_reference) {
+    const made = `the capture ${operation.psp_reference} was made`;
     const alarm = `The PSP reports that the capture ${capture_reference} failed, but here ${made}.`;
     return unchanged(input, { alarm, alarm_kind: "discrepancy" });
   }
-  const undoes_minor = modification.amount_minor ?? 0n;
+  const undoes_minor = operation.amount_minor ?? 0n;
   const undone = {
     undoes_minor,
     alarm: alarmOf(capture_reference, failure, undoes_minor),
     alarm_kind: "reversal" as const,
-    modification: modified("failed", { failure, psp_reference: capture_reference }),
+    operation: operationAs("failed", { failure, psp_reference: capture_reference }),
   };
   // While the authorisation is open it holds the amount again, for another capture.
   if (attempt.status === "authorized") return become(order.status, "authorized", order.status_cause, undone);

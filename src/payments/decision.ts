@@ -3,20 +3,20 @@ import type {
   CaptureMethod,
   Failure,
   FailureClass,
-  ModificationAnswer,
+  OperationAnswer,
   PageOutcome,
   PspOutcome,
 } from "../psp/psp.ts";
-import type { AttemptStatus, Cause, ModificationStatus, OrderStatus, VoidCause } from "./model.ts";
+import type { AttemptStatus, Cause, OperationStatus, OrderStatus, VoidCause } from "./model.ts";
 import { inquiries_before_alarm, type RetryPolicies } from "./retry-policies.ts";
 
 /** News about an attempt: what came of its charge, that its page is there, or what came of a change of it. */
-export type AttemptOutcome = PspOutcome | PageOutcome | ModificationAnswer;
+export type AttemptOutcome = PspOutcome | PageOutcome | OperationAnswer;
 
-/** The modification that the news are about, or the one under way. */
-export type DecidableModification = {
+/** The operation that the news are about, or the one under way. */
+export type DecidableOperation = {
   readonly kind: "capture" | "void";
-  readonly status: ModificationStatus;
+  readonly status: OperationStatus;
   readonly amount_minor: bigint | null;
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
@@ -33,7 +33,7 @@ export type DecidableModification = {
 type DecidableSource =
   | { readonly kind: "charge"; readonly is_first_send: boolean }
   | { readonly kind: "inquiry" }
-  | { readonly kind: "modification"; readonly is_first_send: boolean; readonly key_number: number }
+  | { readonly kind: "operation"; readonly is_first_send: boolean; readonly key_number: number }
   | { readonly kind: "resolution" }
   /** The PSP sent it by itself: no late answer to a question that others have answered meanwhile. */
   | { readonly kind: "webhook" };
@@ -69,7 +69,7 @@ export type DecisionInput = {
     readonly resolved_as: "succeeded" | "authorized" | "failed" | null;
     readonly resolution_reference: string | null;
   };
-  readonly modification: DecidableModification | null;
+  readonly operation: DecidableOperation | null;
   readonly outcome: AttemptOutcome;
   /** Whether the PSP gives the rest up with a last capture by itself. */
   readonly releases_rest: boolean;
@@ -81,18 +81,18 @@ export type DecisionInput = {
   readonly random: number;
 };
 
-export type ModificationDecision = {
-  readonly status: ModificationStatus;
+export type OperationDecision = {
+  readonly status: OperationStatus;
   readonly failure: Failure | null;
   readonly psp_reference: string | null;
   /** The PSP certainly did nothing under the last key. */
   readonly is_new_key: boolean;
-  /** When to look at the modification again. */
+  /** When to look at the operation again. */
   readonly retry_delay_seconds: number | null;
   readonly alarm: string | null;
 };
 
-/** What becomes of an order, its attempt and the modification. */
+/** What becomes of an order, its attempt and the operation. */
 export type Decision = {
   readonly order_status: OrderStatus;
   readonly attempt_status: AttemptStatus;
@@ -112,7 +112,7 @@ export type Decision = {
   readonly alarm_kind: LetterKind;
   /** Order and attempt stay as they are. */
   readonly is_unchanged: boolean;
-  readonly modification: ModificationDecision | null;
+  readonly operation: OperationDecision | null;
   /** The attempt is to be given up at the PSP first. */
   readonly void_cause: VoidCause | null;
   /** To be remembered until the capture under way is decided. */
@@ -142,7 +142,7 @@ export function become(
     alarm: null,
     alarm_kind: "work",
     is_unchanged: false,
-    modification: null,
+    operation: null,
     void_cause: null,
     authorization_ended_as: null,
     keeps_next_action: false,
@@ -155,11 +155,11 @@ export function unchanged({ order, attempt }: DecisionInput, changes: Partial<De
   return become(order.status, attempt.status, order.status_cause, { is_unchanged: true, ...changes });
 }
 
-/** The modification gets this status. */
-export function modified(
-  status: ModificationStatus,
-  changes: Partial<ModificationDecision> = {},
-): ModificationDecision {
+/** The operation gets this status. */
+export function operationAs(
+  status: OperationStatus,
+  changes: Partial<OperationDecision> = {},
+): OperationDecision {
   return {
     status,
     failure: null,

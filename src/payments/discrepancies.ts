@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { decide, hasDiscrepancy, selectDeadLetter, type DeadLetterRow } from "../jobs/jobs.ts";
 import { amount_mismatch } from "./amount-mismatch.ts";
 import { openAttemptStatuses, type OrderRow } from "./model.ts";
-import { hasOpenAttempt } from "./modifications.ts";
+import { hasOpenAttempt } from "./operations.ts";
 import {
   failOrders,
   lockOrder,

@@ -1,9 +1,9 @@
 import type { Queryable } from "../db/db.ts";
 import type { DeadLetterRow } from "../jobs/jobs.ts";
 import { selectMessagesAbout, type MessageSummary } from "../webhooks/webhooks.ts";
-import { selectModifications } from "./modification-queries.ts";
+import { selectOperations } from "./operation-queries.ts";
 import { selectAttempts, selectTransitions, type TransitionRow } from "./queries.ts";
-import { attemptView, modificationView } from "./views.ts";
+import { attemptView, operationView } from "./views.ts";
 
 /** All that happened to what a dead letter is about. */
 export type History = {
@@ -11,7 +11,7 @@ export type History = {
   readonly payment_order_id: string | null;
   readonly transitions: TransitionRow[];
   readonly attempts: ReturnType<typeof attemptView>[];
-  readonly modifications: ReturnType<typeof modificationView>[];
+  readonly operations: ReturnType<typeof operationView>[];
   readonly webhooks: MessageSummary[];
 };
 
@@ -21,17 +21,17 @@ export async function historyOf(db: Queryable, letter: DeadLetterRow): Promise<H
   const messageIds = Array.isArray(message_ids) ? message_ids.filter((id) => typeof id === "string") : [];
   const webhooks = await selectMessagesAbout(db, { payment_order_id, message_ids: messageIds });
   if (payment_order_id === null)
-    return { payment_order_id, transitions: [], attempts: [], modifications: [], webhooks };
-  const [transitions, attempts, modifications] = await Promise.all([
+    return { payment_order_id, transitions: [], attempts: [], operations: [], webhooks };
+  const [transitions, attempts, operations] = await Promise.all([
     selectTransitions(db, payment_order_id),
     selectAttempts(db, payment_order_id),
-    selectModifications(db, payment_order_id),
+    selectOperations(db, payment_order_id),
   ]);
   return {
     payment_order_id,
     transitions,
     attempts: attempts.map(attemptView),
-    modifications: modifications.map(modificationView),
+    operations: operations.map(operationView),
     webhooks,
   };
 }

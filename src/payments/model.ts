@@ -1,5 +1,5 @@
 import type { Timestamp } from "../db/db.ts";
-import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
+import type { AttemptId, CheckoutId, OperationId, PaymentOrderId } from "../ids.ts";
 import type { Money } from "../money/money.ts";
 import type { CaptureMethod, FailureClass } from "../psp/psp.ts";
 
@@ -173,7 +173,7 @@ export type AttemptResolution = {
   readonly dead_letter_ids: readonly string[];
 };
 
-export type ModificationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";
+export type OperationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";
 
 /** Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it could still be paid with another one. */
 export type VoidCause = "canceled" | "expired" | "declined";
@@ -193,8 +193,8 @@ export type Resolved =
     };
 
 /** A capture or a void. */
-export type ModificationRow = Resolved & {
-  readonly modification_id: ModificationId;
+export type OperationRow = Resolved & {
+  readonly operation_id: OperationId;
   readonly attempt_id: AttemptId;
   /** Null: every order of a page. */
   readonly payment_order_id: PaymentOrderId | null;
@@ -205,7 +205,7 @@ export type ModificationRow = Resolved & {
   readonly currency: string;
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
-  readonly status: ModificationStatus;
+  readonly status: OperationStatus;
   readonly psp_reference: string | null;
   readonly failure_code: string | null;
   readonly failure_message: string | null;

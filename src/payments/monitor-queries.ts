@@ -1,6 +1,6 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
 import type { LetterKind } from "../jobs/jobs.ts";
-import type { AttemptStatus, ModificationStatus, OrderStatus } from "./model.ts";
+import type { AttemptStatus, OperationStatus, OrderStatus } from "./model.ts";
 
 export type OverdueRow = {
   readonly payment_order_id: string;
@@ -74,9 +74,9 @@ export type UnresolvedRow = {
   readonly attempt_id: string | null;
   readonly inquiry_count: number | null;
   /** The open capture or void. */
-  readonly modification_id: string | null;
-  readonly modification_kind: "capture" | "void" | null;
-  readonly modification_status: ModificationStatus | null;
+  readonly operation_id: string | null;
+  readonly operation_kind: "capture" | "void" | null;
+  readonly operation_status: OperationStatus | null;
   readonly error_code: string | null;
   readonly error_message: string | null;
   readonly next_retry_at: Timestamp | null;
@@ -111,7 +111,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        select o.payment_order_id from payment_orders o where o.status <> 'SUCCESS' and o.status in ${movingStates}
        union
        select o.payment_order_id
-         from payment_modifications m
+         from operations m
          join payment_attempts a on a.attempt_id = m.attempt_id
          join payment_orders o on o.checkout_id = a.checkout_id and (m.payment_order_id is null or m.payment_order_id = o.payment_order_id)
         where m.status in ('queued', 'executing', 'pending', 'unknown')
@@ -121,7 +121,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
      )
      select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
             floor(extract(epoch from now() - w.since))::int as status_age_seconds,
-            a.psp, a.attempt_id, a.inquiry_count, m.modification_id, m.kind as modification_kind, m.status as modification_status,
+            a.psp, a.attempt_id, a.inquiry_count, m.operation_id, m.kind as operation_kind, m.status as operation_status,
             coalesce(m.failure_message, o.error_message) as error_message, o.error_code, o.next_retry_at, o.created_at,
             a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id, d.kind as dead_letter_kind
        -- Sorted first, so that the rest is read for as many as the page takes, and not for all that an outage left.
@@ -143,16 +143,16 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           order by a.created_at desc limit 1
        ) a on true
        left join lateral (
-         select modification_id, kind, status, failure_message, created_at from payment_modifications m
+         select operation_id, kind, status, failure_message, created_at from operations m
           where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed')
-          order by m.modification_id limit 1
+          order by m.operation_id limit 1
        ) m on true
        left join approvals p on p.kind = 'attempt_resolution' and p.subject_id = a.attempt_id and p.state = 'open'
        left join lateral (
          select l.* from (
          (select dead_letter_id, kind from dead_letters d
            where d.state = 'waiting' and d.kind = 'discrepancy' and d.queue = 'payment_execute'
-             and m.modification_id is null
+             and m.operation_id is null
              and d.subject_id = any (case when a.attempt_id is not null and a.payment_order_id is null
                then array(select c.payment_order_id from payment_orders c where c.checkout_id = o.checkout_id)
                else array[o.payment_order_id] end)
@@ -160,8 +160,8 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
          union all
          (select dead_letter_id, kind from dead_letters d
            where d.state = 'waiting'
-             and d.queue = case when m.modification_id is null then 'payment_execute' else 'payment_modify' end
-             and d.subject_id = coalesce(m.modification_id, o.payment_order_id)
+             and d.queue = case when m.operation_id is null then 'payment_execute' else 'operation_execute' end
+             and d.subject_id = coalesce(m.operation_id, o.payment_order_id)
            limit 1)
          ) l order by l.kind <> 'discrepancy' limit 1
        ) d on true

@@ -3,7 +3,7 @@ import { allOrEachAlone, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { ordersOverdue } from "../metrics.ts";
 import type { PspRouter } from "../psp/psp.ts";
-import { renewStaleModifications, selectStaleModifications } from "./stale-modification-queries.ts";
+import { renewStaleOperations, selectStaleOperations } from "./stale-operation-queries.ts";
 import { recordOverdue } from "./monitor-queries.ts";
 
 const batch_orders_max = 500;
@@ -31,19 +31,19 @@ export function createMonitor({
   overdue_seconds,
   interval_seconds,
 }: MonitorOptions): WorkLoop {
-  const takeUp = (modificationIds: readonly string[]): Promise<readonly string[]> =>
+  const takeUp = (operationIds: readonly string[]): Promise<readonly string[]> =>
     database.transaction(async (tx) => {
-      const untouched = await renewStaleModifications(tx, modificationIds, overdue_seconds);
+      const untouched = await renewStaleOperations(tx, operationIds, overdue_seconds);
       await jobs.enqueue(
         tx,
-        "payment_modify",
-        untouched.map((modification_id) => ({ data: { modification_id } })),
+        "operation_execute",
+        untouched.map((operation_id) => ({ data: { operation_id } })),
       );
       return untouched;
     });
   // It stays in the list of unresolved orders.
-  const tellOf = async (modification_id: string, error: unknown): Promise<void> =>
-    log.error({ err: error, modification_id }, "a stale modification could not be resumed");
+  const tellOf = async (operation_id: string, error: unknown): Promise<void> =>
+    log.error({ err: error, operation_id }, "a stale operation could not be resumed");
   return new WorkLoop({
     name: "monitor",
     log,
@@ -63,7 +63,7 @@ export function createMonitor({
         log.error({ payment_order_id, status, seconds }, "an order is overdue: the PSP is asked");
       }
       if (overdue.length > 0) jobs.wake("payment_execute");
-      const stale = await selectStaleModifications(database, overdue_seconds, batch_orders_max);
+      const stale = await selectStaleOperations(database, overdue_seconds, batch_orders_max);
       if (stale.length > 0) await allOrEachAlone(stale, takeUp, tellOf);
       return overdue.length === batch_orders_max ? overdue.length : 0;
     },

@@ -2,8 +2,8 @@ import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Transaction } from "../db/db.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { lockKnownOrder, orderSubject } from "./action-orders.ts";
-import type { ModificationRow } from "./model.ts";
-import { requestCapture, type CaptureRequest } from "./modifications.ts";
+import type { OperationRow } from "./model.ts";
+import { requestCapture, type CaptureRequest } from "./operations.ts";
 
 /** Errors: `not_found`, and those of `requestCapture`. */
 export async function captureOrder(
@@ -12,7 +12,7 @@ export async function captureOrder(
   paymentOrderId: string,
   request: CaptureRequest,
   by: Author,
-): Promise<{ modification: ModificationRow; is_new: boolean }> {
+): Promise<{ operation: OperationRow; is_new: boolean }> {
   const captured = await requestCapture(
     tx,
     { jobs },
@@ -21,13 +21,13 @@ export async function captureOrder(
     by.actor,
   );
   if (captured.is_new) {
-    const { modification_id, amount_minor, currency, is_final } = captured.modification;
+    const { operation_id, amount_minor, currency, is_final } = captured.operation;
     await recordAudit(tx, {
       ...by,
       action: "payment_order.capture",
       ...orderSubject(paymentOrderId),
       before: null,
-      after: { modification_id, capture_id: request.capture_id, amount_minor, currency, is_final },
+      after: { operation_id, capture_id: request.capture_id, amount_minor, currency, is_final },
       reason: null,
     });
   }

@@ -7,7 +7,7 @@ import { crashPoint } from "./crash-points.ts";
 import { applyPlans } from "./apply-plans.ts";
 import { planOf, type PlanTerms } from "./planning.ts";
 import {
-  modificationIdOf,
+  operationIdOf,
   type OrderReport,
   type PspReport,
   type Recorded,
@@ -26,7 +26,7 @@ export type RecorderOptions = PlanTerms & {
   readonly random: () => number;
 };
 
-/** Writes outcomes: order, attempt, modification, history, ledger, wallet, event and job change in one shared commit. */
+/** Writes outcomes: order, attempt, operation, history, ledger, wallet, event and job change in one shared commit. */
 export class OutcomeRecorder {
   readonly #options: RecorderOptions;
   readonly #group: GroupCommit<PspReport, "recorded">;
@@ -99,7 +99,7 @@ export class OutcomeRecorder {
     const { jobs } = this.#options;
     await Promise.all([
       jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
-      jobs.complete(tx, "payment_modify", sources.flatMap(modifyJobOf)),
+      jobs.complete(tx, "operation_execute", sources.flatMap(operationJobOf)),
       markMessages(
         tx,
         sources.flatMap((source) => (source.kind === "webhook" ? [source.message_id] : [])),
@@ -114,7 +114,7 @@ export class OutcomeRecorder {
     const { policies, random, router } = this.#options;
     const locked = await lockForSettlement(
       tx,
-      reports.map((one) => ({ ...one, modification_id: modificationIdOf(one.source) })),
+      reports.map((one) => ({ ...one, operation_id: operationIdOf(one.source) })),
     );
     const rows = new Map(locked.map((row) => [row.payment_order_id as string, row]));
     return reports.flatMap((report): Recorded[] => {
@@ -139,7 +139,7 @@ export class OutcomeRecorder {
 const executeJobOf = (source: ReportSource): Job<"payment_execute">[] =>
   (source.kind === "charge" || source.kind === "inquiry") && source.job !== null ? [source.job] : [];
 
-function modifyJobOf(source: ReportSource): Job<"payment_modify">[] {
-  if (source.kind === "modification") return [source.job];
-  return source.kind === "resolution" && source.modification !== null ? [source.modification.job] : [];
+function operationJobOf(source: ReportSource): Job<"operation_execute">[] {
+  if (source.kind === "operation") return [source.job];
+  return source.kind === "resolution" && source.operation !== null ? [source.operation.job] : [];
 }

@@ -12,7 +12,7 @@ import { createAttemptResolver } from "./attempt-resolver.ts";
 import { createAuthorizationExpiry } from "./authorization-expiry.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
-import { ModificationWorker } from "./modification-worker.ts";
+import { OperationRunner } from "./operation-runner.ts";
 import { createMonitor } from "./monitor.ts";
 import { Pages } from "./pages.ts";
 import { retryPolicies } from "./retry-policies.ts";
@@ -42,15 +42,15 @@ export {
 export { selectUnresolved } from "./monitor-queries.ts";
 export { possibleActions } from "./possible-actions.ts";
 export { verifyPayments } from "./verify.ts";
-export { selectModifications } from "./modification-queries.ts";
+export { selectOperations } from "./operation-queries.ts";
 export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./next-action.ts";
 export type { NextActionView } from "./next-action.ts";
 export {
-  acceptedModificationView,
+  acceptedOperationView,
   acceptedView,
   attemptView,
   checkoutView,
-  modificationView,
+  operationView,
   orderView,
 } from "./views.ts";
 export type { AcceptedCheckout } from "./views.ts";
@@ -133,7 +133,7 @@ export function createPayments(
   });
   const workers = [
     executor,
-    new ModificationWorker({
+    new OperationRunner({
       ...parts,
       recorder,
       concurrency: settings.psp_concurrency,

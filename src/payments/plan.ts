@@ -1,14 +1,14 @@
 import type { DeadLetterDraft, JobPayloads } from "../jobs/jobs.ts";
 import type { TransactionDraft } from "../ledger/ledger.ts";
-import type { SettledModification } from "./modification-outcome-queries.ts";
-import type { NewVoid } from "./modification-queries.ts";
+import type { SettledOperation } from "./operation-outcome-queries.ts";
+import type { NewVoid } from "./operation-queries.ts";
 import type { SettledOrder } from "./settlement-queries.ts";
 
 /** What follows from a report, as data: one place writes the plans of a batch in one commit. */
 export type Plan = {
   /** The order with its attempt; null: both stay as they are. */
   readonly order: SettledOrder | null;
-  readonly modification: SettledModification | null;
+  readonly operation: SettledOperation | null;
   /** The PSP ended an authorisation while a capture of it was in flight. */
   readonly ended_authorization: EndedAuthorization | null;
   readonly postings: readonly TransactionDraft[];
@@ -27,9 +27,9 @@ export type EndedAuthorization = {
 };
 
 export type PlannedJob = {
-  readonly [Queue in "payment_execute" | "payment_modify"]: {
+  readonly [Queue in "payment_execute" | "operation_execute"]: {
     readonly queue: Queue;
     readonly data: JobPayloads[Queue];
     readonly start_after_seconds: number;
   };
-}["payment_execute" | "payment_modify"];
+}["payment_execute" | "operation_execute"];

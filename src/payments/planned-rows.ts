@@ -1,7 +1,7 @@
 import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
 import { learntReference } from "./another-charge.ts";
-import type { SettledModification } from "./modification-outcome-queries.ts";
+import type { SettledOperation } from "./operation-outcome-queries.ts";
 import type { Recorded } from "./psp-report.ts";
 import type { AttemptOutcome, Decision } from "./decision.ts";
 import type { PspRouter } from "../psp/psp.ts";
@@ -48,7 +48,7 @@ export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimit
     is_inquired: source.kind === "inquiry",
     psp_call_ms: source.kind === "charge" || source.kind === "inquiry" ? source.psp_call_ms : null,
     retry_delay_seconds: decision.retry_delay_seconds,
-    has_stored_failure: isStored && row.modification_id === null,
+    has_stored_failure: isStored && row.operation_id === null,
     names_charge: namesCharge({ report, row, decision }) && !limits.router.isExternal(row.psp),
     is_resolved: row.resolved_as === "succeeded" || row.resolved_as === "authorized",
   };
@@ -97,21 +97,21 @@ function endOf(expires_at: Date | null, authorization_seconds: number): Timestam
   return new Date(Math.min(ours, expires_at?.getTime() ?? ours)).toISOString();
 }
 
-/** What becomes of the modification; the reports of a page's other orders repeat it. */
-export function modificationRowOf({ report, row, decision }: Recorded): SettledModification | null {
-  const { modification } = decision;
+/** What becomes of the operation; the reports of a page's other orders repeat it. */
+export function operationRowOf({ report, row, decision }: Recorded): SettledOperation | null {
+  const { operation } = decision;
   const { outcome, source } = report;
-  if (row.modification_id === null || modification === null || !report.is_first) return null;
+  if (row.operation_id === null || operation === null || !report.is_first) return null;
   return {
-    modification_id: row.modification_id,
-    status: modification.status,
-    psp_reference: modification.psp_reference,
-    is_new_key: modification.is_new_key,
+    operation_id: row.operation_id,
+    status: operation.status,
+    psp_reference: operation.psp_reference,
+    is_new_key: operation.is_new_key,
     has_stored_failure: outcome.kind === "unknown" && outcome.is_stored === true,
-    is_inquired: source.kind === "modification" && !source.is_first_send,
-    failure_class: modification.failure?.class ?? null,
-    failure_code: modification.failure?.code ?? null,
-    failure_message: modification.failure?.message ?? null,
-    retry_delay_seconds: modification.retry_delay_seconds,
+    is_inquired: source.kind === "operation" && !source.is_first_send,
+    failure_class: operation.failure?.class ?? null,
+    failure_code: operation.failure?.code ?? null,
+    failure_message: operation.failure?.message ?? null,
+    retry_delay_seconds: operation.retry_delay_seconds,
   };
 }

@@ -1,4 +1,4 @@
-/** What is to be done after a report: the next look at order and modification, a void, letters to a person. */
+/** What is to be done after a report: the next look at order and operation, a void, letters to a person. */
 import { newId } from "../ids.ts";
 import type { DeadLetterDraft } from "../jobs/jobs.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
@@ -10,8 +10,8 @@ type PlannedWork = Pick<Plan, "jobs" | "dead_letters" | "voids" | "freed_attempt
 export function workOf(recorded: Recorded): PlannedWork {
   if (!recorded.report.is_first) return { jobs: [], dead_letters: [], voids: [], freed_attempt_id: null };
   return {
-    jobs: [...executionsOf(recorded), ...modificationJobsOf(recorded)],
-    dead_letters: [...orderLettersOf(recorded), ...modificationLettersOf(recorded)],
+    jobs: [...executionsOf(recorded), ...operationJobsOf(recorded)],
+    dead_letters: [...orderLettersOf(recorded), ...operationLettersOf(recorded)],
     voids: voidsOf(recorded),
     freed_attempt_id: isFreed(recorded) ? recorded.row.attempt_id : null,
   };
@@ -23,13 +23,10 @@ function executionsOf({ row, decision: { retry_delay_seconds } }: Recorded): Pla
   return [{ queue: "payment_execute", data, start_after_seconds: retry_delay_seconds }];
 }
 
-function modificationJobsOf({
-  row: { modification_id },
-  decision: { modification },
-}: Recorded): PlannedJob[] {
-  const start_after_seconds = modification?.retry_delay_seconds ?? null;
-  if (modification_id === null || start_after_seconds === null) return [];
-  return [{ queue: "payment_modify", data: { modification_id }, start_after_seconds }];
+function operationJobsOf({ row: { operation_id }, decision: { operation } }: Recorded): PlannedJob[] {
+  const start_after_seconds = operation?.retry_delay_seconds ?? null;
+  if (operation_id === null || start_after_seconds === null) return [];
+  return [{ queue: "operation_execute", data: { operation_id }, start_after_seconds }];
 }
 
 function orderLettersOf({ row, decision }: Recorded): DeadLetterDraft[] {
@@ -47,15 +44,15 @@ function orderLettersOf({ row, decision }: Recorded): DeadLetterDraft[] {
   ];
 }
 
-function modificationLettersOf({ row, decision: { modification } }: Recorded): DeadLetterDraft[] {
-  const reason = modification?.alarm ?? null;
-  if (row.modification_id === null || reason === null) return [];
-  const { modification_id, payment_order_id, attempt_id, key_number } = row;
+function operationLettersOf({ row, decision: { operation } }: Recorded): DeadLetterDraft[] {
+  const reason = operation?.alarm ?? null;
+  if (row.operation_id === null || reason === null) return [];
+  const { operation_id, payment_order_id, attempt_id, key_number } = row;
   return [
     {
-      queue: "payment_modify",
-      subject_id: modification_id,
-      payload: { modification_id, payment_order_id, attempt_id },
+      queue: "operation_execute",
+      subject_id: operation_id,
+      payload: { operation_id, payment_order_id, attempt_id },
       reason,
       attempt_count: key_number,
     },
@@ -64,9 +61,9 @@ function modificationLettersOf({ row, decision: { modification } }: Recorded): D
 
 function voidsOf({ report, row: { attempt_id }, decision: { void_cause } }: Recorded): Plan["voids"] {
   if (void_cause === null) return [];
-  return [{ modification_id: newId("mod"), attempt_id, void_cause, created_by: report.actor }];
+  return [{ operation_id: newId("op"), attempt_id, void_cause, created_by: report.actor }];
 }
 
 /** One that goes back to the queue may stand behind another now. */
-const isFreed = ({ decision: { modification } }: Recorded): boolean =>
-  modification !== null && ["succeeded", "failed", "queued"].includes(modification.status);
+const isFreed = ({ decision: { operation } }: Recorded): boolean =>
+  operation !== null && ["succeeded", "failed", "queued"].includes(operation.status);

@@ -1,7 +1,7 @@
 import type { Decision } from "./decision.ts";
 import type { Plan } from "./plan.ts";
 import { workOf } from "./planned-work.ts";
-import { modificationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
+import { operationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
 import { postingsOf, undoneSources } from "./postings.ts";
 import type { Recorded } from "./psp-report.ts";
 
@@ -12,7 +12,7 @@ export function planOf(recorded: Recorded, terms: PlanTerms): Plan {
   const { row, decision } = recorded;
   return {
     order: decision.is_unchanged ? null : orderRowOf(recorded, terms),
-    modification: modificationRowOf(recorded),
+    operation: operationRowOf(recorded),
     ended_authorization: endedAuthorizationOf(recorded),
     ...bookingsOf(row, decision, terms),
     ...workOf(recorded),
@@ -30,10 +30,10 @@ function bookingsOf(
   { commission_basis_points }: PlanTerms,
 ): Pick<Plan, "postings" | "reversed_sources"> {
   if (decision.is_unchanged) return { postings: [], reversed_sources: [] };
-  const isOfModification = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
-  const modification_id = isOfModification ? row.modification_id : null;
+  const isOfOperation = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
+  const operation_id = isOfOperation ? row.operation_id : null;
   return {
-    postings: postingsOf({ ...row, modification_id }, decision, commission_basis_points),
+    postings: postingsOf({ ...row, operation_id }, decision, commission_basis_points),
     reversed_sources: undoneSources(row, decision),
   };
 }

@@ -11,7 +11,7 @@ export type PossibleAction = {
     | "redrive"
     | "discard"
     | "resolve_attempt"
-    | "resolve_modification"
+    | "resolve_operation"
     | "approve";
   /** What to POST to, below `/api/v1`; null: nothing is to be done. */
   readonly path: string | null;
@@ -54,8 +54,8 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
     return `A person resolved the attempt as ${row.resolved_as}; that takes effect after ${row.resolution_due_at}.`;
   }
   if (row.psp !== null && !is_psp_configured) return null;
-  if (row.modification_id !== null) {
-    return `The ${row.modification_kind} is ${row.modification_status}; the PSP is asked automatically.`;
+  if (row.operation_id !== null) {
+    return `The ${row.operation_kind} is ${row.operation_status}; the PSP is asked automatically.`;
   }
   if (isStopped(row)) return null;
   switch (row.status) {
@@ -77,14 +77,14 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
 }
 
 function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
-  const { modification_id, modification_status, attempt_id, approval_id } = row;
+  const { operation_id, operation_status, attempt_id, approval_id } = row;
   if (approval_id !== null) {
     const reason = "A resolution is proposed: approve or reject it with another key.";
     return [post("approve", "approvals", approval_id, "approve", reason)];
   }
-  if (modification_id !== null && modification_status !== "queued") {
+  if (operation_id !== null && operation_status !== "queued") {
     const reason = "Look it up at the PSP and record the outcome you see.";
-    return [post("resolve_modification", "modifications", modification_id, "resolve", reason)];
+    return [post("resolve_operation", "operations", operation_id, "resolve", reason)];
   }
   if (attempt_id === null || !isOpen(row) || row.resolution_due_at !== null) return [];
   return [
@@ -115,7 +115,7 @@ const isStopped = (row: UnresolvedRow): boolean =>
   !isOpen(row);
 
 function letterDecisions(row: UnresolvedRow): PossibleAction[] {
-  const { dead_letter_id, dead_letter_kind, status, modification_id } = row;
+  const { dead_letter_id, dead_letter_kind, status, operation_id } = row;
   if (dead_letter_id === null) return [];
   // The resolution closes the letter; asking the PSP again tells nothing more.
   if (isOpen(row) && row.error_code === amount_mismatch) return [];
@@ -125,12 +125,12 @@ function letterDecisions(row: UnresolvedRow): PossibleAction[] {
     return [post("discard", "dead_letters", dead_letter_id, "discard", reason)];
   }
   const effect =
-    status === "UNKNOWN" || modification_id !== null ? "the PSP is asked at once" : "the work is tried again";
+    status === "UNKNOWN" || operation_id !== null ? "the PSP is asked at once" : "the work is tried again";
   return [post("redrive", "dead_letters", dead_letter_id, "redrive", `A dead letter waits: ${effect}.`)];
 }
 
-function cancels({ status, payment_order_id, modification_id }: UnresolvedRow): PossibleAction[] {
-  if (modification_id !== null || !cancelable.includes(status)) return [];
+function cancels({ status, payment_order_id, operation_id }: UnresolvedRow): PossibleAction[] {
+  if (operation_id !== null || !cancelable.includes(status)) return [];
   return [
     post(
       "cancel",

@@ -14,14 +14,14 @@ type Order = { payment_order_id: string; seller_account: string; amount_minor: b
 /** An order that is captured at once. */
 const capturePosting = (order: Order, psp: string, rate: bigint) =>
   posting(
-    { ...order, psp, captured_minor: 0n, modification_id: null, failed_capture_count: 0 },
+    { ...order, psp, captured_minor: 0n, operation_id: null, failed_capture_count: 0 },
     order.amount_minor,
     rate,
   );
 
 const sourceOf = ({ payment_order_id }: Order) => ({
   payment_order_id,
-  modification_id: null,
+  operation_id: null,
   failed_capture_count: 0,
 });
 
@@ -75,19 +75,19 @@ test("the source names the order, so that one order is captured once", () => {
 });
 
 test("what an order does after its capture failed has sources of its own", () => {
-  const order = { payment_order_id: "o", modification_id: null, failed_capture_count: 0 };
+  const order = { payment_order_id: "o", operation_id: null, failed_capture_count: 0 };
   expect([0, 1, 2].map((failed_capture_count) => captureSource({ ...order, failed_capture_count }))).toEqual([
     "order:o:captured",
     "order:o:captured:2",
     "order:o:captured:3",
   ]);
-  expect(
-    undoneSources({ ...order, failed_capture_count: 1 }, { undoes_minor: 5n, modification: null }),
-  ).toEqual(["order:o:captured:2"]);
-  expect(
-    undoneSources({ ...order, modification_id: "mod_1" }, { undoes_minor: 5n, modification: {} }),
-  ).toEqual(["order:o:captured:mod_1"]);
-  expect(undoneSources(order, { undoes_minor: 0n, modification: null })).toEqual([]);
+  expect(undoneSources({ ...order, failed_capture_count: 1 }, { undoes_minor: 5n, operation: null })).toEqual(
+    ["order:o:captured:2"],
+  );
+  expect(undoneSources({ ...order, operation_id: "op_1" }, { undoes_minor: 5n, operation: {} })).toEqual([
+    "order:o:captured:op_1",
+  ]);
+  expect(undoneSources(order, { undoes_minor: 0n, operation: null })).toEqual([]);
 });
 
 test("the seller's money belongs to the seller and cannot fall below nothing", () => {
@@ -119,13 +119,13 @@ describe("an authorisation", () => {
       ...order,
       psp: "stripe",
       captured_minor: 0n,
-      modification_id: null,
+      operation_id: null,
       failed_capture_count: 0,
     };
     let captured_minor = 0n;
     const captures = parts.flatMap((captures_minor, index) => {
       const made = postingsOf(
-        { ...facts, captured_minor, modification_id: `mod_${index}` },
+        { ...facts, captured_minor, operation_id: `op_${index}` },
         { authorizes_minor: 0n, captures_minor, releases_minor: 0n, undoes_minor: 0n },
         rate,
       );

@@ -10,7 +10,7 @@ type BookedOrder = {
   /** What was captured before. */
   readonly captured_minor: bigint;
   /** Null: it was captured at once, as a whole. */
-  readonly modification_id: string | null;
+  readonly operation_id: string | null;
   /** How often its payment failed after it was booked; numbers the sources of later transactions. */
   readonly failed_capture_count: number;
 };
@@ -53,7 +53,7 @@ function releasePosting(
   amount_minor: bigint,
   is_undone_capture: boolean,
 ): TransactionDraft {
-  const part = is_undone_capture ? `:${order.modification_id}` : again(order);
+  const part = is_undone_capture ? `:${order.operation_id}` : again(order);
   return {
     source: `order:${order.payment_order_id}:released${part}`,
     entries: heldEntries(order, -amount_minor),
@@ -82,7 +82,7 @@ export function capturePosting(
         amount_minor: commission - amount_minor,
       },
       { account: chart.platformCommission(currency), amount_minor: -commission },
-      ...(order.modification_id === null ? [] : heldEntries(order, -amount_minor)),
+      ...(order.operation_id === null ? [] : heldEntries(order, -amount_minor)),
     ].filter((entry) => entry.amount_minor !== 0n),
   };
 }
@@ -97,17 +97,17 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
 
 /** The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for each of its captures. */
 export const captureSource = (
-  order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">,
+  order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
 ): string =>
-  `order:${order.payment_order_id}:captured${order.modification_id === null ? again(order) : `:${order.modification_id}`}`;
+  `order:${order.payment_order_id}:captured${order.operation_id === null ? again(order) : `:${order.operation_id}`}`;
 
 /** The captures that a decision reverses. */
 export function undoneSources(
-  order: Pick<BookedOrder, "payment_order_id" | "modification_id" | "failed_capture_count">,
-  { undoes_minor, modification }: { readonly undoes_minor: bigint; readonly modification: unknown },
+  order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
+  { undoes_minor, operation }: { readonly undoes_minor: bigint; readonly operation: unknown },
 ): string[] {
   if (undoes_minor === 0n) return [];
-  return [captureSource({ ...order, modification_id: modification === null ? null : order.modification_id })];
+  return [captureSource({ ...order, operation_id: operation === null ? null : order.operation_id })];
 }
 
 /** A source names one transaction for ever, so transactions after a failed capture are numbered. */

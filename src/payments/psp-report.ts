@@ -10,28 +10,28 @@ export type ReportSource =
   | (Call & { readonly kind: "inquiry"; readonly job: ExecuteJob })
   /** A request for a capture or void, or a question about one. */
   | (Call & {
-      readonly kind: "modification";
-      readonly modification_id: string;
+      readonly kind: "operation";
+      readonly operation_id: string;
       readonly is_first_send: boolean;
       readonly key_number: number;
-      readonly job: ModifyJob;
+      readonly job: OperationJob;
     })
   /** What a person saw at the PSP: of the charge, or of the capture or void that is named. */
   | {
       readonly kind: "resolution";
-      readonly modification: { readonly modification_id: string; readonly job: ModifyJob } | null;
+      readonly operation: { readonly operation_id: string; readonly job: OperationJob } | null;
     }
-  /** `modification_id`: the capture or void that it names. */
-  | { readonly kind: "webhook"; readonly message_id: string; readonly modification_id: string | null };
+  /** `operation_id`: the capture or void that it names. */
+  | { readonly kind: "webhook"; readonly message_id: string; readonly operation_id: string | null };
 
 type Call = {
-  /** The epoch in which the sender took up the attempt, or the modification. */
+  /** The epoch in which the sender took up the attempt, or the operation. */
   readonly epoch: number;
   readonly psp_call_ms: number;
 };
 /** Null: no job led to the call. */
 type ExecuteJob = Job<"payment_execute"> | null;
-type ModifyJob = Job<"payment_modify">;
+type OperationJob = Job<"operation_execute">;
 
 /** A report of what became of an attempt at the PSP. */
 export type PspReport = {
@@ -48,15 +48,15 @@ export type OrderReport = PspReport & { readonly payment_order_id: string; reado
 export type Recorded = { readonly report: OrderReport; readonly row: OpenRow; readonly decision: Decision };
 
 /** The capture or void that a report is about; null: the charge. */
-export function modificationIdOf(source: ReportSource): string | null {
+export function operationIdOf(source: ReportSource): string | null {
   switch (source.kind) {
     case "charge":
     case "inquiry":
       return null;
-    case "modification":
+    case "operation":
     case "webhook":
-      return source.modification_id;
+      return source.operation_id;
     case "resolution":
-      return source.modification?.modification_id ?? null;
+      return source.operation?.operation_id ?? null;
   }
 }

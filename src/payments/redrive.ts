@@ -5,12 +5,12 @@ import { decide, isPayloadOf, type DeadLetterRow, type Jobs } from "../jobs/jobs
 import { reopenMessages } from "../webhooks/webhooks.ts";
 import { execute, lockKnownOrder } from "./action-orders.ts";
 import { assertNothingTaken, mayBeCharged } from "./discrepancies.ts";
-import { redriveModification } from "./modifications.ts";
+import { redriveOperation } from "./operations.ts";
 import { moveOrder } from "./queries.ts";
 
 /**
  * Redrives a dead letter: a failed order gets a new attempt; the PSP is asked about an unknown order or a
- * modification. Errors: `not_found`, `state_conflict`.
+ * operation. Errors: `not_found`, `state_conflict`.
  */
 export async function redriveLetter(
   tx: Transaction,
@@ -28,8 +28,8 @@ export async function redriveLetter(
     await jobs.enqueue(tx, "webhook_apply", [{ data: letter.payload }]);
     return letter;
   }
-  if (letter.queue === "payment_modify") {
-    await redriveModification(tx, { jobs }, letter.subject_id, by.actor);
+  if (letter.queue === "operation_execute") {
+    await redriveOperation(tx, { jobs }, letter.subject_id, by.actor);
     return letter;
   }
   const order = await lockKnownOrder(tx, letter.subject_id);

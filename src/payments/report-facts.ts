@@ -2,7 +2,7 @@ import type { DecisionInput } from "./decision.ts";
 import type { ReportSource } from "./psp-report.ts";
 import type { OpenRow } from "./settlement-queries.ts";
 
-export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "modification"> {
+export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "operation"> {
   const { failure_class, failure_code, failure_message } = row;
   return {
     order: row,
@@ -15,17 +15,17 @@ export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" |
           ? null
           : { class: failure_class, code: failure_code, message: failure_message ?? failure_code },
     },
-    modification:
-      row.modification_id === null
+    operation:
+      row.operation_id === null
         ? null
         : {
             ...row,
-            kind: row.modification_kind,
-            status: row.modification_status,
-            amount_minor: row.modification_amount_minor,
-            inquiry_count: row.modification_inquiry_count,
-            psp_reference: row.modification_psp_reference,
-            failure_code: row.modification_failure_code,
+            kind: row.operation_kind,
+            status: row.operation_status,
+            amount_minor: row.operation_amount_minor,
+            inquiry_count: row.operation_inquiry_count,
+            psp_reference: row.operation_psp_reference,
+            failure_code: row.operation_failure_code,
           },
   };
 }
@@ -35,10 +35,10 @@ export function sourceFactsOf(source: ReportSource, row: OpenRow): DecisionInput
   switch (source.kind) {
     case "charge":
       return { kind: "charge", is_first_send: source.is_first_send && source.epoch === row.epoch };
-    case "modification": {
+    case "operation": {
       const { key_number, epoch } = source;
-      const isCurrent = row.modification_id !== null && epoch === row.modification_epoch;
-      return { kind: "modification", is_first_send: source.is_first_send && isCurrent, key_number };
+      const isCurrent = row.operation_id !== null && epoch === row.operation_epoch;
+      return { kind: "operation", is_first_send: source.is_first_send && isCurrent, key_number };
     }
     case "inquiry":
     case "resolution":

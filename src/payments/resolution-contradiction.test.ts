@@ -54,7 +54,7 @@ function decideOn(
       resolution_reference: attempt.resolved_as === "failed" ? null : "pi_seen",
       ...attempt,
     },
-    modification: null,
+    operation: null,
     outcome,
     releases_rest: true,
     can_be_asked: true,

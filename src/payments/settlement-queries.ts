@@ -1,5 +1,5 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
-import type { AttemptId, CheckoutId, ModificationId, PaymentOrderId } from "../ids.ts";
+import type { AttemptId, CheckoutId, OperationId, PaymentOrderId } from "../ids.ts";
 import type { CaptureMethod, FailureClass, Turn } from "../psp/psp.ts";
 import { amount_mismatch } from "./amount-mismatch.ts";
 import type {
@@ -7,13 +7,13 @@ import type {
   AttemptStatus,
   Cause,
   HostedPage,
-  ModificationStatus,
+  OperationStatus,
   OrderStatus,
   VoidCause,
 } from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
-/** An order under its lock, the attempt that there is news about, and the modification that they name or that is under way. */
+/** An order under its lock, the attempt that there is news about, and the operation that they name or that is under way. */
 export type OpenRow = {
   readonly payment_order_id: PaymentOrderId;
   readonly seller_account: string;
@@ -42,20 +42,20 @@ export type OpenRow = {
   readonly resolved_as: AttemptRow["resolved_as"];
   readonly resolution_reference: string | null;
   readonly has_next_action: boolean;
-} & (OpenModification | { readonly modification_id: null });
+} & (OpenOperation | { readonly operation_id: null });
 
-type OpenModification = {
-  readonly modification_id: ModificationId;
-  readonly modification_kind: "capture" | "void";
-  readonly modification_status: ModificationStatus;
-  readonly modification_amount_minor: bigint | null;
+type OpenOperation = {
+  readonly operation_id: OperationId;
+  readonly operation_kind: "capture" | "void";
+  readonly operation_status: OperationStatus;
+  readonly operation_amount_minor: bigint | null;
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
   readonly key_number: number;
-  readonly modification_epoch: number;
-  readonly modification_inquiry_count: number;
-  readonly modification_psp_reference: string | null;
-  readonly modification_failure_code: string | null;
+  readonly operation_epoch: number;
+  readonly operation_inquiry_count: number;
+  readonly operation_psp_reference: string | null;
+  readonly operation_failure_code: string | null;
 };
 
 /** Locks orders in key order and gives what a decision about each needs. */
@@ -64,13 +64,13 @@ export function lockForSettlement(
   news: readonly {
     readonly payment_order_id: string;
     readonly attempt_id: string;
-    readonly modification_id: string | null;
+    readonly operation_id: string | null;
   }[],
 ): Promise<OpenRow[]> {
   return tx.query<OpenRow>("select * from payments_lock_for_settlement($1, $2, $3)", [
     textArray(news.map((one) => one.payment_order_id)),
     textArray(news.map((one) => one.attempt_id)),
-    textArray(news.map((one) => one.modification_id)),
+    textArray(news.map((one) => one.operation_id)),
   ]);
 }
 

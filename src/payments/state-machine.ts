@@ -1,6 +1,6 @@
 import type { Failure, PspOutcome } from "../psp/psp.ts";
 import { capture_failed, decideCaptureFailed } from "./capture-failure.ts";
-import { decideModification } from "./modification-machine.ts";
+import { decideOperation } from "./operation-machine.ts";
 import { decideVoid } from "./void-machine.ts";
 import {
   become,
@@ -27,10 +27,10 @@ export function decide(input: DecisionInput): Decision | null {
 
 function decideByState(input: DecisionInput): Decision | null {
   if (input.outcome.kind === "capture_failed") return decideCaptureFailed(input, input.outcome);
-  if (input.attempt.status === "authorized") return decideModification(input);
+  if (input.attempt.status === "authorized") return decideOperation(input);
   if (!openAttemptStatuses.includes(input.attempt.status))
-    return input.modification === null ? contradiction(input) : decideModification(input);
-  if (input.modification !== null) return decideVoid(input, decideCharge, declinedFor);
+    return input.operation === null ? contradiction(input) : decideOperation(input);
+  if (input.operation !== null) return decideVoid(input, decideCharge, declinedFor);
   return decideCharge(input);
 }
 

@@ -12,8 +12,8 @@ const capturesOfOrders = `
   select o.payment_order_id, 'order:' || o.payment_order_id || ':captured' || ${againOf} as source
     from payment_orders o where o.captured_minor > 0
   union all
-  select m.payment_order_id, 'order:' || m.payment_order_id || ':captured:' || m.modification_id
-    from payment_modifications m where m.kind = 'capture' and m.status = 'succeeded'`;
+  select m.payment_order_id, 'order:' || m.payment_order_id || ':captured:' || m.operation_id
+    from operations m where m.kind = 'capture' and m.status = 'succeeded'`;
 
 type Counts = {
   orders: bigint;
@@ -23,7 +23,7 @@ type Counts = {
   checkouts: bigint;
   sellers: bigint;
   authorizations: bigint;
-  modifications: bigint;
+  operations: bigint;
   attempts: bigint;
 };
 
@@ -33,7 +33,7 @@ export async function countPayments(db: Queryable): Promise<Counts> {
             count(*) filter (where captured_minor > 0) as paid_orders,
             count(distinct (seller_account, currency)) filter (where captured_minor > 0) as sellers,
             count(*) filter (where capture_method = 'manual') as authorizations,
-            (select count(*) from payment_modifications) as modifications,
+            (select count(*) from operations) as operations,
             (select count(*) from payment_attempts) as attempts,
             (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
             (select count(*) from payment_order_transitions) as transitions,
@@ -77,10 +77,10 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<FaultRow[]> {
      union all
      select 'transaction ' || t.transaction_id || ' (' || t.source || ')', coalesce('its capture is ' || m.status, 'has no capture')
        from ledger_transactions t
-       -- A modification's id is 30 characters long.
-       left join payment_modifications m on m.modification_id = right(t.source, 30) and m.kind = 'capture'
+       -- an operation's id is 30 characters long.
+       left join operations m on m.operation_id = right(t.source, 30) and m.kind = 'capture'
       where t.source like 'order:%:captured:mod_%' and t.source not like '%:captured' and ${isNotReversed}
-        and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.modification_id)`,
+        and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.operation_id)`,
   );
 }
 
@@ -99,8 +99,8 @@ export function findWrongAuthorizations(db: Queryable): Promise<FaultRow[]> {
                 where o.capture_method = 'manual'
                union all
                -- The part of a capture that failed after the rest was released.
-               select m.payment_order_id, 'order:' || m.payment_order_id || ':released:' || m.modification_id
-                 from payment_modifications m where m.kind = 'capture' and m.status = 'failed') c
+               select m.payment_order_id, 'order:' || m.payment_order_id || ':released:' || m.operation_id
+                 from operations m where m.kind = 'capture' and m.status = 'failed') c
          join ledger_transactions t on t.source = c.source and ${isNotReversed}
          join ledger_entries e on e.transaction_id = t.transaction_id
          join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:authorized'
@@ -125,7 +125,7 @@ export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
        left join (
          select payment_order_id, sum(amount_minor) filter (where status = 'succeeded') as captured_minor,
                 sum(amount_minor) filter (where status not in ('succeeded', 'failed')) as capturing_minor
-           from payment_modifications where kind = 'capture' group by payment_order_id
+           from operations where kind = 'capture' group by payment_order_id
        ) m on m.payment_order_id = o.payment_order_id
       where o.capturing_minor <> coalesce(m.capturing_minor, 0)
          or (m.captured_minor is not null and o.captured_minor <> m.captured_minor)`,

@@ -45,7 +45,7 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
     },
     {
       statement: "each order's captured and in-flight amounts equal the sum of its captures",
-      checked_count: counts.modifications,
+      checked_count: counts.operations,
       faults: await findWrongCaptureSums(db),
     },
     {

@@ -1,7 +1,7 @@
 import type { Timestamp } from "../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
 import type { NextActionView } from "./next-action.ts";
-import type { AttemptRow, EventRow, ModificationRow, OrderRow, OrderStatus } from "./model.ts";
+import type { AttemptRow, EventRow, OperationRow, OrderRow, OrderStatus } from "./model.ts";
 
 /** The exact decimal string of an amount column. */
 export const amountOf = (row: { readonly amount_minor: bigint; readonly currency: string }): string =>
@@ -138,11 +138,9 @@ export function attemptView(attempt: AttemptRow) {
 }
 
 /** The answer to a capture: as it was when it was asked for, so that a repetition gets the same bytes. */
-export const acceptedModificationView = (
-  modification: ModificationRow,
-): ReturnType<typeof modificationView> =>
-  modificationView({
-    ...modification,
+export const acceptedOperationView = (operation: OperationRow): ReturnType<typeof operationView> =>
+  operationView({
+    ...operation,
     status: "queued",
     psp_reference: null,
     failure_code: null,
@@ -150,36 +148,32 @@ export const acceptedModificationView = (
     resolved_as: null,
     resolved_by: null,
     resolution_note: null,
-    updated_at: modification.created_at,
+    updated_at: operation.created_at,
   });
 
 /** A capture or a void as the API shows it. */
-export function modificationView(modification: ModificationRow) {
-  const { amount_minor, currency } = modification;
+export function operationView(operation: OperationRow) {
+  const { amount_minor, currency } = operation;
   return {
-    object: "payment_modification" as const,
-    modification_id: modification.modification_id,
-    kind: modification.kind,
-    capture_id: modification.capture_id,
-    payment_order_id: modification.payment_order_id,
-    attempt_id: modification.attempt_id,
+    object: "payment_operation" as const,
+    operation_id: operation.operation_id,
+    kind: operation.kind,
+    capture_id: operation.capture_id,
+    payment_order_id: operation.payment_order_id,
+    attempt_id: operation.attempt_id,
     amount: amount_minor === null ? null : amountOf({ amount_minor, currency }),
     currency,
-    is_final: modification.is_final,
-    void_cause: modification.void_cause,
-    status: modification.status,
-    psp_reference: modification.psp_reference,
-    failure_code: modification.failure_code,
-    failure_message: modification.failure_message,
+    is_final: operation.is_final,
+    void_cause: operation.void_cause,
+    status: operation.status,
+    psp_reference: operation.psp_reference,
+    failure_code: operation.failure_code,
+    failure_message: operation.failure_message,
     resolution:
-      modification.resolved_as === null
+      operation.resolved_as === null
         ? null
-        : {
-            outcome: modification.resolved_as,
-            note: modification.resolution_note,
-            actor: modification.resolved_by,
-          },
-    created_at: modification.created_at,
-    updated_at: modification.updated_at,
+        : { outcome: operation.resolved_as, note: operation.resolution_note, actor: operation.resolved_by },
+    created_at: operation.created_at,
+    updated_at: operation.updated_at,
   };
 }

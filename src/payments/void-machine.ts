@@ -1,8 +1,8 @@
 import type { Failure } from "../psp/psp.ts";
-import { become, modified, unchanged, type Decision, type DecisionInput } from "./decision.ts";
+import { become, operationAs, unchanged, type Decision, type DecisionInput } from "./decision.ts";
 import type { Cause } from "./model.ts";
-import { failedFor, heldBack, stillOpen } from "./modification-retry.ts";
-import { isOvertaken, seenBy } from "./modification-seen.ts";
+import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
+import { isOvertaken, seenBy } from "./operation-seen.ts";
 
 /**
  * News while an attempt that waits for its buyer is given up: it may be given up, paid meanwhile, or neither yet.
@@ -13,32 +13,32 @@ export function decideVoid(
   decideCharge: (input: DecisionInput) => Decision | null,
   decline: (input: DecisionInput, failure: Failure) => Decision,
 ): Decision | null {
-  const { modification, attempt, source } = input;
-  const isAnswer = source.kind === "modification";
-  if (modification === null) return decideCharge(input);
-  const seen = seenBy(input, modification);
-  if (isOvertaken(input, modification, seen)) return null;
+  const { operation, attempt, source } = input;
+  const isAnswer = source.kind === "operation";
+  if (operation === null) return decideCharge(input);
+  const seen = seenBy(input, operation);
+  if (isOvertaken(input, operation, seen)) return null;
   switch (seen.kind) {
     case "done": {
-      const succeeded = modified("succeeded", { psp_reference: seen.psp_reference });
-      if (modification.void_cause === "declined" && attempt.failure !== null)
-        return { ...decline(input, attempt.failure), modification: succeeded };
-      const cause: Cause = modification.void_cause === "expired" ? "expired" : "canceled";
+      const succeeded = operationAs("succeeded", { psp_reference: seen.psp_reference });
+      if (operation.void_cause === "declined" && attempt.failure !== null)
+        return { ...decline(input, attempt.failure), operation: succeeded };
+      const cause: Cause = operation.void_cause === "expired" ? "expired" : "canceled";
       return become("CANCELED", "canceled", cause, {
         error: { code: cause, message: "The payment was voided." },
-        modification: succeeded,
+        operation: succeeded,
       });
     }
     case "unchanged": {
       const still = isAnswer
-        ? stillOpen(input, modification, { kind: "unknown", reason: "The PSP has not released it." })
+        ? stillOpen(input, operation, { kind: "unknown", reason: "The PSP has not released it." })
         : null;
       // The buyer has authenticated meanwhile. Anything else is for the void to end, and keeps why it began.
       return {
         ...(input.outcome.kind === "authorized"
           ? (decideCharge(input) ?? unchanged(input))
           : unchanged(input)),
-        modification: still,
+        operation: still,
       };
     }
     case "failed":
@@ -46,19 +46,17 @@ export function decideVoid(
       const decided =
         seen.kind === "not_sent" && seen.is_unasked === true
           ? heldBack(seen.failure)
-          : failedFor(input, modification, seen.failure);
+          : failedFor(input, operation, seen.failure);
       if (input.outcome.kind === "succeeded")
-        return { ...(decideCharge(input) ?? unchanged(input)), modification: { ...decided, alarm: null } };
+        return { ...(decideCharge(input) ?? unchanged(input)), operation: { ...decided, alarm: null } };
       // Given up the giving up: the payment is asked about as before.
       return unchanged(input, {
-        modification: decided,
+        operation: decided,
         retry_delay_seconds: decided.status === "failed" ? 1 : null,
       });
     }
     case "accepted":
     case "unknown":
-      return isAnswer
-        ? unchanged(input, { modification: stillOpen(input, modification, seen) })
-        : unchanged(input);
+      return isAnswer ? unchanged(input, { operation: stillOpen(input, operation, seen) }) : unchanged(input);
   }
 }

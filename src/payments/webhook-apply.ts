@@ -14,10 +14,10 @@ import type { AttemptOutcome } from "./decision.ts";
 import { matchReport } from "./external-reports.ts";
 import type { AttemptRow } from "./model.ts";
 import {
-  hasUnnamedModification,
-  selectModificationsById,
-  selectModificationsByReference,
-} from "./modification-queries.ts";
+  hasUnnamedOperation,
+  selectOperationsById,
+  selectOperationsByReference,
+} from "./operation-queries.ts";
 import { lockOrders } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
@@ -31,10 +31,10 @@ export type WebhookApplierOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** What a message reports about an attempt of ours, or about a modification of one. */
+/** What a message reports about an attempt of ours, or about an operation of one. */
 type Report = {
   readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">;
-  readonly modification_id: string | null;
+  readonly operation_id: string | null;
   readonly outcome: AttemptOutcome;
 };
 /** Why there is nothing to settle, and what it tells of money all the same. */
@@ -133,16 +133,13 @@ export class WebhookApplier {
     return (await Promise.all(deciding)).flat();
   }
 
-  async #settle(
-    { message_id, psp }: OpenMessage,
-    { attempt, modification_id, outcome }: Report,
-  ): Promise<void> {
+  async #settle({ message_id, psp }: OpenMessage, { attempt, operation_id, outcome }: Report): Promise<void> {
     await this.#options.recorder.record({
       payment_order_id: attempt.payment_order_id,
       attempt_id: attempt.attempt_id,
       outcome,
       actor: `webhook:${psp}`,
-      source: { kind: "webhook", message_id, modification_id },
+      source: { kind: "webhook", message_id, operation_id },
     });
   }
 
@@ -198,39 +195,36 @@ export class WebhookApplier {
     if (news === null) return { state: "ignored", note: "reports nothing about a payment of ours" };
     if (news === "unsupported") return { state: "unsupported", note: "kept for a later version" };
     if ("reference" in news) return this.#readReport(news, message);
-    return "modification_id" in news
-      ? this.#readModification(news, attempts, message)
+    return "operation_id" in news
+      ? this.#readOperation(news, attempts, message)
       : readAttempt(news, attempts, message.psp);
   }
 
   async #readReport(report: ExternalReport, { psp }: OpenMessage): Promise<Reading> {
     const matched = await matchReport(this.#options.database, report, psp);
     return "attempt" in matched
-      ? { attempt: matched.attempt, modification_id: null, outcome: report.outcome }
+      ? { attempt: matched.attempt, operation_id: null, outcome: report.outcome }
       : matched;
   }
 
   /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
-  async #readModification(
-    news: Extract<WebhookNews, { modification_reference: string }>,
+  async #readOperation(
+    news: Extract<WebhookNews, { operation_reference: string }>,
     attempts: ReadonlyMap<string, AttemptRow>,
     { psp, attempt_id }: OpenMessage,
   ): Promise<Reading> {
     const { database } = this.#options;
-    const { modification_id, modification_reference, outcome, otherwise } = news;
-    const [modification] =
-      modification_id === null
-        ? await selectModificationsByReference(database, modification_reference)
-        : await selectModificationsById(database, [modification_id]);
+    const { operation_id, operation_reference, outcome, otherwise } = news;
+    const [operation] =
+      operation_id === null
+        ? await selectOperationsByReference(database, operation_reference)
+        : await selectOperationsById(database, [operation_id]);
     const [attempt] =
-      modification === undefined ? [] : await selectAttemptsById(database, [modification.attempt_id]);
-    if (modification !== undefined && attempt?.psp === psp)
-      return { attempt, modification_id: modification.modification_id, outcome };
+      operation === undefined ? [] : await selectAttemptsById(database, [operation.attempt_id]);
+    if (operation !== undefined && attempt?.psp === psp)
+      return { attempt, operation_id: operation.operation_id, outcome };
     // Ours whose reference we have not heard yet: it comes with the answer to our request.
-    if (
-      modification_id !== null ||
-      (attempt_id !== null && (await hasUnnamedModification(database, attempt_id)))
-    )
+    if (operation_id !== null || (attempt_id !== null && (await hasUnnamedOperation(database, attempt_id))))
       return unmatched;
     return otherwise === null
       ? { state: "ignored", note: "reports a change of a payment that is not ours" }
@@ -247,7 +241,5 @@ function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow
   if (attempt_id === null || !hasPrefix("att", attempt_id))
     return { state: "ignored", note: "reports a payment that is not ours" };
   const attempt = attempts.get(attempt_id);
-  return attempt === undefined || attempt.psp !== psp
-    ? unmatched
-    : { attempt, modification_id: null, outcome };
+  return attempt === undefined || attempt.psp !== psp ? unmatched : { attempt, operation_id: null, outcome };
 }

@@ -116,7 +116,7 @@ export type PageOutcome =
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** What came of a change. */
-export type ModificationOutcome =
+export type OperationOutcome =
   | { readonly kind: "done"; readonly psp_reference: string | null }
   /** Accepted; a webhook tells how it ends. */
   | { readonly kind: "accepted"; readonly psp_reference: string }
@@ -133,7 +133,7 @@ export type ModificationOutcome =
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */
-export type ModificationAnswer = ModificationOutcome | PspOutcome;
+export type OperationAnswer = OperationOutcome | PspOutcome;
 
 /**
  * The answer to an inquiry. `not_found` is no proof that nothing happened: the charge may still be on its

@@ -1,6 +1,6 @@
 /** What PSPs report on their own: verified webhooks and the news in them. */
 import type { Money } from "../money/money.ts";
-import type { ModificationOutcome, PspOutcome } from "./port-outcomes.ts";
+import type { OperationOutcome, PspOutcome } from "./port-outcomes.ts";
 
 /** A webhook whose signature was verified over its raw bytes. */
 export type VerifiedWebhook = {
@@ -41,9 +41,9 @@ export type ExternalReport = {
 export type WebhookNews =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
   | {
-      readonly modification_id: string | null;
-      readonly modification_reference: string;
-      readonly outcome: ModificationOutcome;
+      readonly operation_id: string | null;
+      readonly operation_reference: string;
+      readonly outcome: OperationOutcome;
       readonly otherwise: AttemptNews | null;
     }
   | AttemptNews

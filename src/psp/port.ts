@@ -1,6 +1,6 @@
 import type { Money } from "../money/money.ts";
-import type { AttemptId, ModificationId } from "../ids.ts";
-import type { InquiryOutcome, ModificationAnswer, PageOutcome, PspOutcome } from "./port-outcomes.ts";
+import type { AttemptId, OperationId } from "../ids.ts";
+import type { InquiryOutcome, OperationAnswer, PageOutcome, PspOutcome } from "./port-outcomes.ts";
 import type { VerifiedWebhook, WebhookHeaders, WebhookNews } from "./port-webhooks.ts";
 
 /**
@@ -68,9 +68,9 @@ export type PspPages = { register(request: PageRequest): Promise<PageOutcome> };
  * A change of a charge after it was made. A capture takes `money` of an authorisation; a void gives up what is left
  * of one, a payment that waits for its buyer, or a page.
  */
-export type ModificationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "page_token"> & {
+export type OperationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "page_token"> & {
   readonly kind: "capture" | "void";
-  readonly modification_id: ModificationId;
+  readonly operation_id: OperationId;
   /** The idempotency key of this change: it stays the same until the PSP certainly did nothing under it. */
   readonly psp_key: string;
   /** Of a capture: what to take; of a void: what was authorised. */
@@ -105,7 +105,7 @@ export type Psp = {
   /** Whether a last capture of less than the whole gives the rest up by itself; else a void must follow. */
   readonly releases_rest: boolean;
   /** Captures or voids once per `psp_key`, whatever is repeated. */
-  modify(request: ModificationRequest): Promise<ModificationAnswer>;
+  operate(request: OperationRequest): Promise<OperationAnswer>;
   /**
    * Verifies the raw bytes; undefined: forged or stale. Errors: `invalid_request` for a genuine body that
    * names no event.

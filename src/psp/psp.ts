@@ -1,14 +1,14 @@
 /** The door of the PSP room. Adapters are wired by the composition root and imported by nobody else. */
 export { PspRouter } from "./router.ts";
 export type { RoutingFacts } from "./routing-rules.ts";
-export { authorization_ended, changeSeenIn } from "./modification-state.ts";
+export { authorization_ended, changeSeenIn } from "./operation-state.ts";
 export type {
   Failure,
   FailureClass,
   InquiryOutcome,
   NextAction,
-  ModificationAnswer,
-  ModificationOutcome,
+  OperationAnswer,
+  OperationOutcome,
   PageOutcome,
   PspOutcome,
 } from "./port-outcomes.ts";
@@ -23,7 +23,7 @@ export type {
   CaptureMethod,
   ChargeRequest,
   Inquiry,
-  ModificationRequest,
+  OperationRequest,
   PageRequest,
   Psp,
   PspPages,

@@ -5,14 +5,8 @@ import { pspCallSeconds } from "../metrics.ts";
 import type { Money } from "../money/money.ts";
 import { Breaker, type BreakerOptions } from "./breaker.ts";
 import { Bulkhead } from "./bulkhead.ts";
-import type {
-  Failure,
-  InquiryOutcome,
-  ModificationAnswer,
-  PageOutcome,
-  PspOutcome,
-} from "./port-outcomes.ts";
-import type { ChargeRequest, Inquiry, ModificationRequest, PageRequest, Psp, PspPages } from "./port.ts";
+import type { Failure, InquiryOutcome, OperationAnswer, PageOutcome, PspOutcome } from "./port-outcomes.ts";
+import type { ChargeRequest, Inquiry, OperationRequest, PageRequest, Psp, PspPages } from "./port.ts";
 import { preferredPsps, type RoutingFacts, type RoutingRule } from "./routing-rules.ts";
 
 export type RouterOptions = BreakerOptions & {
@@ -192,15 +186,15 @@ export class PspRouter {
   }
 
   /** Captures or voids; without a call, as above, `not_sent`. */
-  modify(pspName: string, request: ModificationRequest): Promise<ModificationAnswer> {
+  operate(pspName: string, request: OperationRequest): Promise<OperationAnswer> {
     return this.#call(
       pspName,
-      (psp): Promise<ModificationAnswer> => psp.modify(request),
+      (psp): Promise<OperationAnswer> => psp.operate(request),
       (failure) => ({ kind: "not_sent", failure, is_unasked: true }),
     );
   }
 
-  async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome | ModificationAnswer>(
+  async #call<Outcome extends PspOutcome | InquiryOutcome | PageOutcome | OperationAnswer>(
     pspName: string,
     call: (psp: Psp) => Promise<Outcome>,
     whenRefused: (refusal: Refusal) => Outcome,

@@ -68,7 +68,7 @@ async function notify({
 }
 
 /** An authorisation of 100.00 under which a capture of 30.00 waits for Adyen's word. */
-async function capturing(): Promise<{ id: string; attempt_id: string; modification_id: string }> {
+async function capturing(): Promise<{ id: string; attempt_id: string; operation_id: string }> {
   const {
     order_ids: [id],
   } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "100.00" }]);
@@ -79,19 +79,18 @@ async function capturing(): Promise<{ id: string; attempt_id: string; modificati
     is_final: false,
   });
   await expect
-    .poll(
-      () => stack.db.asOwner("select status from payment_modifications where payment_order_id = $1", [id]),
-      { timeout: 10_000 },
-    )
+    .poll(() => stack.db.asOwner("select status from operations where payment_order_id = $1", [id]), {
+      timeout: 10_000,
+    })
     .toEqual([{ status: "pending" }]);
-  const [modification] = await stack.db.asOwner(
-    "select modification_id from payment_modifications where payment_order_id = $1",
+  const [operation] = await stack.db.asOwner(
+    "select operation_id from operations where payment_order_id = $1",
     [id],
   );
   return {
     id,
     attempt_id: String(order.attempts[0]?.attempt_id),
-    modification_id: String(modification?.["modification_id"]),
+    operation_id: String(operation?.["operation_id"]),
   };
 }
 const inboxOf = (pspReference: string): Promise<unknown[]> =>
@@ -103,9 +102,9 @@ const lettersAbout = async (id: string): Promise<unknown[]> =>
     (await stack.call("GET", "/dead_letters")).json["data"] as { subject_id: string; reason: string }[]
   ).filter(({ subject_id }) => subject_id === id);
 
-const modificationsOf = (id: string): Promise<Record<string, unknown>[]> =>
+const operationsOf = (id: string): Promise<Record<string, unknown>[]> =>
   stack.db.asOwner(
-    "select modification_id, psp_reference, status, failure_code from payment_modifications where payment_order_id = $1 order by modification_id",
+    "select operation_id, psp_reference, status, failure_code from operations where payment_order_id = $1 order by operation_id",
     [id],
   );
 const sourcesOf = async (id: string): Promise<unknown[]> =>
@@ -134,7 +133,7 @@ const faultsInBooks = async (): Promise<unknown[]> =>
   );
 
 test("an authorisation that ends while a capture is under way ends when Adyen has told of the capture: paid with it", async () => {
-  const { id, attempt_id, modification_id } = await capturing();
+  const { id, attempt_id, operation_id } = await capturing();
   const expiry = await notify({
     eventCode: "EXPIRE",
     merchantReference: attempt_id,
@@ -143,12 +142,12 @@ test("an authorisation that ends while a capture is under way ends when Adyen ha
   });
   await expect.poll(() => inboxOf(expiry), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
   expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ status: "AUTHORIZED" });
-  await notify({ eventCode: "CAPTURE", merchantReference: modification_id, success: true });
+  await notify({ eventCode: "CAPTURE", merchantReference: operation_id, success: true });
   expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "30.00" });
 });
 
 test("or given up, if the capture was too late", async () => {
-  const { id, attempt_id, modification_id } = await capturing();
+  const { id, attempt_id, operation_id } = await capturing();
   await notify({ eventCode: "EXPIRE", merchantReference: attempt_id, success: true });
   await expect
     .poll(
@@ -159,11 +158,11 @@ test("or given up, if the capture was too late", async () => {
       { timeout: 10_000 },
     )
     .toEqual([{ authorization_ended_as: "expired" }]);
-  await notify({ eventCode: "CAPTURE", merchantReference: modification_id, success: false });
+  await notify({ eventCode: "CAPTURE", merchantReference: operation_id, success: false });
   expect(await orderIn(stack, id, "CANCELED")).toMatchObject({
     status_cause: "expired",
     captured_amount: "0.00",
-    modifications: [{ status: "failed" }],
+    operations: [{ status: "failed" }],
   });
 });
 
@@ -177,9 +176,7 @@ test("what Adyen tells under its own reference before we have heard that is kept
   await stack.setFaults({ latency_ms: 2_500 });
   await stack.call("POST", `/payments/${id}/capture`, { capture_id: "slow", amount: "30.00" });
   await expect
-    .poll(() =>
-      stack.db.asOwner("select status from payment_modifications where payment_order_id = $1", [id]),
-    )
+    .poll(() => stack.db.asOwner("select status from operations where payment_order_id = $1", [id]))
     .toEqual([{ status: "executing" }]);
   const told = await notify({
     eventCode: "CAPTURE",
@@ -193,13 +190,13 @@ test("what Adyen tells under its own reference before we have heard that is kept
 test("a capture that a person makes at Adyen of a payment that is over here is a case for a person", async () => {
   const { id, attempt_id } = await capturing();
   await notify({ eventCode: "EXPIRE", merchantReference: attempt_id, success: true });
-  const [modification] = await stack.db.asOwner(
-    "select modification_id from payment_modifications where payment_order_id = $1",
+  const [operation] = await stack.db.asOwner(
+    "select operation_id from operations where payment_order_id = $1",
     [id],
   );
   await notify({
     eventCode: "CAPTURE",
-    merchantReference: String(modification?.["modification_id"]),
+    merchantReference: String(operation?.["operation_id"]),
     success: false,
   });
   await orderIn(stack, id, "CANCELED");
@@ -364,7 +361,7 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
   /** An authorisation of 100.00 of which 30.00 are captured, and whether the rest is released. */
   async function captured(
     is_final: boolean,
-  ): Promise<{ id: string; modification_id: string; reference: string; seller: string }> {
+  ): Promise<{ id: string; operation_id: string; reference: string; seller: string }> {
     const seller = `seller_${randomUUID().slice(0, 8)}`;
     const {
       order_ids: [id],
@@ -379,9 +376,9 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
       amount: "30.00",
       is_final: false,
     });
-    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "pending" }]);
-    const [{ modification_id, psp_reference }] = (await modificationsOf(id)) as [
-      { modification_id: string; psp_reference: string },
+    await expect.poll(() => operationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "pending" }]);
+    const [{ operation_id, psp_reference }] = (await operationsOf(id)) as [
+      { operation_id: string; psp_reference: string },
     ];
     if (is_final)
       await notify({ eventCode: "EXPIRE", merchantReference: String(attempt?.attempt_id), success: true });
@@ -398,27 +395,25 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
         .toEqual([{ authorization_ended_as: "expired" }]);
     await notify({
       eventCode: "CAPTURE",
-      merchantReference: modification_id,
+      merchantReference: operation_id,
       success: true,
       pspReference: psp_reference,
     });
-    await expect
-      .poll(() => modificationsOf(id), { timeout: 10_000 })
-      .toMatchObject([{ status: "succeeded" }]);
-    return { id, modification_id, reference: psp_reference, seller };
+    await expect.poll(() => operationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "succeeded" }]);
+    return { id, operation_id, reference: psp_reference, seller };
   }
 
   test("gives the amount back to the open authorisation, which can be captured again", async () => {
-    const { id, modification_id, reference, seller } = await captured(false);
+    const { id, operation_id, reference, seller } = await captured(false);
     expect(await pendingOf(seller)).toBe("30.00");
     await notify({
       eventCode: "CAPTURE_FAILED",
-      merchantReference: modification_id,
+      merchantReference: operation_id,
       success: true,
       pspReference: reference,
     });
     await expect
-      .poll(() => modificationsOf(id), { timeout: 10_000 })
+      .poll(() => operationsOf(id), { timeout: 10_000 })
       .toMatchObject([{ status: "failed", failure_code: "capture_failed" }]);
     expect(await orderIn(stack, id, "AUTHORIZED")).toMatchObject({ captured_amount: "0.00" });
     expect(await pendingOf(seller)).toBe("0.00");
@@ -436,18 +431,18 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
   });
 
   test("makes an order whose authorisation is over FAILED, and holds nothing any more", async () => {
-    const { id, modification_id, reference, seller } = await captured(true);
+    const { id, operation_id, reference, seller } = await captured(true);
     await orderIn(stack, id, "SUCCESS");
     await notify({
       eventCode: "CAPTURE_FAILED",
-      merchantReference: modification_id,
+      merchantReference: operation_id,
       success: true,
       pspReference: reference,
     });
     expect(await orderIn(stack, id, "FAILED")).toMatchObject({
       status_cause: "capture_failed",
       captured_amount: "0.00",
-      modifications: [{ status: "failed" }],
+      operations: [{ status: "failed" }],
     });
     expect(await pendingOf(seller)).toBe("0.00");
     expect(await faultsInBooks()).toEqual([]);
@@ -458,49 +453,49 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
   });
 
   test("is the end of that capture: nobody can say that it was made after all", async () => {
-    const { id, modification_id, reference, seller } = await captured(false);
-    const about = { merchantReference: modification_id, success: true };
+    const { id, operation_id, reference, seller } = await captured(false);
+    const about = { merchantReference: operation_id, success: true };
     await notify({ ...about, eventCode: "CAPTURE_FAILED", pspReference: reference });
-    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed" }]);
+    await expect.poll(() => operationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed" }]);
     const said = { outcome: "succeeded", note: "Adyen shows it." };
-    const resolved = await stack.call("POST", `/modifications/${modification_id}/resolve`, said);
+    const resolved = await stack.call("POST", `/operations/${operation_id}/resolve`, said);
     expect(resolved, resolved.text).toMatchObject({ status: 409, json: { code: "state_conflict" } });
     // Somebody repeated it at Adyen under our reference.
     await notify({ ...about, eventCode: "CAPTURE", pspReference: "REPEATED" });
     await expect.poll(() => inboxOf("REPEATED"), { timeout: 10_000 }).toEqual([{ state: "applied" }]);
-    expect(await modificationsOf(id)).toMatchObject([{ status: "failed" }]);
+    expect(await operationsOf(id)).toMatchObject([{ status: "failed" }]);
     const reason = expect.stringContaining("reports a capture as done") as string;
     expect(await lettersAbout(id)).toContainEqual(expect.objectContaining({ kind: "discrepancy", reason }));
     const second = { capture_id: "two", amount: "70.00" };
     const another = await stack.call("POST", `/payments/${id}/capture`, second);
     expect(another.status).toBe(202);
     const states = [{ status: "failed" }, { status: "pending" }];
-    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject(states);
+    await expect.poll(() => operationsOf(id), { timeout: 10_000 }).toMatchObject(states);
     expect(await pendingOf(seller)).toBe("0.00");
     expect(await faultsInBooks()).toEqual([]);
   });
 
   test("of another reference than the capture has is a case for a person and changes nothing", async () => {
-    const { id, modification_id, seller } = await captured(false);
-    await notify({ eventCode: "CAPTURE_FAILED", merchantReference: modification_id, success: true });
+    const { id, operation_id, seller } = await captured(false);
+    await notify({ eventCode: "CAPTURE_FAILED", merchantReference: operation_id, success: true });
     await expect.poll(() => lettersAbout(id), { timeout: 10_000 }).toHaveLength(1);
-    expect(await modificationsOf(id)).toMatchObject([{ status: "succeeded" }]);
+    expect(await operationsOf(id)).toMatchObject([{ status: "succeeded" }]);
     expect(await pendingOf(seller)).toBe("30.00");
   });
 
   test("that overtakes the news that it was made ends the same: failed, and nothing is booked", async () => {
-    const { id, modification_id } = await capturing();
-    const [{ psp_reference }] = (await modificationsOf(id)) as [{ psp_reference: string }];
+    const { id, operation_id } = await capturing();
+    const [{ psp_reference }] = (await operationsOf(id)) as [{ psp_reference: string }];
     await notify({
       eventCode: "CAPTURE_FAILED",
-      merchantReference: modification_id,
+      merchantReference: operation_id,
       success: true,
       pspReference: psp_reference,
     });
-    await expect.poll(() => modificationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed" }]);
+    await expect.poll(() => operationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "failed" }]);
     const late = await notify({
       eventCode: "CAPTURE",
-      merchantReference: modification_id,
+      merchantReference: operation_id,
       success: true,
       pspReference: psp_reference,
     });
@@ -513,7 +508,7 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
         { timeout: 10_000 },
       )
       .toEqual([{ state: "applied" }]);
-    expect(await modificationsOf(id)).toMatchObject([{ status: "failed" }]);
+    expect(await operationsOf(id)).toMatchObject([{ status: "failed" }]);
     expect(await orderIn(stack, id, "AUTHORIZED")).toMatchObject({ captured_amount: "0.00" });
     expect(await lettersAbout(id)).toEqual([]);
   });

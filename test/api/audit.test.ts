@@ -77,11 +77,8 @@ describe("every change that a key makes to what exists is audited in its own tra
     await until(
       "the capture is made",
       async () =>
-        (
-          await stack.db.asOwner(
-            "select 1 from payment_modifications where capture_id = 'c-1' and status = 'succeeded'",
-          )
-        ).length === 1,
+        (await stack.db.asOwner("select 1 from operations where capture_id = 'c-1' and status = 'succeeded'"))
+          .length === 1,
     );
     expect((await post(`/payments/${id}/cancel`)).status).toBe(202);
     expect(await auditOf({ subject_type: "payment_order", subject_id: id })).toMatchObject([

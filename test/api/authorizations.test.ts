@@ -44,15 +44,15 @@ const captured = async (id: string, amount: string): Promise<unknown> => {
   );
 };
 
-type Modification = {
-  modification_id: string;
+type Operation = {
+  operation_id: string;
   kind: string;
   status: string;
   void_cause: string | null;
   failure_code: string | null;
 };
-const modificationsOf = async (id: string): Promise<readonly Modification[]> =>
-  (await stack.call("GET", `/payments/${id}`)).json["modifications"] as readonly Modification[];
+const operationsOf = async (id: string): Promise<readonly Operation[]> =>
+  (await stack.call("GET", `/payments/${id}`)).json["operations"] as readonly Operation[];
 const lettersOf = async (queue: string): Promise<string[]> =>
   ((await stack.call("GET", `/dead_letters?queue=${queue}`)).json["data"] as { reason: string }[]).map(
     ({ reason }) => reason,
@@ -65,7 +65,7 @@ describe("when the time of an authorisation is over", () => {
     expect(order).toMatchObject({
       status_cause: "expired",
       error_code: "expired",
-      modifications: [{ kind: "void", void_cause: "expired", status: "succeeded" }],
+      operations: [{ kind: "void", void_cause: "expired", status: "succeeded" }],
     });
     expect((await stripe.paymentIntents.retrieve(psp_token)).status).toBe("canceled");
     expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 0 });
@@ -118,16 +118,16 @@ describe("what a person does at the PSP itself", () => {
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "0.00" });
     // When its time is over it cannot be given up any more: that is tried once, told, and shown until a person decides.
     await until("the void is refused", async () =>
-      (await modificationsOf(id)).some(({ status }) => status === "failed"),
+      (await operationsOf(id)).some(({ status }) => status === "failed"),
     );
     await new Promise((resolve) => setTimeout(resolve, 2_500));
-    expect(await modificationsOf(id)).toMatchObject([
+    expect(await operationsOf(id)).toMatchObject([
       { kind: "void", void_cause: "expired", status: "failed", failure_code: "paid_meanwhile" },
     ]);
     expect((await stack.call("GET", "/unresolved_orders")).json["data"]).toContainEqual(
       expect.objectContaining({ payment_order_id: id, status: "AUTHORIZED" }),
     );
-    expect(await lettersOf("payment_modify")).toContainEqual(
+    expect(await lettersOf("operation_execute")).toContainEqual(
       expect.stringContaining("could not be released"),
     );
   });
@@ -135,7 +135,7 @@ describe("what a person does at the PSP itself", () => {
 
 describe("a person who knows better", () => {
   /** A capture of 30.00 that the PSP never answers. */
-  async function silentCapture(): Promise<{ id: string; modification_id: string }> {
+  async function silentCapture(): Promise<{ id: string; operation_id: string }> {
     const { id } = await authorise();
     await stack.setFaults({ next_modifications: [{ fault: "timeout_before_charge", count: 50 }] });
     await stack.call("POST", `/payments/${id}/capture`, {
@@ -143,40 +143,40 @@ describe("a person who knows better", () => {
       amount: "30.00",
       is_final: false,
     });
-    await until("the outcome is unknown", async () => (await modificationsOf(id))[0]?.status === "unknown");
-    return { id, modification_id: (await modificationsOf(id))[0]?.modification_id ?? "" };
+    await until("the outcome is unknown", async () => (await operationsOf(id))[0]?.status === "unknown");
+    return { id, operation_id: (await operationsOf(id))[0]?.operation_id ?? "" };
   }
-  const resolve = (modification_id: string, body: unknown): Promise<{ status: number }> =>
-    stack.call("POST", `/modifications/${modification_id}/resolve`, body);
+  const resolve = (operation_id: string, body: unknown): Promise<{ status: number }> =>
+    stack.call("POST", `/operations/${operation_id}/resolve`, body);
 
   const settled = (id: string, status: string): Promise<void> =>
-    until(`the capture has ${status}`, async () => (await modificationsOf(id))[0]?.status === status);
+    until(`the capture has ${status}`, async () => (await operationsOf(id))[0]?.status === status);
 
   test("says that a capture was not made: it has failed, and what it asked for may be captured again", async () => {
-    const { id, modification_id } = await silentCapture();
-    expect(await resolve(modification_id, { outcome: "failed" })).toMatchObject({ status: 400 });
+    const { id, operation_id } = await silentCapture();
+    expect(await resolve(operation_id, { outcome: "failed" })).toMatchObject({ status: 400 });
     const word = { outcome: "failed", note: "not in the PSP's dashboard" };
-    expect(await resolve(modification_id, word)).toMatchObject({
+    expect(await resolve(operation_id, word)).toMatchObject({
       status: 202,
       json: { resolution: { ...word, actor: expect.any(String) as string } },
     });
     await settled(id, "failed");
-    expect(await resolve(modification_id, word)).toMatchObject({
+    expect(await resolve(operation_id, word)).toMatchObject({
       status: 202,
       json: { status: "failed", failure_code: "resolved_by_person" },
     });
     await stack.setFaults({ next_modifications: [] });
     await stack.call("POST", `/payments/${id}/capture`, { capture_id: "again", amount: "100.00" });
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({ captured_amount: "100.00" });
-    expect(await resolve(modification_id, { outcome: "succeeded", note: "after all" })).toMatchObject({
+    expect(await resolve(operation_id, { outcome: "succeeded", note: "after all" })).toMatchObject({
       status: 409,
     });
   });
 
   test("says that it was made: it is booked", async () => {
-    const { id, modification_id } = await silentCapture();
+    const { id, operation_id } = await silentCapture();
     expect(
-      await resolve(modification_id, { outcome: "succeeded", note: "in the PSP's dashboard" }),
+      await resolve(operation_id, { outcome: "succeeded", note: "in the PSP's dashboard" }),
     ).toMatchObject({ status: 202 });
     await settled(id, "succeeded");
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({
@@ -184,13 +184,13 @@ describe("a person who knows better", () => {
       status: "AUTHORIZED",
     });
     await stack.setFaults({ next_modifications: [] });
-    expect(await resolve("mod_none", { outcome: "failed", note: "x" })).toMatchObject({ status: 404 });
-    expect(await resolve(modification_id, { outcome: "failed", note: "x" })).toMatchObject({ status: 409 });
+    expect(await resolve("op_none", { outcome: "failed", note: "x" })).toMatchObject({ status: 404 });
+    expect(await resolve(operation_id, { outcome: "failed", note: "x" })).toMatchObject({ status: 409 });
   });
 
   test("may be wrong: the alarm says what the PSP has taken, and he takes his word back", async () => {
-    const { id, modification_id } = await silentCapture();
-    await resolve(modification_id, { outcome: "failed", note: "looked at the wrong payment" });
+    const { id, operation_id } = await silentCapture();
+    await resolve(operation_id, { outcome: "failed", note: "looked at the wrong payment" });
     await settled(id, "failed");
     await stack.setFaults({ next_modifications: [] });
     // The request was on its way all the time.
@@ -198,7 +198,7 @@ describe("a person who knows better", () => {
       String((await stack.call("GET", `/payments/${id}`)).json["psp_token"]),
       { amount_to_capture: 3_000, final_capture: false },
     );
-    expect(await resolve(modification_id, { outcome: "succeeded", note: "there it is" })).toMatchObject({
+    expect(await resolve(operation_id, { outcome: "succeeded", note: "there it is" })).toMatchObject({
       status: 202,
     });
     await settled(id, "succeeded");
@@ -224,12 +224,12 @@ test("a cancel of a payment that is being given up for its decline is the last w
       payment_method: "pm_card_chargeDeclinedProcessingError",
     }),
   ).rejects.toMatchObject({ type: "StripeCardError" });
-  await until("it is being given up", async () => (await modificationsOf(id)).length === 1);
+  await until("it is being given up", async () => (await operationsOf(id)).length === 1);
   expect((await stack.call("POST", `/payments/${id}/cancel`)).status).toBe(202);
   expect(await orderIn(stack, id, "CANCELED")).toMatchObject({
     status_cause: "canceled",
     attempts: [{ status: "canceled" }],
-    modifications: [{ void_cause: "canceled", status: "succeeded" }],
+    operations: [{ void_cause: "canceled", status: "succeeded" }],
   });
 });
 
@@ -254,7 +254,7 @@ test("a page that was paid just before it is closed stays paid, and keeps the PS
   for (const id of [one, other]) {
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({
       attempts: [{ status: "succeeded", psp_reference: expect.stringMatching(/^pi_/) as string }],
-      modifications: [{ kind: "void", status: "failed", failure_code: "paid_meanwhile" }],
+      operations: [{ kind: "void", status: "failed", failure_code: "paid_meanwhile" }],
     });
   }
   await stack.setFaults({ webhooks: { drop_rate: 0 } });
@@ -293,8 +293,8 @@ test("a capture whose job was lost is taken up again by the monitor", async () =
   const { id } = await authorise();
   await stack.service.stop();
   await stack.db.asOwner(
-    `insert into payment_modifications (modification_id, attempt_id, payment_order_id, kind, capture_id, amount_minor, currency, is_final, created_by)
-     select 'mod_0000000000000000000000lost', attempt_id, payment_order_id, 'capture', 'lost', 10000, 'USD', true, 'test' from payment_orders where payment_order_id = $1`,
+    `insert into operations (operation_id, attempt_id, payment_order_id, kind, capture_id, amount_minor, currency, is_final, created_by)
+     select 'op_0000000000000000000000lost', attempt_id, payment_order_id, 'capture', 'lost', 10000, 'USD', true, 'test' from payment_orders where payment_order_id = $1`,
     [id],
   );
   await stack.db.asOwner("update payment_orders set capturing_minor = 10000 where payment_order_id = $1", [

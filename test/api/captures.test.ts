@@ -24,7 +24,7 @@ afterAll(async () => {
   await stack.stopAll();
 });
 
-type Modification = {
+type Operation = {
   kind: string;
   capture_id: string | null;
   amount: string | null;
@@ -33,7 +33,7 @@ type Modification = {
 };
 type Detail = OrderDetail & {
   captured_amount: string;
-  modifications: readonly Modification[];
+  operations: readonly Operation[];
   attempts: readonly { status: string; authorization_expires_at: string | null }[];
 };
 
@@ -59,10 +59,10 @@ const taken = async (id: string): Promise<number[]> => {
   };
   return data.map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b);
 };
-/** The order once none of its modifications is under way. */
+/** The order once none of its operations is under way. */
 async function settled(id: string): Promise<Detail> {
-  await until(`no modification of ${id} is under way`, async () =>
-    (await read(id)).modifications.every(({ status }) => status === "succeeded" || status === "failed"),
+  await until(`no operation of ${id} is under way`, async () =>
+    (await read(id)).operations.every(({ status }) => status === "succeeded" || status === "failed"),
   );
   return read(id);
 }
@@ -102,7 +102,7 @@ describe("an order with capture_method manual", () => {
     expect(reply, reply.text).toMatchObject({
       status: 202,
       json: {
-        object: "payment_modification",
+        object: "payment_operation",
         kind: "capture",
         amount: "100.00",
         is_final: true,
@@ -142,7 +142,7 @@ describe("an order with capture_method manual", () => {
     expect(await settled(id)).toMatchObject({
       status: "SUCCESS",
       captured_amount: "70.00",
-      modifications: [{ status: "succeeded" }, { status: "succeeded" }, { status: "succeeded" }],
+      operations: [{ status: "succeeded" }, { status: "succeeded" }, { status: "succeeded" }],
     });
     expect(await taken(id)).toEqual([333, 3_333, 3_334]);
     // 2.5 % of 70.00, not of each part rounded.
@@ -217,7 +217,7 @@ describe("a capture", () => {
   ] as const)("of %j is refused and changes nothing", async (body, code, param) => {
     const id = await authorisedOrder();
     expectProblem(await capture(id, body), 400, code, param);
-    expect(await read(id)).toMatchObject({ status: "AUTHORIZED", modifications: [] });
+    expect(await read(id)).toMatchObject({ status: "AUTHORIZED", operations: [] });
   });
 
   test("of an order that is not authorised is refused", async () => {
@@ -258,7 +258,7 @@ describe("a capture", () => {
       expect(order).toMatchObject({
         status: "AUTHORIZED",
         captured_amount: "60.00",
-        modifications: [{ status: "succeeded" }],
+        operations: [{ status: "succeeded" }],
       });
       expect(await taken(id)).toEqual([6_000]);
     },
@@ -275,7 +275,7 @@ describe("a cancel", () => {
     ).toMatchObject({ status: 202 });
     expect(await orderIn(stack, id, "CANCELED")).toMatchObject({
       status_cause: "canceled",
-      modifications: [{ kind: "void", status: "succeeded" }],
+      operations: [{ kind: "void", status: "succeeded" }],
     });
     expectProblem(await capture(id), 409, "state_conflict");
     expect(await taken(id)).toEqual([]);
@@ -302,7 +302,7 @@ describe("a cancel", () => {
     const replies = await Promise.all([1, 2, 3].map(() => stack.call("POST", `/payments/${id}/cancel`)));
     expect(replies.filter(({ status }) => status === 202).length).toBeGreaterThan(0);
     const order = (await orderIn(stack, id, "SUCCESS")) as Detail;
-    expect(order.modifications.filter(({ kind }) => kind === "void")).toHaveLength(1);
+    expect(order.operations.filter(({ kind }) => kind === "void")).toHaveLength(1);
   });
 
   test("of an order that waits for its buyer gives it up at the PSP", async () => {

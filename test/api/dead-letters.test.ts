@@ -122,7 +122,7 @@ describe("an order whose retries are exhausted", () => {
       decided_at: null,
       history: {
         payment_order_id: givenUp.order_ids[0],
-        modifications: [],
+        operations: [],
         webhooks: [],
         attempts: [
           expect.objectContaining({ attempt_number: 1, status: "declined" }),

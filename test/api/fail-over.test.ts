@@ -125,7 +125,7 @@ describe("orders that are authorised at Adyen", () => {
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({
       captured_amount: "25.00",
       attempts: [{ psp: "adyen", status: "succeeded" }],
-      modifications: [
+      operations: [
         { kind: "capture", status: "succeeded" },
         { kind: "capture", status: "succeeded" },
         { kind: "void", status: "succeeded" },

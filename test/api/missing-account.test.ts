@@ -80,15 +80,15 @@ test(
       expect((await lettersAbout(id))[0]?.reason).toContain("PSP_ACCOUNTS");
     }
     const [capture] = await stack.db.asOwner(
-      "select modification_id from payment_modifications where payment_order_id = $1",
+      "select operation_id from operations where payment_order_id = $1",
       [authorised],
     );
     await until(
       "a person hears of the capture",
-      async () => (await lettersAbout(String(capture?.["modification_id"]))).length === 1,
+      async () => (await lettersAbout(String(capture?.["operation_id"]))).length === 1,
     );
-    expect((await lettersAbout(String(capture?.["modification_id"])))[0]).toMatchObject({
-      queue: "payment_modify",
+    expect((await lettersAbout(String(capture?.["operation_id"])))[0]).toMatchObject({
+      queue: "operation_execute",
       reason: expect.stringContaining("europe is not configured") as string,
     });
     const unresolved = (await stack.call("GET", "/unresolved_orders?limit=100")).json["data"] as {
@@ -153,12 +153,9 @@ test(
     await stack.restartService(mainOnly());
     expect((await stack.call("POST", `/payments/${id}/cancel`)).status).toBe(202);
     const voids = () =>
-      stack.db.asOwner(
-        "select modification_id, status from payment_modifications where payment_order_id = $1",
-        [id],
-      );
+      stack.db.asOwner("select operation_id, status from operations where payment_order_id = $1", [id]);
     const [queued] = await voids();
-    const void_id = String(queued?.["modification_id"]);
+    const void_id = String(queued?.["operation_id"]);
     await until("a person hears of the void", async () => (await lettersAbout(void_id)).length === 1);
 
     const resolution = { outcome: "failed", note: "The dashboard shows nothing." };

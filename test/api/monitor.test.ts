@@ -71,8 +71,8 @@ test("the list of what is undecided has pages, and shows captures that the PSP h
   expect(ids).toEqual(expect.arrayContaining([authorised, ...order_ids]));
   expect(seen.find((row) => row["payment_order_id"] === authorised)).toMatchObject({
     status: "AUTHORIZED",
-    modification_kind: "capture",
-    modification_status: expect.stringMatching(/executing|unknown/) as string,
+    operation_kind: "capture",
+    operation_status: expect.stringMatching(/executing|unknown/) as string,
   });
   await stack.setFaults({ next_modifications: [] });
   await orderIn(stack, authorised, "SUCCESS");

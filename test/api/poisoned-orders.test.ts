@@ -258,8 +258,8 @@ test("a page that the routing allows no more fails with the reason, others go on
 test("jobs of other queues whose data cannot be read become dead letters that name their queue", async () => {
   const authorised = await acceptCheckout(stack, { capture_method: "manual" });
   await orderIn(stack, authorised.order_ids[0], "AUTHORIZED");
-  await addJob("payment_modify", { payment_order_id: "not-a-modification" });
-  await addJob("payment_modify", { modification_id: "mod_of_nobody" });
+  await addJob("operation_execute", { payment_order_id: "not-a-operation" });
+  await addJob("operation_execute", { operation_id: "op_of_nobody" });
   await addJob("webhook_apply", { message_ids: "no-list" });
   // Those that pg-boss gave up, and one that came from nowhere.
   await stack.db.asOwner(
@@ -268,7 +268,7 @@ test("jobs of other queues whose data cannot be read become dead letters that na
   );
   await stack.call("POST", `/payments/${authorised.order_ids[0]}/capture`, { capture_id: "one" });
   await orderIn(stack, authorised.order_ids[0], "SUCCESS");
-  const words = ["not-a-modification", "mod_of_nobody", "no-list", '"message_ids":[]', '"data":[1]'];
+  const words = ["not-a-operation", "op_of_nobody", "no-list", '"message_ids":[]', '"data":[1]'];
   await until("a letter about each", async () => {
     const payloads = JSON.stringify((await letters()).map(({ payload }) => payload));
     return words.every((word) => payloads.includes(word));
@@ -276,11 +276,11 @@ test("jobs of other queues whose data cannot be read become dead letters that na
   const all = await letters();
   const about = (word: string): Letter | undefined =>
     all.find((letter) => JSON.stringify(letter.payload).includes(word));
-  expect(about("not-a-modification")).toMatchObject({ queue: "payment_modify" });
-  expect(about("mod_of_nobody")).toMatchObject({
-    queue: "payment_modify",
-    subject_id: "mod_of_nobody",
-    reason: "There is no such modification.",
+  expect(about("not-a-operation")).toMatchObject({ queue: "operation_execute" });
+  expect(about("op_of_nobody")).toMatchObject({
+    queue: "operation_execute",
+    subject_id: "op_of_nobody",
+    reason: "There is no such operation.",
   });
   expect(about("no-list")).toMatchObject({ queue: "webhook_apply" });
   expect(about('"message_ids":[]')).toMatchObject({

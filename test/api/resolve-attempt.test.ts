@@ -207,15 +207,15 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
   test("has no open dead letter any more, nor its void; one about another attempt stays", async () => {
     const { id, attempt_id } = await undecided();
     await stack.db.asOwner(
-      `insert into payment_modifications (modification_id, attempt_id, payment_order_id, kind, currency, is_final, void_cause, created_by)
-       values ('mod_of_resolved', $2, $1, 'void', 'USD', true, 'canceled', 'test')`,
+      `insert into operations (operation_id, attempt_id, payment_order_id, kind, currency, is_final, void_cause, created_by)
+       values ('op_of_resolved', $2, $1, 'void', 'USD', true, 'canceled', 'test')`,
       [id, attempt_id],
     );
     await stack.db.asOwner(
       `insert into dead_letters (dead_letter_id, queue, subject_id, kind, payload, reason, attempt_count)
        select reason || $1, queue, subject_id, kind, jsonb_build_object('attempt_id', attempt_id), reason, 1
          from (values ('payment_execute', $1, 'work', $2, 'asked eight times'), ('payment_execute', $1, 'discrepancy', $2, 'about this one'),
-                      ('payment_execute', $1, 'discrepancy', 'att_other', 'about another'), ('payment_modify', 'mod_of_resolved', 'work', $2, 'about the void'))
+                      ('payment_execute', $1, 'discrepancy', 'att_other', 'about another'), ('operation_execute', 'op_of_resolved', 'work', $2, 'about the void'))
               as l (queue, subject_id, kind, attempt_id, reason)`,
       [id, attempt_id],
     );

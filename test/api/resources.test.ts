@@ -137,7 +137,7 @@ describe("POST /payments and what can be read of it", () => {
           updated_at: timestamp,
         },
       ],
-      modifications: [],
+      operations: [],
       transitions: [
         {
           from_status: null,

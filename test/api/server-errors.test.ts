@@ -108,9 +108,9 @@ describe("a key that the PSP may have forgotten", () => {
 describe("a capture that the PSP answers with a 500", () => {
   const capture = (id: string): Promise<unknown> =>
     stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "10.00", is_final: false });
-  const modificationOf = async (id: string): Promise<Record<string, unknown>> => {
+  const operationOf = async (id: string): Promise<Record<string, unknown>> => {
     const [row] = await stack.db.asOwner(
-      "select status, key_number, inquiry_count from payment_modifications where payment_order_id = $1",
+      "select status, key_number, inquiry_count from operations where payment_order_id = $1",
       [id],
     );
     return row ?? {};
@@ -130,15 +130,15 @@ describe("a capture that the PSP answers with a 500", () => {
       await capture(id);
       await until(
         "the PSP was asked again",
-        async () => Number((await modificationOf(id))["inquiry_count"]) >= 1,
+        async () => Number((await operationOf(id))["inquiry_count"]) >= 1,
       );
-      expect(await modificationOf(id)).toMatchObject({ status: "unknown", key_number: 1 });
+      expect(await operationOf(id)).toMatchObject({ status: "unknown", key_number: 1 });
       await until(
         "the capture is decided",
-        async () => (await modificationOf(id))["status"] === "succeeded",
+        async () => (await operationOf(id))["status"] === "succeeded",
         40,
       );
-      expect(await modificationOf(id)).toMatchObject({ key_number });
+      expect(await operationOf(id)).toMatchObject({ key_number });
       // Longer than the simulator would need for another one.
       await new Promise((resolve) => setTimeout(resolve, roll_forward_seconds * 1_000));
       expect(await chargesOf(id)).toBe(1);

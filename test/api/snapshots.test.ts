@@ -19,7 +19,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 /** What cannot be true of one moment. Each gives the contradictions in one answer. */
 const contradictions: Readonly<Record<string, (body: Fields) => string[]>> = {
   "/api/v1/payments/{payment_order_id}": (order) => {
-    const captures = rowsOf(order["modifications"]).filter(
+    const captures = rowsOf(order["operations"]).filter(
       (one) => one["kind"] === "capture" && one["status"] === "succeeded",
     );
     const succeeded = rowsOf(order["attempts"]).filter(

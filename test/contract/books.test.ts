@@ -327,7 +327,7 @@ const cases: readonly Case[] = [
   },
   {
     what: "a capture that was booked and failed",
-    statements: ["update payment_modifications set status = 'failed' where capture_id = 'one'"],
+    statements: ["update operations set status = 'failed' where capture_id = 'one'"],
     found: [
       /capture in the ledger.*its capture is failed/,
       /sum of its captures.*order o-5|paid order has a ledger.*order o-5/,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { modificationFaults } from "../../src/cli/chaos/cards.ts";
+import { operationFaults } from "../../src/cli/chaos/cards.ts";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { MODIFICATION_FAULT_NAMES } from "../../simulator/src/fault-names.ts";
 import { checkoutBody, startTestStack, type TestStack } from "../support/stack.ts";
@@ -22,7 +22,7 @@ const points = ["after_claim", "after_psp_call", "in_settlement", "after_settlem
 const voids_of_each_point = 6;
 
 test("every fault of captures and voids is in the matrix", () => {
-  expect(new Set<string>(modificationFaults)).toEqual(new Set(MODIFICATION_FAULT_NAMES));
+  expect(new Set<string>(operationFaults)).toEqual(new Set(MODIFICATION_FAULT_NAMES));
 });
 
 /** Orders of 10.00 USD that are authorised. */
@@ -55,14 +55,11 @@ describe("kill -9 at every step of a capture and of a void, under every fault of
   test.each(points)(
     "dies %s",
     async (point) => {
-      const [ids, voided] = [
-        await authorise(modificationFaults.length),
-        await authorise(voids_of_each_point),
-      ];
+      const [ids, voided] = [await authorise(operationFaults.length), await authorise(voids_of_each_point)];
       orderIds.push(...ids, ...voided);
       await stack.service.stop();
       await stack.restartService({ CRASH_POINT: point === "in_settlement" ? `${point}:2` : `${point}:6` });
-      await stack.setFaults({ next_modifications: modificationFaults.map((fault) => ({ fault, count: 1 })) });
+      await stack.setFaults({ next_modifications: operationFaults.map((fault) => ({ fault, count: 1 })) });
       // Two parts of each order, and some that are given up as a whole.
       const shopping = Promise.all([
         ...ids.map(async (id, index) => {
@@ -86,22 +83,20 @@ describe("kill -9 at every step of a capture and of a void, under every fault of
     const deadline = performance.now() + 45_000;
     for (;;) {
       const open = await stack.db.asOwner(
-        "select modification_id, kind, status from payment_modifications where status not in ('succeeded', 'failed')",
+        "select operation_id, kind, status from operations where status not in ('succeeded', 'failed')",
       );
       if (open.length === 0) break;
       if (performance.now() > deadline) throw new Error(`not decided: ${JSON.stringify(open)}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    const failed = await stack.db.asOwner(
-      "select failure_code from payment_modifications where status = 'failed'",
-    );
+    const failed = await stack.db.asOwner("select failure_code from operations where status = 'failed'");
     expect(failed).toEqual([]);
     for (const id of orderIds) {
       const { data } = (await stack.effects(`payment_order_id=${id}`)) as unknown as {
         data: { amount_minor: number }[];
       };
       const made = await stack.db.asOwner(
-        "select amount_minor::int from payment_modifications where payment_order_id = $1 and kind = 'capture' order by 1",
+        "select amount_minor::int from operations where payment_order_id = $1 and kind = 'capture' order by 1",
         [id],
       );
       expect(data.map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b)).toEqual(
@@ -109,10 +104,10 @@ describe("kill -9 at every step of a capture and of a void, under every fault of
       );
     }
     const counts = await stack.db.asOwner(
-      "select kind::text, count(*)::int as count from payment_modifications group by kind order by kind",
+      "select kind::text, count(*)::int as count from operations group by kind order by kind",
     );
     expect(counts).toEqual([
-      { kind: "capture", count: points.length * modificationFaults.length * 2 },
+      { kind: "capture", count: points.length * operationFaults.length * 2 },
       { kind: "void", count: points.length * voids_of_each_point },
     ]);
     const [canceled] = await stack.db.asOwner(

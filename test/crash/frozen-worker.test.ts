@@ -56,10 +56,7 @@ const attempts = (id: string): Promise<Record<string, unknown>[]> =>
     [id],
   );
 const capturesOf = (id: string): Promise<Record<string, unknown>[]> =>
-  stack.db.asOwner(
-    "select status, key_number, epoch from payment_modifications where payment_order_id = $1",
-    [id],
-  );
+  stack.db.asOwner("select status, key_number, epoch from operations where payment_order_id = $1", [id]);
 
 async function expectOneCharge(id: string): Promise<void> {
   expect(await charges(id)).toBe(1);

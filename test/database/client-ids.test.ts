@@ -66,7 +66,7 @@ test.for([
   ["payment_orders", "payment_order_id"],
   ["payment_orders", "buyer_account"],
   ["payment_orders", "seller_account"],
-  ["payment_modifications", "capture_id"],
+  ["operations", "capture_id"],
   ["checkout_events", "checkout_id"],
   ["ledger_accounts", "owner_id"],
 ] as const)("%s.%s takes ids of this alphabet only", async ([table, column]) => {

@@ -106,7 +106,7 @@ const bodies: Readonly<Record<string, unknown>> = {
     ],
   },
   capturePayment: { capture_id: "c" },
-  resolveModification: { outcome: "failed", note: "n" },
+  resolveOperation: { outcome: "failed", note: "n" },
   reviewCheckout: { decision: "approve" },
   discardDeadLetter: { note: "n" },
   resolveAttempt: { outcome: "failed", note: "n" },

@@ -23,7 +23,7 @@ export interface AdyenShop {
   pay: (changes?: Item) => Promise<string>;
   capture: (of: string, value: number, changes?: Item, key?: string, timeoutMs?: number) => Promise<Answer>;
   cancel: (of: string, changes?: Item, key?: string, timeoutMs?: number) => Promise<Answer>;
-  /** The notification about the modification that this answer confirmed. */
+  /** The notification about the operation that this answer confirmed. */
   outcomeOf: (answer: Answer) => Promise<Item | undefined>;
   close(): Promise<void>;
 }

@@ -76,7 +76,7 @@ export function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Chang
       resolution_reference: null,
       ...attempt,
     },
-    modification: null,
+    operation: null,
     releases_rest: true,
     can_be_asked: true,
     outcome,

@@ -22,7 +22,7 @@ export const chargeFaults = [
 export type ChargeFault = (typeof chargeFaults)[number];
 
 /** Those that can strike a capture or a void: the others look at what was tried before. */
-export const modificationFaults = chargeFaults.filter((fault) => !fault.startsWith("once_"));
+export const operationFaults = chargeFaults.filter((fault) => !fault.startsWith("once_"));
 
 /**
  * As a token these strike every request for ever, before anything happens, so nothing can ever be known: such an order

@@ -89,7 +89,7 @@ export class Conductor {
         return site.restartPostgres("SIGINT", fault.down_ms);
       case "charges_fail":
         return this.#setFaults({ next: [{ fault: fault.fault, count: fault.count }] });
-      case "modifications_fail":
+      case "operations_fail":
         return this.#setFaults({ next_modifications: [{ fault: fault.fault, count: fault.count }] });
       case "psp_slow":
         return this.#setFaults({ latency_ms: fault.latency_ms });

@@ -46,8 +46,8 @@ export function selectUnsettled(db: Queryable, acted: ReadonlyMap<string, string
          or (status = 'PENDING' and psp_token = $1::json ->> payment_order_id)
       group by status
      union all
-     select 'modifications ' || status, count(*)::int, min(modification_id)
-       from payment_modifications where status not in ('succeeded', 'failed') group by status
+     select 'operations ' || status, count(*)::int, min(operation_id)
+       from operations where status not in ('succeeded', 'failed') group by status
      union all
      select 'webhooks ' || state, count(*)::int, min(psp_event_id)
        from webhook_inbox where state = 'received' or (state = 'unmatched' and psp = '${external_account}') group by state`,
@@ -84,7 +84,7 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
   return db.query<Outcome>(
     `select o.payment_order_id, o.checkout_id, o.seller_account, o.amount_minor, o.currency::text as currency,
             o.status::text as status, o.status_cause, o.psp_token, o.captured_minor, o.capturing_minor,
-            (select coalesce(string_agg(m.amount_minor::text, ' ' order by m.amount_minor), '') from payment_modifications m
+            (select coalesce(string_agg(m.amount_minor::text, ' ' order by m.amount_minor), '') from operations m
               where m.payment_order_id = o.payment_order_id and m.kind = 'capture' and m.status = 'succeeded') as captures,
             a.attempts, a.paid_attempt_id,
             exists (select from dead_letters d
@@ -106,8 +106,8 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
            join ledger_entries e on e.transaction_id = t.transaction_id
            join ledger_accounts n on n.account_id = e.account_id
           where t.source = 'order:' || o.payment_order_id || ':captured'
-             or t.source in (select 'order:' || o.payment_order_id || ':captured:' || m.modification_id
-                               from payment_modifications m where m.payment_order_id = o.payment_order_id)
+             or t.source in (select 'order:' || o.payment_order_id || ':captured:' || m.operation_id
+                               from operations m where m.payment_order_id = o.payment_order_id)
        ) l
       order by o.payment_order_id`,
   );
@@ -121,7 +121,7 @@ export async function countRows(db: Queryable): Promise<Rows> {
     `select (select count(*) from payment_events) as checkouts,
             (select count(*) from payment_orders) as orders,
             (select count(*) from payment_attempts) as attempts,
-            (select count(*) from payment_modifications) as modifications,
+            (select count(*) from operations) as operations,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from ledger_transactions) as ledger_transactions,
             (select count(*) from ledger_entries) as ledger_entries,
@@ -180,7 +180,7 @@ export type StoredCapture = {
 export function selectCaptures(db: Queryable): Promise<StoredCapture[]> {
   return db.query<StoredCapture>(
     `select m.payment_order_id, m.capture_id, m.status::text as status, m.failure_code,
-            exists (select from dead_letters d where d.subject_id = m.modification_id and d.state = 'waiting') as has_open_case
-       from payment_modifications m where m.kind = 'capture'`,
+            exists (select from dead_letters d where d.subject_id = m.operation_id and d.state = 'waiting') as has_open_case
+       from operations m where m.kind = 'capture'`,
   );
 }

@@ -1,5 +1,5 @@
 import type { CrashPointName } from "../../payments/payments.ts";
-import { chargeFaults, modificationFaults, type ChargeFault } from "./cards.ts";
+import { chargeFaults, operationFaults, type ChargeFault } from "./cards.ts";
 import type { Random } from "./random.ts";
 
 /** A webhook that nobody may believe, or a genuine one too many. */
@@ -44,7 +44,7 @@ export type Fault =
   | { readonly kind: "restart_postgres"; readonly down_ms: number }
   | { readonly kind: "charges_fail"; readonly fault: ChargeFault; readonly count: number }
   /** Captures and voids. */
-  | { readonly kind: "modifications_fail"; readonly fault: ChargeFault; readonly count: number }
+  | { readonly kind: "operations_fail"; readonly fault: ChargeFault; readonly count: number }
   | { readonly kind: "psp_slow"; readonly latency_ms: number }
   /** Requests are handled only after a delay, when their client has timed out and asked again. */
   | { readonly kind: "psp_stalls"; readonly for_ms: number; readonly late_ms: number }
@@ -133,9 +133,9 @@ function deal(random: Random, crashPoints: readonly CrashPointName[]): Fault[] {
     { kind: "restart_postgres", down_ms: down_ms() },
     ...chargeFaults.map((fault): Fault => ({ kind: "charges_fail", fault, count: random.integer(1, 5) })),
     ...random
-      .shuffle(modificationFaults)
+      .shuffle(operationFaults)
       .slice(0, 5)
-      .map((fault): Fault => ({ kind: "modifications_fail", fault, count: random.integer(1, 4) })),
+      .map((fault): Fault => ({ kind: "operations_fail", fault, count: random.integer(1, 4) })),
     { kind: "psp_slow", latency_ms: random.integer(20, 400) },
     { kind: "psp_slow", latency_ms: 5 },
     ...[0, 1].map((): Fault => ({

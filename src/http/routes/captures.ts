@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import { toCurrencyCode } from "../../money/money.ts";
-import { acceptedModificationView, modificationView, selectOrder } from "../../payments/payments.ts";
+import { acceptedOperationView, operationView, selectOrder } from "../../payments/payments.ts";
 import { readAmount } from "../amounts.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
@@ -9,7 +9,7 @@ import { answerWork, requestFingerprint } from "../idempotency-key.ts";
 import { NewCapture } from "../schemas/capture.ts";
 import { clientId } from "../schemas/fields.ts";
 import { idempotencyHeaders } from "../schemas/idempotency-headers.ts";
-import { PaymentModification } from "../schemas/payment-modification.ts";
+import { PaymentOperation } from "../schemas/payment-operation.ts";
 import { problemResponses } from "../schemas/problem.ts";
 
 export function registerCaptureRoutes(app: App, context: HttpContext): void {
@@ -25,7 +25,7 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
         headers: idempotencyHeaders,
         params: Type.Object({ payment_order_id: clientId() }),
         body: NewCapture,
-        response: { 202: PaymentModification, ...problemResponses },
+        response: { 202: PaymentOperation, ...problemResponses },
       },
     },
     async (request, reply) => {
@@ -42,30 +42,30 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       const amount_minor = amount === undefined ? null : amountOf(amount, order.currency);
       const fingerprint = requestFingerprint(request);
       await answerWork(context, request, reply, async (tx) => {
-        const { modification, is_new } = await actions.capture(
+        const { operation, is_new } = await actions.capture(
           tx,
           payment_order_id,
           { capture_id, fingerprint, amount_minor, is_final },
           authorOf(request),
         );
-        return { status: 202, body: acceptedModificationView(modification), is_replay: !is_new };
+        return { status: 202, body: acceptedOperationView(operation), is_replay: !is_new };
       });
-      jobs.wake("payment_modify");
+      jobs.wake("operation_execute");
       return reply;
     },
   );
 
   app.post(
-    "/modifications/:modification_id/resolve",
+    "/operations/:operation_id/resolve",
     {
       config: { scope: "admin" },
       schema: {
-        operationId: "resolveModification",
+        operationId: "resolveOperation",
         summary:
           "Record the outcome of a capture or void that you saw at the PSP and that the PSP did not report: " +
           "202 means stored and queued",
         headers: idempotencyHeaders,
-        params: Type.Object({ modification_id: Type.String({ minLength: 1, maxLength: 64 }) }),
+        params: Type.Object({ operation_id: Type.String({ minLength: 1, maxLength: 64 }) }),
         body: Type.Object(
           {
             outcome: Type.String({ enum: ["succeeded", "failed"] }),
@@ -73,12 +73,12 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
           },
           { additionalProperties: false },
         ),
-        response: { 202: PaymentModification, ...problemResponses },
+        response: { 202: PaymentOperation, ...problemResponses },
       },
     },
     async (request, reply) => {
       const {
-        params: { modification_id },
+        params: { operation_id },
         body: { outcome, note },
       } = request;
       const resolution = {
@@ -86,15 +86,15 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
         note,
       };
       await answerWork(context, request, reply, async (tx) => {
-        const { modification, is_new } = await actions.resolveModification(
+        const { operation, is_new } = await actions.resolveOperation(
           tx,
-          modification_id,
+          operation_id,
           resolution,
           authorOf(request),
         );
-        return { status: 202, body: modificationView(modification), is_replay: !is_new };
+        return { status: 202, body: operationView(operation), is_replay: !is_new };
       });
-      jobs.wake("payment_modify");
+      jobs.wake("operation_execute");
       return reply;
     },
   );

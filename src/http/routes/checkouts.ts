@@ -65,7 +65,7 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
         );
         return { status: is_under_way ? 202 : 200, body: { payment_orders: orders.map(orderView) } };
       });
-      jobs.wake("payment_modify");
+      jobs.wake("operation_execute");
       return reply;
     },
   );

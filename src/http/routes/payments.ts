@@ -4,10 +4,10 @@ import { AppError } from "../../errors.ts";
 import {
   attemptView,
   createNextActionSealing,
-  modificationView,
+  operationView,
   orderView,
   selectAttempts,
-  selectModifications,
+  selectOperations,
   selectNextActionOfOrder,
   selectOrder,
   selectOrders,
@@ -111,11 +111,11 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     async (request) => {
       const { payment_order_id } = request.params;
       // One snapshot: with separate reads an order was EXECUTING with a history that ended in SUCCESS.
-      const [order, [attempts, next_action], modifications, transitions] = await reads.snapshot((snapshot) =>
+      const [order, [attempts, next_action], operations, transitions] = await reads.snapshot((snapshot) =>
         Promise.all([
           selectOrder(snapshot, payment_order_id),
           attemptsWithStep(snapshot, payment_order_id),
-          selectModifications(snapshot, payment_order_id),
+          selectOperations(snapshot, payment_order_id),
           selectTransitions(snapshot, payment_order_id),
         ]),
       );
@@ -127,7 +127,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
         ...orderView(order),
         next_action,
         attempts: attempts.map(attemptView),
-        modifications: modifications.map(modificationView),
+        operations: operations.map(operationView),
         transitions,
       };
     },
@@ -197,7 +197,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
         );
         return { status: is_under_way ? 202 : 200, body: orderView(order) };
       });
-      jobs.wake("payment_modify");
+      jobs.wake("operation_execute");
       return reply;
     },
   );

@@ -23,9 +23,9 @@ const UnresolvedOrder = Type.Object(
     inquiry_count: nullable(
       Type.Integer({ description: "How many times the PSP was asked about the newest attempt." }),
     ),
-    modification_id: nullable(Type.String({ description: "The open capture or void." })),
-    modification_kind: nullable(Type.String()),
-    modification_status: nullable(Type.String()),
+    operation_id: nullable(Type.String({ description: "The open capture or void." })),
+    operation_kind: nullable(Type.String()),
+    operation_status: nullable(Type.String()),
     error_message: nullable(Type.String()),
     error_code: nullable(Type.String()),
     next_retry_at: nullable(Type.String()),
@@ -49,7 +49,7 @@ const UnresolvedOrder = Type.Object(
       Type.Object({
         action: Type.String({
           description:
-            "wait, review, cancel, redrive, discard, resolve_attempt, resolve_modification or approve; more may come.",
+            "wait, review, cancel, redrive, discard, resolve_attempt, resolve_operation or approve; more may come.",
         }),
         path: nullable(Type.String({ description: "The path to POST to, below /api/v1." })),
         reason: Type.String(),

@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { nullable, timestamp } from "./fields.ts";
 import { PaymentAttempt } from "./payment-attempt.ts";
-import { PaymentModification } from "./payment-modification.ts";
+import { PaymentOperation } from "./payment-operation.ts";
 import { Transitions } from "./payment-order.ts";
 
 export const DeadLetter = Type.Object(
@@ -30,7 +30,7 @@ export const DeadLetterDetail = Type.Object(
       payment_order_id: nullable(Type.String({ description: "null: webhooks that match no known order." })),
       transitions: Transitions,
       attempts: Type.Array(PaymentAttempt),
-      modifications: Type.Array(PaymentModification),
+      operations: Type.Array(PaymentOperation),
       webhooks: Type.Array(
         Type.Object({
           message_id: Type.String(),

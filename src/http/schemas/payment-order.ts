@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { amount, currency, nullable, timestamp } from "./fields.ts";
 import { PaymentAttempt } from "./payment-attempt.ts";
-import { PaymentModification } from "./payment-modification.ts";
+import { PaymentOperation } from "./payment-operation.ts";
 
 export const orderStatus = Type.String({
   description:
@@ -69,7 +69,7 @@ export const PaymentOrderDetail = Type.Object(
     ...PaymentOrder.properties,
     next_action: NextAction,
     attempts: Type.Array(PaymentAttempt),
-    modifications: Type.Array(PaymentModification),
+    operations: Type.Array(PaymentOperation),
     transitions: Transitions,
   },
   { $id: "PaymentOrderDetail" },

@@ -93,7 +93,7 @@ const profile: PspProfile = {
   ],
   inquiry: "not_found",
   inquiry_unreachable: "not_found",
-  modification_after_500: "unknown",
+  operation_after_500: "unknown",
   faults: {
     timeout_after_charge: asked,
     disconnect_after_charge: asked,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { attemptId, modificationId } from "../../ids.ts";
+import { attemptId, operationId } from "../../ids.ts";
 import { toCurrencyCode } from "../../money/money.ts";
 import { openReceiver, type Receiver } from "../conformance/receiver.ts";
-import type { ChargeRequest, ModificationRequest } from "../port.ts";
+import type { ChargeRequest, OperationRequest } from "../port.ts";
 import { createAdyen, type AdyenOptions } from "./adyen.ts";
 
 let server: Receiver;
@@ -78,10 +78,10 @@ test("the simulator's path comes before Adyen's, and with a live prefix it is th
 
 test("a key is good for six days, and a change whose key is older is not sent again", async () => {
   expect(open().key_seconds).toBe(6 * 86_400);
-  const id = "mod_1";
-  const change: ModificationRequest = {
+  const id = "op_1";
+  const change: OperationRequest = {
     kind: "capture",
-    modification_id: modificationId(id),
+    operation_id: operationId(id),
     psp_key: `${id}-1`,
     attempt_id: attemptId("att_1"),
     page_token: null,
@@ -91,8 +91,8 @@ test("a key is good for six days, and a change whose key is older is not sent ag
     is_final: true,
     turn: "ask_only",
   };
-  expect(await open().modify(change)).toMatchObject({ kind: "unknown" });
-  expect(await open().modify({ ...change, turn: "ask_for_proof" })).toMatchObject({ kind: "unknown" });
+  expect(await open().operate(change)).toMatchObject({ kind: "unknown" });
+  expect(await open().operate({ ...change, turn: "ask_for_proof" })).toMatchObject({ kind: "unknown" });
   expect(server.received).toHaveLength(0);
 });
 

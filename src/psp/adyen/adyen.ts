@@ -13,7 +13,7 @@ import {
   PaymentRequest,
   PaymentsApi,
 } from "./library.ts";
-import { modify } from "./modifications.ts";
+import { operate } from "./operations.ts";
 import { outcomeOfError, outcomeOfPayment } from "./outcomes.ts";
 import { readWebhook, verifyWebhook } from "./webhooks.ts";
 
@@ -52,7 +52,7 @@ export function createAdyen(options: AdyenOptions): Psp {
   }
   const client = openClient(options);
   const payments = new PaymentsApi(client);
-  const modifications = new ModificationsApi(client);
+  const operations = new ModificationsApi(client);
   return {
     name: options.name,
     refusalOfAmount,
@@ -61,7 +61,7 @@ export function createAdyen(options: AdyenOptions): Psp {
     pages: null,
     inquire,
     releases_rest: !options.has_multiple_partial_captures,
-    modify: (request) => modify(modifications, options, request),
+    operate: (request) => operate(operations, options, request),
     verifyWebhook: (body) => verifyWebhook(body, options.webhook_secrets),
     readWebhook,
   };

@@ -201,10 +201,10 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
   test.each(["CAPTURE", "CANCELLATION"])(
     "%s with our reference tells of our change, whether it was done",
     (eventCode) => {
-      const merchantReference = "mod_01m8bmvh3qejbahs39tgs44vc2";
+      const merchantReference = "op_01m8bmvh3qejbahs39tgs44vc2";
       expect(ofChange({ eventCode, merchantReference })).toMatchObject({
-        modification_id: merchantReference,
-        modification_reference: "8835551234567890",
+        operation_id: merchantReference,
+        operation_reference: "8835551234567890",
         outcome: done,
       });
       expect(
@@ -215,7 +215,7 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
           reason: "Insufficient balance on payment",
         }),
       ).toMatchObject({
-        modification_id: merchantReference,
+        operation_id: merchantReference,
         outcome: {
           kind: "failed",
           failure: { class: "hard_decline", message: "Insufficient balance on payment" },
@@ -226,8 +226,8 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
 
   test("a capture that fails after it was accepted is failed, whatever the event says of itself", () => {
     for (const success of ["true", "false"]) {
-      expect(ofChange({ eventCode: "CAPTURE_FAILED", merchantReference: "mod_1", success })).toMatchObject({
-        modification_id: "mod_1",
+      expect(ofChange({ eventCode: "CAPTURE_FAILED", merchantReference: "op_1", success })).toMatchObject({
+        operation_id: "op_1",
         outcome: {
           kind: "failed",
           failure: { code: "capture_failed" },
@@ -239,13 +239,13 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
 
   test("without it they are found by Adyen's own reference, and else were made by a person there", () => {
     expect(ofChange({ eventCode: "CAPTURE" })).toMatchObject({
-      modification_id: null,
-      modification_reference: "8835551234567890",
+      operation_id: null,
+      operation_reference: "8835551234567890",
       outcome: done,
       otherwise: { attempt_id: "att_1", outcome: { kind: "unknown" } },
     });
     expect(ofChange({ eventCode: "CANCELLATION" })).toMatchObject({
-      modification_id: null,
+      operation_id: null,
       otherwise: { attempt_id: "att_1", outcome: { kind: "canceled", reason: "canceled" } },
     });
     expect(ofChange({ eventCode: "CAPTURE", success: "false" })).toMatchObject({ otherwise: null });

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { Failure, ModificationOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { Failure, OperationOutcome, PspOutcome } from "../port-outcomes.ts";
 import type { AttemptNews, VerifiedWebhook, WebhookNews } from "../port-webhooks.ts";
 import type { CaptureMethod } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
@@ -84,7 +84,7 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
     message,
   };
   const lateReference = isLateFailure ? { capture_reference: pspReference } : {};
-  const outcome: ModificationOutcome = isDone
+  const outcome: OperationOutcome = isDone
     ? { kind: "done", psp_reference: pspReference }
     : { kind: "failed", failure, ...lateReference };
   const own =
@@ -100,12 +100,7 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
         };
   const unasked = (isDone || isLateFailure) && capture_method === "manual" ? byPerson : own;
   const otherwise = unasked === null ? null : aboutAttempt(item, unasked);
-  return {
-    modification_id: referenceOf(item, "mod"),
-    modification_reference: pspReference,
-    outcome,
-    otherwise,
-  };
+  return { operation_id: referenceOf(item, "op"), operation_reference: pspReference, outcome, otherwise };
 }
 
 /**
@@ -163,7 +158,7 @@ function outcomeOf(
  * Our reference, when it is one. The signature joins the fields by colons and escapes none, so an item with a colon
  * inside a field could be another item cut differently: it names nobody.
  */
-function referenceOf(item: NotificationRequestItem, prefix: "att" | "mod"): string | null {
+function referenceOf(item: NotificationRequestItem, prefix: "att" | "op"): string | null {
   const { pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode } = item;
   const signed = [
     pspReference,

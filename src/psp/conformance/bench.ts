@@ -49,7 +49,7 @@ export type PspProfile = {
    * How the outcome of a capture or void can be learned after a stored 500: from the PSP's state, or only by
    * webhook.
    */
-  readonly modification_after_500: "known" | "unknown";
+  readonly operation_after_500: "known" | "unknown";
   /** The same genuine message, signed longer ago than the PSP's tolerance; null: the PSP signs no time. */
   readonly stale: ((webhook: Received, secret: string) => Received) | null;
 };

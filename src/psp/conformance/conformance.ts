@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import type { Bench, PspProfile } from "./bench.ts";
 import { describeCharges } from "./charges.ts";
 import { describeFaults } from "./faults.ts";
-import { describeModifications } from "./modifications.ts";
+import { describeOperations } from "./operations.ts";
 import { Subject } from "./subject.ts";
 import { describeWebhooks } from "./webhooks.ts";
 
@@ -15,7 +15,7 @@ export function describePspConformance(name: string, start: () => Promise<Bench>
     afterAll(() => subject.stop());
     describeCharges(subject);
     describeFaults(subject);
-    describeModifications(subject);
+    describeOperations(subject);
     describeWebhooks(subject);
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attemptId, modificationId } from "../../ids.ts";
+import { attemptId, operationId } from "../../ids.ts";
 import { toCurrencyCode } from "../../money/money.ts";
 import { createExternal } from "./external.ts";
 
@@ -28,13 +28,13 @@ test("a card is refused as surely not charged, and nothing can be captured", asy
   });
   const change = {
     ...about,
-    modification_id: modificationId("mod_1"),
+    operation_id: operationId("op_1"),
     captured_before_minor: 0n,
     is_final: true,
     turn: "first_send" as const,
   };
-  expect(await cash.modify({ ...change, kind: "capture" })).toMatchObject({ kind: "failed" });
-  expect(await cash.modify({ ...change, kind: "void" })).toEqual({ kind: "done", psp_reference: null });
+  expect(await cash.operate({ ...change, kind: "capture" })).toMatchObject({ kind: "failed" });
+  expect(await cash.operate({ ...change, kind: "void" })).toEqual({ kind: "done", psp_reference: null });
 });
 
 test("an attempt waits, with the reference that was reported for it", async () => {

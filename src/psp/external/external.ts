@@ -35,7 +35,7 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
     inquire: async ({ psp_reference }) => ({ kind: "pending", psp_reference, next_action: null }),
     releases_rest: true,
     // Nothing is held anywhere. If the money is collected anyway, the report becomes a dead letter.
-    modify: async ({ kind }) =>
+    operate: async ({ kind }) =>
       kind === "void"
         ? { kind: "done", psp_reference: null }
         : { kind: "failed", failure: refusal, is_unasked: true },

@@ -79,7 +79,7 @@ const profile: PspProfile = {
   ],
   inquiry: "succeeded",
   inquiry_unreachable: "unknown",
-  modification_after_500: "known",
+  operation_after_500: "known",
   faults: {},
   stale: ({ path, body, headers }, secret) => {
     const timestamp = Math.floor(Date.now() / 1_000) - 301;

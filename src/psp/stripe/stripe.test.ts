@@ -3,10 +3,10 @@ import Stripe from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../../../test/support/stack.ts";
 import { simulatorKey, startTestSimulator, type TestSimulator } from "../../../test/support/simulator.ts";
-import { attemptId, modificationId } from "../../ids.ts";
+import { attemptId, operationId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
 import type { InquiryOutcome, PspOutcome } from "../port-outcomes.ts";
-import type { ChargeRequest, ModificationRequest, Psp } from "../port.ts";
+import type { ChargeRequest, OperationRequest, Psp } from "../port.ts";
 import { createStripe, type StripeOptions } from "./stripe.ts";
 
 let simulator: TestSimulator;
@@ -259,10 +259,10 @@ test("a part that a card's authorisation does not allow is refused for good, als
     payment_method: "pm_card_visa",
     return_url: "https://shop.example/back",
   });
-  const id = `mod_${randomUUID()}`;
-  const part: ModificationRequest = {
+  const id = `op_${randomUUID()}`;
+  const part: OperationRequest = {
     kind: "capture",
-    modification_id: modificationId(id),
+    operation_id: operationId(id),
     psp_key: `${id}-1`,
     attempt_id: attemptId("att_1"),
     psp_reference: intent.id,
@@ -273,9 +273,9 @@ test("a part that a card's authorisation does not allow is refused for good, als
     turn: "first_send",
   };
   const refused = { kind: "failed", failure: { class: "invalid_request" } };
-  expect(await stripe.modify(part)).toMatchObject(refused);
-  expect(await stripe.modify({ ...part, turn: "ask_then_send" })).toMatchObject(refused);
-  expect(await stripe.modify({ ...part, psp_key: `${id}-2`, is_final: true })).toMatchObject({
+  expect(await stripe.operate(part)).toMatchObject(refused);
+  expect(await stripe.operate({ ...part, turn: "ask_then_send" })).toMatchObject(refused);
+  expect(await stripe.operate({ ...part, psp_key: `${id}-2`, is_final: true })).toMatchObject({
     kind: "succeeded",
     charged: { amount_minor: 1_000n },
   });

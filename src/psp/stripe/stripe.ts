@@ -6,7 +6,7 @@ import type { InquiryOutcome, PspOutcome } from "../port-outcomes.ts";
 import type { ChargeRequest, Inquiry, Psp } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
 import { StripeHttpClient } from "./http-client.ts";
-import { modify } from "./modifications.ts";
+import { operate } from "./operations.ts";
 import { isStoredFailure, outcomeOfError, outcomeOfIntent, storedFailure } from "./outcomes.ts";
 import { inquirePage, registerPage } from "./pages.ts";
 import { readWebhook, verifyWebhook } from "./webhooks.ts";
@@ -57,7 +57,7 @@ export function createStripe(options: StripeOptions): Psp {
     pages: { register: (request) => registerPage(stripe, request) },
     inquire: (inquiry) => inquire(stripe, inquiry),
     releases_rest: true,
-    modify: (request) => modify(stripe, request),
+    operate: (request) => operate(stripe, request),
     verifyWebhook: (body, headers) => verifyWebhook(options.webhook_secrets, body, headers),
     readWebhook,
   };

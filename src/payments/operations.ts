@@ -3,14 +3,9 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
-import { openAttemptStatuses, type AttemptRow, type ModificationRow, type OrderRow } from "./model.ts";
-import {
-  insertModification,
-  insertVoids,
-  selectModifications,
-  selectModificationsById,
-} from "./modification-queries.ts";
-import { postponeModifications } from "./modification-turn-queries.ts";
+import { openAttemptStatuses, type AttemptRow, type OperationRow, type OrderRow } from "./model.ts";
+import { insertOperation, insertVoids, selectOperations, selectOperationsById } from "./operation-queries.ts";
+import { postponeOperations } from "./operation-turn-queries.ts";
 import { selectAttempts } from "./queries.ts";
 
 /** A capture as the HTTP door hands it over. */
@@ -36,16 +31,16 @@ export async function requestCapture(
   order: OrderRow,
   request: CaptureRequest,
   actor: string,
-): Promise<{ modification: ModificationRow; is_new: boolean }> {
-  const modifications = await selectModifications(tx, order.payment_order_id);
-  const before = modifications.find((modification) => modification.capture_id === request.capture_id);
-  if (before !== undefined) return { modification: repeated(before, request), is_new: false };
+): Promise<{ operation: OperationRow; is_new: boolean }> {
+  const operations = await selectOperations(tx, order.payment_order_id);
+  const before = operations.find((operation) => operation.capture_id === request.capture_id);
+  if (before !== undefined) return { operation: repeated(before, request), is_new: false };
   if (order.status !== "AUTHORIZED")
     throw new AppError(
       "state_conflict",
       `Only an AUTHORIZED order can be captured; this one is ${order.status}.`,
     );
-  if (modifications.some((one) => isOpen(one) && one.is_final)) {
+  if (operations.some((one) => isOpen(one) && one.is_final)) {
     throw new AppError(
       "state_conflict",
       "The order's final capture, or the release of its authorisation, is in progress.",
@@ -65,8 +60,8 @@ export async function requestCapture(
     );
   }
   const { attempt_id } = await authorizedAttempt(tx, order);
-  const modification = await insertModification(tx, {
-    modification_id: newId("mod"),
+  const operation = await insertOperation(tx, {
+    operation_id: newId("op"),
     attempt_id,
     payment_order_id: order.payment_order_id,
     kind: "capture",
@@ -77,11 +72,11 @@ export async function requestCapture(
     is_final: request.is_final,
     created_by: actor,
   });
-  await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modification.modification_id } }]);
-  return { modification, is_new: true };
+  await jobs.enqueue(tx, "operation_execute", [{ data: { operation_id: operation.operation_id } }]);
+  return { operation, is_new: true };
 }
 
-function repeated(before: ModificationRow, { capture_id, fingerprint }: CaptureRequest): ModificationRow {
+function repeated(before: OperationRow, { capture_id, fingerprint }: CaptureRequest): OperationRow {
   if (before.request_fingerprint?.equals(fingerprint) === true) return before;
   throw new AppError(
     "capture_id_reused",
@@ -109,7 +104,7 @@ export async function requestVoids(
     );
     if (live === undefined || attempts.some((attempt) => attempt.attempt_id === live.attempt_id)) continue;
     if (
-      (await selectModifications(tx, order.payment_order_id)).some(
+      (await selectOperations(tx, order.payment_order_id)).some(
         (one) => isOpen(one) && one.kind === "capture",
       )
     ) {
@@ -123,7 +118,7 @@ export async function requestVoids(
   const voids = await insertVoids(
     tx,
     attempts.map(({ attempt_id }) => ({
-      modification_id: newId("mod"),
+      operation_id: newId("op"),
       attempt_id,
       void_cause: "canceled",
       created_by: actor,
@@ -131,47 +126,46 @@ export async function requestVoids(
   );
   await jobs.enqueue(
     tx,
-    "payment_modify",
-    voids.map((modification_id) => ({ data: { modification_id } })),
+    "operation_execute",
+    voids.map((operation_id) => ({ data: { operation_id } })),
   );
   return attempts;
 }
 
 /**
- * Redrives a modification: the PSP is asked about an open one, and a failed void is started again. Errors:
+ * Redrives an operation: the PSP is asked about an open one, and a failed void is started again. Errors:
  * `state_conflict`.
  */
-export async function redriveModification(
+export async function redriveOperation(
   tx: Transaction,
   { jobs }: Parts,
-  modificationId: string,
+  operationId: string,
   actor: string,
 ): Promise<void> {
-  const [modification] = await selectModificationsById(tx, [modificationId]);
-  if (modification === undefined)
-    throw new AppError("not_found", `There is no modification ${modificationId}.`);
-  const { attempt_id, status, void_cause } = modification;
-  if (isOpen(modification)) {
-    await postponeModifications(tx, [{ modification_id: modificationId, seconds: 0 }]);
-    return jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
+  const [operation] = await selectOperationsById(tx, [operationId]);
+  if (operation === undefined) throw new AppError("not_found", `There is no operation ${operationId}.`);
+  const { attempt_id, status, void_cause } = operation;
+  if (isOpen(operation)) {
+    await postponeOperations(tx, [{ operation_id: operationId, seconds: 0 }]);
+    return jobs.enqueue(tx, "operation_execute", [{ data: { operation_id: operationId } }]);
   }
   if (status === "succeeded" || void_cause === null) {
     throw new AppError(
       "state_conflict",
-      `The ${modification.kind} ${status === "succeeded" ? "was made" : "has failed: send another capture with a new capture_id"}.`,
+      `The ${operation.kind} ${status === "succeeded" ? "was made" : "has failed: send another capture with a new capture_id"}.`,
     );
   }
   const voids = await insertVoids(tx, [
-    { modification_id: newId("mod"), attempt_id, void_cause, created_by: actor },
+    { operation_id: newId("op"), attempt_id, void_cause, created_by: actor },
   ]);
   await jobs.enqueue(
     tx,
-    "payment_modify",
-    voids.map((modification_id) => ({ data: { modification_id } })),
+    "operation_execute",
+    voids.map((operation_id) => ({ data: { operation_id } })),
   );
 }
 
-const isOpen = ({ status }: ModificationRow): boolean => status !== "succeeded" && status !== "failed";
+const isOpen = ({ status }: OperationRow): boolean => status !== "succeeded" && status !== "failed";
 
 async function authorizedAttempt(tx: Transaction, { payment_order_id }: OrderRow): Promise<AttemptRow> {
   const attempt = (await selectAttempts(tx, payment_order_id)).find(({ status }) => status === "authorized");

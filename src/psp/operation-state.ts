@@ -1,8 +1,8 @@
 import type { Money } from "../money/money.ts";
-import type { Failure, ModificationAnswer, ModificationOutcome } from "./port-outcomes.ts";
-import type { ModificationRequest } from "./port.ts";
+import type { Failure, OperationAnswer, OperationOutcome } from "./port-outcomes.ts";
+import type { OperationRequest } from "./port.ts";
 
-type Change = Pick<ModificationRequest, "kind" | "money" | "captured_before_minor">;
+type Change = Pick<OperationRequest, "kind" | "money" | "captured_before_minor">;
 
 /** The authorisation ended before the change: it expired, was captured in full, or was released. */
 export const authorization_ended = "authorization_ended";
@@ -12,9 +12,9 @@ export const authorization_ended = "authorization_ended";
  * state is an old one. A total that this change cannot explain is unknown: a person must look.
  */
 export function changeSeenIn(
-  state: ModificationAnswer,
+  state: OperationAnswer,
   change: Change,
-): ModificationOutcome | { readonly kind: "unchanged" } {
+): OperationOutcome | { readonly kind: "unchanged" } {
   switch (state.kind) {
     case "succeeded":
       return afterTotal(state.charged, true, state.psp_reference, change);

@@ -8,24 +8,24 @@ import {
   failed,
   succeeded,
   voided,
-} from "../../test/support/modification-decisions.ts";
+} from "../../test/support/operation-decisions.ts";
 import type { PspOutcome } from "../psp/psp.ts";
 import type { AttemptOutcome } from "./decision.ts";
 
 describe("a void", () => {
   test("of an authorisation cancels the order, or leaves it paid with what was captured", () => {
     for (const outcome of [canceled, done]) {
-      expect(decideOn(outcome, { modification: voided() })).toMatchObject({
+      expect(decideOn(outcome, { operation: voided() })).toMatchObject({
         order_status: "CANCELED",
         cause: "canceled",
         releases_minor: 100n,
-        modification: { status: "succeeded" },
+        operation: { status: "succeeded" },
       });
-      expect(decideOn(outcome, { modification: voided({ void_cause: "expired" }) })).toMatchObject({
+      expect(decideOn(outcome, { operation: voided({ void_cause: "expired" }) })).toMatchObject({
         order_status: "CANCELED",
         cause: "expired",
       });
-      expect(decideOn(outcome, { captured: 40n, modification: voided() })).toMatchObject({
+      expect(decideOn(outcome, { captured: 40n, operation: voided() })).toMatchObject({
         order_status: "SUCCESS",
         cause: "rest_released",
         releases_minor: 60n,
@@ -39,15 +39,15 @@ describe("a void", () => {
   };
 
   test("of a payment that waits for its buyer cancels it, unless it was paid meanwhile", () => {
-    expect(decideOn(canceled, { ...waiting, modification: voided() })).toMatchObject({
+    expect(decideOn(canceled, { ...waiting, operation: voided() })).toMatchObject({
       order_status: "CANCELED",
       attempt_status: "canceled",
-      modification: { status: "succeeded" },
+      operation: { status: "succeeded" },
     });
-    expect(decideOn(succeeded(100n), { ...waiting, modification: voided() })).toMatchObject({
+    expect(decideOn(succeeded(100n), { ...waiting, operation: voided() })).toMatchObject({
       order_status: "SUCCESS",
       captures_minor: 100n,
-      modification: { status: "failed", failure: { code: "paid_meanwhile" } },
+      operation: { status: "failed", failure: { code: "paid_meanwhile" } },
     });
   });
 
@@ -68,18 +68,18 @@ describe("a void", () => {
     const given = {
       ...waiting,
       attempt: { ...waiting.attempt, failure: failure("transient_decline") },
-      modification: voided({ void_cause: "declined" }),
+      operation: voided({ void_cause: "declined" }),
     };
     expect(decideOn(canceled, given)).toMatchObject({
       order_status: "RETRY_SCHEDULED",
       attempt_status: "declined",
       retry_delay_seconds: 1,
-      modification: { status: "succeeded" },
+      operation: { status: "succeeded" },
     });
     expect(decideOn(succeeded(100n), given)).toMatchObject({
       order_status: "SUCCESS",
       attempt_status: "succeeded",
-      modification: { status: "failed" },
+      operation: { status: "failed" },
     });
   });
 
@@ -100,29 +100,29 @@ describe("a void", () => {
 
   test("that the PSP refuses for good leaves money held: a person hears of it, and a waiting payment is asked about again", () => {
     expect(
-      decideOn(failed("hard_decline"), { modification: voided({ void_cause: "expired" }) })?.modification,
+      decideOn(failed("hard_decline"), { operation: voided({ void_cause: "expired" }) })?.operation,
     ).toMatchObject({ status: "failed", alarm: expect.stringContaining("could not be released") as string });
-    expect(decideOn(failed("invalid_request"), { ...waiting, modification: voided() })).toMatchObject({
+    expect(decideOn(failed("invalid_request"), { ...waiting, operation: voided() })).toMatchObject({
       is_unchanged: true,
       retry_delay_seconds: 1,
-      modification: { status: "failed", alarm: expect.any(String) as string },
+      operation: { status: "failed", alarm: expect.any(String) as string },
     });
   });
 
   test("that the PSP refuses once a part is captured ends the order all the same, for we take no more; a person hears of it", () => {
-    expect(decideOn(failed("invalid_request"), { captured: 40n, modification: voided() })).toMatchObject({
+    expect(decideOn(failed("invalid_request"), { captured: 40n, operation: voided() })).toMatchObject({
       order_status: "SUCCESS",
       cause: "rest_released",
       releases_minor: 60n,
-      modification: { status: "failed", alarm: expect.any(String) as string },
+      operation: { status: "failed", alarm: expect.any(String) as string },
     });
-    expect(decideOn(authorized(70n), { captured: 40n, modification: voided() })).toMatchObject({
+    expect(decideOn(authorized(70n), { captured: 40n, operation: voided() })).toMatchObject({
       is_unchanged: true,
-      modification: { status: "failed", failure: { code: "paid_meanwhile" } },
+      operation: { status: "failed", failure: { code: "paid_meanwhile" } },
     });
     expect(
-      decideOn(failed("transient_decline"), { captured: 40n, modification: voided({ key_number: 5 }) }),
-    ).toMatchObject({ is_unchanged: true, modification: { status: "failed" } });
+      decideOn(failed("transient_decline"), { captured: 40n, operation: voided({ key_number: 5 }) }),
+    ).toMatchObject({ is_unchanged: true, operation: { status: "failed" } });
   });
 
   test("of a declined card with which the buyer has paid after all fails without an alarm", () => {
@@ -130,11 +130,11 @@ describe("a void", () => {
       kind: "failed",
       failure: { class: "hard_decline", code: "paid_meanwhile", message: "Paid." },
     };
-    expect(decideOn(paid, { modification: voided({ void_cause: "declined" }) })?.modification).toMatchObject({
+    expect(decideOn(paid, { operation: voided({ void_cause: "declined" }) })?.operation).toMatchObject({
       status: "failed",
       alarm: null,
     });
-    expect(decideOn(paid, { modification: voided() })?.modification).toMatchObject({
+    expect(decideOn(paid, { operation: voided() })?.operation).toMatchObject({
       status: "failed",
       alarm: expect.any(String) as string,
     });
@@ -147,25 +147,28 @@ describe("a void", () => {
       failure: { ...failure("unreachable"), retry_after_seconds: 7 },
     };
     for (const base of [{}, waiting]) {
-      expect(
-        decideOn(refused, { ...base, modification: voided({ key_number: 5 }) })?.modification,
-      ).toMatchObject({ status: "queued", is_new_key: false, retry_delay_seconds: 7, alarm: null });
+      expect(decideOn(refused, { ...base, operation: voided({ key_number: 5 }) })?.operation).toMatchObject({
+        status: "queued",
+        is_new_key: false,
+        retry_delay_seconds: 7,
+        alarm: null,
+      });
     }
   });
 
   test("keeps why it began, whatever is told of the payment meanwhile", () => {
     for (const outcome of [pending, unknown]) {
       expect(
-        decideOn(outcome, { ...waiting, modification: voided({ void_cause: "declined" }), source: inquiry }),
-      ).toMatchObject({ is_unchanged: true, modification: null });
+        decideOn(outcome, { ...waiting, operation: voided({ void_cause: "declined" }), source: inquiry }),
+      ).toMatchObject({ is_unchanged: true, operation: null });
     }
   });
 
   test("that does not get through leaves the order as it is", () => {
     for (const base of [{}, waiting]) {
-      expect(decideOn(unknown, { ...base, modification: voided() })).toMatchObject({
+      expect(decideOn(unknown, { ...base, operation: voided() })).toMatchObject({
         is_unchanged: true,
-        modification: { status: "unknown" },
+        operation: { status: "unknown" },
       });
     }
   });

@@ -2,21 +2,21 @@ import type { Failure } from "../psp/psp.ts";
 import {
   inquiryAlarm,
   inquiryDelay,
-  modified,
+  operationAs,
   retryDelay,
-  type DecidableModification,
+  type DecidableOperation,
   type DecisionInput,
-  type ModificationDecision,
+  type OperationDecision,
 } from "./decision.ts";
 import { resolved_by_person } from "./model.ts";
-import type { Seen } from "./modification-seen.ts";
+import type { Seen } from "./operation-seen.ts";
 
 /** With the pauses of inquiries about two hours, until a person hears that a PSP owes us an answer. */
 const answers_awaited_max = 30;
 
 /** No request was made, so the key was not used, nor a try. */
-export const heldBack = ({ retry_after_seconds = 1 }: Failure): ModificationDecision =>
-  modified("queued", { retry_delay_seconds: retry_after_seconds });
+export const heldBack = ({ retry_after_seconds = 1 }: Failure): OperationDecision =>
+  operationAs("queued", { retry_delay_seconds: retry_after_seconds });
 
 /**
  * Certainly not done: retried under another key by the policy of its class, retried from the start, or given
@@ -24,46 +24,46 @@ export const heldBack = ({ retry_after_seconds = 1 }: Failure): ModificationDeci
  */
 export function failedFor(
   input: DecisionInput,
-  modification: DecidableModification,
+  operation: DecidableOperation,
   failure: Failure,
-): ModificationDecision {
-  const delay = retryDelay(input, failure, modification.key_number);
+): OperationDecision {
+  const delay = retryDelay(input, failure, operation.key_number);
   if (delay !== undefined)
-    return modified("queued", { failure, is_new_key: true, retry_delay_seconds: delay });
+    return operationAs("queued", { failure, is_new_key: true, retry_delay_seconds: delay });
   const isExhausted = input.policies[failure.class].strategy !== "none";
   if (isExhausted)
-    return modified("failed", {
+    return operationAs("failed", {
       failure,
-      alarm: `Given up after ${modification.key_number} tries: ${failure.message}`,
+      alarm: `Given up after ${operation.key_number} tries: ${failure.message}`,
     });
-  return modified("failed", {
+  return operationAs("failed", {
     failure,
-    alarm: leavesMoneyHeld(modification, failure)
+    alarm: leavesMoneyHeld(operation, failure)
       ? `It could not be released at the PSP, and the money may stay held there: ${failure.message}`
       : null,
   });
 }
 
 /** A failed void leaves money held, unless the buyer has paid with it or a person already knows. */
-const leavesMoneyHeld = ({ kind, void_cause }: DecidableModification, { code }: Failure): boolean =>
+const leavesMoneyHeld = ({ kind, void_cause }: DecidableOperation, { code }: Failure): boolean =>
   kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");
 
 export function stillOpen(
   input: DecisionInput,
-  { inquiry_count }: DecidableModification,
+  { inquiry_count }: DecidableOperation,
   seen: Extract<Seen, { kind: "accepted" | "unknown" }>,
-): ModificationDecision {
+): OperationDecision {
   if (seen.kind === "accepted") {
     const alarm =
       inquiry_count === answers_awaited_max ? "The PSP accepted it and does not say how it ended." : null;
-    return modified("pending", {
+    return operationAs("pending", {
       psp_reference: seen.psp_reference,
       retry_delay_seconds: inquiryDelay(input, inquiry_count),
       alarm,
     });
   }
   const failure: Failure = { class: "unreachable", code: "outcome_unknown", message: seen.reason };
-  return modified("unknown", {
+  return operationAs("unknown", {
     failure,
     retry_delay_seconds: inquiryDelay(input, inquiry_count, seen.retry_after_seconds),
     alarm: inquiryAlarm(inquiry_count, seen.reason),

@@ -1,16 +1,16 @@
 import { capture_failed, undoCapture } from "./capture-failure.ts";
-import { unchanged, type DecidableModification, type Decision, type DecisionInput } from "./decision.ts";
-import { afterCapture } from "./modification-effects.ts";
-import type { Seen } from "./modification-seen.ts";
+import { unchanged, type DecidableOperation, type Decision, type DecisionInput } from "./decision.ts";
+import { afterCapture } from "./operation-effects.ts";
+import type { Seen } from "./operation-seen.ts";
 
-/** News about a decided modification: a repetition, or the opposite of what we hold. */
+/** News about a decided operation: a repetition, or the opposite of what we hold. */
 export function contradiction(
   input: DecisionInput,
-  modification: DecidableModification,
+  operation: DecidableOperation,
   seen: Seen,
 ): Decision | null {
   const { order, attempt, outcome } = input;
-  const { kind, status } = modification;
+  const { kind, status } = operation;
   const taken_minor =
     outcome.kind === "succeeded"
       ? outcome.charged.amount_minor
@@ -23,19 +23,18 @@ export function contradiction(
     kind === "capture" &&
     status === "succeeded"
   ) {
-    return undoCapture(input, modification, seen.capture_reference, seen.failure);
+    return undoCapture(input, operation, seen.capture_reference, seen.failure);
   }
   // Older than the failure of this very capture.
   const isOld =
     seen.kind === "done" &&
-    modification.failure_code === capture_failed &&
-    (modification.psp_reference === null || modification.psp_reference === seen.psp_reference);
+    operation.failure_code === capture_failed &&
+    (operation.psp_reference === null || operation.psp_reference === seen.psp_reference);
   if (isOld) return null;
   const isOpposite =
     (seen.kind === "done" && status === "failed") || (seen.kind === "failed" && status === "succeeded");
-  // Only news that name the modification tell of it; a state that came late does not.
-  const isNamed =
-    input.source.kind === "modification" || outcome.kind === "done" || outcome.kind === "failed";
+  // Only news that name the operation tell of it; a state that came late does not.
+  const isNamed = input.source.kind === "operation" || outcome.kind === "done" || outcome.kind === "failed";
   if (isOpposite && isNamed) {
     const alarm = `The PSP reports a ${kind} as ${seen.kind} that ${status} here.`;
     // A capture is booked once: one that was reversed cannot be booked again under its name.
@@ -43,11 +42,11 @@ export function contradiction(
       seen.kind === "done" &&
       kind === "capture" &&
       attempt.status === "authorized" &&
-      modification.failure_code !== capture_failed &&
-      order.captured_minor + order.capturing_minor + (modification.amount_minor ?? 0n) <= order.amount_minor;
+      operation.failure_code !== capture_failed &&
+      order.captured_minor + order.capturing_minor + (operation.amount_minor ?? 0n) <= order.amount_minor;
     const told = { alarm, alarm_kind: "discrepancy" } as const;
     if (!isBookable) return unchanged(input, told);
-    return { ...afterCapture(input, modification, seen.psp_reference), ...told };
+    return { ...afterCapture(input, operation, seen.psp_reference), ...told };
   }
   if (taken_minor <= order.captured_minor + order.capturing_minor) return null;
   const alarm =

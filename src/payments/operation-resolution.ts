@@ -3,10 +3,10 @@ import type { Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
 import { capture_failed } from "./capture-failure.ts";
-import type { ModificationRow, Resolution } from "./model.ts";
-import { storeResolution } from "./modification-outcome-queries.ts";
-import { selectModifications, selectModificationsById } from "./modification-queries.ts";
-import { lockForModification, type PursuableRow } from "./modification-turn-queries.ts";
+import type { OperationRow, Resolution } from "./model.ts";
+import { storeResolution } from "./operation-outcome-queries.ts";
+import { selectOperations, selectOperationsById } from "./operation-queries.ts";
+import { lockForOperation, type PursuableRow } from "./operation-turn-queries.ts";
 import { lockOrder } from "./queries.ts";
 
 /**
@@ -14,20 +14,18 @@ import { lockOrder } from "./queries.ts";
  * reported wrongly; the worker then settles it like any report. Repeating it changes nothing. Errors:
  * `not_found`, `state_conflict`.
  */
-export async function resolveModification(
+export async function resolveOperation(
   tx: Transaction,
   jobs: Jobs,
-  modificationId: string,
+  operationId: string,
   resolution: Resolution,
   by: Author,
-): Promise<{ modification: ModificationRow; is_new: boolean }> {
-  const [row] = await lockForModification(tx, [modificationId]);
+): Promise<{ operation: OperationRow; is_new: boolean }> {
+  const [row] = await lockForOperation(tx, [operationId]);
   if (row === undefined)
-    throw new AppError("not_found", `There is no modification ${modificationId}.`, {
-      param: "modification_id",
-    });
+    throw new AppError("not_found", `There is no operation ${operationId}.`, { param: "operation_id" });
   if (row.resolved_as === resolution.outcome)
-    return { modification: await find(tx, modificationId), is_new: false };
+    return { operation: await find(tx, operationId), is_new: false };
   if (row.status === "failed") await assertReopenable(tx, row, resolution);
   else if (row.status === "succeeded" || row.status === "queued" || row.resolved_as !== null) {
     throw conflict(
@@ -38,35 +36,35 @@ export async function resolveModification(
   const note = `resolved as ${resolution.outcome}: ${resolution.note}`.slice(0, 500);
   await decideWaiting(
     tx,
-    { queue: "payment_modify", subject_ids: [modificationId] },
+    { queue: "operation_execute", subject_ids: [operationId] },
     { state: "discarded", actor: by.actor, note },
   );
   await recordAudit(tx, {
     ...by,
-    action: "modification.resolve",
-    subject_type: "modification",
-    subject_id: modificationId,
+    action: "operation.resolve",
+    subject_type: "operation",
+    subject_id: operationId,
     before: { status: row.status, resolved_as: row.resolved_as },
     after: { resolved_as: resolution.outcome },
     reason: resolution.note,
   });
-  await jobs.enqueue(tx, "payment_modify", [{ data: { modification_id: modificationId } }]);
-  return { modification: await find(tx, modificationId), is_new: true };
+  await jobs.enqueue(tx, "operation_execute", [{ data: { operation_id: operationId } }]);
+  return { operation: await find(tx, operationId), is_new: true };
 }
 
 /** A failure that was none: the payment must still be open, with nothing else under way that would be mixed up with it. */
 async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }: Resolution): Promise<void> {
   if (outcome === "failed") throw conflict("It has already failed.");
-  const { failure_code } = await find(tx, row.modification_id);
+  const { failure_code } = await find(tx, row.operation_id);
   // The ledger has one transaction for each capture, and that one is reversed.
   if (failure_code === capture_failed) {
     throw conflict("It was booked and failed later: money taken since then belongs to another capture.");
   }
   if (row.attempt_status !== "authorized" || row.payment_order_id === null)
     throw conflict(`It has failed, and the payment is already ${row.attempt_status}.`);
-  const others = (await selectModifications(tx, row.payment_order_id)).filter(
-    ({ modification_id, status }) =>
-      modification_id !== row.modification_id && status !== "succeeded" && status !== "failed",
+  const others = (await selectOperations(tx, row.payment_order_id)).filter(
+    ({ operation_id, status }) =>
+      operation_id !== row.operation_id && status !== "succeeded" && status !== "failed",
   );
   if (others.length > 0) throw conflict(`Another ${others[0]?.kind} of this payment is in progress.`);
   const order = await lockOrder(tx, row.payment_order_id);
@@ -78,8 +76,8 @@ async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }:
 
 const conflict = (message: string): AppError => new AppError("state_conflict", message);
 
-async function find(tx: Transaction, modificationId: string): Promise<ModificationRow> {
-  const [modification] = await selectModificationsById(tx, [modificationId]);
-  if (modification === undefined) throw new Error(`the modification ${modificationId} is gone`);
-  return modification;
+async function find(tx: Transaction, operationId: string): Promise<OperationRow> {
+  const [operation] = await selectOperationsById(tx, [operationId]);
+  if (operation === undefined) throw new Error(`the operation ${operationId} is gone`);
+  return operation;
 }

@@ -1,10 +1,10 @@
 import { Type } from "typebox";
 import { amount, currency, nullable, timestamp } from "./fields.ts";
 
-export const PaymentModification = Type.Object(
+export const PaymentOperation = Type.Object(
   {
-    object: Type.Literal("payment_modification"),
-    modification_id: Type.String(),
+    object: Type.Literal("payment_operation"),
+    operation_id: Type.String(),
     kind: Type.String({ description: "capture, or void, which releases what is left." }),
     capture_id: nullable(Type.String()),
     payment_order_id: nullable(Type.String({ description: "null: every order of a hosted page." })),
@@ -32,5 +32,5 @@ export const PaymentModification = Type.Object(
     created_at: timestamp,
     updated_at: timestamp,
   },
-  { $id: "PaymentModification" },
+  { $id: "PaymentOperation" },
 );

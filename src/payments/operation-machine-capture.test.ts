@@ -11,7 +11,7 @@ import {
   failed,
   money,
   succeeded,
-} from "../../test/support/modification-decisions.ts";
+} from "../../test/support/operation-decisions.ts";
 import type { PspOutcome } from "../psp/psp.ts";
 import type { AttemptOutcome } from "./decision.ts";
 import { inquiries_before_alarm } from "./retry-policies.ts";
@@ -21,99 +21,89 @@ describe("a capture", () => {
     for (const outcome of [authorized(70n), done]) {
       for (const source of [answerTo(1), inquiry, webhook]) {
         expect(
-          decideOn(outcome, { captured: 40n, capturing: 30n, modification: capture(30n), source }),
+          decideOn(outcome, { captured: 40n, capturing: 30n, operation: capture(30n), source }),
         ).toMatchObject({
           order_status: "AUTHORIZED",
           captures_minor: 30n,
           releases_minor: 0n,
-          modification: { status: "succeeded" },
+          operation: { status: "succeeded" },
         });
       }
     }
   });
 
   test("that takes the rest, or is the last one, makes the order SUCCESS and releases what is left", () => {
-    expect(decideOn(succeeded(100n), { captured: 40n, modification: capture(60n) })).toMatchObject({
+    expect(decideOn(succeeded(100n), { captured: 40n, operation: capture(60n) })).toMatchObject({
       order_status: "SUCCESS",
       cause: "captured",
       captures_minor: 60n,
       releases_minor: 0n,
     });
     expect(
-      decideOn(succeeded(70n), { captured: 40n, modification: capture(30n, { is_final: true }) }),
+      decideOn(succeeded(70n), { captured: 40n, operation: capture(30n, { is_final: true }) }),
     ).toMatchObject({ order_status: "SUCCESS", captures_minor: 30n, releases_minor: 30n });
   });
 
   test("is not done while the total does not show it: our own question is repeated, a webhook is an old one", () => {
-    expect(decideOn(authorized(40n), { captured: 40n, modification: capture(30n) })).toMatchObject({
+    expect(decideOn(authorized(40n), { captured: 40n, operation: capture(30n) })).toMatchObject({
       is_unchanged: true,
-      modification: { status: "unknown", is_new_key: false },
+      operation: { status: "unknown", is_new_key: false },
     });
-    expect(
-      decideOn(authorized(40n), { captured: 40n, modification: capture(30n), source: inquiry }),
-    ).toBeNull();
-    expect(
-      decideOn(authorized(10n), { captured: 40n, modification: capture(30n), source: inquiry }),
-    ).toBeNull();
+    expect(decideOn(authorized(40n), { captured: 40n, operation: capture(30n), source: inquiry })).toBeNull();
+    expect(decideOn(authorized(10n), { captured: 40n, operation: capture(30n), source: inquiry })).toBeNull();
   });
 
   test("with a total that it cannot explain stays unknown", () => {
-    expect(decideOn(authorized(75n), { captured: 40n, modification: capture(30n) })).toMatchObject({
+    expect(decideOn(authorized(75n), { captured: 40n, operation: capture(30n) })).toMatchObject({
       captures_minor: 0n,
-      modification: { status: "unknown" },
+      operation: { status: "unknown" },
     });
   });
 
   test("whose outcome is unclear keeps its key and is asked about for ever; a person hears of it in the end", () => {
-    expect(decideOn(unknown, { modification: capture(30n) })).toMatchObject({
+    expect(decideOn(unknown, { operation: capture(30n) })).toMatchObject({
       is_unchanged: true,
-      modification: { status: "unknown", is_new_key: false, alarm: null },
+      operation: { status: "unknown", is_new_key: false, alarm: null },
     });
     expect(
-      decideOn(unknown, { modification: capture(30n, { inquiry_count: inquiries_before_alarm }) })
-        ?.modification?.alarm,
+      decideOn(unknown, { operation: capture(30n, { inquiry_count: inquiries_before_alarm }) })?.operation
+        ?.alarm,
     ).toContain("No answer.");
   });
 
   test("that surely failed for a moment is tried again under another key, and given up in the end with an alarm", () => {
     const decisions = [1, 2, 3, 4, 5].map((key_number) =>
-      decideOn(failed("transient_decline"), { capturing: 30n, modification: capture(30n, { key_number }) }),
+      decideOn(failed("transient_decline"), { capturing: 30n, operation: capture(30n, { key_number }) }),
     );
-    expect(decisions.map((decision) => decision?.modification?.status)).toEqual([
+    expect(decisions.map((decision) => decision?.operation?.status)).toEqual([
       "queued",
       "queued",
       "queued",
       "queued",
       "failed",
     ]);
-    expect(decisions.map((decision) => decision?.modification?.retry_delay_seconds)).toEqual([
-      1,
-      2,
-      4,
-      8,
-      null,
-    ]);
-    expect(decisions.at(-1)?.modification?.alarm).toContain("5 tries");
+    expect(decisions.map((decision) => decision?.operation?.retry_delay_seconds)).toEqual([1, 2, 4, 8, null]);
+    expect(decisions.at(-1)?.operation?.alarm).toContain("5 tries");
   });
 
   test("that the PSP refuses is given up at once, and what it asked for may be asked for again", () => {
     for (const failureClass of ["hard_decline", "invalid_request"] as const) {
-      expect(decideOn(failed(failureClass), { capturing: 30n, modification: capture(30n) })).toMatchObject({
+      expect(decideOn(failed(failureClass), { capturing: 30n, operation: capture(30n) })).toMatchObject({
         is_unchanged: true,
         captures_minor: 0n,
-        modification: { status: "failed", alarm: null },
+        operation: { status: "failed", alarm: null },
       });
     }
   });
 
   test("that was not sent, after an earlier request may have arrived, is unknown", () => {
     const notSent: AttemptOutcome = { kind: "not_sent", failure: failure("unreachable") };
-    expect(decideOn(notSent, { modification: capture(30n) })?.modification).toMatchObject({
+    expect(decideOn(notSent, { operation: capture(30n) })?.operation).toMatchObject({
       status: "queued",
       is_new_key: true,
     });
     expect(
-      decideOn(notSent, { modification: capture(30n), source: answerTo(1, false) })?.modification,
+      decideOn(notSent, { operation: capture(30n), source: answerTo(1, false) })?.operation,
     ).toMatchObject({ status: "unknown", is_new_key: false });
   });
 
@@ -121,28 +111,28 @@ describe("a capture", () => {
     expect(
       decideOn(
         { ...canceled, captured: money(40n) },
-        { captured: 40n, capturing: 30n, modification: capture(30n) },
+        { captured: 40n, capturing: 30n, operation: capture(30n) },
       ),
     ).toMatchObject({
       order_status: "SUCCESS",
       cause: "rest_released",
       releases_minor: 60n,
-      modification: { status: "failed" },
+      operation: { status: "failed" },
     });
     expect(
-      decideOn({ ...expired, captured: money(0n) }, { capturing: 30n, modification: capture(30n) }),
-    ).toMatchObject({ order_status: "CANCELED", cause: "expired", modification: { status: "failed" } });
+      decideOn({ ...expired, captured: money(0n) }, { capturing: 30n, operation: capture(30n) }),
+    ).toMatchObject({ order_status: "CANCELED", cause: "expired", operation: { status: "failed" } });
   });
 
   test("waits for its own news when the authorisation was given up and nobody says what was taken", () => {
     const underWay = {
       capturing: 30n,
-      modification: capture(30n, { status: "pending" as const }),
+      operation: capture(30n, { status: "pending" as const }),
       source: inquiry,
     };
     expect(decideOn(canceled, underWay)).toMatchObject({
       is_unchanged: true,
-      modification: null,
+      operation: null,
       authorization_ended_as: "canceled",
     });
     const ended = { ...underWay, attempt: { authorization_ended_as: "expired" as const } };
@@ -150,31 +140,31 @@ describe("a capture", () => {
       order_status: "SUCCESS",
       captures_minor: 30n,
       releases_minor: 70n,
-      modification: { status: "succeeded" },
+      operation: { status: "succeeded" },
     });
     for (const failureClass of ["hard_decline", "transient_decline"] as const) {
       expect(decideOn(failed(failureClass), ended)).toMatchObject({
         order_status: "CANCELED",
         cause: "expired",
         releases_minor: 100n,
-        modification: { status: "failed", is_new_key: false },
+        operation: { status: "failed", is_new_key: false },
       });
     }
   });
 
   test("that was made before the authorisation was given up is booked, and ends the order", () => {
     expect(
-      decideOn({ ...canceled, captured: money(30n) }, { capturing: 30n, modification: capture(30n) }),
+      decideOn({ ...canceled, captured: money(30n) }, { capturing: 30n, operation: capture(30n) }),
     ).toMatchObject({
       order_status: "SUCCESS",
       captures_minor: 30n,
       releases_minor: 70n,
-      modification: { status: "succeeded" },
+      operation: { status: "succeeded" },
     });
   });
 
   test("is followed by a void where the PSP keeps what a last capture leaves", () => {
-    const last = { modification: capture(30n, { is_final: true }), releases_rest: false };
+    const last = { operation: capture(30n, { is_final: true }), releases_rest: false };
     expect(decideOn(done, last)).toMatchObject({
       order_status: "AUTHORIZED",
       captures_minor: 30n,
@@ -187,7 +177,7 @@ describe("a capture", () => {
       void_cause: null,
     });
     expect(
-      decideOn(done, { modification: capture(100n, { is_final: true }), releases_rest: false }),
+      decideOn(done, { operation: capture(100n, { is_final: true }), releases_rest: false }),
     ).toMatchObject({ order_status: "SUCCESS", releases_minor: 0n, void_cause: null });
   });
 
@@ -195,12 +185,12 @@ describe("a capture", () => {
     const underWay = {
       captured: 20n,
       capturing: 30n,
-      modification: capture(30n, { status: "pending" as const }),
+      operation: capture(30n, { status: "pending" as const }),
       source: inquiry,
     };
     expect(decideOn(unknown, { ...underWay, source: webhook })).toMatchObject({
       is_unchanged: true,
-      modification: null,
+      operation: null,
       alarm: "No answer.",
     });
     expect(decideOn(unknown, underWay)).toBeNull();
@@ -213,7 +203,7 @@ describe("a capture", () => {
       failure: failure("hard_decline"),
     };
     expect(decideOn(declined)).toBeNull();
-    expect(decideOn(declined, { capturing: 30n, modification: capture(30n), source: inquiry })).toBeNull();
+    expect(decideOn(declined, { capturing: 30n, operation: capture(30n), source: inquiry })).toBeNull();
   });
 
   test("of a payment that has ended is given up without touching the order; one that was made all the same raises an alarm", () => {
@@ -221,17 +211,17 @@ describe("a capture", () => {
       order: { status: "CANCELED" as const },
       attempt: { status: "canceled" as const },
       capturing: 30n,
-      modification: capture(30n),
+      operation: capture(30n),
     };
     expect(decideOn(failed("hard_decline"), over)).toMatchObject({
       is_unchanged: true,
       alarm: null,
-      modification: { status: "failed" },
+      operation: { status: "failed" },
     });
     expect(decideOn(done, over)).toMatchObject({
       is_unchanged: true,
       alarm: expect.stringContaining("30") as string,
-      modification: { status: "failed", failure: { code: "captured_too_late" } },
+      operation: { status: "failed", failure: { code: "captured_too_late" } },
     });
   });
 
@@ -239,7 +229,7 @@ describe("a capture", () => {
     expect(
       decideOn(failed("hard_decline"), {
         captured: 30n,
-        modification: capture(30n, { status: "succeeded" }),
+        operation: capture(30n, { status: "succeeded" }),
         source: inquiry,
       }),
     ).toMatchObject({ is_unchanged: true, alarm: expect.any(String) as string });
@@ -248,12 +238,10 @@ describe("a capture", () => {
       attempt: { status: "canceled" as const },
       source: inquiry,
     };
-    expect(decideOn(done, { ...over, modification: capture(30n, { status: "failed" }) })).toMatchObject({
+    expect(decideOn(done, { ...over, operation: capture(30n, { status: "failed" }) })).toMatchObject({
       is_unchanged: true,
       alarm: expect.any(String) as string,
     });
-    expect(
-      decideOn(done, { modification: capture(30n, { status: "succeeded" }), source: inquiry }),
-    ).toBeNull();
+    expect(decideOn(done, { operation: capture(30n, { status: "succeeded" }), source: inquiry })).toBeNull();
   });
 });

@@ -1,24 +1,24 @@
 import { authorization_ended, type Failure } from "../psp/psp.ts";
 import {
   become,
-  modified,
+  operationAs,
   unchanged,
-  type DecidableModification,
+  type DecidableOperation,
   type Decision,
   type DecisionInput,
 } from "./decision.ts";
 import { resolved_by_person } from "./model.ts";
-import { failedFor } from "./modification-retry.ts";
+import { failedFor } from "./operation-retry.ts";
 
 export function afterCapture(
   input: DecisionInput,
-  { amount_minor, is_final }: DecidableModification,
+  { amount_minor, is_final }: DecidableOperation,
   psp_reference: string | null,
 ): Decision {
   const { order, attempt, outcome, releases_rest } = input;
   const captures_minor = amount_minor ?? 0n;
   const rest_minor = order.amount_minor - order.captured_minor - captures_minor;
-  const booked = { captures_minor, modification: modified("succeeded", { psp_reference }) };
+  const booked = { captures_minor, operation: operationAs("succeeded", { psp_reference }) };
   const isClosed =
     outcome.kind === "succeeded" || outcome.kind === "canceled" || attempt.authorization_ended_as !== null;
   if (rest_minor === 0n || isClosed || (is_final && releases_rest)) {
@@ -33,11 +33,11 @@ export function afterCapture(
 
 export const afterVoid = (
   input: DecisionInput,
-  { void_cause }: DecidableModification,
+  { void_cause }: DecidableOperation,
   psp_reference: string | null,
 ): Decision => ({
   ...end(input, void_cause === "expired" ? "expired" : "canceled"),
-  modification: modified("succeeded", { psp_reference }),
+  operation: operationAs("succeeded", { psp_reference }),
 });
 
 /** The authorisation is over: what was not taken is the buyer's again. */
@@ -50,25 +50,25 @@ export function end({ order }: DecisionInput, reason: "canceled" | "expired"): D
 
 export function afterFailure(
   input: DecisionInput,
-  modification: DecidableModification,
+  operation: DecidableOperation,
   failure: Failure,
 ): Decision {
-  const decided = failedFor(input, modification, failure);
+  const decided = failedFor(input, operation, failure);
   const { order, attempt, outcome } = input;
   if (attempt.authorization_ended_as !== null)
-    return { ...end(input, attempt.authorization_ended_as), modification: modified("failed", { failure }) };
+    return { ...end(input, attempt.authorization_ended_as), operation: operationAs("failed", { failure }) };
   // The state that refuses the change is itself the end of the authorisation.
   if (failure.code === authorization_ended && outcome.kind !== "failed") {
     return {
       ...end(input, outcome.kind === "canceled" ? outcome.reason : "canceled"),
-      modification: { ...decided, alarm: null },
+      operation: { ...decided, alarm: null },
     };
   }
   // Some PSPs release nothing once a part is captured. We capture no more, so the order has ended anyway.
-  const isRestKept = modification.kind === "void" && order.captured_minor > 0n && isRefusal(input, failure);
+  const isRestKept = operation.kind === "void" && order.captured_minor > 0n && isRefusal(input, failure);
   return isRestKept
-    ? { ...end(input, "canceled"), modification: decided }
-    : unchanged(input, { modification: decided });
+    ? { ...end(input, "canceled"), operation: decided }
+    : unchanged(input, { operation: decided });
 }
 
 /** Neither what a person said, nor that more was taken than we know of. */

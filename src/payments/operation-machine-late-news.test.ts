@@ -7,23 +7,23 @@ import {
   decideOn,
   done,
   failed,
-} from "../../test/support/modification-decisions.ts";
+} from "../../test/support/operation-decisions.ts";
 
 describe("a capture that was decided wrongly", () => {
-  const wrong = { modification: capture(30n, { status: "failed" }) };
+  const wrong = { operation: capture(30n, { status: "failed" }) };
 
   test("is booked when the PSP says that it was made and there is room for it, with an alarm", () => {
     for (const source of [answerTo(1), inquiry, webhook]) {
       expect(decideOn(done, { ...wrong, source })).toMatchObject({
         order_status: "AUTHORIZED",
         captures_minor: 30n,
-        modification: { status: "succeeded" },
+        operation: { status: "succeeded" },
         alarm: expect.any(String) as string,
       });
     }
     expect(decideOn(authorized(30n), wrong)).toMatchObject({
       captures_minor: 30n,
-      modification: { status: "succeeded" },
+      operation: { status: "succeeded" },
     });
     expect(decideOn(done, { ...wrong, captured: 50n, capturing: 21n })).toMatchObject({
       is_unchanged: true,
@@ -37,7 +37,7 @@ describe("a capture that was decided wrongly", () => {
   });
 
   test("raises an alarm when the PSP has taken more than is captured and under way", () => {
-    const made = { captured: 30n, modification: capture(30n, { status: "succeeded" }) };
+    const made = { captured: 30n, operation: capture(30n, { status: "succeeded" }) };
     expect(decideOn(authorized(60n), made)).toMatchObject({
       is_unchanged: true,
       captures_minor: 0n,
@@ -48,17 +48,17 @@ describe("a capture that was decided wrongly", () => {
 });
 
 describe("an answer to a request with an earlier key", () => {
-  const overtaken = { capturing: 30n, modification: capture(30n, { key_number: 2 }), source: answerTo(1) };
+  const overtaken = { capturing: 30n, operation: capture(30n, { key_number: 2 }), source: answerTo(1) };
 
   test("says nothing of the later one, unless that it was done after all", () => {
     for (const outcome of [failed("transient_decline"), failed("hard_decline"), unknown, authorized(0n)])
       expect(decideOn(outcome, overtaken)).toBeNull();
     expect(decideOn(done, overtaken)).toMatchObject({
       captures_minor: 30n,
-      modification: { status: "succeeded" },
+      operation: { status: "succeeded" },
     });
     expect(
-      decideOn(failed("transient_decline"), { ...overtaken, source: answerTo(2) })?.modification,
+      decideOn(failed("transient_decline"), { ...overtaken, source: answerTo(2) })?.operation,
     ).toMatchObject({ status: "queued", is_new_key: true });
   });
 });

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
-import { changeSeenIn } from "../modification-state.ts";
-import type { ModificationAnswer, PspOutcome } from "../port-outcomes.ts";
-import type { ModificationRequest } from "../port.ts";
+import { changeSeenIn } from "../operation-state.ts";
+import type { OperationAnswer, PspOutcome } from "../port-outcomes.ts";
+import type { OperationRequest } from "../port.ts";
 import { toStripeAmount } from "./amounts.ts";
 import { isStoredFailure, outcomeOfError, outcomeOfIntent, storedFailure } from "./outcomes.ts";
 import { closePage } from "./pages.ts";
@@ -10,7 +10,7 @@ import { closePage } from "./pages.ts";
  * Captures or cancels an intent, or expires a page, and gives what it then is. Stripe's total of what was taken
  * (`amount_received`) tells whether a capture happened, whatever became of the answer to it.
  */
-export async function modify(stripe: Stripe, request: ModificationRequest): Promise<ModificationAnswer> {
+export async function operate(stripe: Stripe, request: OperationRequest): Promise<OperationAnswer> {
   const { page_token, psp_reference } = request;
   if (page_token !== null) return closePage(stripe, page_token);
   if (psp_reference === null)
@@ -30,7 +30,7 @@ export async function modify(stripe: Stripe, request: ModificationRequest): Prom
 async function send(
   stripe: Stripe,
   psp_reference: string,
-  request: ModificationRequest,
+  request: OperationRequest,
 ): Promise<Stripe.PaymentIntent> {
   const options = { idempotencyKey: request.psp_key };
   if (request.kind === "void") return stripe.paymentIntents.cancel(psp_reference, {}, options);
@@ -47,7 +47,7 @@ async function send(
 
 class AmountError extends Error {}
 
-const nothingDone: ModificationAnswer = {
+const nothingDone: OperationAnswer = {
   kind: "failed",
   failure: { class: "transient_decline", code: "psp_error", message: "The PSP failed and changed nothing." },
 };
@@ -66,9 +66,9 @@ async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcom
 async function afterError(
   stripe: Stripe,
   psp_reference: string,
-  request: ModificationRequest,
+  request: OperationRequest,
   error: unknown,
-): Promise<ModificationAnswer> {
+): Promise<OperationAnswer> {
   if (error instanceof AmountError)
     return {
       kind: "failed",

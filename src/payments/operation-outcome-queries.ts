@@ -1,29 +1,29 @@
 import type { Queryable } from "../db/db.ts";
-import type { ModificationStatus, Resolution } from "./model.ts";
-import type { PursuableRow } from "./modification-turn-queries.ts";
+import type { OperationStatus, Resolution } from "./model.ts";
+import type { PursuableRow } from "./operation-turn-queries.ts";
 
 /**
- * Stores a manual resolution. A failed modification is reopened and counts as in flight; the caller has
+ * Stores a manual resolution. A failed operation is reopened and counts as in flight; the caller has
  * locked its order.
  */
 export async function storeResolution(
   tx: Queryable,
-  { modification_id, status }: Pick<PursuableRow, "modification_id" | "status">,
+  { operation_id, status }: Pick<PursuableRow, "operation_id" | "status">,
   { outcome, note }: Resolution,
   actor: string,
 ): Promise<void> {
   await tx.query(
     `with resolved as (
-       update payment_modifications
+       update operations
           set resolved_as = $2, resolution_note = $3, resolved_by = $4, due_at = now(), updated_at = now(),
               status = case status when 'failed' then 'unknown' else status end
-        where modification_id = $1
+        where operation_id = $1
        returning payment_order_id, kind, amount_minor
      )
      update payment_orders o set capturing_minor = o.capturing_minor + r.amount_minor, updated_at = now()
        from resolved r
       where o.payment_order_id = r.payment_order_id and r.kind = 'capture' and $5`,
-    [modification_id, outcome, note, actor, status === "failed"],
+    [operation_id, outcome, note, actor, status === "failed"],
   );
 }
 
@@ -41,9 +41,9 @@ export async function markAuthorizationsEnded(
   );
 }
 
-export type SettledModification = {
-  readonly modification_id: string;
-  readonly status: ModificationStatus;
+export type SettledOperation = {
+  readonly operation_id: string;
+  readonly status: OperationStatus;
   readonly psp_reference: string | null;
   readonly is_new_key: boolean;
   /** The PSP keeps a server error under the key. */
@@ -55,8 +55,8 @@ export type SettledModification = {
   readonly retry_delay_seconds: number | null;
 };
 
-/** Writes what came of modifications. */
-export async function writeModifications(tx: Queryable, rows: readonly SettledModification[]): Promise<void> {
+/** Writes what came of operations. */
+export async function writeOperations(tx: Queryable, rows: readonly SettledOperation[]): Promise<void> {
   if (rows.length === 0) return;
-  await tx.query("select payments_settle_modifications($1)", [JSON.stringify(rows)]);
+  await tx.query("select operations_settle($1)", [JSON.stringify(rows)]);
 }

@@ -12,7 +12,7 @@ import {
   money,
   succeeded,
   voided,
-} from "../../test/support/modification-decisions.ts";
+} from "../../test/support/operation-decisions.ts";
 import type { PspOutcome } from "../psp/psp.ts";
 import type { AttemptOutcome } from "./decision.ts";
 
@@ -31,7 +31,7 @@ test("whatever the PSP says, never more is captured than authorised, and capture
       { kind: "accepted", psp_reference: "m" },
     ),
   );
-  const modifications = fc.record({
+  const operations = fc.record({
     amount: fc.bigInt({ min: 1n, max: 100n }),
     is_final: fc.boolean(),
     isVoid: fc.boolean(),
@@ -50,13 +50,13 @@ test("whatever the PSP says, never more is captured than authorised, and capture
     fc.property(
       outcomes,
       fc.bigInt({ min: 0n, max: 99n }),
-      fc.option(modifications, { nil: null }),
+      fc.option(operations, { nil: null }),
       circumstances,
       (outcome, captured, chosen, { authorization_ended_as, ...rest }) => {
         const amount =
           chosen === null ? 0n : chosen.amount > 100n - captured ? 100n - captured : chosen.amount;
         const { status, key_number } = chosen ?? { status: "executing", key_number: 1 };
-        const modification =
+        const operation =
           chosen === null
             ? null
             : chosen.isVoid
@@ -64,8 +64,8 @@ test("whatever the PSP says, never more is captured than authorised, and capture
               : capture(amount, { is_final: chosen.is_final, status, key_number });
         const decision = decideOn(outcome, {
           captured,
-          capturing: modification?.kind === "capture" && status !== "failed" ? amount : 0n,
-          modification,
+          capturing: operation?.kind === "capture" && status !== "failed" ? amount : 0n,
+          operation,
           attempt: { authorization_ended_as },
           ...rest,
         });
@@ -77,7 +77,7 @@ test("whatever the PSP says, never more is captured than authorised, and capture
         if (isOver) expect(decision.order_status).toBe(total > 0n ? "SUCCESS" : "CANCELED");
         // Money is booked for what was asked for, and only then.
         if (decision.captures_minor > 0n)
-          expect([modification?.kind, decision.captures_minor, decision.modification?.status]).toEqual([
+          expect([operation?.kind, decision.captures_minor, decision.operation?.status]).toEqual([
             "capture",
             amount,
             "succeeded",

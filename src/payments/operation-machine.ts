@@ -1,61 +1,61 @@
 import { authorization_ended, type Failure } from "../psp/psp.ts";
 import {
-  modified,
+  operationAs,
   unchanged,
-  type DecidableModification,
+  type DecidableOperation,
   type Decision,
   type DecisionInput,
 } from "./decision.ts";
-import { contradiction } from "./modification-contradiction.ts";
-import { afterCapture, afterFailure, afterVoid, end } from "./modification-effects.ts";
-import { failedFor, heldBack, stillOpen } from "./modification-retry.ts";
-import { isOvertaken, seenBy, type Seen } from "./modification-seen.ts";
+import { contradiction } from "./operation-contradiction.ts";
+import { afterCapture, afterFailure, afterVoid, end } from "./operation-effects.ts";
+import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
+import { isOvertaken, seenBy, type Seen } from "./operation-seen.ts";
 
-/** News about an authorisation, or about a modification of an attempt that is closed. */
-export function decideModification(input: DecisionInput): Decision | null {
-  const { attempt, modification } = input;
-  if (modification === null) return decideWithoutModification(input);
-  const seen = seenBy(input, modification);
-  if (isOvertaken(input, modification, seen)) return null;
-  if (modification.status === "succeeded" || modification.status === "failed")
-    return contradiction(input, modification, seen);
-  if (attempt.status !== "authorized") return decideTooLate(input, modification, seen);
+/** News about an authorisation, or about an operation of an attempt that is closed. */
+export function decideOperation(input: DecisionInput): Decision | null {
+  const { attempt, operation } = input;
+  if (operation === null) return decideWithoutOperation(input);
+  const seen = seenBy(input, operation);
+  if (isOvertaken(input, operation, seen)) return null;
+  if (operation.status === "succeeded" || operation.status === "failed")
+    return contradiction(input, operation, seen);
+  if (attempt.status !== "authorized") return decideTooLate(input, operation, seen);
   switch (seen.kind) {
     case "done":
-      return modification.kind === "void"
-        ? afterVoid(input, modification, seen.psp_reference)
-        : afterCapture(input, modification, seen.psp_reference);
+      return operation.kind === "void"
+        ? afterVoid(input, operation, seen.psp_reference)
+        : afterCapture(input, operation, seen.psp_reference);
     case "unchanged":
-      return decideStill(input, modification);
+      return decideStill(input, operation);
     case "failed":
-      return afterFailure(input, modification, seen.failure);
+      return afterFailure(input, operation, seen.failure);
     case "not_sent":
       return unchanged(input, {
-        modification:
-          seen.is_unasked === true ? heldBack(seen.failure) : failedFor(input, modification, seen.failure),
+        operation:
+          seen.is_unasked === true ? heldBack(seen.failure) : failedFor(input, operation, seen.failure),
       });
     case "accepted":
-      return unchanged(input, { modification: stillOpen(input, modification, seen) });
+      return unchanged(input, { operation: stillOpen(input, operation, seen) });
     case "unknown":
-      return decideUnclear(input, modification, seen);
+      return decideUnclear(input, operation, seen);
   }
 }
 
 /** An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our change: a person looks. */
 function decideUnclear(
   input: DecisionInput,
-  modification: DecidableModification,
+  operation: DecidableOperation,
   seen: Extract<Seen, { kind: "unknown" }>,
 ): Decision | null {
-  if (input.source.kind === "modification")
-    return unchanged(input, { modification: stillOpen(input, modification, seen) });
+  if (input.source.kind === "operation")
+    return unchanged(input, { operation: stillOpen(input, operation, seen) });
   return input.source.kind === "webhook"
     ? unchanged(input, { alarm: seen.reason, alarm_kind: "discrepancy" })
     : null;
 }
 
 /** Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP. */
-function decideWithoutModification(input: DecisionInput): Decision | null {
+function decideWithoutOperation(input: DecisionInput): Decision | null {
   const { order, outcome } = input;
   switch (outcome.kind) {
     case "canceled":
@@ -94,30 +94,30 @@ function decideWithoutModification(input: DecisionInput): Decision | null {
 }
 
 /** The state does not show the change: an answer to our request must be followed up, a webhook may simply be an old one. */
-function decideStill(input: DecisionInput, modification: DecidableModification): Decision | null {
+function decideStill(input: DecisionInput, operation: DecidableOperation): Decision | null {
   // Whether the capture came before the end only its own news can tell; then this decides about the rest.
   if (input.outcome.kind === "canceled")
     return unchanged(input, { authorization_ended_as: input.outcome.reason });
-  if (input.source.kind !== "modification") return null;
+  if (input.source.kind !== "operation") return null;
   return unchanged(input, {
-    modification: stillOpen(input, modification, {
+    operation: stillOpen(input, operation, {
       kind: "unknown",
       reason: "The PSP does not show the change yet.",
     }),
   });
 }
 
-/** The attempt was closed before its modification was decided. */
-function decideTooLate(input: DecisionInput, modification: DecidableModification, seen: Seen): Decision {
-  const isMade = seen.kind === "done" && modification.kind === "capture";
+/** The attempt was closed before its operation was decided. */
+function decideTooLate(input: DecisionInput, operation: DecidableOperation, seen: Seen): Decision {
+  const isMade = seen.kind === "done" && operation.kind === "capture";
   const code = isMade ? "captured_too_late" : authorization_ended;
   const failure: Failure =
     seen.kind === "failed"
       ? seen.failure
       : { class: "hard_decline", code, message: "The payment had ended." };
   const alarm = isMade
-    ? `The PSP reports a capture of ${modification.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.`
+    ? `The PSP reports a capture of ${operation.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.`
     : null;
-  const decided = modified("failed", { failure });
-  return unchanged(input, { alarm, alarm_kind: "discrepancy", modification: decided });
+  const decided = operationAs("failed", { failure });
+  return unchanged(input, { alarm, alarm_kind: "discrepancy", operation: decided });
 }

@@ -1,5 +1,5 @@
-import type { Failure, ModificationOutcome } from "../port-outcomes.ts";
-import type { ModificationRequest } from "../port.ts";
+import type { Failure, OperationOutcome } from "../port-outcomes.ts";
+import type { OperationRequest } from "../port.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import type { ModificationsApi } from "./library.ts";
 import { outcomeOfError } from "./outcomes.ts";
@@ -8,12 +8,12 @@ import { outcomeOfError } from "./outcomes.ts";
  * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our reference
  * tells the end. Repeating it under its key gives the same answer.
  */
-export async function modify(
+export async function operate(
   api: ModificationsApi,
   account: { readonly merchant_account: string; readonly has_multiple_partial_captures: boolean },
-  request: ModificationRequest,
-): Promise<ModificationOutcome> {
-  const { kind, psp_reference, attempt_id, modification_id: reference, psp_key, turn } = request;
+  request: OperationRequest,
+): Promise<OperationOutcome> {
+  const { kind, psp_reference, attempt_id, operation_id: reference, psp_key, turn } = request;
   // While the buyer must act, Adyen has nothing to void.
   if (psp_reference === null || psp_reference === attempt_id)
     return failed("state_conflict", "Adyen cannot void a payment that waits for its buyer.");
@@ -64,16 +64,16 @@ export async function modify(
       return { kind: "failed", failure: outcome.failure };
     return outcome.kind === "not_sent" || outcome.kind === "unknown"
       ? outcome
-      : { kind: "unknown", reason: "Adyen answered a modification with a charge's outcome." };
+      : { kind: "unknown", reason: "Adyen answered an operation with a charge's outcome." };
   }
 }
 
-const accepted = ({ pspReference }: { pspReference: string }): ModificationOutcome => ({
+const accepted = ({ pspReference }: { pspReference: string }): OperationOutcome => ({
   kind: "accepted",
   psp_reference: pspReference,
 });
 
-function failed(code: string, message: string): ModificationOutcome {
+function failed(code: string, message: string): OperationOutcome {
   const failure: Failure = { class: "invalid_request", code, message };
   return { kind: "failed", failure, is_unasked: true };
 }

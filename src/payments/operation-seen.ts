@@ -1,13 +1,13 @@
-import { changeSeenIn, type ModificationOutcome } from "../psp/psp.ts";
+import { changeSeenIn, type OperationOutcome } from "../psp/psp.ts";
 import { toCurrencyCode } from "../money/money.ts";
-import { asUnknownIfResent, type DecidableModification, type DecisionInput } from "./decision.ts";
+import { asUnknownIfResent, type DecidableOperation, type DecisionInput } from "./decision.ts";
 
-/** What the report says about the modification. */
-export type Seen = ModificationOutcome | { readonly kind: "unchanged" };
+/** What the report says about the operation. */
+export type Seen = OperationOutcome | { readonly kind: "unchanged" };
 
 export function seenBy(
   { outcome, order, attempt, source }: DecisionInput,
-  { kind, amount_minor }: DecidableModification,
+  { kind, amount_minor }: DecidableOperation,
 ): Seen {
   // A decline is about the charge, and that was authorised.
   if (outcome.kind === "registered" || (outcome.kind === "declined" && attempt.status === "authorized"))
@@ -25,6 +25,6 @@ export function seenBy(
 /** The answer to a request with an earlier key, which was given up: only that it was done after all is news. */
 export const isOvertaken = (
   { source }: DecisionInput,
-  { key_number }: DecidableModification,
+  { key_number }: DecidableOperation,
   seen: Seen,
-): boolean => source.kind === "modification" && source.key_number !== key_number && seen.kind !== "done";
+): boolean => source.kind === "operation" && source.key_number !== key_number && seen.kind !== "done";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pending, unknown, webhook } from "../../test/support/charge-decisions.ts";
-import { authorized, canceled, decideOn, succeeded } from "../../test/support/modification-decisions.ts";
+import { authorized, canceled, decideOn, succeeded } from "../../test/support/operation-decisions.ts";
 
 describe("an authorisation", () => {
   const opening = { order: { status: "EXECUTING" as const }, attempt: { status: "executing" as const } };

@@ -13,8 +13,8 @@ import { messageOf } from "../errors.ts";
 import { toCurrencyCode } from "../money/money.ts";
 import {
   authorization_ended,
-  type ModificationAnswer,
-  type ModificationRequest,
+  type OperationAnswer,
+  type OperationRequest,
   type PspRouter,
   type Turn,
 } from "../psp/psp.ts";
@@ -22,17 +22,17 @@ import { executor_actor } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
 import { openAttemptStatuses, resolved_by_person } from "./model.ts";
 import {
-  lockForModification,
-  postponeModifications,
-  releaseModification,
-  startModifications,
+  lockForOperation,
+  postponeOperations,
+  releaseOperation,
+  startOperations,
   type PursuableRow,
-} from "./modification-turn-queries.ts";
+} from "./operation-turn-queries.ts";
 import { missingAccount } from "./psp-call.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
 import type { PspReport } from "./psp-report.ts";
 
-export type ModificationWorkerOptions = {
+export type OperationRunnerOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
@@ -51,14 +51,14 @@ export type ModificationWorkerOptions = {
 const resolution_wait_seconds = 1;
 
 /**
- * How soon a modification is checked again if its PSP account is not configured: any restart may bring the
+ * How soon an operation is checked again if its PSP account is not configured: any restart may bring the
  * account back.
  */
 const unconfigured_wait_seconds = 15;
 
 type Task = {
   readonly row: PursuableRow;
-  readonly job: Job<"payment_modify">;
+  readonly job: Job<"operation_execute">;
   readonly turn: Turn;
   readonly epoch: number;
 };
@@ -66,20 +66,20 @@ type Ready = Pick<Task, "row" | "job">;
 type Reported = Pick<PspReport, "outcome" | "actor" | "source">;
 
 /** Brings captures and voids forward, those of one attempt one after another. */
-export class ModificationWorker {
-  readonly #options: ModificationWorkerOptions;
+export class OperationRunner {
+  readonly #options: OperationRunnerOptions;
   readonly #loop: WorkLoop;
   readonly #running = new Set<Promise<void>>();
 
-  constructor(options: ModificationWorkerOptions) {
+  constructor(options: OperationRunnerOptions) {
     this.#options = options;
     this.#loop = new WorkLoop({
-      name: "payment_modify",
+      name: "operation_execute",
       log: options.log,
       idle_poll_ms: options.idle_poll_ms,
       run: () => this.#run(),
     });
-    options.jobs.onWake("payment_modify", () => this.#loop.wake());
+    options.jobs.onWake("operation_execute", () => this.#loop.wake());
   }
 
   start(): void {
@@ -98,7 +98,7 @@ export class ModificationWorker {
     const places = concurrency - this.#running.size;
     const { claimed_count, results: tasks } = await claimAndDecide(
       this.#options,
-      "payment_modify",
+      "operation_execute",
       places,
       (tx, claimed) => this.#begin(tx, claimed),
     );
@@ -107,63 +107,60 @@ export class ModificationWorker {
   }
 
   /** Those whose turn has not come are queued again when it does. */
-  async #begin(tx: Transaction, claimed: readonly Job<"payment_modify">[]): Promise<readonly Task[]> {
+  async #begin(tx: Transaction, claimed: readonly Job<"operation_execute">[]): Promise<readonly Task[]> {
     const { jobs, router, lease_seconds, unknown_quiet_seconds } = this.#options;
-    const jobOf = new Map(claimed.map((job) => [job.data.modification_id, job]));
-    const rows = await lockForModification(tx, [...jobOf.keys()]);
+    const jobOf = new Map(claimed.map((job) => [job.data.operation_id, job]));
+    const rows = await lockForOperation(tx, [...jobOf.keys()]);
     const ready = rows.flatMap((row): Ready[] => {
-      const job = jobOf.get(row.modification_id);
+      const job = jobOf.get(row.operation_id);
       return job === undefined || !isWorkFor(row) ? [] : [{ row, job }];
     });
     const waits = new Map(ready.map((task) => [task, this.#secondsToWait(task.row)]));
     const due = ready.filter((task) => waits.get(task) === 0);
     const later = ready.filter((task) => !due.includes(task));
     const delays = later.map((task) => ({
-      modification_id: task.row.modification_id,
+      operation_id: task.row.operation_id,
       seconds: waits.get(task) ?? 0,
     }));
     const terms = { lease_seconds, key_seconds: router.keySeconds(), quiet_seconds: unknown_quiet_seconds };
-    const holds = await startModifications(
+    const holds = await startOperations(
       tx,
-      due.map(({ row }) => row.modification_id),
+      due.map(({ row }) => row.operation_id),
       terms,
     );
-    const started = new Map(holds.map((hold) => [hold.modification_id, hold]));
+    const started = new Map(holds.map((hold) => [hold.operation_id, hold]));
     const tasks = due.flatMap(({ row, job }): Task[] => {
-      const hold = started.get(row.modification_id);
+      const hold = started.get(row.operation_id);
       return hold === undefined ? [] : [{ row, job, turn: hold.turn, epoch: hold.epoch }];
     });
-    await postponeModifications(tx, delays);
+    await postponeOperations(tx, delays);
     await jobs.enqueue(
       tx,
-      "payment_modify",
-      delays.map(({ modification_id, seconds }) => ({
-        data: { modification_id },
-        start_after_seconds: seconds,
-      })),
+      "operation_execute",
+      delays.map(({ operation_id, seconds }) => ({ data: { operation_id }, start_after_seconds: seconds })),
     );
     await buryAll(
       tx,
       later.flatMap(({ row, job }) => (router.has(row.psp) ? [] : [unconfigured(row, job)])),
     );
-    const known = new Set<string>(rows.map((row) => row.modification_id));
+    const known = new Set<string>(rows.map((row) => row.operation_id));
     const idle = claimed.filter((job) => !tasks.some((task) => task.job === job));
     await jobs.abandon(
       tx,
-      "payment_modify",
-      idle.filter(({ data }) => !known.has(data.modification_id)),
-      "There is no such modification.",
+      "operation_execute",
+      idle.filter(({ data }) => !known.has(data.operation_id)),
+      "There is no such operation.",
     );
     await jobs.complete(
       tx,
-      "payment_modify",
-      idle.filter(({ data }) => known.has(data.modification_id)),
+      "operation_execute",
+      idle.filter(({ data }) => known.has(data.operation_id)),
     );
     return tasks;
   }
 
   /**
-   * While calls to its PSP are held back, or its account is not configured, a modification keeps its state
+   * While calls to its PSP are held back, or its account is not configured, an operation keeps its state
    * and uses up no try.
    */
   #secondsToWait(row: PursuableRow): number {
@@ -189,12 +186,12 @@ export class ModificationWorker {
     crashPoint("after_psp_call");
     await this.#options.recorder.record({ payment_order_id, attempt_id, ...reported });
     crashPoint("after_settlement");
-    this.#options.jobs.wake("payment_modify");
+    this.#options.jobs.wake("operation_execute");
   }
 
   async #call(task: Task): Promise<Reported> {
     const { row, job, turn, epoch } = task;
-    const { modification_id, key_number } = row;
+    const { operation_id, key_number } = row;
     const start = monotonicMilliseconds();
     const outcome = await this.#ask(task);
     const psp_call_ms = monotonicMilliseconds() - start;
@@ -202,11 +199,11 @@ export class ModificationWorker {
     return {
       outcome,
       actor: executor_actor,
-      source: { kind: "modification", modification_id, is_first_send, key_number, epoch, psp_call_ms, job },
+      source: { kind: "operation", operation_id, is_first_send, key_number, epoch, psp_call_ms, job },
     };
   }
 
-  async #ask({ row, turn }: Task): Promise<ModificationAnswer> {
+  async #ask({ row, turn }: Task): Promise<OperationAnswer> {
     const { router } = this.#options;
     const isAuthorized = row.attempt_status === "authorized";
     if (isAuthorized && row.void_cause === "declined") {
@@ -219,7 +216,7 @@ export class ModificationWorker {
         },
       };
     }
-    if (mayBeCalled(row)) return router.modify(row.psp, requestOf(row, turn));
+    if (mayBeCalled(row)) return router.operate(row.psp, requestOf(row, turn));
     return {
       kind: "failed",
       failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." },
@@ -229,11 +226,11 @@ export class ModificationWorker {
   /** A bug or a lost database: the job goes back to the queue, and past its limit to the dead letters. */
   async #giveBack({ row, job }: Task, error: unknown): Promise<void> {
     const { log, database, jobs } = this.#options;
-    log.error({ err: error, modification_id: row.modification_id }, "a modification failed");
+    log.error({ err: error, operation_id: row.operation_id }, "an operation failed");
     await database
       .transaction(async (tx) => {
-        await releaseModification(tx, row.modification_id);
-        await jobs.giveBack(tx, "payment_modify", [job], messageOf(error));
+        await releaseOperation(tx, row.operation_id);
+        await jobs.giveBack(tx, "operation_execute", [job], messageOf(error));
       })
       .catch((failure: unknown) => {
         // The lease ends by the database's clock, so the job comes back even when this could not be said.
@@ -260,14 +257,14 @@ const mayBeCalled = ({ kind, attempt_status }: PursuableRow): boolean =>
 const isManuallyResolved = ({ status, resolved_as }: PursuableRow): boolean =>
   resolved_as !== null && status !== "queued";
 
-/** The dead letter of a modification whose PSP account is not configured. */
+/** The dead letter of an operation whose PSP account is not configured. */
 function unconfigured(
-  { modification_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow,
-  { data }: Job<"payment_modify">,
+  { operation_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow,
+  { data }: Job<"operation_execute">,
 ): DeadLetterDraft {
   return {
-    queue: "payment_modify",
-    subject_id: modification_id,
+    queue: "operation_execute",
+    subject_id: operation_id,
     payload: { ...data, payment_order_id, attempt_id },
     attempt_count: key_number,
     reason: `The ${kind} waits: ${missingAccount(psp)}`,
@@ -275,15 +272,15 @@ function unconfigured(
 }
 
 function resolutionOf({ row, job }: Task): Reported {
-  const { modification_id, resolved_by } = row;
+  const { operation_id, resolved_by } = row;
   return {
     outcome: outcomeOfResolution(row),
     actor: resolved_by ?? executor_actor,
-    source: { kind: "resolution", modification: { modification_id, job } },
+    source: { kind: "resolution", operation: { operation_id, job } },
   };
 }
 
-function outcomeOfResolution({ resolved_as, resolution_note }: PursuableRow): ModificationAnswer {
+function outcomeOfResolution({ resolved_as, resolution_note }: PursuableRow): OperationAnswer {
   if (resolved_as === "succeeded") return { kind: "done", psp_reference: null };
   return {
     kind: "failed",
@@ -291,11 +288,11 @@ function outcomeOfResolution({ resolved_as, resolution_note }: PursuableRow): Mo
   };
 }
 
-function requestOf(row: PursuableRow, turn: Turn): ModificationRequest {
-  const { kind, modification_id, psp_key, attempt_id, psp_reference, page_token, is_final } = row;
+function requestOf(row: PursuableRow, turn: Turn): OperationRequest {
+  const { kind, operation_id, psp_key, attempt_id, psp_reference, page_token, is_final } = row;
   return {
     kind,
-    modification_id,
+    operation_id,
     psp_key,
     attempt_id,
     psp_reference,

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { modificationId } from "../../ids.ts";
-import { changeSeenIn } from "../modification-state.ts";
-import type { ModificationOutcome } from "../port-outcomes.ts";
-import type { ChargeRequest, ModificationRequest, Psp } from "../port.ts";
+import { operationId } from "../../ids.ts";
+import { changeSeenIn } from "../operation-state.ts";
+import type { OperationOutcome } from "../port-outcomes.ts";
+import type { ChargeRequest, OperationRequest, Psp } from "../port.ts";
 import { price, someText, type Subject } from "./subject.ts";
 
 type Authorised = { readonly charge: ChargeRequest; readonly psp_reference: string };
-type Said = ModificationOutcome | { readonly kind: "unchanged" };
+type Said = OperationOutcome | { readonly kind: "unchanged" };
 
 /** What each fault says at first, and how often the change happened after the same request was sent until it is clear. */
 const faults: Readonly<Record<string, { readonly first: readonly string[]; readonly done: 0 | 1 }>> = {
@@ -23,7 +23,7 @@ const faults: Readonly<Record<string, { readonly first: readonly string[]; reado
   slow: { first: ["unknown"], done: 1 },
 };
 
-export function describeModifications(subject: Subject): void {
+export function describeOperations(subject: Subject): void {
   const authorise = async (card = "visa_4242"): Promise<Authorised> => {
     const charge = subject.request(card, { capture_method: "manual" });
     const outcome = await subject.psp.charge(charge);
@@ -32,12 +32,12 @@ export function describeModifications(subject: Subject): void {
   };
   const change = (
     { charge, psp_reference }: Authorised,
-    changes: Partial<ModificationRequest> = {},
-  ): ModificationRequest => {
-    const id = `mod_${randomUUID()}`;
+    changes: Partial<OperationRequest> = {},
+  ): OperationRequest => {
+    const id = `op_${randomUUID()}`;
     return {
       kind: "capture",
-      modification_id: modificationId(id),
+      operation_id: operationId(id),
       psp_key: `${id}-1`,
       attempt_id: charge.attempt_id,
       psp_reference,
@@ -56,12 +56,12 @@ export function describeModifications(subject: Subject): void {
       .toSorted((a, b) => a - b);
 
   /** What the PSP says of a change, in its answer or, where it only accepts it, in its webhook. */
-  async function said(request: ModificationRequest, by: Psp = subject.psp): Promise<Said> {
-    const seen = changeSeenIn(await by.modify(request), request);
+  async function said(request: OperationRequest, by: Psp = subject.psp): Promise<Said> {
+    const seen = changeSeenIn(await by.operate(request), request);
     return seen.kind === "accepted" ? webhookOf(request) : seen;
   }
 
-  async function webhookOf({ modification_id }: ModificationRequest): Promise<ModificationOutcome> {
+  async function webhookOf({ operation_id }: OperationRequest): Promise<OperationOutcome> {
     for (let tries = 0; tries < 250; tries += 1) {
       for (const { body, headers } of subject.bench.webhooks) {
         const news =
@@ -71,24 +71,24 @@ export function describeModifications(subject: Subject): void {
         if (
           typeof news === "object" &&
           news !== null &&
-          "modification_id" in news &&
-          news.modification_id === modification_id
+          "operation_id" in news &&
+          news.operation_id === operation_id
         )
           return news.outcome;
       }
       await sleep(20);
     }
-    throw new Error("no webhook told of the modification within five seconds");
+    throw new Error("no webhook told of the operation within five seconds");
   }
 
   /** The same request until it is clear what came of it. */
-  async function saidInTheEnd(request: ModificationRequest): Promise<Said> {
+  async function saidInTheEnd(request: OperationRequest): Promise<Said> {
     for (let tries = 0; tries < 10; tries += 1) {
       const outcome = await said({ ...request, turn: "ask_then_send" });
       if (outcome.kind !== "unknown" && outcome.kind !== "not_sent" && outcome.kind !== "unchanged")
         return outcome;
     }
-    throw new Error("it never became clear what came of the modification");
+    throw new Error("it never became clear what came of the operation");
   }
 
   describe("an authorisation", () => {
@@ -154,15 +154,15 @@ export function describeModifications(subject: Subject): void {
     });
   });
 
-  describe("a modification under the fault", () => {
+  describe("an operation under the fault", () => {
     test("500_before of a void is known to be harmless at once where the PSP shows its state", async () => {
       const authorised = await authorise();
       const request = change(authorised, { kind: "void" });
       await subject.bench.setFaults({ next_modifications: [{ fault: "500_before", count: 1 }] });
-      expect((await subject.psp.modify(request)).kind).toBe("unknown");
+      expect((await subject.psp.operate(request)).kind).toBe("unknown");
       const again = await said({ ...request, turn: "ask_then_send" });
-      expect(again.kind).toBe(subject.profile.modification_after_500 === "known" ? "failed" : "unknown");
-      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({
+      expect(again.kind).toBe(subject.profile.operation_after_500 === "known" ? "failed" : "unknown");
+      expect(await said({ ...request, psp_key: `${request.operation_id}-2` })).toMatchObject({
         kind: "done",
       });
     });
@@ -174,9 +174,9 @@ export function describeModifications(subject: Subject): void {
           const authorised = await authorise();
           const request = change(authorised, { kind });
           await subject.bench.setFaults({ next_modifications: [{ fault, count: 1 }] });
-          expect(first).toContain((await subject.psp.modify(request)).kind);
+          expect(first).toContain((await subject.psp.operate(request)).kind);
           expect(
-            await (subject.profile.modification_after_500 === "unknown" && fault.startsWith("500")
+            await (subject.profile.operation_after_500 === "unknown" && fault.startsWith("500")
               ? webhookOf(request)
               : saidInTheEnd(request)),
           ).toMatchObject({ kind: "done", psp_reference: someText });
@@ -190,8 +190,8 @@ export function describeModifications(subject: Subject): void {
       const authorised = await authorise();
       const request = change(authorised);
       await subject.bench.setFaults({ next_modifications: [{ fault: "500_before", count: 1 }] });
-      expect((await subject.psp.modify(request)).kind).toBe("unknown");
-      const isKnown = subject.profile.modification_after_500 === "known";
+      expect((await subject.psp.operate(request)).kind).toBe("unknown");
+      const isKnown = subject.profile.operation_after_500 === "known";
       const again = await said({ ...request, turn: "ask_then_send" });
       expect(again).toMatchObject(isKnown ? { kind: "unknown", is_stored: true } : { kind: "unknown" });
       expect((await said({ ...request, turn: "ask_only" })).kind).toBe(isKnown ? "unchanged" : "unknown");
@@ -200,17 +200,17 @@ export function describeModifications(subject: Subject): void {
         isKnown ? { kind: "failed", failure: { class: "transient_decline" } } : { kind: "unknown" },
       );
       expect(await capturedOf(authorised)).toEqual([]);
-      expect(await said({ ...request, psp_key: `${request.modification_id}-2` })).toMatchObject({
+      expect(await said({ ...request, psp_key: `${request.operation_id}-2` })).toMatchObject({
         kind: "done",
       });
       expect(await capturedOf(authorised)).toEqual([2_999]);
     });
   });
 
-  test("a modification at a PSP that is not there was not sent", async () => {
+  test("an operation at a PSP that is not there was not sent", async () => {
     const authorised = await authorise();
     const psp = subject.bench.open({ api_base: new URL("http://127.0.0.1:1/") });
-    expect(await psp.modify(change(authorised))).toMatchObject({
+    expect(await psp.operate(change(authorised))).toMatchObject({
       kind: "not_sent",
       failure: { class: "unreachable" },
     });

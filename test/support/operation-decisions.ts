@@ -1,6 +1,6 @@
 import type {
   AttemptOutcome,
-  DecidableModification,
+  DecidableOperation,
   Decision,
   DecisionInput,
 } from "../../src/payments/decision.ts";
@@ -30,12 +30,12 @@ export const failed = (failureClass: FailureClass): AttemptOutcome => ({
   kind: "failed",
   failure: failure(failureClass),
 });
-export const done: AttemptOutcome = { kind: "done", psp_reference: "mod-1" };
+export const done: AttemptOutcome = { kind: "done", psp_reference: "op-1" };
 
 export const capture = (
   amount_minor: bigint,
-  changes: Partial<DecidableModification> = {},
-): DecidableModification => ({
+  changes: Partial<DecidableOperation> = {},
+): DecidableOperation => ({
   kind: "capture",
   status: "executing",
   amount_minor,
@@ -47,7 +47,7 @@ export const capture = (
   failure_code: null,
   ...changes,
 });
-export const voided = (changes: Partial<DecidableModification> = {}): DecidableModification => ({
+export const voided = (changes: Partial<DecidableOperation> = {}): DecidableOperation => ({
   kind: "void",
   status: "executing",
   amount_minor: null,
@@ -62,7 +62,7 @@ export const voided = (changes: Partial<DecidableModification> = {}): DecidableM
 
 /** The answer to a request that had the key with this number. */
 export const answerTo = (key_number: number, is_first_send = true): DecisionInput["source"] => ({
-  kind: "modification",
+  kind: "operation",
   is_first_send,
   key_number,
 });
@@ -72,13 +72,13 @@ type Changes = {
   capturing?: bigint;
   attempt?: Partial<DecisionInput["attempt"]>;
   order?: Partial<DecisionInput["order"]>;
-  modification?: DecidableModification | null;
+  operation?: DecidableOperation | null;
 } & Partial<Pick<DecisionInput, "source" | "releases_rest">>;
 
 /** A report about an authorisation of 100, of which so much was captured before. */
 export function decideOn(
   outcome: AttemptOutcome,
-  { captured = 0n, capturing = 0n, attempt, order, modification = null, ...rest }: Changes = {},
+  { captured = 0n, capturing = 0n, attempt, order, operation = null, ...rest }: Changes = {},
 ): Decision | null {
   return decide({
     order: {
@@ -107,11 +107,11 @@ export function decideOn(
       resolution_reference: null,
       ...attempt,
     },
-    modification,
+    operation,
     releases_rest: true,
     can_be_asked: true,
     outcome,
-    source: modification === null ? firstSend : answerTo(modification.key_number),
+    source: operation === null ? firstSend : answerTo(operation.key_number),
     policies,
     random: 0.5,
     ...rest,
