@@ -323,24 +323,39 @@ select a.attempt_id, o.payment_order_id
 
 grant select on payment_attempt_orders to pacioli_service;
 
--- What is done to a charge after it was made: captures of an authorisation, and the void that gives up
--- what is left of it, or a payment that waits for its buyer. Stored before the PSP is asked.
-create type operations_kind as enum ('capture', 'void');
+-- The kinds of operations, and how each is treated.
+create table operation_kinds (
+  kind text primary key check (kind ~ '^[a-z_]{1,32}$'),
+  -- How many inquiries may fail to tell an outcome before a person is told: of a request that may not have
+  -- arrived, and of one that the PSP has accepted.
+  unknown_inquiries_max integer not null check (unknown_inquiries_max > 0),
+  accepted_inquiries_max integer not null check (accepted_inquiries_max > 0)
+);
+
+-- With the pauses between inquiries, 8 are about ten minutes and 30 about two hours.
+insert into operation_kinds (kind, unknown_inquiries_max, accepted_inquiries_max)
+values ('capture', 8, 30), ('void', 8, 30);
+
 create type operation_status as enum ('queued', 'executing', 'pending', 'unknown', 'succeeded', 'failed');
 
+-- What is asked of a PSP beyond a charge, stored before the PSP is asked: captures of an authorisation, and the
+-- void that gives up what is left of it, or a payment that waits for its buyer.
 create table operations (
   operation_id text primary key check (length(operation_id) between 1 and 64),
-  attempt_id text not null references payment_attempts on delete restrict,
+  kind text not null references operation_kinds on delete restrict,
+  -- Of the operations in one lane one is in flight at a time, in the order of their ids, and a final one last.
+  lane text not null check (length(lane) between 1 and 300),
+  is_final boolean not null,
+  psp text not null check (length(psp) between 1 and 64),
+  -- Null: it is not about a charge.
+  attempt_id text references payment_attempts on delete restrict,
   -- Null: every order of a page.
   payment_order_id text references payment_orders on delete restrict,
-  kind operations_kind not null,
   -- The client's name of a capture, and what it asked for.
   capture_id client_id,
   request_fingerprint bytea check (length(request_fingerprint) = 32),
   amount_minor bigint check (amount_minor > 0),
   currency currency_code not null,
-  -- Of a capture: what is left is released.
-  is_final boolean not null,
   -- Of a void: why.
   void_cause text check (void_cause in ('canceled', 'expired', 'declined')),
   status operation_status not null default 'queued',
@@ -369,17 +384,20 @@ create table operations (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint operations_resolution_check check (num_nulls(resolved_as, resolved_by, resolution_note) in (0, 3)),
-  constraint operations_kind_check check (
-    case kind when 'capture' then capture_id is not null and amount_minor is not null and payment_order_id is not null and void_cause is null
-              else capture_id is null and amount_minor is null and void_cause is not null end
-  )
+  constraint operations_charge_check check (payment_order_id is null or attempt_id is not null),
+  constraint operations_capture_check check (
+    (kind = 'capture') = (capture_id is not null)
+    and (kind <> 'capture' or (amount_minor is not null and payment_order_id is not null))
+  ),
+  constraint operations_void_check check ((kind = 'void') = (void_cause is not null))
 );
 
 create unique index operations_capture_index on operations (payment_order_id, capture_id);
 create index operations_attempt_index on operations (attempt_id, operation_id);
--- One at a time: then what the PSP says it has taken in all tells which of them happened.
-create unique index operations_one_under_way on operations (attempt_id)
-  where status in ('executing', 'pending', 'unknown');
+-- Of two captures in flight, the total that a PSP reports would not tell which one was made.
+create unique index operations_one_in_flight on operations (lane) where status in ('executing', 'pending', 'unknown');
+create index operations_lane_index on operations (lane, is_final, operation_id)
+  where status in ('queued', 'executing', 'pending', 'unknown');
 create unique index operations_one_void on operations (attempt_id)
   where kind = 'void' and status <> 'failed';
 create index operations_reference_index on operations (psp_reference) where psp_reference is not null;
@@ -424,6 +442,7 @@ grant update (psp_reference, status, inquiry_count, epoch, sent_at, has_stored_f
   on payment_attempts to pacioli_service;
 grant update (void_cause, status, key_number, epoch, key_sent_at, sent_at, has_stored_failure, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
   resolved_as, resolved_by, resolution_note, updated_at) on operations to pacioli_service;
+grant select on operation_kinds to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;
 grant select, insert, update on risk_buyer_days to pacioli_service;

@@ -148,17 +148,17 @@ begin
 end
 $$;
 
--- 4. Locks the orders of news in key order and gives what a decision about each needs: the order, its
--- attempt, and the operation that the news name or, without a name, the one that is under way.
+-- 4. Locks the orders of reports in key order and gives what a decision about each needs: the order, its
+-- attempt, and the operation that the report names or, without a name, the one in flight.
 create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[], p_operation_ids text[])
 returns table (
-  payment_order_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
+  payment_order_id text, checkout_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
   captured_minor bigint, capturing_minor bigint, failed_capture_count smallint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text, attempt_status payment_attempt_status, attempt_number integer,
   epoch integer, inquiry_count integer, failure_class text, failure_code text, failure_message text, capture_method capture_method, authorization_ended_as text,
   resolved_as text, resolution_reference text, has_next_action boolean,
-  operation_id text, operation_kind operations_kind, operation_status operation_status,
-  operation_amount_minor bigint, is_final boolean, void_cause text, key_number integer, operation_epoch integer,
+  operation_id text, operation_kind text, lane text, unknown_inquiries_max integer, accepted_inquiries_max integer, operation_status operation_status,
+  operation_amount_minor bigint, capture_id text, is_final boolean, void_cause text, key_number integer, operation_epoch integer,
   operation_inquiry_count integer,
   operation_psp_reference text, operation_failure_code text
 )
@@ -169,19 +169,20 @@ as $$
 begin
   perform from payment_orders o where o.payment_order_id = any (p_order_ids) order by o.payment_order_id for no key update;
   return query
-  select o.payment_order_id::text, o.seller_account::text, o.amount_minor, o.currency::text, o.status, o.status_cause,
+  select o.payment_order_id::text, o.checkout_id::text, o.seller_account::text, o.amount_minor, o.currency::text, o.status, o.status_cause,
          o.captured_minor, o.capturing_minor, o.failed_capture_count,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method, a.authorization_ended_as,
          a.resolved_as, a.resolution_reference, a.next_action is not null,
-         m.operation_id, m.kind, m.status, m.amount_minor, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count,
+         m.operation_id, m.kind, m.lane, k.unknown_inquiries_max, k.accepted_inquiries_max, m.status, m.amount_minor, m.capture_id::text, m.is_final, m.void_cause, m.key_number, m.epoch, m.inquiry_count,
          m.psp_reference, m.failure_code
     from unnest(p_order_ids, p_attempt_ids, p_operation_ids) as n (payment_order_id, attempt_id, operation_id)
     join payment_orders o on o.payment_order_id = n.payment_order_id
     join payment_attempts a on a.attempt_id = n.attempt_id
     left join operations m
       on m.attempt_id = a.attempt_id
-     and case when n.operation_id is null then m.status in ('executing', 'pending', 'unknown') else m.operation_id = n.operation_id end;
+     and case when n.operation_id is null then m.status in ('executing', 'pending', 'unknown') else m.operation_id = n.operation_id end
+    left join operation_kinds k on k.kind = m.kind;
 end
 $$;
 
@@ -265,14 +266,16 @@ begin
 end
 $$;
 
--- 6. Locks the orders of operations that are to be brought forward, in key order, and gives what the
--- calls about them need. `is_blocked`: another one of the same attempt is under way.
+-- 6. Locks operations, and before them the orders that they are about, in key order, and gives what calls
+-- about them need. `is_blocked`: another one in the same lane is in flight or comes first.
 create function operations_lock(p_operation_ids text[])
 returns table (
-  operation_id text, payment_order_id text, kind operations_kind, status operation_status, psp_key text,
-  amount_minor bigint, is_final boolean, void_cause text, attempt_id text, psp text, psp_reference text,
-  page_token text, attempt_status payment_attempt_status, attempt_amount_minor bigint, currency text, captured_minor bigint, is_blocked boolean,
-  key_number integer, is_leased boolean, is_due boolean, resolved_as text, resolved_by text, resolution_note text
+  operation_id text, kind text, lane text, unknown_inquiries_max integer, accepted_inquiries_max integer, status operation_status, psp text,
+  psp_key text, psp_reference text, key_number integer, epoch integer, inquiry_count integer,
+  amount_minor bigint, currency text, is_final boolean, void_cause text,
+  is_blocked boolean, is_leased boolean, is_due boolean, resolved_as text, resolved_by text, resolution_note text,
+  payment_order_id text, captured_minor bigint, attempt_id text, attempt_status payment_attempt_status,
+  attempt_amount_minor bigint, attempt_psp_reference text, page_token text
 )
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -288,61 +291,49 @@ begin
        where m.operation_id = any (p_operation_ids) and (m.payment_order_id is null or m.payment_order_id = c.payment_order_id)
     )
     order by o.payment_order_id for no key update;
+  perform from operations m where m.operation_id = any (p_operation_ids) order by m.operation_id for no key update;
   return query
-  select m.operation_id, m.payment_order_id, m.kind, m.status, m.psp_key,
-         m.amount_minor, m.is_final, m.void_cause, a.attempt_id, a.psp, a.psp_reference,
-         a.page_token, a.status, a.amount_minor, a.currency::text, coalesce(o.captured_minor, 0),
+  select m.operation_id, m.kind, m.lane, k.unknown_inquiries_max, k.accepted_inquiries_max, m.status, m.psp,
+         m.psp_key, m.psp_reference, m.key_number, m.epoch, m.inquiry_count,
+         m.amount_minor, m.currency::text, m.is_final, m.void_cause,
          exists (select from operations u
-                  where u.attempt_id = m.attempt_id and u.operation_id <> m.operation_id
+                  where u.lane = m.lane and u.operation_id <> m.operation_id
                     and (u.status in ('executing', 'pending', 'unknown')
-                         -- In the order of their ids, and what ends the authorisation last.
                          or u.status = 'queued' and (u.is_final, u.operation_id) < (m.is_final, m.operation_id))),
-         m.key_number, coalesce(m.leased_until > now(), false), m.due_at <= now(), m.resolved_as, m.resolved_by, m.resolution_note
+         coalesce(m.leased_until > now(), false), m.due_at <= now(), m.resolved_as, m.resolved_by, m.resolution_note,
+         m.payment_order_id, coalesce(o.captured_minor, 0), a.attempt_id, a.status,
+         a.amount_minor, a.psp_reference, a.page_token
     from operations m
-    join payment_attempts a on a.attempt_id = m.attempt_id
+    join operation_kinds k on k.kind = m.kind
+    left join payment_attempts a on a.attempt_id = m.attempt_id
     left join payment_orders o on o.payment_order_id = m.payment_order_id
    where m.operation_id = any (p_operation_ids)
    order by m.operation_id;
 end
 $$;
 
--- 7. Writes what came of operations, tells of captures in events, and counts what is decided as under way no more;
--- to be called before 5., lest captured and under way are too much together for a moment.
+-- 7. Writes what came of operations.
 create function operations_settle(p_settled json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  with changed as (
-    update operations m
-       set status = s.status, psp_reference = coalesce(s.psp_reference, m.psp_reference),
-           key_number = m.key_number + s.is_new_key::integer,
-           has_stored_failure = not s.is_new_key and (m.has_stored_failure or s.has_stored_failure), inquiry_count = m.inquiry_count + s.is_inquired::integer,
-           failure_class = s.failure_class, failure_code = s.failure_code, failure_message = left(s.failure_message, 500),
-           leased_until = null, updated_at = now(),
-           -- A PSP that surely did nothing, and is asked anew, has the word.
-           resolved_as = case when not s.is_new_key then m.resolved_as end, resolved_by = case when not s.is_new_key then m.resolved_by end,
-           resolution_note = case when not s.is_new_key then m.resolution_note end,
-           -- What a person has said waits for nothing.
-           due_at = now() + case when m.resolved_as is null then coalesce(s.retry_delay_seconds, 0) else 0 end * interval '1 second'
-      from json_to_recordset(p_settled)
-           as s (operation_id text, status operation_status, psp_reference text, is_new_key boolean,
-                 has_stored_failure boolean, is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
-      join operations before on before.operation_id = s.operation_id
-     where m.operation_id = s.operation_id
-    returning before.status in ('succeeded', 'failed') as was_decided, m.kind, m.status, m.attempt_id, m.payment_order_id, m.capture_id, m.amount_minor, m.failure_code
-  ), decided as (
-    update payment_orders o set capturing_minor = o.capturing_minor - c.amount_minor
-      from changed c
-     where o.payment_order_id = c.payment_order_id and c.kind = 'capture' and c.status in ('succeeded', 'failed') and not c.was_decided
-  )
-  insert into checkout_events (type, checkout_id, data)
-  select case c.status when 'succeeded' then 'payment_order.captured' else 'payment_order.capture_failed' end, a.checkout_id,
-         jsonb_build_object('payment_order_id', c.payment_order_id, 'capture_id', c.capture_id, 'amount_minor', c.amount_minor::text, 'failure_code', c.failure_code)
-    from changed c
-    join payment_attempts a on a.attempt_id = c.attempt_id
-   where c.kind = 'capture' and c.status in ('succeeded', 'failed');
+  update operations m
+     set status = s.status, psp_reference = coalesce(s.psp_reference, m.psp_reference),
+         key_number = m.key_number + s.is_new_key::integer,
+         has_stored_failure = not s.is_new_key and (m.has_stored_failure or s.has_stored_failure), inquiry_count = m.inquiry_count + s.is_inquired::integer,
+         failure_class = s.failure_class, failure_code = s.failure_code, failure_message = left(s.failure_message, 500),
+         leased_until = null, updated_at = now(),
+         -- A request under a new key has an outcome of its own, which the resolution is not about.
+         resolved_as = case when not s.is_new_key then m.resolved_as end, resolved_by = case when not s.is_new_key then m.resolved_by end,
+         resolution_note = case when not s.is_new_key then m.resolution_note end,
+         -- A resolution waits for nothing.
+         due_at = now() + case when m.resolved_as is null then coalesce(s.retry_delay_seconds, 0) else 0 end * interval '1 second'
+    from json_to_recordset(p_settled)
+         as s (operation_id text, status operation_status, psp_reference text, is_new_key boolean,
+               has_stored_failure boolean, is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
+   where m.operation_id = s.operation_id;
 end
 $$;
 

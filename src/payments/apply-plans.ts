@@ -1,7 +1,12 @@
 import type { Transaction } from "../db/db.ts";
 import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll, reversalsOf } from "../ledger/ledger.ts";
-import { markAuthorizationsEnded, writeOperations } from "./operation-outcome-queries.ts";
+import {
+  changeCapturing,
+  insertCheckoutEvents,
+  markAuthorizationsEnded,
+  writeOperations,
+} from "./operation-outcome-queries.ts";
 import { insertVoids } from "./operation-queries.ts";
 import { selectNextQueued } from "./operation-turn-queries.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
@@ -12,6 +17,14 @@ export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Pl
   await Promise.all([
     post(tx, plans),
     // What is captured now is in flight no more: written first, because a constraint bounds the two together.
+    changeCapturing(
+      tx,
+      plans.flatMap(({ capturing }) => capturing),
+    ),
+    insertCheckoutEvents(
+      tx,
+      plans.flatMap(({ events }) => events),
+    ),
     writeOperations(
       tx,
       plans.flatMap(({ operation }) => operation ?? []),
@@ -67,7 +80,7 @@ function letterOfSharedCharge(charge: SharedCharge): DeadLetterDraft {
   };
 }
 
-/** The planned jobs, those of new voids, and those of captures and voids whose turn has come. */
+/** The planned jobs, those of new voids, and those of operations whose turn has come. */
 async function enqueue(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Promise<void> {
   const planned = plans.flatMap((plan) => plan.jobs);
   const executions = planned.flatMap((job) => (job.queue === "payment_execute" ? [job] : []));
@@ -84,13 +97,13 @@ async function enqueue(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Pro
   await jobs.enqueue(tx, "operation_execute", [...again, ...started]);
 }
 
-/** Those that wait in the attempts that are free now, but for what is tried again later. */
+/** Those that wait in the lanes that are free now, but for what is tried again later. */
 async function selectNextOperations(
   tx: Transaction,
   plans: readonly Plan[],
   again: readonly Extract<PlannedJob, { queue: "operation_execute" }>[],
 ): Promise<string[]> {
-  const freed = plans.flatMap(({ freed_attempt_id }) => freed_attempt_id ?? []);
+  const freed = plans.flatMap(({ freed_lane }) => freed_lane ?? []);
   if (freed.length === 0) return [];
   const postponed = new Set(again.map(({ data }) => data.operation_id));
   return (await selectNextQueued(tx, freed)).filter((id) => !postponed.has(id));

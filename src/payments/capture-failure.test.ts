@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toCurrencyCode } from "../money/money.ts";
 import type { Failure, PspOutcome } from "../psp/psp.ts";
+import { capture } from "../../test/support/operation-decisions.ts";
 import type { AttemptOutcome, DecidableOperation, Decision, DecisionInput } from "./decision.ts";
 import { retryPolicies } from "./retry-policies.ts";
 import { decide } from "./state-machine.ts";
@@ -125,18 +126,8 @@ describe("a capture that follows by itself and fails", () => {
 });
 
 describe("a capture that was asked for, booked, and fails", () => {
-  const booked = (amount_minor: bigint, changes: Partial<DecidableOperation> = {}): DecidableOperation => ({
-    kind: "capture",
-    status: "succeeded",
-    amount_minor,
-    is_final: false,
-    void_cause: null,
-    key_number: 1,
-    inquiry_count: 0,
-    psp_reference: "cap_1",
-    failure_code: null,
-    ...changes,
-  });
+  const booked = (amount_minor: bigint, changes: Partial<DecidableOperation> = {}): DecidableOperation =>
+    capture(amount_minor, { status: "succeeded", psp_reference: "cap_1", ...changes });
   const failed: AttemptOutcome = { kind: "failed", failure, capture_reference: "cap_1" };
   const manual = { capture_method: "manual" } as const;
 

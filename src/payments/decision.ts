@@ -16,6 +16,8 @@ export type AttemptOutcome = PspOutcome | PageOutcome | OperationAnswer;
 /** The operation that the news are about, or the one under way. */
 export type DecidableOperation = {
   readonly kind: "capture" | "void";
+  readonly unknown_inquiries_max: number;
+  readonly accepted_inquiries_max: number;
   readonly status: OperationStatus;
   readonly amount_minor: bigint | null;
   readonly is_final: boolean;
@@ -173,7 +175,7 @@ export function operationAs(
 
 /** When an unclear outcome is asked about again, after so many inquiries. */
 export function inquiryDelay(
-  { policies, random }: DecisionInput,
+  { policies, random }: Pick<DecisionInput, "policies" | "random">,
   inquiry_count: number,
   retry_after_seconds?: number,
 ): number {
@@ -188,7 +190,7 @@ export function inquiryDelay(
 
 /** When to try again after the n-th failure of this kind; undefined: not by itself. */
 export function retryDelay(
-  { policies, random }: DecisionInput,
+  { policies, random }: Pick<DecisionInput, "policies" | "random">,
   failure: Failure,
   tries: number,
 ): number | undefined {
@@ -200,8 +202,12 @@ export function retryDelay(
 }
 
 /** Too many unanswered inquiries. */
-export const inquiryAlarm = (inquiry_count: number, reason: string): string | null =>
-  inquiry_count >= inquiries_before_alarm
+export const inquiryAlarm = (
+  inquiry_count: number,
+  reason: string,
+  inquiries_max = inquiries_before_alarm,
+): string | null =>
+  inquiry_count >= inquiries_max
     ? `The outcome is unknown after ${inquiry_count} inquiries: ${reason}`
     : null;
 

@@ -1,6 +1,6 @@
 import type { Queryable } from "../db/db.ts";
 import type { OperationStatus, Resolution } from "./model.ts";
-import type { PursuableRow } from "./operation-turn-queries.ts";
+import type { RunnableOperation } from "./operation-turn-queries.ts";
 
 /**
  * Stores a manual resolution. A failed operation is reopened and counts as in flight; the caller has
@@ -8,7 +8,7 @@ import type { PursuableRow } from "./operation-turn-queries.ts";
  */
 export async function storeResolution(
   tx: Queryable,
-  { operation_id, status }: Pick<PursuableRow, "operation_id" | "status">,
+  { operation_id, status }: Pick<RunnableOperation, "operation_id" | "status">,
   { outcome, note }: Resolution,
   actor: string,
 ): Promise<void> {
@@ -41,6 +41,15 @@ export async function markAuthorizationsEnded(
   );
 }
 
+/** `change_minor`: digits; a JSON number could not hold every bigint. */
+export type CapturingChange = { readonly payment_order_id: string; readonly change_minor: string };
+
+export type CheckoutEvent = {
+  readonly type: string;
+  readonly checkout_id: string;
+  readonly data: Readonly<Record<string, string | null>>;
+};
+
 export type SettledOperation = {
   readonly operation_id: string;
   readonly status: OperationStatus;
@@ -54,6 +63,27 @@ export type SettledOperation = {
   readonly failure_message: string | null;
   readonly retry_delay_seconds: number | null;
 };
+
+/** Counts captures as in flight no more; their orders are locked. */
+export async function changeCapturing(tx: Queryable, changes: readonly CapturingChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  await tx.query(
+    `update payment_orders o set capturing_minor = o.capturing_minor + c.change_minor::bigint
+       from json_to_recordset($1::json) as c (payment_order_id text, change_minor text)
+      where o.payment_order_id = c.payment_order_id`,
+    [JSON.stringify(changes)],
+  );
+}
+
+export async function insertCheckoutEvents(tx: Queryable, events: readonly CheckoutEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  await tx.query(
+    `insert into checkout_events (type, checkout_id, data)
+     select e.type, e.checkout_id, e.data
+       from json_to_recordset($1::json) as e (type text, checkout_id text, data jsonb)`,
+    [JSON.stringify(events)],
+  );
+}
 
 /** Writes what came of operations. */
 export async function writeOperations(tx: Queryable, rows: readonly SettledOperation[]): Promise<void> {

@@ -6,7 +6,7 @@ import { capture_failed } from "./capture-failure.ts";
 import type { OperationRow, Resolution } from "./model.ts";
 import { storeResolution } from "./operation-outcome-queries.ts";
 import { selectOperations, selectOperationsById } from "./operation-queries.ts";
-import { lockForOperation, type PursuableRow } from "./operation-turn-queries.ts";
+import { lockOperations, type RunnableOperation } from "./operation-turn-queries.ts";
 import { lockOrder } from "./queries.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function resolveOperation(
   resolution: Resolution,
   by: Author,
 ): Promise<{ operation: OperationRow; is_new: boolean }> {
-  const [row] = await lockForOperation(tx, [operationId]);
+  const [row] = await lockOperations(tx, [operationId]);
   if (row === undefined)
     throw new AppError("not_found", `There is no operation ${operationId}.`, { param: "operation_id" });
   if (row.resolved_as === resolution.outcome)
@@ -53,15 +53,21 @@ export async function resolveOperation(
 }
 
 /** A failure that was none: the payment must still be open, with nothing else under way that would be mixed up with it. */
-async function assertReopenable(tx: Transaction, row: PursuableRow, { outcome }: Resolution): Promise<void> {
+async function assertReopenable(
+  tx: Transaction,
+  row: RunnableOperation,
+  { outcome }: Resolution,
+): Promise<void> {
   if (outcome === "failed") throw conflict("It has already failed.");
   const { failure_code } = await find(tx, row.operation_id);
   // The ledger has one transaction for each capture, and that one is reversed.
   if (failure_code === capture_failed) {
     throw conflict("It was booked and failed later: money taken since then belongs to another capture.");
   }
-  if (row.attempt_status !== "authorized" || row.payment_order_id === null)
-    throw conflict(`It has failed, and the payment is already ${row.attempt_status}.`);
+  if (row.attempt_id === null || row.payment_order_id === null || row.attempt_status !== "authorized") {
+    const ended = row.attempt_id === null ? "over" : row.attempt_status;
+    throw conflict(`It has failed, and the payment is already ${ended}.`);
+  }
   const others = (await selectOperations(tx, row.payment_order_id)).filter(
     ({ operation_id, status }) =>
       operation_id !== row.operation_id && status !== "succeeded" && status !== "failed",

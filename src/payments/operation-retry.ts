@@ -11,8 +11,11 @@ import {
 import { resolved_by_person } from "./model.ts";
 import type { Seen } from "./operation-seen.ts";
 
-/** With the pauses of inquiries about two hours, until a person hears that a PSP owes us an answer. */
-const answers_awaited_max = 30;
+export type RetryTerms = Pick<DecisionInput, "policies" | "random">;
+export type RetriedOperation = Pick<
+  DecidableOperation,
+  "void_cause" | "key_number" | "inquiry_count" | "unknown_inquiries_max" | "accepted_inquiries_max"
+> & { readonly kind: string };
 
 /** No request was made, so the key was not used, nor a try. */
 export const heldBack = ({ retry_after_seconds = 1 }: Failure): OperationDecision =>
@@ -23,8 +26,8 @@ export const heldBack = ({ retry_after_seconds = 1 }: Failure): OperationDecisio
  * up.
  */
 export function failedFor(
-  input: DecisionInput,
-  operation: DecidableOperation,
+  input: RetryTerms,
+  operation: RetriedOperation,
   failure: Failure,
 ): OperationDecision {
   const delay = retryDelay(input, failure, operation.key_number);
@@ -44,18 +47,18 @@ export function failedFor(
   });
 }
 
-/** A failed void leaves money held, unless the buyer has paid with it or a person already knows. */
-const leavesMoneyHeld = ({ kind, void_cause }: DecidableOperation, { code }: Failure): boolean =>
+/** A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person knows. */
+const leavesMoneyHeld = ({ kind, void_cause }: RetriedOperation, { code }: Failure): boolean =>
   kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");
 
 export function stillOpen(
-  input: DecisionInput,
-  { inquiry_count }: DecidableOperation,
+  input: RetryTerms,
+  { inquiry_count, unknown_inquiries_max, accepted_inquiries_max }: RetriedOperation,
   seen: Extract<Seen, { kind: "accepted" | "unknown" }>,
 ): OperationDecision {
   if (seen.kind === "accepted") {
     const alarm =
-      inquiry_count === answers_awaited_max ? "The PSP accepted it and does not say how it ended." : null;
+      inquiry_count === accepted_inquiries_max ? "The PSP accepted it and does not say how it ended." : null;
     return operationAs("pending", {
       psp_reference: seen.psp_reference,
       retry_delay_seconds: inquiryDelay(input, inquiry_count),
@@ -66,6 +69,6 @@ export function stillOpen(
   return operationAs("unknown", {
     failure,
     retry_delay_seconds: inquiryDelay(input, inquiry_count, seen.retry_after_seconds),
-    alarm: inquiryAlarm(inquiry_count, seen.reason),
+    alarm: inquiryAlarm(inquiry_count, seen.reason, unknown_inquiries_max),
   });
 }

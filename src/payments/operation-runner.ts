@@ -10,23 +10,17 @@ import {
 } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { messageOf } from "../errors.ts";
-import { toCurrencyCode } from "../money/money.ts";
-import {
-  authorization_ended,
-  type OperationAnswer,
-  type OperationRequest,
-  type PspRouter,
-  type Turn,
-} from "../psp/psp.ts";
+import type { OperationAnswer, PspRouter, Turn } from "../psp/psp.ts";
 import { executor_actor } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
-import { openAttemptStatuses, resolved_by_person } from "./model.ts";
+import { resolved_by_person } from "./model.ts";
+import { kindOf, type OperationKinds } from "./operation-kind.ts";
 import {
-  lockForOperation,
+  lockOperations,
   postponeOperations,
   releaseOperation,
   startOperations,
-  type PursuableRow,
+  type RunnableOperation,
 } from "./operation-turn-queries.ts";
 import { missingAccount } from "./psp-call.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
@@ -37,6 +31,7 @@ export type OperationRunnerOptions = {
   readonly jobs: Jobs;
   readonly router: PspRouter;
   readonly recorder: OutcomeRecorder;
+  readonly kinds: OperationKinds;
   readonly log: Logger;
   /** PSP calls at the same time. */
   readonly concurrency: number;
@@ -57,7 +52,7 @@ const resolution_wait_seconds = 1;
 const unconfigured_wait_seconds = 15;
 
 type Task = {
-  readonly row: PursuableRow;
+  readonly row: RunnableOperation;
   readonly job: Job<"operation_execute">;
   readonly turn: Turn;
   readonly epoch: number;
@@ -65,7 +60,7 @@ type Task = {
 type Ready = Pick<Task, "row" | "job">;
 type Reported = Pick<PspReport, "outcome" | "actor" | "source">;
 
-/** Brings captures and voids forward, those of one attempt one after another. */
+/** Runs operations of all kinds at their PSPs, those of one lane one after another. */
 export class OperationRunner {
   readonly #options: OperationRunnerOptions;
   readonly #loop: WorkLoop;
@@ -110,7 +105,7 @@ export class OperationRunner {
   async #begin(tx: Transaction, claimed: readonly Job<"operation_execute">[]): Promise<readonly Task[]> {
     const { jobs, router, lease_seconds, unknown_quiet_seconds } = this.#options;
     const jobOf = new Map(claimed.map((job) => [job.data.operation_id, job]));
-    const rows = await lockForOperation(tx, [...jobOf.keys()]);
+    const rows = await lockOperations(tx, [...jobOf.keys()]);
     const ready = rows.flatMap((row): Ready[] => {
       const job = jobOf.get(row.operation_id);
       return job === undefined || !isWorkFor(row) ? [] : [{ row, job }];
@@ -163,12 +158,11 @@ export class OperationRunner {
    * While calls to its PSP are held back, or its account is not configured, an operation keeps its state
    * and uses up no try.
    */
-  #secondsToWait(row: PursuableRow): number {
+  #secondsToWait(row: RunnableOperation): number {
     const { router } = this.#options;
     const { psp, is_leased } = row;
     if (isManuallyResolved(row)) return is_leased ? resolution_wait_seconds : 0;
-    // Its payment has ended, so the PSP is not called.
-    if (!mayBeCalled(row)) return 0;
+    if (kindOf(this.#options.kinds, row.kind).request(row, "first_send").kind === "known") return 0;
     return router.has(psp) ? router.secondsToWait(psp) : unconfigured_wait_seconds;
   }
 
@@ -203,24 +197,9 @@ export class OperationRunner {
     };
   }
 
-  async #ask({ row, turn }: Task): Promise<OperationAnswer> {
-    const { router } = this.#options;
-    const isAuthorized = row.attempt_status === "authorized";
-    if (isAuthorized && row.void_cause === "declined") {
-      return {
-        kind: "failed",
-        failure: {
-          class: "hard_decline",
-          code: "paid_meanwhile",
-          message: "The buyer has authorised the payment in the meantime.",
-        },
-      };
-    }
-    if (mayBeCalled(row)) return router.operate(row.psp, requestOf(row, turn));
-    return {
-      kind: "failed",
-      failure: { class: "hard_decline", code: authorization_ended, message: "The payment had ended." },
-    };
+  #ask({ row, turn }: Task): OperationAnswer | Promise<OperationAnswer> {
+    const step = kindOf(this.#options.kinds, row.kind).request(row, turn);
+    return step.kind === "known" ? step.outcome : step.call(this.#options.router);
   }
 
   /** A bug or a lost database: the job goes back to the queue, and past its limit to the dead letters. */
@@ -240,26 +219,22 @@ export class OperationRunner {
 }
 
 /**
- * Skips one that is decided, whose turn has not come, or that another job handles. A manual resolution waits
- * only for a call in flight.
+ * Not one that is decided, whose turn has not come, or that another job runs. A manual resolution waits only for
+ * a PSP call already in flight.
  */
-function isWorkFor(row: PursuableRow): boolean {
+function isWorkFor(row: RunnableOperation): boolean {
   if (row.status === "succeeded" || row.status === "failed") return false;
   if (isManuallyResolved(row)) return true;
   return row.is_due && !row.is_leased && !(row.status === "queued" && row.is_blocked);
 }
 
-/** Whether the payment can still be changed at the PSP. */
-const mayBeCalled = ({ kind, attempt_status }: PursuableRow): boolean =>
-  attempt_status === "authorized" || (kind === "void" && openAttemptStatuses.includes(attempt_status));
-
 /** The PSP was asked, and a person has said what came of it. */
-const isManuallyResolved = ({ status, resolved_as }: PursuableRow): boolean =>
+const isManuallyResolved = ({ status, resolved_as }: RunnableOperation): boolean =>
   resolved_as !== null && status !== "queued";
 
 /** The dead letter of an operation whose PSP account is not configured. */
 function unconfigured(
-  { operation_id, payment_order_id, attempt_id, psp, kind, key_number }: PursuableRow,
+  { operation_id, payment_order_id, attempt_id, psp, kind, key_number }: RunnableOperation,
   { data }: Job<"operation_execute">,
 ): DeadLetterDraft {
   return {
@@ -280,29 +255,10 @@ function resolutionOf({ row, job }: Task): Reported {
   };
 }
 
-function outcomeOfResolution({ resolved_as, resolution_note }: PursuableRow): OperationAnswer {
+function outcomeOfResolution({ resolved_as, resolution_note }: RunnableOperation): OperationAnswer {
   if (resolved_as === "succeeded") return { kind: "done", psp_reference: null };
   return {
     kind: "failed",
     failure: { class: "hard_decline", code: resolved_by_person, message: resolution_note ?? "" },
-  };
-}
-
-function requestOf(row: PursuableRow, turn: Turn): OperationRequest {
-  const { kind, operation_id, psp_key, attempt_id, psp_reference, page_token, is_final } = row;
-  return {
-    kind,
-    operation_id,
-    psp_key,
-    attempt_id,
-    psp_reference,
-    page_token,
-    is_final,
-    turn,
-    money: {
-      amount_minor: row.amount_minor ?? row.attempt_amount_minor,
-      currency: toCurrencyCode(row.currency),
-    },
-    captured_before_minor: row.captured_minor,
   };
 }

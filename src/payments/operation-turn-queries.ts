@@ -3,46 +3,58 @@ import type { AttemptId, OperationId, PaymentOrderId } from "../ids.ts";
 import type { Turn } from "../psp/psp.ts";
 import type { AttemptStatus, OperationStatus, Resolved, VoidCause } from "./model.ts";
 
-/** The next operation of each attempt that waits for its turn. */
-export async function selectNextQueued(tx: Queryable, attemptIds: readonly string[]): Promise<OperationId[]> {
+/** The next operation of each lane that waits for its turn. */
+export async function selectNextQueued(tx: Queryable, lanes: readonly string[]): Promise<OperationId[]> {
   const rows = await tx.query<{ operation_id: OperationId }>(
-    `select distinct on (attempt_id) operation_id
+    `select distinct on (lane) operation_id
        from operations
-      where attempt_id = any ($1::text[]) and status = 'queued'
-      order by attempt_id, is_final, operation_id`,
-    [textArray(attemptIds)],
+      where lane = any ($1::text[]) and status = 'queued'
+      order by lane, is_final, operation_id`,
+    [textArray(lanes)],
   );
   return rows.map((row) => row.operation_id);
 }
 
-/** What bringing an operation forward needs to know. */
-export type PursuableRow = {
+/** An operation under its lock, with what a call about it needs to know. */
+export type RunnableOperation = {
   readonly operation_id: OperationId;
-  readonly payment_order_id: PaymentOrderId | null;
-  readonly kind: "capture" | "void";
+  readonly kind: string;
+  readonly lane: string;
+  readonly unknown_inquiries_max: number;
+  readonly accepted_inquiries_max: number;
   readonly status: OperationStatus;
+  readonly psp: string;
   readonly psp_key: string;
+  readonly psp_reference: string | null;
+  readonly key_number: number;
+  readonly epoch: number;
+  readonly inquiry_count: number;
   readonly amount_minor: bigint | null;
+  readonly currency: string;
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
-  readonly attempt_id: AttemptId;
-  readonly psp: string;
-  readonly psp_reference: string | null;
-  readonly page_token: string | null;
-  readonly attempt_status: AttemptStatus;
-  readonly attempt_amount_minor: bigint;
-  readonly currency: string;
-  readonly captured_minor: bigint;
+  /** Another one of its lane is in flight or comes first. */
   readonly is_blocked: boolean;
-  readonly key_number: number;
-  /** A call about it may be under way. */
+  /** A call about it may be in flight. */
   readonly is_leased: boolean;
   readonly is_due: boolean;
-} & Resolved;
+  /** Null: every order of a page, or none. */
+  readonly payment_order_id: PaymentOrderId | null;
+  readonly captured_minor: bigint;
+} & Resolved &
+  (ChargeOfOperation | { readonly attempt_id: null });
 
-/** Locks the orders of operations in key order. */
-export function lockForOperation(tx: Queryable, operationIds: readonly string[]): Promise<PursuableRow[]> {
-  return tx.query<PursuableRow>("select * from operations_lock($1)", [textArray(operationIds)]);
+type ChargeOfOperation = {
+  readonly attempt_id: AttemptId;
+  readonly attempt_status: AttemptStatus;
+  readonly attempt_amount_minor: bigint;
+  readonly attempt_psp_reference: string | null;
+  readonly page_token: string | null;
+};
+
+/** Locks operations, and before them the orders that they are about, in key order. */
+export function lockOperations(tx: Queryable, operationIds: readonly string[]): Promise<RunnableOperation[]> {
+  return tx.query<RunnableOperation>("select * from operations_lock($1)", [textArray(operationIds)]);
 }
 
 export type StartedOperation = {
@@ -74,9 +86,8 @@ export async function startOperations(
        from (
          select q.operation_id,
                 case q.status when 'queued' then 'first_send'
-                  else payments_turn(q.key_sent_at, q.sent_at, q.has_stored_failure, ($3::jsonb ->> a.psp)::float8, $4) end as turn
+                  else payments_turn(q.key_sent_at, q.sent_at, q.has_stored_failure, ($3::jsonb ->> q.psp)::float8, $4) end as turn
            from operations q
-           join payment_attempts a on a.attempt_id = q.attempt_id
           where q.operation_id = any ($1::text[])
        ) t
       where m.operation_id = t.operation_id

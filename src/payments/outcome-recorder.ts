@@ -1,29 +1,22 @@
 import { GroupCommit, type Database, type Transaction } from "../db/db.ts";
 import type { Job, Jobs } from "../jobs/jobs.ts";
 import { ordersFinal } from "../metrics.ts";
-import type { PspRouter } from "../psp/psp.ts";
 import { markMessages } from "../webhooks/webhooks.ts";
-import { crashPoint } from "./crash-points.ts";
 import { applyPlans } from "./apply-plans.ts";
-import { planOf, type PlanTerms } from "./planning.ts";
-import {
-  operationIdOf,
-  type OrderReport,
-  type PspReport,
-  type Recorded,
-  type ReportSource,
-} from "./psp-report.ts";
-import type { RetryPolicies } from "./retry-policies.ts";
-import { factsOf, sourceFactsOf } from "./report-facts.ts";
-import { lockForSettlement, selectOrdersOfAttempts } from "./settlement-queries.ts";
-import { decide } from "./state-machine.ts";
+import { crashPoint } from "./crash-points.ts";
+import { kindOf, type OperationKinds } from "./operation-kind.ts";
+import { lockOperations } from "./operation-turn-queries.ts";
+import type { Plan } from "./plan.ts";
+import type { DecideCharge } from "./planning.ts";
+import { operationIdOf, type OrderReport, type PspReport, type ReportSource } from "./psp-report.ts";
+import { lockForSettlement, selectOrdersOfAttempts, type OpenRow } from "./settlement-queries.ts";
 
-export type RecorderOptions = PlanTerms & {
+export type RecorderOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
-  readonly router: PspRouter;
-  readonly policies: RetryPolicies;
-  readonly random: () => number;
+  /** What follows from a report about a charge. */
+  readonly decideCharge: DecideCharge;
+  readonly kinds: OperationKinds;
 };
 
 /** Writes outcomes: order, attempt, operation, history, ledger, wallet, event and job change in one shared commit. */
@@ -54,50 +47,24 @@ export class OutcomeRecorder {
     return this.#group.close();
   }
 
-  /** Several reports about one order are taken one after another: each is decided on what the last one left. */
   async #flush(tx: Transaction, reports: readonly PspReport[]): Promise<void> {
-    let rest = await this.#ofOrders(tx, reports);
-    while (rest.length > 0) {
-      const orderIds = new Set<string>();
-      const round = rest.filter(({ payment_order_id }) => {
-        const isFirst = !orderIds.has(payment_order_id);
-        orderIds.add(payment_order_id);
-        return isFirst;
-      });
-      rest = rest.filter((one) => !round.includes(one));
-      await this.#recordRound(tx, round);
-    }
+    const ofOrders = await reportsOfOrders(tx, reports);
+    for (const round of roundsOf(ofOrders, ({ payment_order_id }) => payment_order_id))
+      await this.#record(tx, round, await this.#planCharges(tx, round));
+    const ofOperations = reports.filter(({ attempt_id }) => attempt_id === null);
+    for (const round of roundsOf(ofOperations, operationOf))
+      await this.#record(tx, round, await this.#planOperations(tx, round));
   }
 
-  async #ofOrders(tx: Transaction, reports: readonly PspReport[]): Promise<OrderReport[]> {
-    const pages = reports.flatMap((one) => (one.payment_order_id === null ? [one.attempt_id] : []));
-    const orders =
-      pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
-    return reports.flatMap((one): OrderReport[] => {
-      const ids = one.payment_order_id === null ? (orders.get(one.attempt_id) ?? []) : [one.payment_order_id];
-      return ids.map((payment_order_id, index) => ({ ...one, payment_order_id, is_first: index === 0 }));
-    });
-  }
-
-  async #recordRound(tx: Transaction, reports: readonly OrderReport[]): Promise<void> {
-    const recorded = await this.#decide(tx, reports);
-    const plans = recorded.map((one) => planOf(one, this.#options));
-    await Promise.all([
-      applyPlans(tx, this.#options.jobs, plans),
-      this.#complete(
-        tx,
-        reports.flatMap(({ source, is_first }) => (is_first ? [source] : [])),
-      ),
-    ]);
-    recorded.forEach(({ row }, index) => {
-      const status = plans[index]?.order?.order_status ?? row.status;
-      if (status !== row.status) ordersFinal.inc({ status });
-    });
-  }
-
-  async #complete(tx: Transaction, sources: readonly ReportSource[]): Promise<void> {
+  async #record(
+    tx: Transaction,
+    reports: readonly (PspReport & { readonly is_first?: boolean })[],
+    plans: readonly Plan[],
+  ): Promise<void> {
     const { jobs } = this.#options;
+    const sources = reports.flatMap(({ source, is_first = true }) => (is_first ? [source] : []));
     await Promise.all([
+      applyPlans(tx, jobs, plans),
       jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
       jobs.complete(tx, "operation_execute", sources.flatMap(operationJobOf)),
       markMessages(
@@ -109,31 +76,76 @@ export class OutcomeRecorder {
     ]);
   }
 
-  /** Reports that change nothing are left out. */
-  async #decide(tx: Transaction, reports: readonly OrderReport[]): Promise<Recorded[]> {
-    const { policies, random, router } = this.#options;
+  /** Reports that change nothing have no plan. */
+  async #planCharges(tx: Transaction, reports: readonly OrderReport[]): Promise<Plan[]> {
     const locked = await lockForSettlement(
       tx,
       reports.map((one) => ({ ...one, operation_id: operationIdOf(one.source) })),
     );
     const rows = new Map(locked.map((row) => [row.payment_order_id as string, row]));
-    return reports.flatMap((report): Recorded[] => {
+    return reports.flatMap((report) => {
       const row = rows.get(report.payment_order_id);
       if (row === undefined)
         throw new Error(`no order ${report.payment_order_id} with the attempt ${report.attempt_id}`);
-      const decision = decide({
-        ...factsOf(row),
-        source: sourceFactsOf(report.source, row),
-        outcome: report.outcome,
-        // An account that is configured no more still has old reports.
-        releases_rest: !router.has(row.psp) || router.get(row.psp).releases_rest,
-        can_be_asked: !router.isExternal(row.psp),
-        policies,
-        random: random(),
-      });
-      return decision === null ? [] : [{ report, row, decision }];
+      const plan = this.#planCharge(report, row);
+      const status = plan?.order?.order_status ?? row.status;
+      if (status !== row.status) ordersFinal.inc({ status });
+      return plan ?? [];
     });
   }
+
+  #planCharge(report: OrderReport, row: OpenRow): Plan | null {
+    const isOfOperation = row.operation_id !== null && operationIdOf(report.source) !== null;
+    return isOfOperation
+      ? kindOf(this.#options.kinds, row.operation_kind).decide({ subject: "charge", report, row })
+      : this.#options.decideCharge(report, row);
+  }
+
+  async #planOperations(tx: Transaction, reports: readonly PspReport[]): Promise<Plan[]> {
+    const locked = await lockOperations(tx, reports.map(operationOf));
+    const operations = new Map(locked.map((operation) => [operation.operation_id as string, operation]));
+    return reports.flatMap((report) => {
+      const operation = operations.get(operationOf(report));
+      if (operation === undefined) throw new Error(`there is no operation ${operationOf(report)}`);
+      return (
+        kindOf(this.#options.kinds, operation.kind).decide({ subject: "operation", report, operation }) ?? []
+      );
+    });
+  }
+}
+
+/** A report about a page becomes one for each of its orders. */
+async function reportsOfOrders(tx: Transaction, reports: readonly PspReport[]): Promise<OrderReport[]> {
+  const pages = reports.flatMap(({ payment_order_id, attempt_id }) =>
+    payment_order_id === null && attempt_id !== null ? [attempt_id] : [],
+  );
+  const orders =
+    pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
+  return reports.flatMap((one): OrderReport[] => {
+    const { payment_order_id, attempt_id } = one;
+    if (attempt_id === null) return [];
+    const ids = payment_order_id === null ? (orders.get(attempt_id) ?? []) : [payment_order_id];
+    return ids.map((id, index) => ({ ...one, attempt_id, payment_order_id: id, is_first: index === 0 }));
+  });
+}
+
+/** Reports about one subject go into different rounds: each is decided on what the last one left. */
+function roundsOf<Report>(reports: readonly Report[], subjectOf: (report: Report) => string): Report[][] {
+  const rounds: Report[][] = [];
+  const counts = new Map<string, number>();
+  for (const report of reports) {
+    const count = counts.get(subjectOf(report)) ?? 0;
+    counts.set(subjectOf(report), count + 1);
+    (rounds[count] ??= []).push(report);
+  }
+  return rounds;
+}
+
+function operationOf({ source }: PspReport): string {
+  const operation_id = operationIdOf(source);
+  if (operation_id === null)
+    throw new Error(`a report from a ${source.kind} is about neither attempt nor operation`);
+  return operation_id;
 }
 
 const executeJobOf = (source: ReportSource): Job<"payment_execute">[] =>

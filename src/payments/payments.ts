@@ -12,7 +12,10 @@ import { createAttemptResolver } from "./attempt-resolver.ts";
 import { createAuthorizationExpiry } from "./authorization-expiry.ts";
 import { Executor } from "./executor.ts";
 import { Intake } from "./intake.ts";
+import { captureKind, voidKind } from "./charge-operations.ts";
+import { operationKinds } from "./operation-kind.ts";
 import { OperationRunner } from "./operation-runner.ts";
+import { chargeDecider } from "./planning.ts";
 import { createMonitor } from "./monitor.ts";
 import { Pages } from "./pages.ts";
 import { retryPolicies } from "./retry-policies.ts";
@@ -111,7 +114,7 @@ export function createPayments(
   options: { is_worker: boolean },
 ): Payments {
   const { idle_poll_ms, lease_seconds, page_seconds, unknown_quiet_seconds } = settings;
-  const recorder = new OutcomeRecorder({
+  const decideCharge = chargeDecider({
     ...parts,
     policies: retryPolicies({
       attempts_max: settings.retry_attempts_max,
@@ -122,6 +125,8 @@ export function createPayments(
     buyer_action_seconds: settings.buyer_action_seconds,
     random: Math.random,
   });
+  const kinds = operationKinds([captureKind(decideCharge), voidKind(decideCharge)]);
+  const recorder = new OutcomeRecorder({ ...parts, decideCharge, kinds });
   const executor = new Executor({
     ...parts,
     recorder,
@@ -136,6 +141,7 @@ export function createPayments(
     new OperationRunner({
       ...parts,
       recorder,
+      kinds,
       concurrency: settings.psp_concurrency,
       lease_seconds,
       unknown_quiet_seconds,

@@ -1,6 +1,6 @@
 import type { DeadLetterDraft, JobPayloads } from "../jobs/jobs.ts";
 import type { TransactionDraft } from "../ledger/ledger.ts";
-import type { SettledOperation } from "./operation-outcome-queries.ts";
+import type { CapturingChange, CheckoutEvent, SettledOperation } from "./operation-outcome-queries.ts";
 import type { NewVoid } from "./operation-queries.ts";
 import type { SettledOrder } from "./settlement-queries.ts";
 
@@ -14,11 +14,28 @@ export type Plan = {
   readonly postings: readonly TransactionDraft[];
   /** The sources of the ledger transactions that are reversed. */
   readonly reversed_sources: readonly string[];
+  readonly capturing: readonly CapturingChange[];
+  readonly events: readonly CheckoutEvent[];
   readonly voids: readonly NewVoid[];
   readonly jobs: readonly PlannedJob[];
   readonly dead_letters: readonly DeadLetterDraft[];
-  /** The attempt whose next capture or void may begin. */
-  readonly freed_attempt_id: string | null;
+  /** The lane whose next operation may begin. */
+  readonly freed_lane: string | null;
+};
+
+/** Changes nothing. */
+export const emptyPlan: Plan = {
+  order: null,
+  operation: null,
+  ended_authorization: null,
+  postings: [],
+  reversed_sources: [],
+  capturing: [],
+  events: [],
+  voids: [],
+  jobs: [],
+  dead_letters: [],
+  freed_lane: null,
 };
 
 export type EndedAuthorization = {

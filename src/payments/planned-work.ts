@@ -1,19 +1,21 @@
 /** What is to be done after a report: the next look at order and operation, a void, letters to a person. */
 import { newId } from "../ids.ts";
 import type { DeadLetterDraft } from "../jobs/jobs.ts";
-import type { Plan, PlannedJob } from "./plan.ts";
+import type { OperationStatus } from "./model.ts";
+import { emptyPlan, type Plan, type PlannedJob } from "./plan.ts";
 import type { Recorded } from "./psp-report.ts";
 
-type PlannedWork = Pick<Plan, "jobs" | "dead_letters" | "voids" | "freed_attempt_id">;
+type PlannedWork = Pick<Plan, "jobs" | "dead_letters" | "voids" | "freed_lane" | "capturing" | "events">;
 
 /** Of a page only the report of the first order leads to further work. */
 export function workOf(recorded: Recorded): PlannedWork {
-  if (!recorded.report.is_first) return { jobs: [], dead_letters: [], voids: [], freed_attempt_id: null };
+  if (!recorded.report.is_first) return emptyPlan;
   return {
     jobs: [...executionsOf(recorded), ...operationJobsOf(recorded)],
     dead_letters: [...orderLettersOf(recorded), ...operationLettersOf(recorded)],
     voids: voidsOf(recorded),
-    freed_attempt_id: isFreed(recorded) ? recorded.row.attempt_id : null,
+    ...endOfCapture(recorded),
+    freed_lane: isFreed(recorded) ? laneOf(recorded.row) : null,
   };
 }
 
@@ -63,6 +65,25 @@ function voidsOf({ report, row: { attempt_id }, decision: { void_cause } }: Reco
   if (void_cause === null) return [];
   return [{ operation_id: newId("op"), attempt_id, void_cause, created_by: report.actor }];
 }
+
+/** A capture that is decided is in flight no more, and is an event. */
+function endOfCapture({ row, decision: { operation } }: Recorded): Pick<Plan, "capturing" | "events"> {
+  const isDecided = operation !== null && isFinal(operation.status);
+  if (row.operation_id === null || row.operation_kind !== "capture" || !isDecided)
+    return { capturing: [], events: [] };
+  const { payment_order_id, checkout_id, capture_id, operation_amount_minor } = row;
+  const amount_minor = String(operation_amount_minor);
+  const type = `payment_order.${operation.status === "succeeded" ? "captured" : "capture_failed"}`;
+  const failure_code = operation.failure?.code ?? null;
+  return {
+    capturing: isFinal(row.operation_status) ? [] : [{ payment_order_id, change_minor: `-${amount_minor}` }],
+    events: [{ type, checkout_id, data: { payment_order_id, capture_id, amount_minor, failure_code } }],
+  };
+}
+
+const laneOf = (row: Recorded["row"]): string | null => (row.operation_id === null ? null : row.lane);
+
+const isFinal = (status: OperationStatus): boolean => status === "succeeded" || status === "failed";
 
 /** One that goes back to the queue may stand behind another now. */
 const isFreed = ({ decision: { operation } }: Recorded): boolean =>

@@ -1,21 +1,51 @@
+import type { PspRouter } from "../psp/psp.ts";
 import type { Decision } from "./decision.ts";
 import type { Plan } from "./plan.ts";
 import { workOf } from "./planned-work.ts";
 import { operationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
 import { postingsOf, undoneSources } from "./postings.ts";
-import type { Recorded } from "./psp-report.ts";
+import type { OrderReport, Recorded } from "./psp-report.ts";
+import { epochsOf, factsOf, sourceFactsOf } from "./report-facts.ts";
+import type { RetryPolicies } from "./retry-policies.ts";
+import type { OpenRow } from "./settlement-queries.ts";
+import { decide } from "./state-machine.ts";
 
-export type PlanTerms = RowLimits & { readonly commission_basis_points: bigint };
+export type PlanTerms = RowLimits & {
+  readonly commission_basis_points: bigint;
+  readonly policies: RetryPolicies;
+  readonly router: PspRouter;
+  readonly random: () => number;
+};
+
+/** What follows from a report about a charge, or about a capture or void of it; null: nothing. */
+export type DecideCharge = (report: OrderReport, row: OpenRow) => Plan | null;
+
+export const chargeDecider =
+  (terms: PlanTerms): DecideCharge =>
+  (report, row) => {
+    const { policies, router, random } = terms;
+    const decision = decide({
+      ...factsOf(row),
+      source: sourceFactsOf(report.source, epochsOf(row)),
+      outcome: report.outcome,
+      // An account that is configured no more still has old reports.
+      releases_rest: !router.has(row.psp) || router.get(row.psp).releases_rest,
+      can_be_asked: !router.isExternal(row.psp),
+      policies,
+      random: random(),
+    });
+    return decision === null ? null : planOf({ report, row, decision }, terms);
+  };
 
 /** All that follows from a decision about an order and its attempt. */
-export function planOf(recorded: Recorded, terms: PlanTerms): Plan {
+function planOf(recorded: Recorded, terms: PlanTerms): Plan {
   const { row, decision } = recorded;
   return {
+    ...workOf(recorded),
     order: decision.is_unchanged ? null : orderRowOf(recorded, terms),
     operation: operationRowOf(recorded),
     ended_authorization: endedAuthorizationOf(recorded),
     ...bookingsOf(row, decision, terms),
-    ...workOf(recorded),
   };
 }
 

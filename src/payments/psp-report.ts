@@ -33,18 +33,23 @@ type Call = {
 type ExecuteJob = Job<"payment_execute"> | null;
 type OperationJob = Job<"operation_execute">;
 
-/** A report of what became of an attempt at the PSP. */
+/** A report of what became of an attempt or an operation at the PSP. */
 export type PspReport = {
-  /** Null: the attempt covers every order of its checkout. */
+  /** Null: the attempt covers every order of its checkout, or there is no attempt. */
   readonly payment_order_id: string | null;
-  readonly attempt_id: string;
+  /** Null: the report is about an operation that concerns no charge. */
+  readonly attempt_id: string | null;
   readonly outcome: AttemptOutcome;
   readonly actor: string;
   readonly source: ReportSource;
 };
 
 /** A report about one order of an attempt; only the first order's completes the source and looks at it again. */
-export type OrderReport = PspReport & { readonly payment_order_id: string; readonly is_first: boolean };
+export type OrderReport = PspReport & {
+  readonly payment_order_id: string;
+  readonly attempt_id: string;
+  readonly is_first: boolean;
+};
 export type Recorded = { readonly report: OrderReport; readonly row: OpenRow; readonly decision: Decision };
 
 /** The capture or void that a report is about; null: the charge. */

@@ -16,6 +16,7 @@ import { attemptColumns } from "./queries.ts";
 /** An order under its lock, the attempt that there is news about, and the operation that they name or that is under way. */
 export type OpenRow = {
   readonly payment_order_id: PaymentOrderId;
+  readonly checkout_id: CheckoutId;
   readonly seller_account: string;
   readonly amount_minor: bigint;
   readonly currency: string;
@@ -46,9 +47,13 @@ export type OpenRow = {
 
 type OpenOperation = {
   readonly operation_id: OperationId;
-  readonly operation_kind: "capture" | "void";
+  readonly operation_kind: string;
+  readonly lane: string;
+  readonly unknown_inquiries_max: number;
+  readonly accepted_inquiries_max: number;
   readonly operation_status: OperationStatus;
   readonly operation_amount_minor: bigint | null;
+  readonly capture_id: string | null;
   readonly is_final: boolean;
   readonly void_cause: VoidCause | null;
   readonly key_number: number;

@@ -77,9 +77,9 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<FaultRow[]> {
      union all
      select 'transaction ' || t.transaction_id || ' (' || t.source || ')', coalesce('its capture is ' || m.status, 'has no capture')
        from ledger_transactions t
-       -- an operation's id is 30 characters long.
-       left join operations m on m.operation_id = right(t.source, 30) and m.kind = 'capture'
-      where t.source like 'order:%:captured:mod_%' and t.source not like '%:captured' and ${isNotReversed}
+       -- An operation's id is 29 characters long.
+       left join operations m on m.operation_id = right(t.source, 29) and m.kind = 'capture'
+      where t.source like 'order:%:captured:op_%' and t.source not like '%:captured' and ${isNotReversed}
         and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.operation_id)`,
   );
 }

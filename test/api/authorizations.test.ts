@@ -293,8 +293,8 @@ test("a capture whose job was lost is taken up again by the monitor", async () =
   const { id } = await authorise();
   await stack.service.stop();
   await stack.db.asOwner(
-    `insert into operations (operation_id, attempt_id, payment_order_id, kind, capture_id, amount_minor, currency, is_final, created_by)
-     select 'op_0000000000000000000000lost', attempt_id, payment_order_id, 'capture', 'lost', 10000, 'USD', true, 'test' from payment_orders where payment_order_id = $1`,
+    `insert into operations (operation_id, attempt_id, lane, psp, payment_order_id, kind, capture_id, amount_minor, currency, is_final, created_by)
+     select 'op_0000000000000000000000lost', attempt_id, 'attempt:' || attempt_id, 'stripe', payment_order_id, 'capture', 'lost', 10000, 'USD', true, 'test' from payment_orders where payment_order_id = $1`,
     [id],
   );
   await stack.db.asOwner("update payment_orders set capturing_minor = 10000 where payment_order_id = $1", [

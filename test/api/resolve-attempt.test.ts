@@ -207,8 +207,8 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
   test("has no open dead letter any more, nor its void; one about another attempt stays", async () => {
     const { id, attempt_id } = await undecided();
     await stack.db.asOwner(
-      `insert into operations (operation_id, attempt_id, payment_order_id, kind, currency, is_final, void_cause, created_by)
-       values ('op_of_resolved', $2, $1, 'void', 'USD', true, 'canceled', 'test')`,
+      `insert into operations (operation_id, attempt_id, lane, psp, payment_order_id, kind, currency, is_final, void_cause, created_by)
+       values ('op_of_resolved', $2::text, 'attempt:' || $2::text, 'stripe', $1, 'void', 'USD', true, 'canceled', 'test')`,
       [id, attempt_id],
     );
     await stack.db.asOwner(

@@ -32,11 +32,14 @@ export const failed = (failureClass: FailureClass): AttemptOutcome => ({
 });
 export const done: AttemptOutcome = { kind: "done", psp_reference: "op-1" };
 
+const alarms = { unknown_inquiries_max: 8, accepted_inquiries_max: 30 };
+
 export const capture = (
   amount_minor: bigint,
   changes: Partial<DecidableOperation> = {},
 ): DecidableOperation => ({
   kind: "capture",
+  ...alarms,
   status: "executing",
   amount_minor,
   is_final: false,
@@ -49,6 +52,7 @@ export const capture = (
 });
 export const voided = (changes: Partial<DecidableOperation> = {}): DecidableOperation => ({
   kind: "void",
+  ...alarms,
   status: "executing",
   amount_minor: null,
   is_final: true,
