@@ -97,6 +97,7 @@ revoke execute on all functions in schema public from public;
 grant execute on function
   is_client_id(text),
   ledger_post(text[], text[], ledger_account_kind[], text[], bigint[], text[], timestamptz[], text[], bigint[], int[], int[], bigint[]),
+  ledger_post_ordered(text[], text[], ledger_account_kind[], text[], bigint[], text[], timestamptz[], text[], bigint[], int[], int[], bigint[], int[], bigint[]),
   ledger_version_before(bigint, timestamptz),
   ledger_first_transaction_since(timestamptz),
   ledger_balance_as_recorded(bigint, timestamptz),

@@ -58,7 +58,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
 };
 
 /** Functions that run with their owner's rights. Others give no right that their caller lacks. */
-export const definer_functions: readonly string[] = ["ledger_post"];
+export const definer_functions: readonly string[] = ["ledger_post", "ledger_post_ordered"];
 
 /** Numbers that are drawn from a sequence by name; identity columns need no right. */
 export const sequences: readonly RegExp[] = [/^event_numbers$/, /^pgboss\./];

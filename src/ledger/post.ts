@@ -30,25 +30,32 @@ export async function postAll(
 ): Promise<readonly Posting[]> {
   if (drafts.length === 0) return [];
   drafts.forEach(assertBalanced);
+  const placed = drafts.flatMap(({ entries }, index) =>
+    entries.map((entry) => ({ ...entry, transaction: index + 1 })),
+  );
+  return postBatch(tx, batchParameters(drafts, placed));
+}
+
+/** An entry with the position of its transaction in the batch, from 1. */
+export type PlacedEntry = EntryDraft & { readonly transaction: number };
+
+/** The parameters of `ledger_post`: each account of the batch once, and entries that point at it by position. */
+export function batchParameters(
+  drafts: readonly TransactionDraft[],
+  placed: readonly PlacedEntry[],
+): string[] {
   const accounts = new Map<string, { position: number; account: AccountRef }>();
-  const entryTransactions: number[] = [];
-  const entryAccounts: number[] = [];
-  const entryAmounts: bigint[] = [];
-  drafts.forEach((draft, index) => {
-    for (const { account, amount_minor } of draft.entries) {
-      const key = `${account.code} ${account.currency}`;
-      let named = accounts.get(key);
-      if (named === undefined) {
-        named = { position: accounts.size + 1, account };
-        accounts.set(key, named);
-      }
-      entryTransactions.push(index + 1);
-      entryAccounts.push(named.position);
-      entryAmounts.push(amount_minor);
+  const positions = placed.map(({ account }) => {
+    const key = `${account.code} ${account.currency}`;
+    let named = accounts.get(key);
+    if (named === undefined) {
+      named = { position: accounts.size + 1, account };
+      accounts.set(key, named);
     }
+    return named.position;
   });
   const refs = [...accounts.values()].map((named) => named.account);
-  return postBatch(tx, [
+  return [
     textArray(refs.map((account) => account.code)),
     textArray(refs.map((account) => account.currency)),
     textArray(refs.map((account) => account.kind)),
@@ -58,14 +65,14 @@ export async function postAll(
     textArray(drafts.map((draft) => draft.effective_at ?? null)),
     textArray(drafts.map((draft) => draft.description ?? null)),
     numberArray(drafts.map((draft) => draft.reverses_transaction_id ?? null)),
-    numberArray(entryTransactions),
-    numberArray(entryAccounts),
-    numberArray(entryAmounts),
-  ]);
+    numberArray(placed.map(({ transaction }) => transaction)),
+    numberArray(positions),
+    numberArray(placed.map(({ amount_minor }) => amount_minor)),
+  ];
 }
 
 /** The rule of the database once more, where a bug can still be named: an entry is never 0, a transaction sums to 0 per currency. */
-function assertBalanced(draft: TransactionDraft): void {
+export function assertBalanced(draft: TransactionDraft): void {
   const sums = new Map<string, bigint>();
   for (const { account, amount_minor } of draft.entries) {
     if (amount_minor === 0n)

@@ -20,6 +20,22 @@ export function postBatch(tx: Queryable, parameters: readonly string[]): Promise
   );
 }
 
+/** As `postBatch`, with the two parameters that `ledger_post_ordered` adds. */
+export async function postOrderedBatch(
+  tx: Queryable,
+  parameters: readonly string[],
+): Promise<OrderedPosting[]> {
+  const rows = await tx.query<Posting & { readonly shared_amounts: readonly string[] }>(
+    `select transaction_id, outcome, shared_amounts::text[]
+       from ledger_post_ordered($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+    parameters,
+  );
+  return rows.map((row) => ({ ...row, shared_amounts: row.shared_amounts.map(BigInt) }));
+}
+
+/** `shared_amounts`: what each account of the shared entries bore, in their order. */
+export type OrderedPosting = Posting & { readonly shared_amounts: readonly bigint[] };
+
 export type AccountRow = {
   readonly account_id: bigint;
   readonly code: string;

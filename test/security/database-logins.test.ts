@@ -120,7 +120,7 @@ describe("the service's login", () => {
     ).toEqual([]);
   });
 
-  test("may run these functions, of which one acts as the owner, and can change none", async () => {
+  test("may run these functions, of which two act as the owner, and can change none", async () => {
     const rows = await db.asOwner(
       `
       select p.oid::regprocedure::text as name, p.prosecdef as is_definer, has_function_privilege($1, p.oid, 'execute') as may
