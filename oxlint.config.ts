@@ -1,5 +1,5 @@
 import { defineConfig } from "oxlint";
-import { roomOverrides } from "./scripts/rooms.ts";
+import { programFolders, roomOverrides } from "./scripts/rooms.ts";
 
 const time = ["Date.now", "performance.now", "process.hrtime", "process.uptime"].map((name) => {
   const [object = "", property = ""] = name.split(".");
@@ -23,6 +23,9 @@ const parseFloatGlobal = {
   name: "parseFloat",
   message: 'House rule "money": no binary fractions; money is bigint minor units.',
 };
+
+/** The service and the programs beside it. */
+const strict = ["src", ...programFolders].map((folder) => `${folder}/**`);
 
 export default defineConfig({
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: "error" },
@@ -106,11 +109,11 @@ export default defineConfig({
   },
   overrides: [
     {
-      files: ["src/**", "simulator/src/**"],
+      files: [...strict, "simulator/src/**"],
       rules: { "eslint/max-lines": ["error", { max: 350 }], "typescript/no-unsafe-type-assertion": "error" },
     },
     {
-      files: ["src/**"],
+      files: strict,
       rules: {
         "eslint/no-restricted-properties": [
           "error",

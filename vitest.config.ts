@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { codeFolders } from "./scripts/rooms.ts";
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "simulator/src/**/*.test.ts", "test/**/*.test.ts"],
+    include: codeFolders.map((folder) => `${folder}/**/*.test.ts`),
     globalSetup: ["test/support/global-setup.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 /** Rules of the house that the linter cannot express: `node scripts/house-rules.ts [folder]`, exit code 1 on any breach. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
-import { layers } from "./rooms.ts";
+import { codeFolders, layers, programFolders } from "./rooms.ts";
 
 type TextRule = {
   readonly name: string;
@@ -15,8 +15,9 @@ type TextRule = {
   readonly advice: string;
 };
 
-const code = /^(src|simulator\/src|test|bench|scripts)\/.*\.m?[jt]s$/;
-const service = /^src\/.*\.ts$/;
+const code = new RegExp(`^(${codeFolders.join("|")})/.*\\.m?[jt]s$`);
+/** The service, and the programs beside it that deal with its money. */
+const service = new RegExp(`^(${["src", ...programFolders].join("|")})/.*\\.ts$`);
 const statements = [
   String.raw`select\s`,
   String.raw`insert\s+into\s`,
@@ -154,17 +155,24 @@ function withoutComments(text: string): string {
     .replaceAll(/(^|\s)\/\/.*$/gm, "");
 }
 
-/** Every folder of `src/` is in the plan and has its door. */
+/** Every folder of code is in the plan, and every room of `src/` has its door. */
 function roomBreaches(files: readonly string[]): Breach[] {
-  const rooms = new Set(files.flatMap((file) => /^src\/([^/]+)\//.exec(file)?.[1] ?? []));
-  return [...rooms].flatMap((room): Breach[] => {
-    const at = { file: `src/${room}`, line: 1, rule: "rooms" };
-    if (!layers.flat().includes(room))
-      return [{ ...at, advice: "give the new room a place in scripts/rooms.ts" }];
-    if (room !== "cli" && !files.includes(`src/${room}/${room}.ts`))
-      return [{ ...at, advice: `a room has a door: src/${room}/${room}.ts` }];
-    return [];
-  });
+  const breach = (file: string, advice: string): Breach => ({ file, line: 1, rule: "rooms", advice });
+  const named = (pattern: RegExp): string[] => [
+    ...new Set(files.flatMap((file) => pattern.exec(file)?.[1] ?? [])),
+  ];
+  return [
+    ...named(/^([^/]+)\/.*\.m?[jt]s$/)
+      .filter((folder) => !codeFolders.includes(folder))
+      .map((folder) => breach(folder, "give the new folder a place in scripts/rooms.ts and tsconfig.json")),
+    ...named(/^src\/([^/]+)\//).flatMap((room): Breach[] => {
+      if (!layers.flat().includes(room))
+        return [breach(`src/${room}`, "give the new room a place in scripts/rooms.ts")];
+      if (!files.includes(`src/${room}/${room}.ts`))
+        return [breach(`src/${room}`, `a room has a door: src/${room}/${room}.ts`)];
+      return [];
+    }),
+  ];
 }
 
 if (import.meta.main) {

@@ -18,13 +18,33 @@ export const layers: readonly (readonly string[])[] = [
 
 /** The packages that a room may use, besides Node's own modules; `money` is pure and has its list only. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  cli: ["close-with-grace", "typebox", "typebox/*"],
+  cli: ["close-with-grace"],
   http: ["fastify", "@fastify/*", "typebox", "typebox/*"],
   psp: ["undici"],
   jobs: ["pg-boss", "pg"],
   db: ["pg", "node-pg-migrate"],
   money: ["node:assert"],
 };
+
+/**
+ * Programs beside the service that use it, in folders of their own above `src/`: each may use the doors of all rooms, and
+ * nothing of another program. `console` is what they share to speak to a person.
+ */
+const programs: Readonly<Record<string, readonly string[]>> = {
+  chaos: ["commander", "typebox", "typebox/*"],
+  demo: ["typebox", "typebox/*"],
+};
+export const programFolders: readonly string[] = [...Object.keys(programs), "console"];
+
+/** Every folder that code may stand in. */
+export const codeFolders: readonly string[] = [
+  "src",
+  "simulator",
+  ...programFolders,
+  "test",
+  "bench",
+  "scripts",
+];
 
 /** Files of `src/` itself that every room may use. */
 const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
@@ -70,8 +90,6 @@ const specialPlaces: readonly Place[] = [
   adapter("stripe", ["stripe"]),
   adapter("external", ["standardwebhooks"]),
   adapter("adyen", ["@adyen/api-library", "@adyen/api-library/**"]),
-  // What every adapter must pass: a suite, not a part of the service.
-  adapter("conformance", ["vitest"]),
   {
     files: "src/cli/compose.ts",
     name: "cli/compose.ts",
@@ -98,6 +116,20 @@ const specialPlaces: readonly Place[] = [
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
   { files: "simulator/src/**", name: "the simulator", paths: [], packages: ["pg"] },
   { files: "simulator/src/*/**", name: "the simulator", paths: ["../*.ts"], packages: ["pg"] },
+  { files: "console/**", name: "console", paths: [], packages: [] },
+  ...Object.entries(programs).map(([name, sdk]) => ({
+    files: `${name}/**`,
+    name,
+    packages: sdk,
+    paths: [
+      "../console/*.ts",
+      `../src/${rootFiles}`,
+      "../src/config.ts",
+      ...["cli/cli.ts", ...doorsBelow("cli"), "db/embedded/embedded-postgres.ts"].map(
+        (door) => `../src/${door}`,
+      ),
+    ],
+  })),
 ];
 
 /** What a PSP's adapter may use: the port it fills, and its PSP's own SDK. */
@@ -185,22 +217,24 @@ export function roomOverrides(): Override[] {
     rules: { "no-restricted-imports": ["error", { patterns: [importRule(place)] }] },
   }));
   // Tests may reach into any room of their own side, and use what tests need.
-  const otherSide = (files: string, path: string): Override => ({
+  const otherSide = (files: string, group: string[], reason: string): Override => ({
     files: [files],
     rules: {
       "no-restricted-imports": [
         "error",
-        {
-          patterns: [
-            { group: [path], message: 'House rule "imports": service and simulator share no code.' },
-          ],
-        },
+        { patterns: [{ group, message: `House rule "imports": ${reason}.` }] },
       ],
     },
   });
+  const apart = "service and simulator share no code";
   return [
     ...overrides,
-    otherSide("src/**/*.test.ts", "**/simulator/**"),
-    otherSide("simulator/src/**/*.test.ts", "**/../src/**"),
+    otherSide(
+      "src/**/*.test.ts",
+      ["**/simulator/**", ...programFolders.map((name) => `**/../${name}/**`)],
+      `${apart}, and the service does not know the programs beside it`,
+    ),
+    otherSide("simulator/src/**/*.test.ts", ["**/../src/**"], apart),
+    otherSide(`{${programFolders.join(",")}}/**/*.test.ts`, ["**/simulator/**"], apart),
   ];
 }

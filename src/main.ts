@@ -40,20 +40,6 @@ program
   .description("recompute the books from the entries; exit 1 on any difference")
   .action(async () => (await import("./cli/verify.ts")).verify());
 program
-  .command("demo")
-  .description("show and check the whole path of payments on a temporary stack")
-  .action(async () => (await import("./cli/demo.ts")).demo());
-program
-  .command("chaos")
-  .description("run payments under seeded faults, then check every invariant; exit 1 if a check fails")
-  .requiredOption("--seed <number>", "the same seed gives the same checkouts and faults")
-  .option("--payments <count>", "payment orders in all", "300")
-  .option("--keep", "keep the databases for inspection")
-  .option("--verbose", "print each fault")
-  .action(async (options: { seed: string; payments: string; keep?: true; verbose?: true }) =>
-    (await import("./cli/chaos.ts")).chaos(options),
-  );
-program
   .command("shell")
   .description("open a console with the services loaded")
   .action(async () => (await import("./cli/shell.ts")).shell());

@@ -10,7 +10,7 @@ let errors = "";
 let exitCode: unknown;
 
 beforeAll(async () => {
-  const demo = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts"), "demo"], {
+  const demo = spawn(process.execPath, [join(import.meta.dirname, "../../demo/main.ts")], {
     // Settings that would change the demo's amounts, if it listened to them.
     env: {
       ...process.env,

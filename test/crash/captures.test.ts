@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { operationFaults } from "../../src/cli/chaos/cards.ts";
+import { operationFaults } from "../../chaos/cards.ts";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { MODIFICATION_FAULT_NAMES } from "../../simulator/src/fault-names.ts";
 import { checkoutBody, startTestStack, type TestStack } from "../support/stack.ts";

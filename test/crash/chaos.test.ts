@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { findBroken } from "../../src/cli/chaos/report.ts";
-import { runChaos } from "../../src/cli/chaos/run.ts";
+import { findBroken } from "../../chaos/report.ts";
+import { runChaos } from "../../chaos/run.ts";
 import { freePort } from "../support/stack.ts";
 
 test("a short history of chaos breaks no promise", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chargeFaults, faultsWithoutEnd } from "../../src/cli/chaos/cards.ts";
+import { chargeFaults, faultsWithoutEnd } from "../../chaos/cards.ts";
 import { crashPointNames } from "../../src/payments/payments.ts";
 import { FAULT_NAMES } from "../../simulator/src/fault-names.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";

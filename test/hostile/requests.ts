@@ -1,4 +1,4 @@
-import type { Random } from "../../src/cli/chaos/random.ts";
+import type { Random } from "../../chaos/random.ts";
 import { awkwardHeaders, awkwardTexts, awkwardValues, malformedBodies } from "./awkward.ts";
 import type { Operation, Schema } from "./openapi.ts";
 

@@ -1,6 +1,6 @@
 import http from "node:http";
 import { verifyBooks } from "../../src/cli/verify.ts";
-import { Random } from "../../src/cli/chaos/random.ts";
+import { Random } from "../../chaos/random.ts";
 import type { TestStack } from "../support/stack.ts";
 import { faultsOf, type HostileAnswer } from "./answers.ts";
 import { readOperations } from "./openapi.ts";

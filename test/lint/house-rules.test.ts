@@ -7,7 +7,7 @@ import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findBreaches, textRules, type Breach } from "../../scripts/house-rules.ts";
-import { layers } from "../../scripts/rooms.ts";
+import { layers, programFolders } from "../../scripts/rooms.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -65,6 +65,20 @@ const linterPlants: readonly Plant[] = [
   wrongImport("src/money/planted.test.ts", "../../simulator/src/ids.ts"),
   wrongImport("simulator/src/planted-service.ts", "../../src/money/money.ts"),
   wrongImport("simulator/src/planted.test.ts", "../../src/money/money.ts"),
+  // Between the service and the programs beside it.
+  wrongImport("src/cli/planted-program.ts", "../../chaos/random.ts"),
+  wrongImport("src/http/routes/planted-console.ts", "../../../console/paper.ts"),
+  wrongImport("src/money/planted-program.test.ts", "../../demo/sums.ts"),
+  wrongImport("simulator/src/planted-program.ts", "../../chaos/cards.ts"),
+  wrongImport("chaos/planted-deep.ts", "../src/payments/queries.ts"),
+  wrongImport("chaos/planted-command.ts", "../src/cli/compose.ts"),
+  wrongImport("chaos/planted-program.ts", "../demo/client.ts"),
+  wrongImport("chaos/planted-simulator.ts", "../simulator/src/faults.ts"),
+  wrongImport("chaos/planted.test.ts", "../simulator/src/faults.ts"),
+  wrongImport("demo/planted-adapter.ts", "../src/psp/stripe/stripe.ts"),
+  wrongImport("demo/planted-package.ts", "commander"),
+  wrongImport("demo/planted-support.ts", "../test/support/stack.ts"),
+  wrongImport("console/planted-service.ts", "../src/errors.ts"),
   // Packages in the wrong room.
   ...Object.entries({
     "src/ledger/planted-pg.ts": "pg",
@@ -95,6 +109,8 @@ const linterPlants: readonly Plant[] = [
     text: 'export const planted = process.env["X"];\n',
     said: environment,
   },
+  { file: "chaos/planted-env.ts", text: 'export const planted = process.env["X"];\n', said: environment },
+  { file: "demo/planted-now.ts", text: "export const planted = Date.now();\n", said: time },
   { file: "src/ledger/planted-now.ts", text: "export const planted = Date.now();\n", said: time },
   { file: "src/config-planted.ts", text: "export const planted = Date.now;\n", said: time },
   {
@@ -171,6 +187,7 @@ const checkerPlants: readonly { readonly rule: string; readonly file: string; re
     file: "src/payments/planted-template.ts",
     text: "export const planted = `\n  x`;\nexport const other = `  update orders set state = 1`;\n",
   },
+  { rule: "sql", file: "chaos/planted-sql.ts", text: 'export const planted = "select 1";\n' },
   { rule: "sql", file: "src/jobs/planted-sql.ts", text: 'export const planted = "delete from jobs";\n' },
   {
     rule: "money",
@@ -199,6 +216,7 @@ const checkerPlants: readonly { readonly rule: string; readonly file: string; re
   { rule: "registry-host", file: "docs/planted-registry.md", text: "https://registry.npmjs.org\n" },
   { rule: "registry-host", file: "planted.npmrc", text: "registry=https://example.com\n" },
   { rule: "rooms", file: "src/attic/attic.ts", text: "" },
+  { rule: "rooms", file: "cellar/planted.ts", text: "export {};\n" },
   { rule: "rooms", file: "src/events/planted-without-door.ts", text: "export {};\n" },
 ];
 
@@ -211,7 +229,10 @@ const exceptions: readonly string[] = [
   "src/metrics.ts",
   "src/cli/compose.ts",
   "src/cli/stack.ts",
-  "src/cli/demo.ts",
+  "chaos/main.ts",
+  "chaos/site.ts",
+  "demo/main.ts",
+  "demo/stage.ts",
   "src/db/database.ts",
   "src/db/embedded/server.ts",
   "src/http/app.ts",
@@ -246,6 +267,7 @@ beforeAll(async () => {
   for (const path of [
     "src",
     "simulator/src",
+    ...programFolders,
     "scripts",
     "oxlint.config.ts",
     "tsconfig.json",

@@ -1,6 +1,6 @@
 /** `npm run races -- [--seed N] [--count N]`: debits over five accounts, raced against releases and credits. */
 import { parseArgs } from "node:util";
-import { Random } from "../../src/cli/chaos/random.ts";
+import { Random } from "../../chaos/random.ts";
 import { verifyLedger } from "../../src/ledger/ledger.ts";
 import { createTestDatabase } from "../support/database.ts";
 import setup from "../support/global-setup.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { createTestDatabase } from "../../../test/support/database.ts";
 import { ChildProcess } from "../../cli/child-process.ts";
-import type { Bench, PspProfile } from "../conformance/bench.ts";
-import { describePspConformance } from "../conformance/conformance.ts";
-import { openReceiver } from "../conformance/receiver.ts";
+import type { Bench, PspProfile } from "../../../test/conformance/bench.ts";
+import { describePspConformance } from "../../../test/conformance/conformance.ts";
+import { openReceiver } from "../../../test/conformance/receiver.ts";
 import { createAdyen } from "./adyen.ts";
 
 const secret_key = "adyen_test_key";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { attemptId, operationId } from "../../ids.ts";
 import { toCurrencyCode } from "../../money/money.ts";
-import { openReceiver, type Receiver } from "../conformance/receiver.ts";
+import { openReceiver, type Receiver } from "../../../test/conformance/receiver.ts";
 import type { ChargeRequest, OperationRequest } from "../port.ts";
 import { createAdyen, type AdyenOptions } from "./adyen.ts";
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { attemptId } from "../../ids.ts";
 import { toCurrencyCode, type Money } from "../../money/money.ts";
-import { openReceiver, type Receiver } from "../conformance/receiver.ts";
+import { openReceiver, type Receiver } from "../../../test/conformance/receiver.ts";
 import type { PspOutcome } from "../port-outcomes.ts";
 import type { ChargeRequest } from "../port.ts";
 import { createAdyen, type AdyenOptions } from "./adyen.ts";

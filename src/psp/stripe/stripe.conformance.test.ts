@@ -1,8 +1,8 @@
 import Stripe from "stripe";
 import { simulatorKey, startTestSimulator } from "../../../test/support/simulator.ts";
-import type { Bench, PspProfile } from "../conformance/bench.ts";
-import { describePspConformance } from "../conformance/conformance.ts";
-import { openReceiver } from "../conformance/receiver.ts";
+import type { Bench, PspProfile } from "../../../test/conformance/bench.ts";
+import { describePspConformance } from "../../../test/conformance/conformance.ts";
+import { openReceiver } from "../../../test/conformance/receiver.ts";
 import { createStripe } from "./stripe.ts";
 
 const sdk = new Stripe("sk_test");

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { Paper } from "../console/paper.ts";
+import { findFreePort } from "../src/cli/cli.ts";
+import { monotonicMilliseconds } from "../src/clock.ts";
+import { loadConfig } from "../src/config.ts";
+import { messageOf } from "../src/errors.ts";
+import { describeRun, findBroken } from "./report.ts";
+import { runChaos, type ChaosReport } from "./run.ts";
+
+type ChaosSettings = {
+  readonly seed: string;
+  readonly payments: string;
+  readonly keep?: true;
+  readonly verbose?: true;
+};
+
+const seed_max = 2 ** 32 - 1;
+const payments_max = 10_000;
+/** Of one claim; the count says how many there are. */
+const faults_shown_max = 20;
+
+/** Exit code 0 only if every claim holds, 2 if the run itself was not possible. */
+async function chaos(settings: ChaosSettings): Promise<void> {
+  const seed = wholeNumber("--seed", settings.seed, 0, seed_max);
+  const payments = wholeNumber("--payments", settings.payments, 1, payments_max);
+  const start = monotonicMilliseconds();
+  const paper = new Paper(process.stdout);
+  const { data_dir } = loadConfig("development");
+  const signal = interruption();
+  paper.title(
+    `Chaos, seed ${seed}`,
+    "Real processes, killed for real. The PSP keeps its own books, and at the end every charge is compared.",
+  );
+  try {
+    const report = await runChaos({
+      seed,
+      payments,
+      data_dir,
+      port: await findFreePort(),
+      is_kept: settings.keep === true,
+      signal,
+      on_phase: (title, subtitle) => paper.heading(title, subtitle),
+      on_progress: (line) => paper.line(line),
+      on_fault: (line) => {
+        if (settings.verbose === true) paper.line(line);
+      },
+    });
+    process.exitCode = conclude(paper, report, payments, (monotonicMilliseconds() - start) / 1_000);
+    if (settings.keep === true)
+      paper.line(
+        `The databases are kept: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`,
+      );
+  } catch (error) {
+    paper.verdict(
+      signal.aborted
+        ? "Interrupted. Everything is stopped."
+        : `The run could not be completed: ${messageOf(error)}`,
+      false,
+    );
+    process.exitCode = signal.aborted ? 130 : 2;
+  }
+}
+
+function conclude(paper: Paper, report: ChaosReport, payments: number, seconds: number): 0 | 1 {
+  for (const { statement, checked_count, faults } of report.checks) {
+    const shown = faults.slice(0, faults_shown_max).map(({ subject, problem }) => `${subject}: ${problem}`);
+    const more = faults.length > shown.length ? [`… ${faults.length} in all`] : [];
+    paper.claim({
+      statement: `${statement} (${checked_count})`,
+      is_true: faults.length === 0,
+      details: [...shown, ...more],
+    });
+  }
+  paper.blank();
+  for (const line of describeRun(report)) paper.line(line);
+  const broken = findBroken(report);
+  if (broken.length === 0) {
+    paper.verdict(`All ${report.checks.length} checks passed (${seconds.toFixed(0)} s).`, true);
+    return 0;
+  }
+  paper.verdict(
+    `${broken.length} of ${report.checks.length} checks failed. To repeat: npm run chaos -- --seed ${report.seed} --payments ${payments} --verbose --keep`,
+    false,
+  );
+  return 1;
+}
+
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new Error(`${name}: "${text}" is not a whole number from ${min} to ${max}`);
+}
+
+/** Aborted by Ctrl-C, a closed terminal or a closed pipe. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.stdout.on("error", () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+const program = new Command("npm run chaos --")
+  .description(
+    "A seeded history of payments under faults, then every promise checked; exit 1 if one is broken.",
+  )
+  .requiredOption("--seed <number>", "the same seed: the same checkouts and faults")
+  .option("--payments <count>", "payment orders in all", "300")
+  .option("--keep", "leave the databases for a look")
+  .option("--verbose", "print each fault")
+  .action(chaos);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 1;
+}

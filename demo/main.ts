@@ -1,0 +1,85 @@
+import { monotonicMilliseconds } from "../src/clock.ts";
+import { loadConfig } from "../src/config.ts";
+import { messageOf } from "../src/errors.ts";
+import { Claims } from "./claims.ts";
+import { Client } from "./client.ts";
+import { conclude } from "./conclusion.ts";
+import { Paper } from "../console/paper.ts";
+import { play, type Step } from "./scene.ts";
+import { api_key, Stage } from "./stage.ts";
+import { countEverything, verifyTheBooks } from "./steps-audit.ts";
+import { captureLater } from "./steps-captures.ts";
+import { proveBalance, showLedger, showWallets } from "./steps-books.ts";
+import { createEvent, executeOrders } from "./steps-checkout.ts";
+import { declineAndRetry, killInTheMiddle, transientFailure } from "./steps-failures.ts";
+import { repeatCheckout } from "./steps-repetition.ts";
+
+const steps: readonly Step[] = [
+  createEvent,
+  executeOrders,
+  showWallets,
+  showLedger,
+  proveBalance,
+  repeatCheckout,
+  declineAndRetry,
+  transientFailure,
+  killInTheMiddle,
+  countEverything,
+  captureLater,
+  verifyTheBooks,
+];
+
+/** Shows the whole path of payments on its own stack; the exit code is 0 only if every check passed. */
+async function demo(): Promise<void> {
+  const start = monotonicMilliseconds();
+  const paper = new Paper(process.stdout);
+  const claims = new Claims((claim) => paper.claim(claim));
+  const signal = interruption();
+  const stage = new Stage(loadConfig("development"));
+  paper.title(
+    "Pacioli demo",
+    "Real processes, a real PostgreSQL, a PSP that keeps its own books. Each ✓ was checked just now.",
+  );
+  try {
+    const stack = await stage.open((line) => paper.line(line), signal);
+    const client = new Client({
+      service_url: stack.service_url,
+      simulator_url: stack.simulator_url,
+      api_key,
+      signal,
+    });
+    await play(steps, { stack, client, paper, claims, first_answers: new Map() }, signal);
+  } catch (error) {
+    if (!signal.aborted) claims.fail("the demo starts", messageOf(error));
+  } finally {
+    await stage.close();
+  }
+  if (signal.aborted) {
+    paper.verdict("Interrupted. Everything is stopped.", false);
+    process.exitCode = 130;
+    return;
+  }
+  process.exitCode = conclude(paper, claims, (monotonicMilliseconds() - start) / 1_000);
+}
+
+/**
+ * Aborted by Ctrl-C, a closed terminal or a closed pipe; a second signal of the same kind kills the process.
+ */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.stdout.on("error", () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => {
+      process.stdout.write("\nStopping everything …\n");
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+try {
+  await demo();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,113 @@
+import { openDatabase } from "../src/cli/cli.ts";
+import { Entries, TrialBalance, Wallets, type Entry } from "./answers.ts";
+import { currency, twoSellers } from "./plot.ts";
+import { tryToRewriteHistory } from "./queries.ts";
+import type { Step } from "./scene.ts";
+import { byTransaction, creditsOf, debitsOf, sumOf } from "./sums.ts";
+
+export const showWallets: Step = {
+  title: "The sellers' wallets",
+  proves: "A wallet is a view of the seller's ledger accounts, not a second record that could drift.",
+  async run({ client, paper, claims }) {
+    const { data } = await client.get("/wallets", Wallets);
+    const rows = data
+      .flatMap((wallet) => wallet.balances.map((balance) => ({ ...balance, seller: wallet.account_id })))
+      .toSorted((a, b) => a.seller.localeCompare(b.seller));
+    paper.table(
+      [
+        { title: "seller" },
+        { title: "pending", is_right: true },
+        { title: "available", is_right: true },
+        { title: "total", is_right: true },
+        { title: "" },
+      ],
+      rows.map((row) => [row.seller, row.pending, row.available, row.total, row.currency]),
+    );
+    claims.check(
+      "each seller's wallet holds exactly what buyers paid them",
+      rows.map((row) => [row.seller, row.total]),
+      twoSellers.orders.map((order) => [order.seller_account, order.amount]),
+    );
+  },
+};
+
+export const showLedger: Step = {
+  title: "The ledger, by transaction",
+  proves:
+    "Every movement has two entries, where the money comes from and where it goes, and they never change.",
+  async run({ client, paper, claims, stack }) {
+    const { data: entries } = await client.get("/ledger?limit=100", Entries);
+    const transactions = byTransaction(entries);
+    paper.table(
+      [
+        { title: "transaction" },
+        { title: "account" },
+        { title: "debit", is_right: true },
+        { title: "credit", is_right: true },
+      ],
+      transactions.flatMap((transaction) => transaction.map(rowOf)),
+    );
+    claims.check(
+      "one transaction per order, with its amount on both sides",
+      Object.fromEntries(
+        transactions.map((transaction) => [
+          transaction[0]?.source,
+          [debitsOf(transaction), creditsOf(transaction)],
+        ]),
+      ),
+      Object.fromEntries(
+        twoSellers.orders.map((order) => [
+          `order:${order.payment_order_id}:captured`,
+          [order.amount, order.amount],
+        ]),
+      ),
+    );
+    const database = openDatabase(stack.database_url, 2, "pacioli-demo");
+    try {
+      const insufficientPrivilege = "42501";
+      claims.check(
+        "PostgreSQL refuses UPDATE, DELETE and TRUNCATE of entries with the service's own login",
+        await tryToRewriteHistory(database),
+        [insufficientPrivilege, insufficientPrivilege, insufficientPrivilege],
+      );
+    } finally {
+      await database.close();
+    }
+  },
+};
+
+export const proveBalance: Step = {
+  title: "Debits equal credits",
+  proves:
+    "The oldest check in bookkeeping (Luca Pacioli, 1494): summed from the entries, and read from the API.",
+  async run({ client, paper, claims }) {
+    const { data: entries } = await client.get("/ledger?limit=100", Entries);
+    const trial = await client.get("/ledger/trial-balance", TrialBalance);
+    const [usd] = trial.currencies;
+    paper.table(
+      [{ title: "" }, { title: "debit", is_right: true }, { title: "credit", is_right: true }, { title: "" }],
+      [
+        [`sum of the ${entries.length} entries`, debitsOf(entries), creditsOf(entries), currency],
+        ["trial balance", usd?.debit ?? "", usd?.credit ?? "", usd?.currency ?? ""],
+      ],
+    );
+    const total = sumOf(twoSellers.orders.map((order) => order.amount));
+    claims.check(
+      `${total} on each side, by both methods`,
+      [
+        debitsOf(entries),
+        creditsOf(entries),
+        usd?.debit,
+        usd?.credit,
+        usd?.difference,
+        trial.is_balanced,
+        trial.currencies.length,
+      ],
+      [total, total, total, total, "0.00", true, 1],
+    );
+  },
+};
+
+function rowOf(entry: Entry, index: number): string[] {
+  return [index === 0 ? entry.source : "", entry.account, entry.debit ?? "", entry.credit ?? ""];
+}
