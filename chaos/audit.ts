@@ -1,17 +1,17 @@
 import { Type } from "typebox";
+import { verifyBooks } from "../src/cli/cli.ts";
 import type { Database } from "../src/db/db.ts";
 import type { Check } from "../src/ledger/ledger.ts";
 import { formatAmount, toCurrencyCode } from "../src/money/money.ts";
 import { findWallet } from "../src/wallets/wallets.ts";
-import { verifyBooks } from "../src/cli/cli.ts";
 import { sendCapture } from "./captures.ts";
 import type { ClientContext } from "./client.ts";
 import { postCheckout } from "./clients.ts";
 import { countCharges, findEffects } from "./effects.ts";
+import { read } from "./http-client.ts";
 import { compareSides } from "./invariants.ts";
 import type { Journal, Violation } from "./journal.ts";
 import type { PlannedCheckout } from "./plan.ts";
-import { waitForQuiet } from "./quiet.ts";
 import {
   countMessages,
   countRows,
@@ -21,9 +21,9 @@ import {
   type Outcome,
   type Rows,
 } from "./queries.ts";
+import { waitForQuiet } from "./quiet.ts";
 import type { Random } from "./random.ts";
 import { forgeries } from "./schedule.ts";
-import { read } from "./wire.ts";
 import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
 
 export type AuditContext = ClientContext & {
@@ -35,11 +35,11 @@ export type AuditContext = ClientContext & {
 
 /** Runs all checks after a run: repeated requests change nothing, and all records agree. */
 export async function audit(context: AuditContext): Promise<Check[]> {
-  const { database, wire, plan, journal } = context;
+  const { database, http, plan, journal } = context;
   const repeated = [await repeatCheckouts(context), await repeatNews(context)];
   const outcomes = await selectOutcomes(database);
   const effects = await findEffects(
-    wire,
+    http,
     plan.map((checkout) => checkout.checkout_id),
   );
   return [
@@ -56,9 +56,9 @@ export async function audit(context: AuditContext): Promise<Check[]> {
 
 type State = Rows & { readonly charges: bigint };
 
-const stateOf = async ({ database, wire }: AuditContext): Promise<State> => ({
+const stateOf = async ({ database, http }: AuditContext): Promise<State> => ({
   ...(await countRows(database)),
-  charges: BigInt(await countCharges(wire)),
+  charges: BigInt(await countCharges(http)),
 });
 
 function changesOf(before: State, after: State): Violation[] {
@@ -97,7 +97,7 @@ async function repeatCheckouts(context: AuditContext): Promise<Check> {
 async function repeatNews(context: AuditContext): Promise<Check> {
   const before = await stateOf(context);
   const count = await repeatWebhooks(context, context.random, { copies: 2, is_all: true });
-  const target = await findTarget(context.wire);
+  const target = await findTarget(context.http);
   if (target !== undefined)
     await Promise.all(forgeries.map((forgery) => sendForgery(context, forgery, target, 0)));
   const unsettled = await waitForQuiet({

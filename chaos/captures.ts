@@ -1,7 +1,7 @@
 import { formatAmount } from "../src/money/money.ts";
 import { sendUntilDecided, waitForOrder, type ClientContext } from "./client.ts";
+import type { Answer } from "./http-client.ts";
 import type { Captures, PlannedOrder } from "./plan.ts";
-import type { Answer } from "./wire.ts";
 
 /** Captures an order as its client has planned, one after another or all at once, each repeated until it is decided. */
 export async function captureOrder(
@@ -17,7 +17,7 @@ export async function captureOrder(
   const { payment_order_id } = order;
   if (captures.ending === "cancel")
     await sendUntilDecided(context, "cancel", payment_order_id, () =>
-      context.wire.api("POST", `/payments/${payment_order_id}/cancel`),
+      context.http.api("POST", `/payments/${payment_order_id}/cancel`),
     );
 }
 
@@ -42,6 +42,6 @@ function bodiesOf({ payment_order_id, money }: PlannedOrder, { shares, ending }:
 /** A capture's own request; `subject` in the journal is the order and the body. */
 export function sendCapture(context: ClientContext, paymentOrderId: string, body: string): Promise<Answer> {
   return sendUntilDecided(context, "capture", `${paymentOrderId} ${body}`, () =>
-    context.wire.api("POST", `/payments/${paymentOrderId}/capture`, { body }),
+    context.http.api("POST", `/payments/${paymentOrderId}/capture`, { body }),
   );
 }

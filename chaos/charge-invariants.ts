@@ -141,7 +141,7 @@ export function chargesAreExplained({ plan, outcomes, effects }: Evidence): Chec
   );
 }
 
-/** I4 at the PSP. */
+/** By the PSP's own books, whatever ours say. */
 export function nobodyIsChargedTwice({ outcomes, effects }: Evidence): Check {
   const orders = new Map(outcomes.map((outcome) => [outcome.payment_order_id, outcome]));
   const ofOrders = effects.filter(({ metadata }) => metadata.payment_order_id !== undefined);

@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Type } from "typebox";
 import { monotonicMilliseconds } from "../src/clock.ts";
+import { read, type Answer, type HttpClient } from "./http-client.ts";
 import type { Journal, Request } from "./journal.ts";
-import { read, type Answer, type Wire } from "./wire.ts";
 
-export type ClientContext = { readonly wire: Wire; readonly journal: Journal; readonly signal: AbortSignal };
+export type ClientContext = {
+  readonly http: HttpClient;
+  readonly journal: Journal;
+  readonly signal: AbortSignal;
+};
 
 /** Longer than any start of the database, after which the service answers again. */
 const request_seconds_max = 90;
@@ -21,7 +25,7 @@ export async function waitForOrder(
 ): Promise<Order | undefined> {
   const deadline = monotonicMilliseconds() + wait_seconds_max * 1_000;
   while (monotonicMilliseconds() < deadline) {
-    const found = read((await context.wire.api("GET", `/payments/${order.payment_order_id}`)).text, Order);
+    const found = read((await context.http.api("GET", `/payments/${order.payment_order_id}`)).text, Order);
     if (found?.status === status) return found;
     await sleep(100, undefined, { signal: context.signal });
   }

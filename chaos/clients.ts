@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { captureOrder } from "./captures.ts";
 import { sendUntilDecided, waitForOrder, type ClientContext } from "./client.ts";
+import type { Answer } from "./http-client.ts";
 import type { Request } from "./journal.ts";
 import { visitPage } from "./page-visit.ts";
-import { collectMoney, type StatusContext } from "./statuses.ts";
 import { bodyOf, type PlannedCheckout, type PlannedOrder } from "./plan.ts";
-import type { Answer } from "./wire.ts";
+import { collectMoney, type StatusContext } from "./statuses.ts";
 
 const clients_at_once = 8;
 
@@ -65,7 +65,7 @@ async function cancel(context: ClientContext, checkout: PlannedCheckout): Promis
       ? `/payments/${payment_order_id}/cancel`
       : `/checkouts/${checkout.checkout_id}/cancel`;
   const canceling = sendUntilDecided(context, "cancel", payment_order_id, () =>
-    context.wire.api("POST", path),
+    context.http.api("POST", path),
   );
   if (checkout.habits.page === null) await canceling;
   else await Promise.all([canceling, visitPage(context, checkout, checkout.habits.page)]);
@@ -80,7 +80,7 @@ export function postCheckout(
   const headers = keyOf(checkout);
   const body = bodyOf(checkout);
   return sendUntilDecided(context, "checkout", checkout.checkout_id, (tries) =>
-    context.wire.api("POST", "/payments", {
+    context.http.api("POST", "/payments", {
       body,
       headers,
       ...(tries === 1 && patience_ms !== null ? { patience_ms } : {}),
@@ -99,7 +99,7 @@ async function abuse(
 ): Promise<void> {
   const post = (request: Request, body: string, headers: Record<string, string> = {}): Promise<Answer> =>
     sendUntilDecided(context, request, checkout.checkout_id, () =>
-      context.wire.api("POST", "/payments", { body, headers }),
+      context.http.api("POST", "/payments", { body, headers }),
     );
   const [first, ...others] = checkout.orders;
   const cheaper = bodyOf({ ...checkout, orders: [{ ...first, seller_account: "seller_thief" }, ...others] });
@@ -136,8 +136,8 @@ async function actAsBuyer(
   for (let tries = 1; tries <= 20; tries++) {
     const { status } =
       checkout.habits.buyer === "pays"
-        ? await context.wire.psp("POST", `${path}/confirm`, { payment_method: "pm_card_visa" })
-        : await context.wire.psp("POST", `${path}/cancel`);
+        ? await context.http.psp("POST", `${path}/confirm`, { payment_method: "pm_card_visa" })
+        : await context.http.psp("POST", `${path}/cancel`);
     // 400: an earlier try did it.
     if (status === 200 || status === 400) return;
     await sleep(200, undefined, { signal: context.signal });
@@ -150,7 +150,7 @@ async function retryByHand(context: ClientContext, checkout: PlannedCheckout): P
       if ((await waitForOrder(context, order, "FAILED")) === undefined) return;
       const headers = { "idempotency-key": `retry-${order.payment_order_id}-${retry}` };
       await sendUntilDecided(context, "retry", order.payment_order_id, () =>
-        context.wire.api("POST", `/payments/${order.payment_order_id}/retry`, { headers }),
+        context.http.api("POST", `/payments/${order.payment_order_id}/retry`, { headers }),
       );
     }
   }

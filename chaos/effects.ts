@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { read, type Wire } from "./wire.ts";
+import { read, type HttpClient } from "./http-client.ts";
 
 const Effect = Type.Object({
   payment_intent: Type.String(),
@@ -18,30 +18,30 @@ const Effects = Type.Object({ has_more: Type.Boolean(), data: Type.Array(Effect)
 const Summary = Type.Object({ charges: Type.Integer() });
 
 /** All charges: those of each checkout, and whatever else there is. Errors when the simulator does not tell. */
-export async function findEffects(wire: Wire, checkoutIds: readonly string[]): Promise<Effect[]> {
+export async function findEffects(http: HttpClient, checkoutIds: readonly string[]): Promise<Effect[]> {
   const effects: Effect[] = [];
   for (const checkoutId of checkoutIds) {
-    const { data } = await ask(wire, `effects?checkout_id=${encodeURIComponent(checkoutId)}`);
+    const { data } = await ask(http, `effects?checkout_id=${encodeURIComponent(checkoutId)}`);
     effects.push(...data);
   }
-  const total = await countCharges(wire);
+  const total = await countCharges(http);
   if (total === effects.length) return effects;
   // Some carry no checkout of ours; the list of all of them shows which, if not too long.
   const known = new Set(effects.map((effect) => effect.payment_intent));
-  const all = await ask(wire, "effects");
+  const all = await ask(http, "effects");
   return [...effects, ...all.data.filter((effect) => !known.has(effect.payment_intent))];
 }
 
-export async function countCharges(wire: Wire): Promise<number> {
-  const answer = await wire.simulator("GET", "effects/summary");
+export async function countCharges(http: HttpClient): Promise<number> {
+  const answer = await http.simulator("GET", "effects/summary");
   const summary = read(answer.text, Summary);
   if (summary === undefined)
     throw new Error(`the simulator did not return its number of charges: ${answer.status} ${answer.text}`);
   return summary.charges;
 }
 
-async function ask(wire: Wire, path: string): Promise<Static<typeof Effects>> {
-  const answer = await wire.simulator("GET", path);
+async function ask(http: HttpClient, path: string): Promise<Static<typeof Effects>> {
+  const answer = await http.simulator("GET", path);
   const effects = read(answer.text, Effects);
   if (effects === undefined)
     throw new Error(`the simulator did not return its charges: ${answer.status} ${answer.text}`);

@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import type { Check } from "../src/ledger/ledger.ts";
-import { read, type Answer } from "./wire.ts";
+import { read, type Answer } from "./http-client.ts";
 
 export type Violation = Check["faults"][number];
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { Paper } from "../console/paper.ts";
+import { ConsoleReport } from "../console/console-report.ts";
 import { findFreePort } from "../src/cli/cli.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
 import { loadConfig } from "../src/config.ts";
@@ -25,10 +25,10 @@ async function chaos(settings: ChaosSettings): Promise<void> {
   const seed = wholeNumber("--seed", settings.seed, 0, seed_max);
   const payments = wholeNumber("--payments", settings.payments, 1, payments_max);
   const start = monotonicMilliseconds();
-  const paper = new Paper(process.stdout);
+  const consoleReport = new ConsoleReport(process.stdout);
   const { data_dir } = loadConfig("development");
   const signal = interruption();
-  paper.title(
+  consoleReport.title(
     `Chaos, seed ${seed}`,
     "Real processes, killed for real. The PSP keeps its own books, and at the end every charge is compared.",
   );
@@ -40,19 +40,19 @@ async function chaos(settings: ChaosSettings): Promise<void> {
       port: await findFreePort(),
       is_kept: settings.keep === true,
       signal,
-      on_phase: (title, subtitle) => paper.heading(title, subtitle),
-      on_progress: (line) => paper.line(line),
+      on_phase: (title, subtitle) => consoleReport.heading(title, subtitle),
+      on_progress: (line) => consoleReport.line(line),
       on_fault: (line) => {
-        if (settings.verbose === true) paper.line(line);
+        if (settings.verbose === true) consoleReport.line(line);
       },
     });
-    process.exitCode = conclude(paper, report, payments, (monotonicMilliseconds() - start) / 1_000);
+    process.exitCode = conclude(consoleReport, report, payments, (monotonicMilliseconds() - start) / 1_000);
     if (settings.keep === true)
-      paper.line(
+      consoleReport.line(
         `The databases are kept: PACIOLI_DATA_DIR=${join(data_dir, "chaos")} npm run verify (shell, start).`,
       );
   } catch (error) {
-    paper.verdict(
+    consoleReport.verdict(
       signal.aborted
         ? "Interrupted. Everything is stopped."
         : `The run could not be completed: ${messageOf(error)}`,
@@ -62,24 +62,29 @@ async function chaos(settings: ChaosSettings): Promise<void> {
   }
 }
 
-function conclude(paper: Paper, report: ChaosReport, payments: number, seconds: number): 0 | 1 {
+function conclude(
+  consoleReport: ConsoleReport,
+  report: ChaosReport,
+  payments: number,
+  seconds: number,
+): 0 | 1 {
   for (const { statement, checked_count, faults } of report.checks) {
     const shown = faults.slice(0, faults_shown_max).map(({ subject, problem }) => `${subject}: ${problem}`);
     const more = faults.length > shown.length ? [`… ${faults.length} in all`] : [];
-    paper.claim({
+    consoleReport.claim({
       statement: `${statement} (${checked_count})`,
       is_true: faults.length === 0,
       details: [...shown, ...more],
     });
   }
-  paper.blank();
-  for (const line of describeRun(report)) paper.line(line);
+  consoleReport.blank();
+  for (const line of describeRun(report)) consoleReport.line(line);
   const broken = findBroken(report);
   if (broken.length === 0) {
-    paper.verdict(`All ${report.checks.length} checks passed (${seconds.toFixed(0)} s).`, true);
+    consoleReport.verdict(`All ${report.checks.length} checks passed (${seconds.toFixed(0)} s).`, true);
     return 0;
   }
-  paper.verdict(
+  consoleReport.verdict(
     `${broken.length} of ${report.checks.length} checks failed. To repeat: npm run chaos -- --seed ${report.seed} --payments ${payments} --verbose --keep`,
     false,
   );

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Type, type Static } from "typebox";
 import { monotonicMilliseconds } from "../src/clock.ts";
+import type { ChaosStack } from "./chaos-stack.ts";
 import type { ClientContext } from "./client.ts";
-import type { Site } from "./site.ts";
-import { read } from "./wire.ts";
+import { read } from "./http-client.ts";
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()]);
 const Order = Type.Object({
@@ -29,22 +29,22 @@ const poll_ms = 500;
  * about, and configures the account again. Notes whether a person could see each order that it held up.
  */
 export async function removeAccount(
-  context: ClientContext & { readonly site: Site },
+  context: ClientContext & { readonly stack: ChaosStack },
   for_ms: number,
 ): Promise<void> {
-  const { site, signal } = context;
-  await site.service.kill({ environment: site.withoutAccount() });
+  const { stack, signal } = context;
+  await stack.service.kill({ environment: stack.withoutAccount() });
   await untilAnswered(context);
   await sleep(for_ms, undefined, { signal });
   await noteHeldUp(context);
-  await site.service.kill();
+  await stack.service.kill();
   await untilAnswered(context);
   await discardLetters(context);
 }
 
 async function noteHeldUp(context: ClientContext): Promise<void> {
   const unresolved =
-    read((await context.wire.api("GET", "/unresolved_orders?limit=100")).text, Unresolved)?.data ?? [];
+    read((await context.http.api("GET", "/unresolved_orders?limit=100")).text, Unresolved)?.data ?? [];
   // Read later: an order is settled and told of in one commit. The orders of a page share a letter.
   const told = new Set((await lettersOf(context)).map(({ payload }) => payload.attempt_id));
   for (const { payment_order_id, status, attempt_id, error_message } of unresolved) {
@@ -59,20 +59,20 @@ async function noteHeldUp(context: ClientContext): Promise<void> {
  */
 async function discardLetters(context: ClientContext): Promise<void> {
   for (const { dead_letter_id } of await lettersOf(context)) {
-    await context.wire.api("POST", `/dead_letters/${dead_letter_id}/discard`, {
+    await context.http.api("POST", `/dead_letters/${dead_letter_id}/discard`, {
       body: JSON.stringify({ note: "The account is configured again." }),
     });
   }
 }
 
-async function lettersOf({ wire }: ClientContext): Promise<readonly Static<typeof Letter>[]> {
-  const { text } = await wire.api("GET", "/dead_letters?state=waiting&limit=100");
+async function lettersOf({ http }: ClientContext): Promise<readonly Static<typeof Letter>[]> {
+  const { text } = await http.api("GET", "/dead_letters?state=waiting&limit=100");
   return (read(text, Letters)?.data ?? []).filter(({ reason }) => reason.includes(tells));
 }
 
-async function untilAnswered({ wire, signal }: ClientContext): Promise<void> {
+async function untilAnswered({ http, signal }: ClientContext): Promise<void> {
   const deadline = monotonicMilliseconds() + answer_seconds_max * 1_000;
-  while ((await wire.api("GET", "/payments?limit=1")).status !== 200) {
+  while ((await http.api("GET", "/payments?limit=1")).status !== 200) {
     if (monotonicMilliseconds() > deadline)
       throw new Error("the service does not answer after its accounts were changed");
     await sleep(poll_ms, undefined, { signal });

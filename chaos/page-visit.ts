@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Type } from "typebox";
 import { sendUntilDecided, type ClientContext } from "./client.ts";
+import { read } from "./http-client.ts";
 import type { PageVisit, PlannedCheckout } from "./plan.ts";
-import { read } from "./wire.ts";
 
 const Accepted = Type.Object({ hosted_page_url: Type.String(), status_url: Type.String() });
 const tries_max = 20;
@@ -27,7 +27,7 @@ export async function visitPage(
   }
   if (visit.lies)
     await sendUntilDecided(context, "status_page", checkout.checkout_id, () =>
-      context.wire.status(`${accepted.status_url}&result=success&status=paid&session_id=cs_forged`),
+      context.http.status(`${accepted.status_url}&result=success&status=paid&session_id=cs_forged`),
     );
 }
 
@@ -47,5 +47,5 @@ const type = (
   context: ClientContext,
   url: string,
   number: string,
-): ReturnType<ClientContext["wire"]["page"]> =>
-  context.wire.page(url, { number, expiry: "12/34", cvc: "123", name: "Alice" });
+): ReturnType<ClientContext["http"]["page"]> =>
+  context.http.page(url, { number, expiry: "12/34", cvc: "123", name: "Alice" });

@@ -4,9 +4,9 @@ import { monotonicMilliseconds } from "../src/clock.ts";
 import { Database } from "../src/db/db.ts";
 import { AppError } from "../src/errors.ts";
 import type { ClientContext } from "./client.ts";
+import { read } from "./http-client.ts";
 import type { PlannedCheckout } from "./plan.ts";
 import { healOrder, poisonOrder } from "./queries.ts";
-import { read } from "./wire.ts";
 
 type PoisonContext = ClientContext & { readonly owner_url: string };
 
@@ -47,10 +47,10 @@ export async function mend(context: PoisonContext, payment_order_id: string): Pr
   await asOwner(context.owner_url, (database) => healOrder(database, payment_order_id));
   if (letter === undefined) return;
   const path = `/dead_letters/${letter.dead_letter_id}`;
-  const redriven = await context.wire.api("POST", `${path}/redrive`, { body: "{}" });
+  const redriven = await context.http.api("POST", `${path}/redrive`, { body: "{}" });
   // It recovered and ended by itself.
   if (redriven.status === 409)
-    await context.wire.api("POST", `${path}/discard`, {
+    await context.http.api("POST", `${path}/discard`, {
       body: JSON.stringify({ note: "The order went on." }),
     });
 }
@@ -63,12 +63,12 @@ const Letter = Type.Object({
 const Letters = Type.Object({ data: Type.Array(Letter) });
 
 async function findLetter(
-  { wire, signal }: PoisonContext,
+  { http, signal }: PoisonContext,
   payment_order_id: string,
 ): Promise<{ dead_letter_id: string; reason: string } | undefined> {
   const deadline = monotonicMilliseconds() + letter_seconds_max * 1_000;
   while (monotonicMilliseconds() < deadline) {
-    const { text } = await wire.api("GET", "/dead_letters?state=waiting&queue=payment_execute&limit=100");
+    const { text } = await http.api("GET", "/dead_letters?state=waiting&queue=payment_execute&limit=100");
     const letter = read(text, Letters)?.data.find(({ subject_id }) => subject_id === payment_order_id);
     if (letter !== undefined) return letter;
     await sleep(poll_ms, undefined, { signal });

@@ -2,22 +2,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicMilliseconds } from "../src/clock.ts";
 import type { Config } from "../src/config.ts";
 import type { Database } from "../src/db/db.ts";
+import type { ChaosStack } from "./chaos-stack.ts";
+import type { HttpClient } from "./http-client.ts";
 import { selectUnsettled, type Unsettled } from "./queries.ts";
-import type { Site } from "./site.ts";
-import type { Wire } from "./wire.ts";
 
 const poll_ms = 250;
 const line_seconds = 2;
 
 /** Ends all faults: everything is started afresh, in which the simulator forgets its faults and the service its crash point. */
-export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Promise<void> {
-  await site.restartPostgres("SIGINT", 0);
-  await Promise.all([site.service.kill(), site.simulator.kill()]);
+export async function endFaults(stack: ChaosStack, http: HttpClient, signal: AbortSignal): Promise<void> {
+  await stack.restartPostgres("SIGINT", 0);
+  await Promise.all([stack.service.kill(), stack.simulator.kill()]);
   const deadline = monotonicMilliseconds() + 120_000;
   for (;;) {
     const [service, simulator] = await Promise.all([
-      wire.api("GET", "/payments?limit=1"),
-      wire.simulator("GET", "health"),
+      http.api("GET", "/payments?limit=1"),
+      http.simulator("GET", "health"),
     ]);
     if (service.status === 200 && simulator.status === 200) break;
     if (monotonicMilliseconds() > deadline)
@@ -27,7 +27,7 @@ export async function endFaults(site: Site, wire: Wire, signal: AbortSignal): Pr
     await sleep(poll_ms, undefined, { signal });
   }
   // A start that was under way when it was killed may have kept its latency.
-  await wire.simulator("POST", "faults", {
+  await http.simulator("POST", "faults", {
     latency_ms: 0,
     success_rate: 1,
     next: [],

@@ -1,18 +1,18 @@
+import { openDatabase } from "../src/cli/cli.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
 import type { Check } from "../src/ledger/ledger.ts";
 import { crashPointNames } from "../src/payments/payments.ts";
-import { openDatabase } from "../src/cli/cli.ts";
 import { audit } from "./audit.ts";
+import { ChaosStack, api_key, psp_key } from "./chaos-stack.ts";
 import { runClients } from "./clients.ts";
-import { Conductor } from "./conductor.ts";
+import { FaultInjector } from "./fault-injector.ts";
+import { HttpClient } from "./http-client.ts";
 import { Journal } from "./journal.ts";
 import { planCheckouts } from "./plan.ts";
 import { selectOpenCases, selectOutcomes, type Unsettled } from "./queries.ts";
 import { endFaults, quietSecondsMax, waitForQuiet } from "./quiet.ts";
 import { Random } from "./random.ts";
 import { scheduleFaults, type ScheduledFault } from "./schedule.ts";
-import { Site, api_key, psp_key } from "./site.ts";
-import { Wire } from "./wire.ts";
 
 export type ChaosOptions = {
   readonly seed: number;
@@ -62,24 +62,24 @@ export function planChaos(
  * the report; an error means that the run itself failed.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const site = await Site.open(options);
+  const stack = await ChaosStack.open(options);
   try {
-    return await runAt(site, options);
+    return await runAt(stack, options);
   } finally {
-    await site.close(options.is_kept);
+    await stack.close(options.is_kept);
   }
 }
 
-async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
+async function runAt(stack: ChaosStack, options: ChaosOptions): Promise<ChaosReport> {
   const { seed, signal, on_phase, on_progress } = options;
   const { plan, schedule } = planChaos(seed, options.payments);
   const random = new Random(seed).fork("webhooks");
-  const { service_url, simulator_url, database_url } = site.stack;
+  const { service_url, simulator_url, database_url } = stack.processes;
   const context = {
-    wire: new Wire({ service_url, simulator_url, api_key, psp_key, signal }),
+    http: new HttpClient({ service_url, simulator_url, api_key, psp_key, signal }),
     journal: new Journal(),
     signal,
-    status_secret: site.status_secret,
+    status_secret: stack.status_secret,
   };
 
   on_phase(
@@ -89,21 +89,21 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
   const start = monotonicMilliseconds();
   const on_fault = (line: string): void =>
     options.on_fault(`${((monotonicMilliseconds() - start) / 1_000).toFixed(1).padStart(5)} s  ${line}`);
-  const conductor = new Conductor({ ...context, site, schedule, plan, random, on_fault });
+  const injector = new FaultInjector({ ...context, stack, schedule, plan, random, on_fault });
   const history_seconds = await secondsOf(async () => {
-    await runClients(context, plan, (step) => conductor.reach(step));
-    await conductor.end();
+    await runClients(context, plan, (step) => injector.reach(step));
+    await injector.end();
   });
-  const deaths = { service: site.service.deaths, simulator: site.simulator.deaths };
+  const deaths = { service: stack.service.deaths, simulator: stack.simulator.deaths };
   on_progress(
     `${history_seconds.toFixed(1)} s; the service died ${deaths.service} times, the simulator ${deaths.simulator} times`,
   );
 
   on_phase("Recovery", "The faults are off and everything is restarted. Every order must now be decided.");
-  await endFaults(site, context.wire, signal);
+  await endFaults(stack, context.http, signal);
   const database = openDatabase(database_url, 4, "pacioli-chaos");
   try {
-    const seconds_max = quietSecondsMax(site.config, history_seconds);
+    const seconds_max = quietSecondsMax(stack.config, history_seconds);
     let moving: readonly Unsettled[] = [];
     const quiet_seconds = await secondsOf(async () => {
       moving = await waitForQuiet({
@@ -118,7 +118,7 @@ async function runAt(site: Site, options: ChaosOptions): Promise<ChaosReport> {
       `${moving.length === 0 ? "everything decided" : "NOT everything decided"} after ${quiet_seconds.toFixed(1)} s`,
     );
     on_phase("Checks", "Each check covers all the data.");
-    const checks = await audit({ ...context, database, plan, webhook_secret: site.webhook_secret, random });
+    const checks = await audit({ ...context, database, plan, webhook_secret: stack.webhook_secret, random });
     const states = Map.groupBy(await selectOutcomes(database), (outcome) => outcome.status);
     return {
       seed,

@@ -98,7 +98,7 @@ async function sendStatus(
   await sendUntilDecided(context, request, `${id} about ${status.payment_order_id}`, () => {
     const at = Math.floor(now().getTime() / 1_000);
     const signature = createHmac("sha256", key).update(`${id}.${at}.${body}`).digest("base64");
-    return context.wire.webhook("payment-status", body, {
+    return context.http.webhook("payment-status", body, {
       "webhook-id": id,
       "webhook-timestamp": String(at),
       "webhook-signature": `v1,${signature}`,

@@ -5,11 +5,11 @@ import { messageOf } from "../src/errors.ts";
 type Environment = Readonly<Record<string, string>>;
 
 /** A program that can die: a child process. */
-export type Mortal = { readonly is_running: boolean; ended(): Promise<void>; kill(): Promise<void> };
+export type Killable = { readonly is_running: boolean; ended(): Promise<void>; kill(): Promise<void> };
 
 export type SupervisorOptions = {
   readonly name: string;
-  readonly program: Mortal;
+  readonly program: Killable;
   readonly start: (environment: Environment) => Promise<void>;
 };
 

@@ -3,9 +3,9 @@ import { Type, type Static } from "typebox";
 import { now } from "../src/clock.ts";
 import { isCurrencyCode, parseAmount } from "../src/money/money.ts";
 import { sendUntilDecided, type ClientContext } from "./client.ts";
+import { read, type HttpClient } from "./http-client.ts";
 import type { Random } from "./random.ts";
 import type { Forgery } from "./schedule.ts";
-import { read, type Wire } from "./wire.ts";
 
 /** What a liar needs to know of an order, to say that it was paid. */
 export type Target = {
@@ -41,7 +41,7 @@ export async function sendForgery(
   const { webhook_secret } = context;
   const send = (path: string, sent: string, headers: Record<string, string>): Promise<unknown> =>
     sendUntilDecided(context, "forged_webhook", `${id} about ${target.payment_order_id}`, () =>
-      context.wire.webhook(path, sent, headers),
+      context.http.webhook(path, sent, headers),
     );
   const signed = (signature: string): Record<string, string> => ({ "stripe-signature": signature });
   switch (forgery) {
@@ -99,15 +99,15 @@ const targets_looked_at = 10;
  * if there is none. Without `has_page`: one that has an attempt of its own.
  */
 export async function findTarget(
-  wire: Wire,
+  http: HttpClient,
   { psp = "stripe", has_page = true } = {},
 ): Promise<Target | undefined> {
   for (const status of ["PENDING", "AUTHORIZED", "UNKNOWN", "EXECUTING", "FAILED"]) {
     const listed =
-      read((await wire.api("GET", `/payments?limit=${targets_looked_at}&status=${status}`)).text, Orders)
+      read((await http.api("GET", `/payments?limit=${targets_looked_at}&status=${status}`)).text, Orders)
         ?.data ?? [];
     for (const { payment_order_id } of listed) {
-      const order = read((await wire.api("GET", `/payments/${payment_order_id}`)).text, Order);
+      const order = read((await http.api("GET", `/payments/${payment_order_id}`)).text, Order);
       const attempt = order?.attempts.at(-1);
       if (order === undefined || attempt?.psp !== psp || !isCurrencyCode(order.currency)) continue;
       if (!has_page && attempt.page_expires_at !== null) continue;
@@ -130,14 +130,14 @@ export async function repeatWebhooks(
   random: Random,
   options: { copies: number; is_all: boolean },
 ): Promise<number> {
-  const events = random.shuffle(await findEvents(context.wire, options.is_all));
+  const events = random.shuffle(await findEvents(context.http, options.is_all));
   for (let first = 0; first < events.length; first += events_at_once) {
     await Promise.all(
       events.slice(first, first + events_at_once).flatMap((event) => {
         const body = JSON.stringify(event);
         return Array.from({ length: options.copies }, () =>
           sendUntilDecided(context, "genuine_webhook", event.id, () =>
-            context.wire.webhook("stripe", body, {
+            context.http.webhook("stripe", body, {
               "stripe-signature": signatureOf(
                 body,
                 context.webhook_secret,
@@ -153,11 +153,11 @@ export async function repeatWebhooks(
 }
 
 /** The events that the PSP would send, newest first; none while it is away. */
-async function findEvents(wire: Wire, isAll: boolean): Promise<readonly Event[]> {
+async function findEvents(http: HttpClient, isAll: boolean): Promise<readonly Event[]> {
   const events: Event[] = [];
   for (;;) {
     const last = events.at(-1);
-    const answer = await wire.psp("GET", "events", {
+    const answer = await http.psp("GET", "events", {
       limit: String(page_events),
       "types[0]": "payment_intent.*",
       "types[1]": "checkout.session.*",

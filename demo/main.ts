@@ -1,15 +1,15 @@
+import { ConsoleReport } from "../console/console-report.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
 import { loadConfig } from "../src/config.ts";
 import { messageOf } from "../src/errors.ts";
-import { Claims } from "./claims.ts";
+import { Checks } from "./checks.ts";
 import { Client } from "./client.ts";
 import { conclude } from "./conclusion.ts";
-import { Paper } from "../console/paper.ts";
-import { play, type Step } from "./scene.ts";
 import { api_key, Stage } from "./stage.ts";
+import { runSteps, type Step } from "./step-context.ts";
 import { countEverything, verifyTheBooks } from "./steps-audit.ts";
-import { captureLater } from "./steps-captures.ts";
 import { proveBalance, showLedger, showWallets } from "./steps-books.ts";
+import { captureLater } from "./steps-captures.ts";
 import { createEvent, executeOrders } from "./steps-checkout.ts";
 import { declineAndRetry, killInTheMiddle, transientFailure } from "./steps-failures.ts";
 import { repeatCheckout } from "./steps-repetition.ts";
@@ -32,34 +32,34 @@ const steps: readonly Step[] = [
 /** Shows the whole path of payments on its own stack; the exit code is 0 only if every check passed. */
 async function demo(): Promise<void> {
   const start = monotonicMilliseconds();
-  const paper = new Paper(process.stdout);
-  const claims = new Claims((claim) => paper.claim(claim));
+  const report = new ConsoleReport(process.stdout);
+  const checks = new Checks((claim) => report.claim(claim));
   const signal = interruption();
   const stage = new Stage(loadConfig("development"));
-  paper.title(
+  report.title(
     "Pacioli demo",
     "Real processes, a real PostgreSQL, a PSP that keeps its own books. Each ✓ was checked just now.",
   );
   try {
-    const stack = await stage.open((line) => paper.line(line), signal);
+    const stack = await stage.open((line) => report.line(line), signal);
     const client = new Client({
       service_url: stack.service_url,
       simulator_url: stack.simulator_url,
       api_key,
       signal,
     });
-    await play(steps, { stack, client, paper, claims, first_answers: new Map() }, signal);
+    await runSteps(steps, { stack, client, report, checks, first_answers: new Map() }, signal);
   } catch (error) {
-    if (!signal.aborted) claims.fail("the demo starts", messageOf(error));
+    if (!signal.aborted) checks.fail("the demo starts", messageOf(error));
   } finally {
     await stage.close();
   }
   if (signal.aborted) {
-    paper.verdict("Interrupted. Everything is stopped.", false);
+    report.verdict("Interrupted. Everything is stopped.", false);
     process.exitCode = 130;
     return;
   }
-  process.exitCode = conclude(paper, claims, (monotonicMilliseconds() - start) / 1_000);
+  process.exitCode = conclude(report, checks, (monotonicMilliseconds() - start) / 1_000);
 }
 
 /**

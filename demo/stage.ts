@@ -1,14 +1,14 @@
+import { startStack, type Stack, findFreePort } from "../src/cli/cli.ts";
 import type { Config } from "../src/config.ts";
 import { Database } from "../src/db/db.ts";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded/embedded-postgres.ts";
-import { startStack, type Stack, findFreePort } from "../src/cli/cli.ts";
 import { dropDatabase } from "./queries.ts";
 
 export const api_key = "sk_demo";
 const database = "pacioli_demo";
 
 /**
- * The demo's settings override the user's environment, because its claims name exact amounts. The lease and
+ * The demo's settings override the user's environment, because its checks name exact amounts. The lease and
  * the PSP timeout are short, so that the work of a killed process is taken over within seconds.
  */
 const environment: Readonly<Record<string, string>> = {

@@ -1,13 +1,13 @@
 import { openDatabase, describeChecks, verifyBooks } from "../src/cli/cli.ts";
 import { AccountBalance, Entries, OrderDetail, Orders } from "./answers.ts";
-import { allCheckouts, currency, paidOrders } from "./plot.ts";
-import type { Step } from "./scene.ts";
+import { allCheckouts, currency, paidOrders } from "./fixtures.ts";
+import type { Step } from "./step-context.ts";
 import { debitsOf, format, sumOf } from "./sums.ts";
 
 export const countEverything: Step = {
   title: "The totals",
   proves: "Three records of the same money: Pacioli's orders, its ledger, and what the PSP really charged.",
-  async run({ client, paper, claims }) {
+  async run({ client, report, checks }) {
     const { data: listed } = await client.get("/payments?limit=100", Orders);
     const orders = await Promise.all(
       listed.map((order) => client.get(`/payments/${order.payment_order_id}`, OrderDetail)),
@@ -27,7 +27,7 @@ export const countEverything: Step = {
     const checkouts = new Set(listed.map((order) => order.checkout_id)).size;
     const transactions = new Set(entries.map((entry) => entry.transaction_id)).size;
     const attempts = orders.flatMap((order) => order.attempts).length;
-    paper.table(
+    report.table(
       [{ title: "" }, { title: "count", is_right: true }, { title: currency, is_right: true }, { title: "" }],
       [
         ["orders paid", String(paid.length), sums[0], `of ${orders.length} orders in ${checkouts} checkouts`],
@@ -40,18 +40,18 @@ export const countEverything: Step = {
         ["charges at the PSP", String(psp.charges), sums[2], `in ${attempts} attempts`],
       ],
     );
-    claims.check(
+    checks.check(
       "every checkout is stored, and every order except the declined one is paid",
       [checkouts, orders.length - paid.length],
       [allCheckouts.length, 1],
     );
-    claims.check(
+    checks.check(
       "one charge at the PSP and one ledger transaction for each paid order; no order charged twice",
       [psp.charges, paid.length, transactions, psp.duplicate_orders],
       [paidOrders.length, paidOrders.length, paidOrders.length, []],
     );
     const total = sumOf(paidOrders.map((order) => order.amount));
-    claims.check(
+    checks.check(
       `all three show ${total}, and so does the PSP's account in the ledger`,
       [...sums, clearing.balance],
       [total, total, total, total],
@@ -62,13 +62,13 @@ export const countEverything: Step = {
 export const verifyTheBooks: Step = {
   title: "The books are verified",
   proves: "`pacioli verify` recomputes everything from the entries, in one snapshot, at any time.",
-  async run({ stack, claims }) {
+  async run({ stack, checks }) {
     const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {
       for (const check of await verifyBooks(database)) {
         const [line = ""] = describeChecks([check]);
         const faults = check.faults.map((fault) => `${fault.subject}: ${fault.problem}`);
-        claims.check(
+        checks.check(
           line.replace(/^\S+ /, ""),
           check.checked_count === 0n ? ["there was nothing to check"] : faults,
           [],

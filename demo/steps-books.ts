@@ -1,19 +1,19 @@
 import { openDatabase } from "../src/cli/cli.ts";
 import { Entries, TrialBalance, Wallets, type Entry } from "./answers.ts";
-import { currency, twoSellers } from "./plot.ts";
+import { currency, twoSellers } from "./fixtures.ts";
 import { tryToRewriteHistory } from "./queries.ts";
-import type { Step } from "./scene.ts";
+import type { Step } from "./step-context.ts";
 import { byTransaction, creditsOf, debitsOf, sumOf } from "./sums.ts";
 
 export const showWallets: Step = {
   title: "The sellers' wallets",
   proves: "A wallet is a view of the seller's ledger accounts, not a second record that could drift.",
-  async run({ client, paper, claims }) {
+  async run({ client, report, checks }) {
     const { data } = await client.get("/wallets", Wallets);
     const rows = data
       .flatMap((wallet) => wallet.balances.map((balance) => ({ ...balance, seller: wallet.account_id })))
       .toSorted((a, b) => a.seller.localeCompare(b.seller));
-    paper.table(
+    report.table(
       [
         { title: "seller" },
         { title: "pending", is_right: true },
@@ -23,7 +23,7 @@ export const showWallets: Step = {
       ],
       rows.map((row) => [row.seller, row.pending, row.available, row.total, row.currency]),
     );
-    claims.check(
+    checks.check(
       "each seller's wallet holds exactly what buyers paid them",
       rows.map((row) => [row.seller, row.total]),
       twoSellers.orders.map((order) => [order.seller_account, order.amount]),
@@ -35,10 +35,10 @@ export const showLedger: Step = {
   title: "The ledger, by transaction",
   proves:
     "Every movement has two entries, where the money comes from and where it goes, and they never change.",
-  async run({ client, paper, claims, stack }) {
+  async run({ client, report, checks, stack }) {
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
     const transactions = byTransaction(entries);
-    paper.table(
+    report.table(
       [
         { title: "transaction" },
         { title: "account" },
@@ -47,7 +47,7 @@ export const showLedger: Step = {
       ],
       transactions.flatMap((transaction) => transaction.map(rowOf)),
     );
-    claims.check(
+    checks.check(
       "one transaction per order, with its amount on both sides",
       Object.fromEntries(
         transactions.map((transaction) => [
@@ -65,7 +65,7 @@ export const showLedger: Step = {
     const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {
       const insufficientPrivilege = "42501";
-      claims.check(
+      checks.check(
         "PostgreSQL refuses UPDATE, DELETE and TRUNCATE of entries with the service's own login",
         await tryToRewriteHistory(database),
         [insufficientPrivilege, insufficientPrivilege, insufficientPrivilege],
@@ -80,11 +80,11 @@ export const proveBalance: Step = {
   title: "Debits equal credits",
   proves:
     "The oldest check in bookkeeping (Luca Pacioli, 1494): summed from the entries, and read from the API.",
-  async run({ client, paper, claims }) {
+  async run({ client, report, checks }) {
     const { data: entries } = await client.get("/ledger?limit=100", Entries);
     const trial = await client.get("/ledger/trial-balance", TrialBalance);
     const [usd] = trial.currencies;
-    paper.table(
+    report.table(
       [{ title: "" }, { title: "debit", is_right: true }, { title: "credit", is_right: true }, { title: "" }],
       [
         [`sum of the ${entries.length} entries`, debitsOf(entries), creditsOf(entries), currency],
@@ -92,7 +92,7 @@ export const proveBalance: Step = {
       ],
     );
     const total = sumOf(twoSellers.orders.map((order) => order.amount));
-    claims.check(
+    checks.check(
       `${total} on each side, by both methods`,
       [
         debitsOf(entries),

@@ -1,6 +1,6 @@
 import { formatAmount, parseAmount, toCurrencyCode } from "../src/money/money.ts";
 import type { Entry } from "./answers.ts";
-import { currency } from "./plot.ts";
+import { currency } from "./fixtures.ts";
 
 const code = toCurrencyCode(currency);
 

@@ -67,7 +67,7 @@ const linterPlants: readonly Plant[] = [
   wrongImport("simulator/src/planted.test.ts", "../../src/money/money.ts"),
   // Between the service and the programs beside it.
   wrongImport("src/cli/planted-program.ts", "../../chaos/random.ts"),
-  wrongImport("src/http/routes/planted-console.ts", "../../../console/paper.ts"),
+  wrongImport("src/http/routes/planted-console.ts", "../../../console/console-report.ts"),
   wrongImport("src/money/planted-program.test.ts", "../../demo/sums.ts"),
   wrongImport("simulator/src/planted-program.ts", "../../chaos/cards.ts"),
   wrongImport("chaos/planted-deep.ts", "../src/payments/queries.ts"),
@@ -230,7 +230,7 @@ const exceptions: readonly string[] = [
   "src/cli/compose.ts",
   "src/cli/stack.ts",
   "chaos/main.ts",
-  "chaos/site.ts",
+  "chaos/chaos-stack.ts",
   "demo/main.ts",
   "demo/stage.ts",
   "src/db/database.ts",

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ChaosStack } from "./chaos-stack.ts";
 import { removeAccount } from "./missing-account.ts";
+import { external_account, type PlannedCheckout } from "./plan.ts";
 import { choosePoisoned, mend, poison } from "./poison.ts";
 import type { Random } from "./random.ts";
 import {
@@ -9,13 +11,11 @@ import {
   type ScheduledFault,
   type StatusForgery,
 } from "./schedule.ts";
-import { external_account, type PlannedCheckout } from "./plan.ts";
-import type { Site } from "./site.ts";
 import { sendStatusForgery, type StatusContext } from "./statuses.ts";
 import { findTarget, repeatWebhooks, sendForgery } from "./webhooks.ts";
 
-export type ConductorOptions = StatusContext & {
-  readonly site: Site;
+export type FaultInjectorOptions = StatusContext & {
+  readonly stack: ChaosStack;
   readonly schedule: readonly ScheduledFault[];
   readonly plan: readonly PlannedCheckout[];
   readonly random: Random;
@@ -26,8 +26,8 @@ export type ConductorOptions = StatusContext & {
 const usual_latency_ms = 20;
 
 /** Lets the faults of the schedule happen, one after another, when the history reaches their step. */
-export class Conductor {
-  readonly #options: ConductorOptions;
+export class FaultInjector {
+  readonly #options: FaultInjectorOptions;
   readonly #left: ScheduledFault[];
   /** Ends when every fault that was begun is done. */
   #last: Promise<void> = Promise.resolve();
@@ -39,7 +39,7 @@ export class Conductor {
   /** Ends when what was poisoned is seen and mended. */
   readonly #mending: Promise<void>[] = [];
 
-  constructor(options: ConductorOptions) {
+  constructor(options: FaultInjectorOptions) {
     this.#options = options;
     this.#left = [...options.schedule];
   }
@@ -69,24 +69,24 @@ export class Conductor {
   }
 
   async #strike(fault: Fault, step: number): Promise<void> {
-    const { site, random } = this.#options;
-    const context = { ...this.#options, webhook_secret: site.webhook_secret };
+    const { stack, random } = this.#options;
+    const context = { ...this.#options, webhook_secret: stack.webhook_secret };
     switch (fault.kind) {
       case "kill_service":
-        return site.service.kill();
+        return stack.service.kill();
       case "kill_service_at":
-        return site.service.kill({ environment: { CRASH_POINT: `${fault.crash_point}:${fault.passings}` } });
+        return stack.service.kill({ environment: { CRASH_POINT: `${fault.crash_point}:${fault.passings}` } });
       case "freeze_service":
-        return site.freezeService(fault);
+        return stack.freezeService(fault);
       case "kill_simulator":
         if (fault.held_answers > 0)
           await this.#setFaults({ next: [{ fault: "slow", count: fault.held_answers }] });
         await sleep(fault.after_ms);
-        return site.simulator.kill({ down_ms: fault.down_ms });
+        return stack.simulator.kill({ down_ms: fault.down_ms });
       case "kill_postgres":
-        return site.restartPostgres("SIGKILL", fault.down_ms);
+        return stack.restartPostgres("SIGKILL", fault.down_ms);
       case "restart_postgres":
-        return site.restartPostgres("SIGINT", fault.down_ms);
+        return stack.restartPostgres("SIGINT", fault.down_ms);
       case "charges_fail":
         return this.#setFaults({ next: [{ fault: fault.fault, count: fault.count }] });
       case "operations_fail":
@@ -94,7 +94,7 @@ export class Conductor {
       case "psp_slow":
         return this.#setFaults({ latency_ms: fault.latency_ms });
       case "psp_stalls":
-        await this.#setFaults({ latency_ms: site.config.psp.timeout_seconds * 1_000 + fault.late_ms });
+        await this.#setFaults({ latency_ms: stack.config.psp.timeout_seconds * 1_000 + fault.late_ms });
         await sleep(fault.for_ms);
         return this.#setFaults({ latency_ms: usual_latency_ms });
       case "webhooks_fail": {
@@ -121,14 +121,14 @@ export class Conductor {
   }
 
   async #poison(step: number): Promise<void> {
-    const { plan, site } = this.#options;
+    const { plan, stack } = this.#options;
     const id = choosePoisoned(
       plan.filter(({ orders: [order] }) => !this.#poisoned.has(order.payment_order_id)),
       step,
     );
     if (id === undefined) return;
     this.#poisoned.add(id);
-    const context = { ...this.#options, owner_url: site.stack.owner_url };
+    const context = { ...this.#options, owner_url: stack.processes.owner_url };
     await poison(context, id);
     const mending = mend(context, id);
     mending.catch(() => undefined);
@@ -143,14 +143,14 @@ export class Conductor {
   }
 
   async #forge(forgery: Forgery, number: number): Promise<void> {
-    const target = (await findTarget(this.#options.wire)) ?? {
+    const target = (await findTarget(this.#options.http)) ?? {
       payment_order_id: "none",
       attempt_id: "att_none",
       amount_minor: 100n,
       currency: "USD",
     };
     await sendForgery(
-      { ...this.#options, webhook_secret: this.#options.site.webhook_secret },
+      { ...this.#options, webhook_secret: this.#options.stack.webhook_secret },
       forgery,
       target,
       number,
@@ -158,7 +158,7 @@ export class Conductor {
   }
 
   async #forgeStatus(forgery: StatusForgery, number: number): Promise<void> {
-    const target = await findTarget(this.#options.wire, {
+    const target = await findTarget(this.#options.http, {
       psp: forgery === "wrong_amount" ? external_account : "stripe",
       has_page: false,
     });
@@ -167,6 +167,6 @@ export class Conductor {
 
   /** A simulator that is away has no faults to set: it will come back without any. */
   async #setFaults(faults: unknown): Promise<void> {
-    await this.#options.wire.simulator("POST", "faults", faults);
+    await this.#options.http.simulator("POST", "faults", faults);
   }
 }

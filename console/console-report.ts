@@ -12,8 +12,8 @@ export type Claim = {
   readonly details: readonly string[];
 };
 
-/** What the demo is printed on; in colour only on a terminal, and not where NO_COLOR is set. */
-export class Paper {
+/** What a program tells a person, on the console; in colour only on a terminal, and not where NO_COLOR is set. */
+export class ConsoleReport {
   readonly #out: NodeJS.WritableStream;
   #headingCount = 0;
 

@@ -1,19 +1,19 @@
 /** The checkouts of the demo. */
-export type PlotOrder = {
+export type DemoOrder = {
   readonly payment_order_id: string;
   readonly seller_account: string;
   readonly amount: string;
 };
-export type PlotCheckout = {
+export type DemoCheckout = {
   readonly checkout_id: string;
   readonly token: string;
-  readonly orders: readonly PlotOrder[];
+  readonly orders: readonly DemoOrder[];
 };
 
 export const currency = "USD";
 export const buyer = "buyer_alice";
 
-export const twoSellers: PlotCheckout = {
+export const twoSellers: DemoCheckout = {
   checkout_id: "checkout-two-sellers",
   token: "tok_visa_4242",
   orders: [
@@ -32,9 +32,9 @@ export const killed = single("killed", "tok_fault_slow", "75.00");
 /** Only authorised at first; it comes after everything has been counted. */
 export const authorized = single("authorized", "tok_visa_4242", "80.00");
 
-export const allCheckouts: readonly PlotCheckout[] = [twoSellers, fiftyTimes, declined, transient, killed];
+export const allCheckouts: readonly DemoCheckout[] = [twoSellers, fiftyTimes, declined, transient, killed];
 /** The orders that end paid. */
-export const paidOrders: readonly PlotOrder[] = [twoSellers, fiftyTimes, transient, killed].flatMap(
+export const paidOrders: readonly DemoOrder[] = [twoSellers, fiftyTimes, transient, killed].flatMap(
   (checkout) => checkout.orders,
 );
 
@@ -42,7 +42,7 @@ function single(
   name: string,
   token: string,
   amount: string,
-): PlotCheckout & { readonly payment_order_id: string } {
+): DemoCheckout & { readonly payment_order_id: string } {
   const payment_order_id = `order-${name}`;
   return {
     checkout_id: `checkout-${name}`,
@@ -53,7 +53,7 @@ function single(
 }
 
 /** The body of POST /payments. */
-export function bodyOf(checkout: PlotCheckout): Record<string, unknown> {
+export function bodyOf(checkout: DemoCheckout): Record<string, unknown> {
   return {
     checkout_id: checkout.checkout_id,
     buyer_info: { user_id: buyer, email: "alice@example.com" },

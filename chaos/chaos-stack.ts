@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findFreePort, startStack, type Stack } from "../src/cli/cli.ts";
 import { inheritedEnvironment, loadConfig, type Config } from "../src/config.ts";
 import { Database } from "../src/db/db.ts";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded/embedded-postgres.ts";
 import { card_account, spare_account } from "./accounts.ts";
-import { findFreePort, startStack, type Stack } from "../src/cli/cli.ts";
 import { external_account } from "./plan.ts";
 import { dropChaosDatabases } from "./queries.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -54,7 +54,7 @@ const ours = [
   psp_key_name,
 ];
 
-export type SiteOptions = {
+export type ChaosStackOptions = {
   /** Of this run's own PostgreSQL, which nobody else may use: it is killed. */
   readonly data_dir: string;
   readonly port: number;
@@ -63,9 +63,9 @@ export type SiteOptions = {
 };
 
 /** PostgreSQL, simulator and service, each of which can be killed and comes back. */
-export class Site {
+export class ChaosStack {
   readonly config: Config;
-  readonly stack: Stack;
+  readonly processes: Stack;
   readonly service: Supervisor;
   readonly simulator: Supervisor;
   readonly webhook_secret: string;
@@ -76,32 +76,32 @@ export class Site {
 
   private constructor(parts: {
     config: Config;
-    stack: Stack;
+    processes: Stack;
     postgres: EmbeddedPostgres;
     webhook_secret: string;
     status_secret: string;
     data_dir: string;
   }) {
     this.config = parts.config;
-    this.stack = parts.stack;
+    this.processes = parts.processes;
     this.webhook_secret = parts.webhook_secret;
     this.status_secret = parts.status_secret;
     this.#dataDir = parts.data_dir;
     this.#postgres = parts.postgres;
     this.service = new Supervisor({
       name: "service",
-      program: this.stack.service,
-      start: (environment) => this.stack.restartService(environment),
+      program: this.processes.service,
+      start: (environment) => this.processes.restartService(environment),
     });
     this.simulator = new Supervisor({
       name: "simulator",
-      program: this.stack.simulator,
-      start: () => this.stack.restartSimulator(),
+      program: this.processes.simulator,
+      start: () => this.processes.restartSimulator(),
     });
   }
 
   /** Starts everything on new, empty databases. Errors when another process uses the data folder. */
-  static async open(options: SiteOptions): Promise<Site> {
+  static async open(options: ChaosStackOptions): Promise<ChaosStack> {
     const data_dir = join(options.data_dir, "chaos");
     const postgres = await startEmbeddedPostgres({ data_dir, on_progress: options.on_progress });
     try {
@@ -114,7 +114,7 @@ export class Site {
       const secrets = { webhook_secret: newSecret(), status_secret: newSecret() };
       const simulator_port = await findFreePort();
       const environment = settings({ ...secrets, simulator_port });
-      const stack = await startStack({
+      const processes = await startStack({
         data_dir,
         database_url: postgres.superuser_url,
         database: "pacioli",
@@ -124,9 +124,9 @@ export class Site {
         environment,
         on_progress: options.on_progress,
       });
-      return new Site({
+      return new ChaosStack({
         config: loadConfig("development", { ...inheritedEnvironment(), ...environment }),
-        stack,
+        processes,
         postgres,
         ...secrets,
         data_dir,
@@ -151,7 +151,7 @@ export class Site {
 
   /** The settings of a start at which the account that charges cards is not configured. */
   withoutAccount(): Readonly<Record<string, string>> {
-    return { PSP_ACCOUNTS: accountsAt(Number(new URL(this.stack.simulator_url).port), [spare_account]) };
+    return { PSP_ACCOUNTS: accountsAt(Number(new URL(this.processes.simulator_url).port), [spare_account]) };
   }
 
   /**
@@ -161,12 +161,12 @@ export class Site {
   async freezeService(freeze: { passings: number; late_ms: number; down_ms: number }): Promise<void> {
     const { passings, late_ms, down_ms } = freeze;
     await this.service.kill({ environment: { FREEZE_POINT: `after_claim:${passings}` } });
-    const standIn = this.stack.anotherService();
+    const standIn = this.processes.anotherService();
     try {
       await standIn.start();
       await sleep(this.config.payments.lease_seconds * 1_000 + late_ms);
       await this.simulator.kill({ down_ms });
-      this.stack.service.thaw();
+      this.processes.service.thaw();
       await sleep(down_ms);
     } finally {
       await standIn.kill();
@@ -198,7 +198,7 @@ function accountsAt(simulator_port: number, names: readonly string[]): string {
   ]);
 }
 
-type Secrets = Pick<Site, "webhook_secret" | "status_secret">;
+type Secrets = Pick<ChaosStack, "webhook_secret" | "status_secret">;
 
 function settings({
   webhook_secret,

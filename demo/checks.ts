@@ -1,11 +1,11 @@
 import { inspect, isDeepStrictEqual } from "node:util";
-import type { Claim } from "../console/paper.ts";
+import type { Claim } from "../console/console-report.ts";
 
 /**
  * The only way the demo states a fact: a claim is printed as true only if the value found equals the value
  * needed.
  */
-export class Claims {
+export class Checks {
   readonly #print: (claim: Claim) => void;
   readonly #broken: string[] = [];
   #checkedCount = 0;

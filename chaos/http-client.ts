@@ -9,7 +9,7 @@ export type Answer = {
   readonly location?: string | null;
 };
 
-export type WireOptions = {
+export type HttpClientOptions = {
   readonly service_url: string;
   readonly simulator_url: string;
   readonly api_key: string;
@@ -28,10 +28,10 @@ const no_answer: Answer = { status: 0, text: "", is_replay: false };
 const patience_ms_max = 15_000;
 
 /** Speaks to the service, to the simulator as PSP, and to the simulator as the one who knows what really happened. */
-export class Wire {
-  readonly #options: WireOptions;
+export class HttpClient {
+  readonly #options: HttpClientOptions;
 
-  constructor(options: WireOptions) {
+  constructor(options: HttpClientOptions) {
     this.#options = options;
   }
 
