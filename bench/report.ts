@@ -1,22 +1,17 @@
+import { layOut } from "../console/columns.ts";
+
 /** Prints a benchmark's rows as a table for people, and one line of JSON for machines. */
 export type Row = Readonly<Record<string, string | number>>;
 
 export function printTable(title: string, rows: readonly Row[]): void {
   const columns = Object.keys(rows[0] ?? {});
   const cells = rows.map((row) => columns.map((column) => format(row[column])));
-  const widths = columns.map((column, index) =>
-    Math.max(column.length, ...cells.map((row) => row[index]?.length ?? 0)),
+  const { titles, rule, lines } = layOut(
+    columns.map((column, index) => ({ title: column, is_right: index > 0 })),
+    cells,
+    2,
   );
-  const line = (values: readonly string[]): string =>
-    values
-      .map((value, index) =>
-        index === 0 ? value.padEnd(widths[index] ?? 0) : value.padStart(widths[index] ?? 0),
-      )
-      .join("  ");
-  process.stdout.write(
-    `\n${title}\n\n${line(columns)}\n${widths.map((width) => "─".repeat(width)).join("  ")}\n`,
-  );
-  for (const row of cells) process.stdout.write(`${line(row)}\n`);
+  process.stdout.write(`\n${[title, "", titles, rule, ...lines].join("\n")}\n`);
 }
 
 export function printJson(result: unknown): void {

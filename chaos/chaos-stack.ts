@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findFreePort, startStack, type Stack } from "../src/cli/cli.ts";
+import { startStack, type Stack } from "../src/cli/cli.ts";
 import { inheritedEnvironment, loadConfig, type Config } from "../src/config.ts";
 import { Database } from "../src/db/db.ts";
-import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded/embedded-postgres.ts";
+import {
+  chooseFreePort,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from "../src/db/embedded/embedded-postgres.ts";
 import { card_account, spare_account } from "./accounts.ts";
 import { external_account } from "./plan.ts";
 import { dropChaosDatabases } from "./queries.ts";
@@ -112,7 +116,7 @@ export class ChaosStack {
       await emptyServer(postgres.superuser_url);
       const newSecret = (): string => `whsec_${randomBytes(24).toString("base64")}`;
       const secrets = { webhook_secret: newSecret(), status_secret: newSecret() };
-      const simulator_port = await findFreePort();
+      const simulator_port = await chooseFreePort();
       const environment = settings({ ...secrets, simulator_port });
       const processes = await startStack({
         data_dir,

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { ConsoleReport } from "../console/console-report.ts";
-import { findFreePort } from "../src/cli/cli.ts";
+import { interruption } from "../console/interruption.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
 import { loadConfig } from "../src/config.ts";
+import { chooseFreePort } from "../src/db/embedded/embedded-postgres.ts";
 import { messageOf } from "../src/errors.ts";
 import { describeRun, findBroken } from "./report.ts";
 import { runChaos, type ChaosReport } from "./run.ts";
@@ -37,7 +38,7 @@ async function chaos(settings: ChaosSettings): Promise<void> {
       seed,
       payments,
       data_dir,
-      port: await findFreePort(),
+      port: await chooseFreePort(),
       is_kept: settings.keep === true,
       signal,
       on_phase: (title, subtitle) => consoleReport.heading(title, subtitle),
@@ -95,14 +96,6 @@ function wholeNumber(name: string, text: string, min: number, max: number): numb
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new Error(`${name}: "${text}" is not a whole number from ${min} to ${max}`);
-}
-
-/** Aborted by Ctrl-C, a closed terminal or a closed pipe. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  process.stdout.on("error", () => controller.abort());
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => controller.abort());
-  return controller.signal;
 }
 
 const program = new Command("npm run chaos --")

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
+import { layOut, type Column } from "./columns.ts";
 
 type Style = Parameters<typeof styleText>[0];
-export type Column = { readonly title: string; readonly is_right?: boolean };
 
 const indent = "   ";
 
@@ -43,22 +43,11 @@ export class ConsoleReport {
     this.#write("");
   }
 
-  /** Rows under their titles, each column as wide as its widest cell. */
+  /** Rows under their titles; without a line of titles if all are empty. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
-    const titles = columns.map((column) => column.title);
-    const widths = columns.map((_, index) =>
-      Math.max(...[titles, ...rows].map((row) => (row[index] ?? "").length)),
-    );
-    const format = (row: readonly string[]): string =>
-      columns
-        .map((column, index) => {
-          const [cell = "", width = 0] = [row[index], widths[index]];
-          return column.is_right === true ? cell.padStart(width) : cell.padEnd(width);
-        })
-        .join("   ")
-        .trimEnd();
-    if (titles.some((title) => title !== "")) this.#write(this.#styled("dim", `${indent}${format(titles)}`));
-    for (const row of rows) this.line(format(row));
+    const { titles, lines } = layOut(columns, rows, 3);
+    if (titles !== "") this.#write(this.#styled("dim", `${indent}${titles}`));
+    for (const line of lines) this.line(line);
   }
 
   claim({ statement, is_true, details }: Claim): void {

@@ -1,4 +1,5 @@
 import { ConsoleReport } from "../console/console-report.ts";
+import { interruption } from "../console/interruption.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
 import { loadConfig } from "../src/config.ts";
 import { messageOf } from "../src/errors.ts";
@@ -34,7 +35,7 @@ async function demo(): Promise<void> {
   const start = monotonicMilliseconds();
   const report = new ConsoleReport(process.stdout);
   const checks = new Checks((claim) => report.claim(claim));
-  const signal = interruption();
+  const signal = interruption(() => process.stdout.write("\nStopping everything …\n"));
   const stage = new Stage(loadConfig("development"));
   report.title(
     "Pacioli demo",
@@ -60,21 +61,6 @@ async function demo(): Promise<void> {
     return;
   }
   process.exitCode = conclude(report, checks, (monotonicMilliseconds() - start) / 1_000);
-}
-
-/**
- * Aborted by Ctrl-C, a closed terminal or a closed pipe; a second signal of the same kind kills the process.
- */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  process.stdout.on("error", () => controller.abort());
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => {
-      process.stdout.write("\nStopping everything …\n");
-      controller.abort();
-    });
-  }
-  return controller.signal;
 }
 
 try {

@@ -1,7 +1,11 @@
-import { startStack, type Stack, findFreePort } from "../src/cli/cli.ts";
+import { startStack, type Stack } from "../src/cli/cli.ts";
 import type { Config } from "../src/config.ts";
 import { Database } from "../src/db/db.ts";
-import { startEmbeddedPostgres, type EmbeddedPostgres } from "../src/db/embedded/embedded-postgres.ts";
+import {
+  chooseFreePort,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from "../src/db/embedded/embedded-postgres.ts";
 import { dropDatabase } from "./queries.ts";
 
 export const api_key = "sk_demo";
@@ -60,7 +64,7 @@ export class Stage {
       data_dir: this.#config.data_dir,
       database_url: serverUrl,
       database,
-      port: await findFreePort(),
+      port: await chooseFreePort(),
       simulator_port: 0,
       environment,
       has_webhooks: true,

@@ -6,9 +6,9 @@ import type { StepContext, Step } from "./step-context.ts";
 export const repeatCheckout: Step = {
   title: "The same checkout again, and fifty times at once",
   proves: "A client that does not know whether a request arrived can send it again. The buyer pays once.",
-  async run(scene) {
-    await repeat(scene);
-    await repeatAtOnce(scene);
+  async run(context) {
+    await repeat(context);
+    await repeatAtOnce(context);
   },
 };
 

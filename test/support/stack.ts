@@ -1,6 +1,8 @@
-import { createServer } from "node:net";
 import { startStack, type Stack } from "../../src/cli/stack.ts";
+import { chooseFreePort as freePort } from "../../src/db/embedded/free-port.ts";
 import { createTestDatabase, serverUrl, type TestDatabase } from "./database.ts";
+
+export { freePort };
 
 export type TestStack = Stack & {
   readonly db: TestDatabase;
@@ -106,16 +108,6 @@ function parseObject(text: string): Record<string, unknown> {
     if (error instanceof SyntaxError) return {};
     throw error;
   }
-}
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
-  return address.port;
 }
 
 let checkoutCount = 0;

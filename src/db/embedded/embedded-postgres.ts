@@ -16,6 +16,7 @@ import { acquireStartLock } from "./start-lock.ts";
 
 export { ensureDatabase } from "./connection.ts";
 export { EmbeddedPostgresError } from "./embedded-error.ts";
+export { chooseFreePort } from "./free-port.ts";
 
 export type EmbeddedPostgresOptions = {
   /** Holds the cluster, its password and its log. Made when missing. */
