@@ -7,8 +7,8 @@ const issuedPrefix = /^(whsec_|[rs]k_(live_|test_|org_)?)/;
 /** 32 random hexadecimal digits have fewer different ones once in 27 million cases. */
 const distinct_min = 8;
 /**
- * A piece of this length that stood there before is no news. Of the shortest secret three quarters must be
- * news: three random pieces among 32 hexadecimal digits fall together once in ten million cases.
+ * A piece of this length that occurred before adds nothing. Of the shortest secret three quarters must be
+ * new: three random pieces among 32 hexadecimal digits fall together once in ten million cases.
  */
 const piece_length = 4;
 /** Words from examples, and placeholders that people type to get a process started. */

@@ -11,14 +11,14 @@ type Field = "credit_card_info" | "hosted_page";
  * (backslashes, line breaks) as another address.
  */
 export function withCheckedReturnUrl(draft: CheckoutDraft, allowed: Origins): CheckoutDraft {
-  const { way_to_pay } = draft;
-  if ("hosted_page" in way_to_pay) {
-    const return_url = readReturnUrl(way_to_pay.hosted_page.return_url, "hosted_page", allowed);
-    return { ...draft, way_to_pay: { hosted_page: { return_url } } };
+  const { payment_method } = draft;
+  if ("hosted_page" in payment_method) {
+    const return_url = readReturnUrl(payment_method.hosted_page.return_url, "hosted_page", allowed);
+    return { ...draft, payment_method: { hosted_page: { return_url } } };
   }
-  if (!("card" in way_to_pay) || way_to_pay.card.return_url === undefined) return draft;
-  const return_url = readReturnUrl(way_to_pay.card.return_url, "credit_card_info", allowed);
-  return { ...draft, way_to_pay: { card: { ...way_to_pay.card, return_url } } };
+  if (!("card" in payment_method) || payment_method.card.return_url === undefined) return draft;
+  const return_url = readReturnUrl(payment_method.card.return_url, "credit_card_info", allowed);
+  return { ...draft, payment_method: { card: { ...payment_method.card, return_url } } };
 }
 
 function readReturnUrl(text: string, field: Field, allowed: Origins): string {

@@ -1,6 +1,6 @@
 import type { Database, Transaction } from "../db/db.ts";
 import type { Logger } from "../log.ts";
-import { buryAll, letterOf } from "./dead-letters.ts";
+import { addDeadLetters, letterOf } from "./dead-letters.ts";
 import { queueNames, type QueueName } from "./queues.ts";
 import { WorkLoop } from "./work-loop.ts";
 
@@ -35,7 +35,7 @@ export function createDeadLetterDrain({ database, jobs, log, idle_poll_ms }: Dra
   const drain = (count: number): Promise<number> =>
     database.transaction(async (tx) => {
       const given = await jobs.claimDead(tx, count);
-      await buryAll(
+      await addDeadLetters(
         tx,
         given.map((job) => letterOf(queueOf(job), job, reasonOf(job), job.source.retry_count + 1)),
       );

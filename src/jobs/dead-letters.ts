@@ -26,7 +26,7 @@ export type DeadLetterDraft = {
  * Opens a dead letter for work that needs a person; if one already waits for the same subject, that one is
  * kept. Reversals and discrepancies open one letter per reason, so that no older letter hides them.
  */
-export async function buryAll(tx: Queryable, drafts: readonly DeadLetterDraft[]): Promise<void> {
+export async function addDeadLetters(tx: Queryable, drafts: readonly DeadLetterDraft[]): Promise<void> {
   if (drafts.length === 0) return;
   for (const draft of drafts) deadLetters.inc({ queue: draft.queue });
   await insertDeadLetters(

@@ -4,13 +4,13 @@ import { PgBoss, type Db as BossDatabase } from "pg-boss";
 import { connectionOf, type Transaction } from "../db/db.ts";
 import type { Logger } from "../log.ts";
 import type { DeadJob } from "./dead-letter-drain.ts";
-import { buryAll, letterOf } from "./dead-letters.ts";
+import { addDeadLetters, letterOf } from "./dead-letters.ts";
 import { schema } from "./install.ts";
 import { isPayloadOf, queueNames, type JobPayloads, type QueueName } from "./queues.ts";
 
 export { allOrEachAlone } from "./all-or-each-alone.ts";
 export { claimAndDecide } from "./claim-and-decide.ts";
-export { buryAll, decide } from "./dead-letters.ts";
+export { addDeadLetters, decide } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
 export {
@@ -164,7 +164,7 @@ export class Jobs {
   async giveBack(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
     await this.fail(tx, queue, jobs, reason);
     const repeated = jobs.filter((job) => job.retry_count + 1 === failures_before_letter);
-    await buryAll(
+    await addDeadLetters(
       tx,
       repeated.map((job) => letterOf(queue, job, reason, failures_before_letter)),
     );
@@ -172,7 +172,7 @@ export class Jobs {
 
   /** Ends claimed jobs that another try would not help, with a dead letter each. */
   async abandon(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
-    await buryAll(
+    await addDeadLetters(
       tx,
       jobs.map((job) => letterOf(queue, job, reason, job.retry_count + 1)),
     );

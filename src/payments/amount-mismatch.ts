@@ -13,8 +13,8 @@ export const mismatch = (message: string): Decision =>
   });
 
 /**
- * Whether an attempt of which a wrong amount was taken stays as it is: news that say less do not take that
- * back, and a person is told already.
+ * Whether an attempt of which a wrong amount was taken stays as it is: a report that says less does not
+ * take that back, and a person has been told.
  */
 export const staysMismatched = (
   { attempt, source }: DecisionInput,

@@ -1,16 +1,16 @@
 import type { Transaction } from "../db/db.ts";
-import { buryAll, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
+import { addDeadLetters, type DeadLetterDraft, type Jobs } from "../jobs/jobs.ts";
 import { postAll, reversalsOf } from "../ledger/ledger.ts";
 import {
   changeCapturing,
   insertCheckoutEvents,
   markAuthorizationsEnded,
-  writeOperations,
+  writeOperationChanges,
 } from "./operation-outcome-queries.ts";
 import { insertVoids } from "./operation-queries.ts";
 import { selectNextQueued } from "./operation-turn-queries.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
-import { writeSettlement, type SharedCharge } from "./settlement-queries.ts";
+import { writeOrderChanges, type SharedCharge } from "./settlement-queries.ts";
 
 /** Writes a batch of plans, set by set. The orders are locked by the caller, and each has one plan. */
 export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Promise<void> {
@@ -25,7 +25,7 @@ export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Pl
       tx,
       plans.flatMap(({ events }) => events),
     ),
-    writeOperations(
+    writeOperationChanges(
       tx,
       plans.flatMap(({ operation }) => operation ?? []),
     ),
@@ -35,7 +35,7 @@ export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Pl
       plans.flatMap(({ ended_authorization }) => ended_authorization ?? []),
     ),
     enqueue(tx, jobs, plans),
-    buryAll(
+    addDeadLetters(
       tx,
       plans.flatMap(({ dead_letters }) => dead_letters),
     ),
@@ -57,11 +57,11 @@ async function post(tx: Transaction, plans: readonly Plan[]): Promise<void> {
 }
 
 async function writeOrders(tx: Transaction, plans: readonly Plan[]): Promise<void> {
-  const shared = await writeSettlement(
+  const shared = await writeOrderChanges(
     tx,
     plans.flatMap(({ order }) => order ?? []),
   );
-  await buryAll(tx, shared.map(letterOfSharedCharge));
+  await addDeadLetters(tx, shared.map(letterOfSharedCharge));
 }
 
 /** A charge with which a person resolved another attempt is booked twice by now. */

@@ -45,7 +45,7 @@ export async function closeLetters(
     await decideWaiting(tx, subjects, { ...decision, state: "discarded" });
 }
 
-/** Work that was given up is no news: the resolution answers it whether it was read or not. */
+/** Work that was given up says nothing new: the resolution answers it whether it was read or not. */
 async function selectTold(tx: Transaction, locked: LockedAttempt): Promise<string[]> {
   const told: string[] = [];
   for (const subjects of await subjectsOf(tx, locked)) {

@@ -5,7 +5,7 @@ import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
 import { checkoutSubject, countStatuses, lockKnownOrder, orderSubject } from "./action-orders.ts";
 import type { OrderRow } from "./model.ts";
 import { hasOpenAttempt, requestVoids } from "./operations.ts";
-import { lockOrdersOfCheckout, moveOrder, selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
+import { lockOrdersOfCheckout, moveOrder, selectCheckout, selectOrdersOfCheckouts } from "./queries.ts";
 
 /** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
 export async function cancelOrder(
@@ -99,7 +99,7 @@ const cannotCancel = ({ status }: OrderRow): AppError =>
 
 /** A page charges the orders of its checkout together, now or after their review. */
 async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: OrderRow): Promise<boolean> {
-  if ((await selectEvent(tx, checkout_id))?.hosted_page === null) return false;
+  if ((await selectCheckout(tx, checkout_id))?.hosted_page === null) return false;
   const others = (await selectOrdersOfCheckouts(tx, [checkout_id])).filter(
     (other) => other.payment_order_id !== payment_order_id,
   );

@@ -112,7 +112,7 @@ describe("a capture that follows by itself and fails", () => {
     }
   });
 
-  test("outweighs older news of a success, and not a capture that is told of for itself", () => {
+  test("outweighs an older report of a success, but not a capture that is reported for itself", () => {
     const known = {
       order: { status: "FAILED", captured_minor: 0n },
       attempt: { status: "declined", failure },
@@ -183,7 +183,7 @@ describe("a capture that was asked for, booked, and fails", () => {
     });
   });
 
-  test("is not booked again by older news that it was made", () => {
+  test("is not booked again by an older report that it was made", () => {
     const open = {
       attempt: { ...manual, status: "authorized" },
       order: { status: "AUTHORIZED", captured_minor: 0n },

@@ -6,7 +6,7 @@ import { toCurrencyCode } from "../money/money.ts";
 import type { PspRouter, RoutingFacts } from "../psp/psp.ts";
 import type { AttemptRow, OrderRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
-import type { Task, WayToPay } from "./psp-call.ts";
+import type { Task, PaymentMethod } from "./psp-call.ts";
 import { failOrders, selectOrdersOfCheckouts } from "./queries.ts";
 import {
   lockForExecution,
@@ -85,7 +85,7 @@ export async function openTasks(
         job,
         attempt,
         ...hold,
-        way_to_pay: wayToPay(order, checkouts, attempt, hold.turn === "first_send"),
+        payment_method: paymentMethodOf(order, checkouts, attempt, hold.turn === "first_send"),
       },
     ];
   };
@@ -218,12 +218,12 @@ async function selectHosted(
     : Map.groupBy(await selectOrdersOfCheckouts(tx, ids), (order) => order.checkout_id);
 }
 
-function wayToPay(
+function paymentMethodOf(
   order: ExecutableRow,
   checkouts: ReadonlyMap<string, readonly OrderRow[]>,
   attempt: AttemptRow | NewAttempt,
   is_new: boolean,
-): WayToPay {
+): PaymentMethod {
   if (order.hosted_page !== null) {
     const isLine = (one: OrderRow): boolean =>
       is_new ? hasNotEnded(one) : one.attempt_id === attempt.attempt_id;

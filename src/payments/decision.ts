@@ -10,10 +10,10 @@ import type {
 import type { AttemptStatus, Cause, OperationStatus, OrderStatus, VoidCause } from "./model.ts";
 import { inquiries_before_alarm, type RetryPolicies } from "./retry-policies.ts";
 
-/** News about an attempt: what came of its charge, that its page is there, or what came of a change of it. */
+/** The outcome of an attempt's charge, of the registration of its page, or of a capture or void of it. */
 export type AttemptOutcome = PspOutcome | PageOutcome | OperationAnswer;
 
-/** The operation that the news are about, or the one under way. */
+/** The operation that the report is about, or the one in flight. */
 export type DecidableOperation = {
   readonly kind: "capture" | "void";
   readonly unknown_inquiries_max: number;

@@ -9,7 +9,7 @@ import {
   failOrders,
   lockOrder,
   lockOrdersOfCheckout,
-  selectEvent,
+  selectCheckout,
   selectOrdersOfCheckouts,
 } from "./queries.ts";
 import { selectAttemptsById } from "./settlement-queries.ts";
@@ -90,6 +90,6 @@ const isReported = (
   );
 
 async function isOnPage(tx: Transaction, checkoutId: string): Promise<boolean> {
-  const event = await selectEvent(tx, checkoutId);
+  const event = await selectCheckout(tx, checkoutId);
   return event !== undefined && event.hosted_page !== null;
 }

@@ -2,7 +2,7 @@ import type { Transaction } from "../db/db.ts";
 import { insertAnswers, textOfKey } from "../idempotency/idempotency.ts";
 import { missing, type IntakeRequest, type Stored } from "./intake-rows.ts";
 import type { Sorted } from "./intake-sort.ts";
-import { selectEvent, selectOrdersOfCheckouts } from "./queries.ts";
+import { selectCheckout, selectOrdersOfCheckouts } from "./queries.ts";
 import { acceptedView } from "./views.ts";
 
 /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */
@@ -30,7 +30,7 @@ export async function firstAnswers(
   );
   const orders = before.length === 0 ? [] : await selectOrdersOfCheckouts(tx, before);
   for (const checkoutId of new Set(before)) {
-    const event = await selectEvent(tx, checkoutId);
+    const event = await selectCheckout(tx, checkoutId);
     if (event === undefined) throw new Error(`the checkout ${checkoutId} vanished`);
     bodies.set(
       checkoutId,
@@ -70,4 +70,4 @@ export function answerRow(request: IntakeRequest, response_body: string, lifetim
     : { ...idempotency_key, fingerprint, lifetime_hours, response_status: 202, response_body };
 }
 
-const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in checkout.way_to_pay;
+const isHosted = ({ checkout }: IntakeRequest): boolean => "hosted_page" in checkout.payment_method;

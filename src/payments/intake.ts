@@ -104,8 +104,8 @@ export class Intake {
     return sorted.map((one): Decided => {
       if ("refusal" in one) return one;
       if ("answer" in one) return { answer: one.answer, tasks: [], is_queued: false };
-      const { checkout_id, way_to_pay } = ("created" in one ? one.created : one.repeats).checkout;
-      if ("hosted_page" in way_to_pay) return { hosted: { is_new: "created" in one } };
+      const { checkout_id, payment_method } = ("created" in one ? one.created : one.repeats).checkout;
+      if ("hosted_page" in payment_method) return { hosted: { is_new: "created" in one } };
       const body = first.get(checkout_id);
       if (body === undefined) throw new Error(`no answer for the checkout ${checkout_id}`);
       const answer = { status: 202, body, is_replay: "repeats" in one };
@@ -127,8 +127,8 @@ export class Intake {
     const stored = requests.map((request, index): Stored => {
       const verdict = verdicts[index] ?? missing();
       const passing = verdict.decision === "pass" ? request.checkout.orders : [];
-      const { checkout_id, way_to_pay, capture_method } = request.checkout;
-      if ("hosted_page" in way_to_pay) {
+      const { checkout_id, payment_method, capture_method } = request.checkout;
+      if ("hosted_page" in payment_method) {
         return {
           request,
           verdict,
@@ -141,16 +141,17 @@ export class Intake {
       places -= started.length;
       const tasks = started.map(({ payment_order_id, money }): FirstTask => {
         const psp =
-          "external" in way_to_pay
-            ? way_to_pay.external.psp
-            : router.choose({ payment_order_id, money, card_country: way_to_pay.card.country ?? null });
+          "external" in payment_method
+            ? payment_method.external.psp
+            : router.choose({ payment_order_id, money, card_country: payment_method.card.country ?? null });
         const attempt = newAttempt(
           { payment_order_id, checkout_id, ...money, capture_method, page_expires_at: null },
           1,
           psp,
         );
-        const way = "external" in way_to_pay ? "external" : cardPayment(way_to_pay.card, capture_method);
-        return { payment_order_id, attempt, way_to_pay: way, ...first_hold, job: null };
+        const way =
+          "external" in payment_method ? "external" : cardPayment(payment_method.card, capture_method);
+        return { payment_order_id, attempt, payment_method: way, ...first_hold, job: null };
       });
       return {
         request,

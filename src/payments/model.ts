@@ -70,7 +70,7 @@ export type CheckoutDraft = {
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, string> | null;
   /** How it is paid: a card token, the PSP's page, or money that is collected elsewhere. */
-  readonly way_to_pay:
+  readonly payment_method:
     | { readonly card: CardInfo }
     | { readonly hosted_page: HostedPage }
     | { readonly external: External };
@@ -110,7 +110,7 @@ export type OrderRow = {
   readonly updated_at: Timestamp;
 };
 
-export type EventRow = {
+export type CheckoutRow = {
   readonly checkout_id: CheckoutId;
   readonly buyer_info: BuyerInfo;
   readonly seller_info: Record<string, string> | null;

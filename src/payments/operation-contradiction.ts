@@ -3,7 +3,7 @@ import { unchanged, type DecidableOperation, type Decision, type DecisionInput }
 import { afterCapture } from "./operation-effects.ts";
 import type { Seen } from "./operation-seen.ts";
 
-/** News about a decided operation: a repetition, or the opposite of what we hold. */
+/** A report about a decided operation: a repetition, or the opposite of what is recorded. */
 export function contradiction(
   input: DecisionInput,
   operation: DecidableOperation,
@@ -33,7 +33,7 @@ export function contradiction(
   if (isOld) return null;
   const isOpposite =
     (seen.kind === "done" && status === "failed") || (seen.kind === "failed" && status === "succeeded");
-  // Only news that name the operation tell of it; a state that came late does not.
+  // Only a report that names the operation is about it; a state that arrived late is not.
   const isNamed = input.source.kind === "operation" || outcome.kind === "done" || outcome.kind === "failed";
   if (isOpposite && isNamed) {
     const alarm = `The PSP reports a ${kind} as ${seen.kind} that ${status} here.`;

@@ -74,7 +74,7 @@ describe("an authorisation", () => {
     expect(decideOn(unknown, { source: webhook })).toMatchObject({ is_unchanged: true, alarm: "No answer." });
   });
 
-  test("is not moved by old news", () => {
+  test("is not moved by an old report", () => {
     for (const outcome of [authorized(0n), authorized(40n), succeeded(30n), pending])
       expect(decideOn(outcome, { captured: 40n })).toBeNull();
   });

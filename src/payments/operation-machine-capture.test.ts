@@ -124,7 +124,7 @@ describe("a capture", () => {
     ).toMatchObject({ order_status: "CANCELED", cause: "expired", operation: { status: "failed" } });
   });
 
-  test("waits for its own news when the authorisation was given up and nobody says what was taken", () => {
+  test("waits for its own report when the authorisation was given up and nobody says what was taken", () => {
     const underWay = {
       capturing: 30n,
       operation: capture(30n, { status: "pending" as const }),

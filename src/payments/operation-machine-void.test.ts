@@ -143,7 +143,7 @@ describe("a void", () => {
   test("for which no request was made waits with its key, and has used up no try", () => {
     const refused: AttemptOutcome = {
       kind: "not_sent",
-      is_unasked: true,
+      no_call_made: true,
       failure: { ...failure("unreachable"), retry_after_seconds: 7 },
     };
     for (const base of [{}, waiting]) {

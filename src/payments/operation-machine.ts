@@ -11,7 +11,7 @@ import { afterCapture, afterFailure, afterVoid, end } from "./operation-effects.
 import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
 import { isOvertaken, seenBy, type Seen } from "./operation-seen.ts";
 
-/** News about an authorisation, or about an operation of an attempt that is closed. */
+/** A report about an authorisation, or about an operation of an attempt that is closed. */
 export function decideOperation(input: DecisionInput): Decision | null {
   const { attempt, operation } = input;
   if (operation === null) return decideWithoutOperation(input);
@@ -32,7 +32,7 @@ export function decideOperation(input: DecisionInput): Decision | null {
     case "not_sent":
       return unchanged(input, {
         operation:
-          seen.is_unasked === true ? heldBack(seen.failure) : failedFor(input, operation, seen.failure),
+          seen.no_call_made === true ? heldBack(seen.failure) : failedFor(input, operation, seen.failure),
       });
     case "accepted":
       return unchanged(input, { operation: stillOpen(input, operation, seen) });
@@ -95,7 +95,7 @@ function decideWithoutOperation(input: DecisionInput): Decision | null {
 
 /** The state does not show the change: an answer to our request must be followed up, a webhook may simply be an old one. */
 function decideStill(input: DecisionInput, operation: DecidableOperation): Decision | null {
-  // Whether the capture came before the end only its own news can tell; then this decides about the rest.
+  // Only the capture's own report can tell whether it came before the end; then this decides about the rest.
   if (input.outcome.kind === "canceled")
     return unchanged(input, { authorization_ended_as: input.outcome.reason });
   if (input.source.kind !== "operation") return null;

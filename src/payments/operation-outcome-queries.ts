@@ -50,7 +50,7 @@ export type CheckoutEvent = {
   readonly data: Readonly<Record<string, string | null>>;
 };
 
-export type SettledOperation = {
+export type OperationChange = {
   readonly operation_id: string;
   readonly status: OperationStatus;
   readonly psp_reference: string | null;
@@ -86,7 +86,7 @@ export async function insertCheckoutEvents(tx: Queryable, events: readonly Check
 }
 
 /** Writes what came of operations. */
-export async function writeOperations(tx: Queryable, rows: readonly SettledOperation[]): Promise<void> {
+export async function writeOperationChanges(tx: Queryable, rows: readonly OperationChange[]): Promise<void> {
   if (rows.length === 0) return;
   await tx.query("select operations_settle($1)", [JSON.stringify(rows)]);
 }

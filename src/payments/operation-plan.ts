@@ -65,7 +65,7 @@ function decisionOn(seen: OperationOutcome, operation: Operation, terms: RetryTe
     case "failed":
       return failedFor(terms, operation, seen.failure);
     case "not_sent":
-      return seen.is_unasked === true ? heldBack(seen.failure) : failedFor(terms, operation, seen.failure);
+      return seen.no_call_made === true ? heldBack(seen.failure) : failedFor(terms, operation, seen.failure);
     case "accepted":
     case "unknown":
       return stillOpen(terms, operation, seen);

@@ -1,7 +1,7 @@
 import { monotonicMilliseconds } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import {
-  buryAll,
+  addDeadLetters,
   claimAndDecide,
   WorkLoop,
   type DeadLetterDraft,
@@ -134,7 +134,7 @@ export class OperationRunner {
       "operation_execute",
       delays.map(({ operation_id, seconds }) => ({ data: { operation_id }, start_after_seconds: seconds })),
     );
-    await buryAll(
+    await addDeadLetters(
       tx,
       later.flatMap(({ row, job }) => (router.has(row.psp) ? [] : [unconfigured(row, job)])),
     );

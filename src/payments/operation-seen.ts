@@ -22,7 +22,7 @@ export function seenBy(
   );
 }
 
-/** The answer to a request with an earlier key, which was given up: only that it was done after all is news. */
+/** The answer to a request with an earlier key, which was given up: only that it was done after all counts. */
 export const isOvertaken = (
   { source }: DecisionInput,
   { key_number }: DecidableOperation,

@@ -5,7 +5,7 @@ import { decideWaiting, type Jobs } from "../jobs/jobs.ts";
 import { execute, lockKnownOrder, orderSubject } from "./action-orders.ts";
 import { assertNothingTaken } from "./discrepancies.ts";
 import type { OrderRow } from "./model.ts";
-import { moveOrder, selectEvent } from "./queries.ts";
+import { moveOrder, selectCheckout } from "./queries.ts";
 
 /** A new attempt for a failed order. Errors: `not_found`, `state_conflict`. */
 export async function retryOrder(
@@ -25,7 +25,7 @@ export async function retryOrder(
       `The order was already retried ${order.retry_count} times, which is the limit.`,
     );
   }
-  if (card_token !== undefined && (await selectEvent(tx, order.checkout_id))?.credit_card_info === null) {
+  if (card_token !== undefined && (await selectCheckout(tx, order.checkout_id))?.credit_card_info === null) {
     throw new AppError("state_conflict", "This checkout is not paid with a card token.", {
       param: "card_token",
     });

@@ -9,7 +9,7 @@ import { lockOperations } from "./operation-turn-queries.ts";
 import type { Plan } from "./plan.ts";
 import type { DecideCharge } from "./planning.ts";
 import { operationIdOf, type OrderReport, type PspReport, type ReportSource } from "./psp-report.ts";
-import { lockForSettlement, selectOrdersOfAttempts, type OpenRow } from "./settlement-queries.ts";
+import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "./settlement-queries.ts";
 
 export type RecorderOptions = {
   readonly database: Database;
@@ -78,7 +78,7 @@ export class OutcomeRecorder {
 
   /** Reports that change nothing have no plan. */
   async #planCharges(tx: Transaction, reports: readonly OrderReport[]): Promise<Plan[]> {
-    const locked = await lockForSettlement(
+    const locked = await lockForOutcomes(
       tx,
       reports.map((one) => ({ ...one, operation_id: operationIdOf(one.source) })),
     );

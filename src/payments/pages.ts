@@ -3,10 +3,15 @@ import { AppError } from "../errors.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import { executor_actor, first_hold } from "./claim.ts";
 import { crashPoint } from "./crash-points.ts";
-import { openAttemptStatuses, type AttemptRow, type EventRow } from "./model.ts";
+import { openAttemptStatuses, type AttemptRow, type CheckoutRow } from "./model.ts";
 import { pageOf } from "./page-draft.ts";
 import { callPsp, type Task } from "./psp-call.ts";
-import { lockOrdersOfCheckout, selectEvent, selectOrdersOfCheckouts, selectPageAttempt } from "./queries.ts";
+import {
+  lockOrdersOfCheckout,
+  selectCheckout,
+  selectOrdersOfCheckouts,
+  selectPageAttempt,
+} from "./queries.ts";
 import type { OutcomeRecorder } from "./outcome-recorder.ts";
 import { takeUpAttempts } from "./settlement-queries.ts";
 import { acceptedView, type AcceptedCheckout } from "./views.ts";
@@ -16,7 +21,7 @@ export type PagesOptions = {
   readonly router: PspRouter;
   readonly recorder: OutcomeRecorder;
   /** The path of the page that shows a buyer the outcome of a checkout. */
-  readonly statusUrlOf: (checkout: Pick<EventRow, "checkout_id" | "created_at">) => string;
+  readonly statusUrlOf: (checkout: Pick<CheckoutRow, "checkout_id" | "created_at">) => string;
   /** Registrations at the same time; more wait for their turn. */
   readonly registrations_at_once_max: number;
   readonly unknown_quiet_seconds: number;
@@ -40,7 +45,7 @@ export class Pages {
   async answer(checkoutId: string, isNew: boolean): Promise<AcceptedCheckout> {
     const { database, statusUrlOf } = this.#options;
     const [event, orders] = [
-      await selectEvent(database, checkoutId),
+      await selectCheckout(database, checkoutId),
       await selectOrdersOfCheckouts(database, [checkoutId]),
     ];
     if (event?.hosted_page === undefined || event.hosted_page === null)
@@ -53,14 +58,14 @@ export class Pages {
       attempt.resolved_as === null
     ) {
       const { attempt_id } = attempt;
-      const way_to_pay = pageOf(
+      const payment_method = pageOf(
         event.hosted_page,
         orders.filter((order) => order.attempt_id === attempt_id),
         attempt,
       );
       const hold = isNew ? first_hold : await this.#takeUp(attempt);
       if (hold !== undefined)
-        await this.#inTurn({ payment_order_id: null, attempt, way_to_pay, ...hold, job: null });
+        await this.#inTurn({ payment_order_id: null, attempt, payment_method, ...hold, job: null });
       attempt = await selectPageAttempt(database, checkoutId);
     }
     if (attempt !== undefined && attempt.page_url === null) throw refusalOf(attempt);

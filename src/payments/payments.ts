@@ -34,7 +34,7 @@ export { letters_read_max } from "./attempt-letters.ts";
 export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
 export {
   selectAttempts,
-  selectEvent,
+  selectCheckout,
   selectInFlight,
   selectOrder,
   selectOrders,

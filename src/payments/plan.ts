@@ -1,14 +1,14 @@
 import type { DeadLetterDraft, JobPayloads } from "../jobs/jobs.ts";
 import type { TransactionDraft } from "../ledger/ledger.ts";
-import type { CapturingChange, CheckoutEvent, SettledOperation } from "./operation-outcome-queries.ts";
+import type { CapturingChange, CheckoutEvent, OperationChange } from "./operation-outcome-queries.ts";
 import type { NewVoid } from "./operation-queries.ts";
-import type { SettledOrder } from "./settlement-queries.ts";
+import type { OrderChange } from "./settlement-queries.ts";
 
 /** What follows from a report, as data: one place writes the plans of a batch in one commit. */
 export type Plan = {
   /** The order with its attempt; null: both stay as they are. */
-  readonly order: SettledOrder | null;
-  readonly operation: SettledOperation | null;
+  readonly order: OrderChange | null;
+  readonly operation: OperationChange | null;
   /** The PSP ended an authorisation while a capture of it was in flight. */
   readonly ended_authorization: EndedAuthorization | null;
   readonly postings: readonly TransactionDraft[];

@@ -1,12 +1,12 @@
 import { now } from "../clock.ts";
 import type { Timestamp } from "../db/db.ts";
 import { learntReference } from "./another-charge.ts";
-import type { SettledOperation } from "./operation-outcome-queries.ts";
+import type { OperationChange } from "./operation-outcome-queries.ts";
 import type { Recorded } from "./psp-report.ts";
 import type { AttemptOutcome, Decision } from "./decision.ts";
 import type { PspRouter } from "../psp/psp.ts";
 import type { Sealing } from "../sealing.ts";
-import type { SettledOrder } from "./settlement-queries.ts";
+import type { OrderChange } from "./settlement-queries.ts";
 
 export type RowLimits = {
   /** After how long an authorisation is given up, if the PSP does not end it sooner. */
@@ -19,7 +19,7 @@ export type RowLimits = {
 };
 
 /** A decision as the row that writes it. */
-export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimits): SettledOrder {
+export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimits): OrderChange {
   const { outcome, source } = report;
   const page = outcome.kind === "registered" ? outcome : null;
   const psp_reference = learntReference(row, outcome, source.kind === "resolution");
@@ -72,7 +72,7 @@ export function storedActionOf(
     keeps_next_action = false,
   }: Pick<Decision, "attempt_status"> & Partial<Pick<Decision, "keeps_next_action">>,
   { sealing, buyer_action_seconds }: Pick<RowLimits, "sealing" | "buyer_action_seconds">,
-): Pick<SettledOrder, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
+): Pick<OrderChange, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
   const none = { next_action: null, next_action_expires_at: null };
   const isOpen = attempt_status === "pending" || attempt_status === "unknown";
   if (isOpen && (keeps_next_action || isSilent(outcome))) return { ...none, keeps_next_action: true };
@@ -98,7 +98,7 @@ function endOf(expires_at: Date | null, authorization_seconds: number): Timestam
 }
 
 /** What becomes of the operation; the reports of a page's other orders repeat it. */
-export function operationRowOf({ report, row, decision }: Recorded): SettledOperation | null {
+export function operationRowOf({ report, row, decision }: Recorded): OperationChange | null {
   const { operation } = decision;
   const { outcome, source } = report;
   if (row.operation_id === null || operation === null || !report.is_first) return null;

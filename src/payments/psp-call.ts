@@ -12,7 +12,7 @@ type PagePayment = Pick<PageRequest, "lines" | "return_url" | "expires_at">;
  * What the buyer pays with: a card token, the PSP's page that shows these lines, or money that is collected
  * elsewhere.
  */
-export type WayToPay = CardPayment | PagePayment | "external";
+export type PaymentMethod = CardPayment | PagePayment | "external";
 
 /** An attempt to bring forward: a first charge or registration, or one whose outcome must be asked for. */
 export type Task = {
@@ -30,7 +30,7 @@ export type Task = {
     | "amount_minor"
     | "currency"
   >;
-  readonly way_to_pay: WayToPay;
+  readonly payment_method: PaymentMethod;
   readonly turn: Turn;
   /** The attempt's epoch when this process took it up. */
   readonly epoch: number;
@@ -55,22 +55,31 @@ export async function callPsp(
   task: Task,
 ): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
   const start = monotonicMilliseconds();
-  const { way_to_pay, attempt } = task;
+  const { payment_method, attempt } = task;
   if (!router.has(attempt.psp)) {
     return {
-      outcome: { kind: "unknown", reason: missingAccount(attempt.psp), is_unasked: true, needs_person: true },
+      outcome: {
+        kind: "unknown",
+        reason: missingAccount(attempt.psp),
+        no_call_made: true,
+        needs_person: true,
+      },
       psp_call_ms: 0,
     };
   }
-  const outcome = await bringForward(router, task, way_to_pay);
+  const outcome = await bringForward(router, task, payment_method);
   return { outcome, psp_call_ms: monotonicMilliseconds() - start };
 }
 
-async function bringForward(router: PspRouter, task: Task, way_to_pay: WayToPay): Promise<AttemptOutcome> {
-  if (way_to_pay === "external") return waitForReport(router, task);
-  return "card_token" in way_to_pay
-    ? charge(router, task, way_to_pay)
-    : bringPageForward(router, task, way_to_pay);
+async function bringForward(
+  router: PspRouter,
+  task: Task,
+  payment_method: PaymentMethod,
+): Promise<AttemptOutcome> {
+  if (payment_method === "external") return waitForReport(router, task);
+  return "card_token" in payment_method
+    ? charge(router, task, payment_method)
+    : bringPageForward(router, task, payment_method);
 }
 
 /** Sends nothing: the adapter reports that the attempt waits for its collector. */
@@ -98,7 +107,7 @@ async function charge(router: PspRouter, task: Task, card: CardPayment): Promise
       return {
         kind: "unknown",
         reason: "The PSP does not show the charge and may still carry it out.",
-        is_unasked: true,
+        no_call_made: true,
       };
     }
   }
@@ -126,7 +135,7 @@ async function bringPageForward(
     return {
       kind: "unknown",
       reason: "A dead letter says that the PSP may have taken the money already.",
-      is_unasked: true,
+      no_call_made: true,
     };
   }
   if (attempt.page_token === null)

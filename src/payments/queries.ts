@@ -1,5 +1,5 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
-import type { AttemptRow, Cause, EventRow, OrderRow, OrderStatus } from "./model.ts";
+import type { AttemptRow, Cause, CheckoutRow, OrderRow, OrderStatus } from "./model.ts";
 
 export const orderColumns = `o.payment_order_id, o.checkout_id, o.buyer_account, o.seller_account, o.amount_minor,
   o.currency::text, o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.attempt_id, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
@@ -47,8 +47,8 @@ export function lockOrdersOfCheckout(tx: Queryable, checkoutId: string): Promise
   );
 }
 
-export async function selectEvent(db: Queryable, checkoutId: string): Promise<EventRow | undefined> {
-  const [row] = await db.query<EventRow>(
+export async function selectCheckout(db: Queryable, checkoutId: string): Promise<CheckoutRow | undefined> {
+  const [row] = await db.query<CheckoutRow>(
     `select ${eventColumns} from payment_events e where e.checkout_id = $1`,
     [checkoutId],
   );

@@ -13,7 +13,7 @@ import type {
 } from "./model.ts";
 import { attemptColumns } from "./queries.ts";
 
-/** An order under its lock, the attempt that there is news about, and the operation that they name or that is under way. */
+/** An order under its lock, the attempt that a report is about, and the operation that it names or that is in flight. */
 export type OpenRow = {
   readonly payment_order_id: PaymentOrderId;
   readonly checkout_id: CheckoutId;
@@ -64,18 +64,18 @@ type OpenOperation = {
 };
 
 /** Locks orders in key order and gives what a decision about each needs. */
-export function lockForSettlement(
+export function lockForOutcomes(
   tx: Queryable,
-  news: readonly {
+  reports: readonly {
     readonly payment_order_id: string;
     readonly attempt_id: string;
     readonly operation_id: string | null;
   }[],
 ): Promise<OpenRow[]> {
   return tx.query<OpenRow>("select * from payments_lock_for_settlement($1, $2, $3)", [
-    textArray(news.map((one) => one.payment_order_id)),
-    textArray(news.map((one) => one.attempt_id)),
-    textArray(news.map((one) => one.operation_id)),
+    textArray(reports.map((one) => one.payment_order_id)),
+    textArray(reports.map((one) => one.attempt_id)),
+    textArray(reports.map((one) => one.operation_id)),
   ]);
 }
 
@@ -252,7 +252,7 @@ export async function renewStaleAttempts(
   return rows.map((row) => row.attempt_id);
 }
 
-export type SettledOrder = {
+export type OrderChange = {
   readonly payment_order_id: string;
   readonly attempt_id: string;
   readonly order_status: string;
@@ -301,7 +301,10 @@ export type SharedCharge = {
  * Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. Gives the
  * charges that now stand for two attempts: one of each two was not paid by it.
  */
-export async function writeSettlement(tx: Queryable, rows: readonly SettledOrder[]): Promise<SharedCharge[]> {
+export async function writeOrderChanges(
+  tx: Queryable,
+  rows: readonly OrderChange[],
+): Promise<SharedCharge[]> {
   return rows.length === 0
     ? []
     : tx.query<SharedCharge>("select * from payments_settle($1)", [JSON.stringify(rows)]);

@@ -1,6 +1,6 @@
 import type { Database } from "../db/db.ts";
 import { messageOf } from "../errors.ts";
-import { allOrEachAlone, buryAll, WorkLoop, type Jobs } from "../jobs/jobs.ts";
+import { allOrEachAlone, addDeadLetters, WorkLoop, type Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
 import { renewStaleAttempts, selectStaleAttempts, type StaleAttempt } from "./settlement-queries.ts";
 
@@ -41,7 +41,7 @@ export function createStaleAttemptSweep(options: {
     log.error({ err: error, attempt_id, payment_order_id }, "a stale attempt could not be resumed");
     const reason = `The attempt outlived its lease and cannot be resumed: ${messageOf(error)}`;
     const payload = { payment_order_id, attempt_id };
-    await buryAll(database, [
+    await addDeadLetters(database, [
       { queue: "payment_execute", subject_id: payment_order_id, payload, reason, attempt_count: 1 },
     ]);
   };

@@ -18,7 +18,7 @@ import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "./model.ts";
 
 /**
- * The one place that turns news from a PSP into states; null: nothing changes. It only moves forward: news about
+ * The one place that turns a PSP's report into states; null: nothing changes. It only moves forward: a report about
  * an attempt that is closed change nothing, except that money that moved against what we believed raises an alarm.
  */
 export function decide(input: DecisionInput): Decision | null {
@@ -91,7 +91,7 @@ function decideCharge(input: DecisionInput): Decision | null {
     case "accepted":
     case "failed":
     case "capture_failed":
-      // News of a change that is not known here.
+      // A report of an operation that is not known here.
       return null;
   }
 }
@@ -161,7 +161,7 @@ function afterFailure(
   });
 }
 
-/** News about a closed attempt: harmless repetition, or money that moved although we hold it did not. */
+/** A report about a closed attempt: harmless repetition, or money that moved although we hold it did not. */
 function contradiction(input: DecisionInput): Decision | null {
   const { attempt, outcome } = input;
   // A capture or whatever else a person made there.
@@ -186,7 +186,7 @@ const discrepancy = (input: DecisionInput, alarm: string): Decision =>
   unchanged(input, { alarm, alarm_kind: "discrepancy" });
 
 /**
- * A PSP's decline of a paid attempt is older news. A collector ends each attempt once: its money may have
+ * A PSP's decline of a paid attempt is an older report. A collector ends each attempt once: its money may have
  * bounced.
  */
 function bounced(input: DecisionInput): Decision | null {

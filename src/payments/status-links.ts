@@ -1,7 +1,7 @@
 import { recordAudit, type Author } from "../audit/audit.ts";
 import type { Timestamp, Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
-import { revokeStatusLinks, selectEvent } from "./queries.ts";
+import { revokeStatusLinks, selectCheckout } from "./queries.ts";
 
 /**
  * Revokes every link to a checkout's status page, including those the buyer has. Revoking again changes
@@ -21,7 +21,7 @@ export async function revokeStatusLink(tx: Transaction, checkoutId: string, by: 
     });
     return revoked_at;
   }
-  const event = await selectEvent(tx, checkoutId);
+  const event = await selectCheckout(tx, checkoutId);
   if (event === undefined || event.status_link_revoked_at === null) {
     throw new AppError("not_found", `There is no checkout ${checkoutId}.`, { param: "checkout_id" });
   }

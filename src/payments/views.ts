@@ -1,7 +1,7 @@
 import type { Timestamp } from "../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
 import type { NextActionView } from "./next-action.ts";
-import type { AttemptRow, EventRow, OperationRow, OrderRow, OrderStatus } from "./model.ts";
+import type { AttemptRow, CheckoutRow, OperationRow, OrderRow, OrderStatus } from "./model.ts";
 
 /** The exact decimal string of an amount column. */
 export const amountOf = (row: { readonly amount_minor: bigint; readonly currency: string }): string =>
@@ -28,7 +28,7 @@ export type AcceptedCheckout = {
   readonly next_action?: NextActionView | null;
 };
 
-type Accepted = Pick<EventRow, "checkout_id" | "risk_decision" | "created_at">;
+type Accepted = Pick<CheckoutRow, "checkout_id" | "risk_decision" | "created_at">;
 type AcceptedOrder = Pick<OrderRow, "payment_order_id" | "seller_account" | "amount_minor" | "currency">;
 
 /** The state in which the risk decision lets an order begin. */
@@ -83,7 +83,7 @@ export function orderView(order: OrderRow) {
 }
 
 /** A whole checkout; `credit_card_info` without the token, which is of use to nobody who reads. */
-export function checkoutView(event: EventRow, orders: readonly OrderRow[]) {
+export function checkoutView(event: CheckoutRow, orders: readonly OrderRow[]) {
   return {
     object: "checkout" as const,
     checkout_id: event.checkout_id,

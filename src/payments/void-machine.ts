@@ -5,7 +5,7 @@ import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
 import { isOvertaken, seenBy } from "./operation-seen.ts";
 
 /**
- * News while an attempt that waits for its buyer is given up: it may be given up, paid meanwhile, or neither yet.
+ * A report while an attempt that waits for its buyer is being voided: it may be given up, paid meanwhile, or neither yet.
  * `decideCharge` and `decline` say what becomes of the charge.
  */
 export function decideVoid(
@@ -44,7 +44,7 @@ export function decideVoid(
     case "failed":
     case "not_sent": {
       const decided =
-        seen.kind === "not_sent" && seen.is_unasked === true
+        seen.kind === "not_sent" && seen.no_call_made === true
           ? heldBack(seen.failure)
           : failedFor(input, operation, seen.failure);
       if (input.outcome.kind === "succeeded")

@@ -1,9 +1,16 @@
 import type { Database, Transaction } from "../db/db.ts";
 import { messageOf } from "../errors.ts";
 import { hasPrefix } from "../ids.ts";
-import { buryAll, isLastTry, WorkLoop, type DeadLetterDraft, type Job, type Jobs } from "../jobs/jobs.ts";
+import {
+  addDeadLetters,
+  isLastTry,
+  WorkLoop,
+  type DeadLetterDraft,
+  type Job,
+  type Jobs,
+} from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
-import type { AttemptNews, ExternalReport, PspRouter, WebhookNews } from "../psp/psp.ts";
+import type { AttemptReport, ExternalReport, PspRouter, WebhookReport } from "../psp/psp.ts";
 import {
   decideMessages,
   selectOpenMessages,
@@ -176,7 +183,7 @@ export class WebhookApplier {
       reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`,
       attempt_count: job.retry_count + 1,
     }));
-    await buryAll(tx, [...given_up, ...discrepancies]);
+    await addDeadLetters(tx, [...given_up, ...discrepancies]);
     if (first === undefined || isGivenUp) return jobs.complete(tx, "webhook_apply", [job]);
     return jobs.fail(
       tx,
@@ -191,13 +198,13 @@ export class WebhookApplier {
     if (!router.has(message.psp))
       return { state: "unmatched", note: `no PSP account named ${message.psp} is configured` };
     const known = message.attempt_id === null ? undefined : attempts.get(message.attempt_id);
-    const news = router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
-    if (news === null) return { state: "ignored", note: "reports nothing about a payment of ours" };
-    if (news === "unsupported") return { state: "unsupported", note: "kept for a later version" };
-    if ("reference" in news) return this.#readReport(news, message);
-    return "operation_id" in news
-      ? this.#readOperation(news, attempts, message)
-      : readAttempt(news, attempts, message.psp);
+    const report = router.get(message.psp).readWebhook(message.body, known?.capture_method ?? "automatic");
+    if (report === null) return { state: "ignored", note: "reports nothing about a payment of ours" };
+    if (report === "unsupported") return { state: "unsupported", note: "kept for a later version" };
+    if ("reference" in report) return this.#readReport(report, message);
+    return "operation_id" in report
+      ? this.#readOperation(report, attempts, message)
+      : readAttempt(report, attempts, message.psp);
   }
 
   async #readReport(report: ExternalReport, { psp }: OpenMessage): Promise<Reading> {
@@ -209,12 +216,12 @@ export class WebhookApplier {
 
   /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
   async #readOperation(
-    news: Extract<WebhookNews, { operation_reference: string }>,
+    report: Extract<WebhookReport, { operation_reference: string }>,
     attempts: ReadonlyMap<string, AttemptRow>,
     { psp, attempt_id }: OpenMessage,
   ): Promise<Reading> {
     const { database } = this.#options;
-    const { operation_id, operation_reference, outcome, otherwise } = news;
+    const { operation_id, operation_reference, outcome, otherwise } = report;
     const [operation] =
       operation_id === null
         ? await selectOperationsByReference(database, operation_reference)
@@ -236,8 +243,8 @@ export class WebhookApplier {
  * A message about an attempt of ours that is not known yet may be early, and waits. Other systems' charges on
  * a shared account never become known.
  */
-function readAttempt(news: AttemptNews, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
-  const { attempt_id, outcome } = news;
+function readAttempt(report: AttemptReport, attempts: ReadonlyMap<string, AttemptRow>, psp: string): Reading {
+  const { attempt_id, outcome } = report;
   if (attempt_id === null || !hasPrefix("att", attempt_id))
     return { state: "ignored", note: "reports a payment that is not ours" };
   const attempt = attempts.get(attempt_id);

@@ -6,11 +6,11 @@ import { Breaker } from "./breaker.ts";
 const open_seconds = 0.2;
 type Outcome = {
   readonly kind: string;
-  readonly is_unasked?: true;
+  readonly no_call_made?: true;
   readonly failure?: { readonly class: string };
 };
 const failed: Outcome = { kind: "unknown" };
-const unasked: Outcome = { kind: "unknown", is_unasked: true };
+const unasked: Outcome = { kind: "unknown", no_call_made: true };
 const answered: Outcome = { kind: "declined", failure: { class: "hard_decline" } };
 
 const newBreaker = (name: string): Breaker => new Breaker(name, { failures_in_a_row: 3, open_seconds });
@@ -62,9 +62,12 @@ test("it opens after failures in a row and says how long it really stays open", 
 test("while a trial is under way nothing else is let through, however long it takes; its success opens fully", async () => {
   const breaker = await dueBreaker("trial");
   const trial = slowCall(breaker);
-  expect([breaker.callsAllowed(), breaker.secondsToWait(), breaker.invites(), await isHeld("trial")]).toEqual(
-    [0, 1, false, 1],
-  );
+  expect([
+    breaker.callsAllowed(),
+    breaker.secondsToWait(),
+    breaker.tryReserve(),
+    await isHeld("trial"),
+  ]).toEqual([0, 1, false, 1]);
   await sleep(open_seconds * 2_000);
   expect(breaker.callsAllowed()).toBe(0);
   await trial.end(answered);
@@ -116,9 +119,9 @@ test("what was answered without asking the PSP says nothing: neither counted nor
 
 test("a trial that is due is promised to one attempt, and to another when that one does not come", async () => {
   const breaker = await dueBreaker("inviting");
-  expect([breaker.invites(), breaker.invites(), breaker.callsAllowed()]).toEqual([true, false, 1]);
+  expect([breaker.tryReserve(), breaker.tryReserve(), breaker.callsAllowed()]).toEqual([true, false, 1]);
   await sleep(1_050);
-  expect([breaker.invites(), breaker.invites()]).toEqual([true, false]);
+  expect([breaker.tryReserve(), breaker.tryReserve()]).toEqual([true, false]);
 });
 
 test("a clock that jumps neither opens it early nor keeps it open", async () => {

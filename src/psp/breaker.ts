@@ -5,7 +5,7 @@ export type BreakerOptions = { readonly failures_in_a_row: number; readonly open
 
 type Outcome = {
   readonly kind: string;
-  readonly is_unasked?: true;
+  readonly no_call_made?: true;
   readonly failure?: { readonly class: string };
 };
 
@@ -55,7 +55,7 @@ export class Breaker {
   }
 
   /** Whether a new attempt may be meant for this PSP. A trial that is due is promised to the first who asks. */
-  invites(): boolean {
+  tryReserve(): boolean {
     if (this.#state.kind === "closed") return true;
     const nowMs = monotonicMilliseconds();
     if (this.secondsToWait() > 0 || nowMs < this.#promisedUntilMs) return false;
@@ -71,7 +71,7 @@ export class Breaker {
     let isFailing: boolean | null = true;
     try {
       const result = await call();
-      isFailing = result.is_unasked === true ? null : isPspFailing(result);
+      isFailing = result.no_call_made === true ? null : isPspFailing(result);
       return result;
     } finally {
       if (this.#state === state) {

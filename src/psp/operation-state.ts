@@ -22,7 +22,7 @@ export function changeSeenIn(
       return afterTotal(state.captured, false, state.psp_reference, change);
     case "canceled":
       if (change.kind === "void") return { kind: "done", psp_reference: state.psp_reference };
-      // Without a total nobody can say whether the capture came before: only its own news can.
+      // Without a total nobody can say whether the capture came before: only its own report can.
       return state.captured === undefined
         ? { kind: "unchanged" }
         : afterTotal(state.captured, true, state.psp_reference, change);

@@ -34,7 +34,7 @@ export type NextAction = {
   readonly client_secret: string | null;
 };
 
-/** What came of a charge. A value, never an exception. `is_unasked`: no call was made, so it says nothing about the PSP's health. */
+/** What came of a charge. A value, never an exception. `no_call_made`: no call was made, so it says nothing about the PSP's health. */
 export type PspOutcome =
   /** `capture_reference`: the PSP reported the capture itself, not the payment. */
   | {
@@ -90,7 +90,7 @@ export type PspOutcome =
       readonly next_action?: NextAction | null;
     }
   /** Certainly nothing happened at the PSP. */
-  | { readonly kind: "not_sent"; readonly failure: Failure; readonly is_unasked?: true }
+  | { readonly kind: "not_sent"; readonly failure: Failure; readonly no_call_made?: true }
   /**
    * It may or may not have happened; only an inquiry, a webhook or a settlement line can tell. `is_stored`:
    * the PSP stores this answer under the key, so the same request tells nothing more. `needs_person`: no
@@ -100,7 +100,7 @@ export type PspOutcome =
       readonly kind: "unknown";
       readonly reason: string;
       readonly retry_after_seconds?: number;
-      readonly is_unasked?: true;
+      readonly no_call_made?: true;
       readonly is_stored?: true;
       readonly needs_person?: true;
     };
@@ -127,7 +127,7 @@ export type OperationOutcome =
   | {
       readonly kind: "failed";
       readonly failure: Failure;
-      readonly is_unasked?: true;
+      readonly no_call_made?: true;
       readonly capture_reference?: string;
     }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;

@@ -1,4 +1,4 @@
-/** What PSPs report on their own: verified webhooks and the news in them. */
+/** What PSPs report on their own: verified webhooks and the reports in them. */
 import type { Money } from "../money/money.ts";
 import type { OperationOutcome, PspOutcome } from "./port-outcomes.ts";
 
@@ -12,7 +12,7 @@ export type VerifiedWebhook = {
 
 export type WebhookHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-export type AttemptNews = {
+export type AttemptReport = {
   readonly attempt_id: string | null;
   readonly payment_order_id: string | null;
   readonly outcome: PspOutcome;
@@ -38,15 +38,15 @@ export type ExternalReport = {
  * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of
  * ours. `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
  */
-export type WebhookNews =
+export type WebhookReport =
   /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
   | {
       readonly operation_id: string | null;
       readonly operation_reference: string;
       readonly outcome: OperationOutcome;
-      readonly otherwise: AttemptNews | null;
+      readonly otherwise: AttemptReport | null;
     }
-  | AttemptNews
+  | AttemptReport
   | ExternalReport
   | "unsupported"
   | null;

@@ -1,7 +1,7 @@
 import type { Money } from "../money/money.ts";
 import type { AttemptId, OperationId } from "../ids.ts";
 import type { InquiryOutcome, OperationAnswer, PageOutcome, PspOutcome } from "./port-outcomes.ts";
-import type { VerifiedWebhook, WebhookHeaders, WebhookNews } from "./port-webhooks.ts";
+import type { VerifiedWebhook, WebhookHeaders, WebhookReport } from "./port-webhooks.ts";
 
 /**
  * What a PSP is to the rest of the house; what it answers and tells is in `port-outcomes.ts` and
@@ -112,5 +112,5 @@ export type Psp = {
    */
   verifyWebhook(body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined;
   /** Reads a body that `verifyWebhook` accepted before; the attempt it names is captured like this. */
-  readWebhook(body: string, capture_method: CaptureMethod): WebhookNews;
+  readWebhook(body: string, capture_method: CaptureMethod): WebhookReport;
 };

@@ -13,11 +13,11 @@ export type {
   PspOutcome,
 } from "./port-outcomes.ts";
 export type {
-  AttemptNews,
+  AttemptReport,
   ExternalReport,
   VerifiedWebhook,
   WebhookHeaders,
-  WebhookNews,
+  WebhookReport,
 } from "./port-webhooks.ts";
 export type {
   CaptureMethod,

@@ -98,10 +98,10 @@ export class PspRouter {
   #chooseOf(allowed: readonly string[], tried: readonly string[]): string {
     const [first = this.#default] = allowed;
     if (allowed.length <= 1) return first;
-    const invites = (name: string): boolean => this.#route(name).breaker.invites();
+    const tryReserve = (name: string): boolean => this.#route(name).breaker.tryReserve();
     return (
-      allowed.find((name) => !tried.includes(name) && invites(name)) ??
-      allowed.find((name) => tried.includes(name) && invites(name)) ??
+      allowed.find((name) => !tried.includes(name) && tryReserve(name)) ??
+      allowed.find((name) => tried.includes(name) && tryReserve(name)) ??
       first
     );
   }
@@ -190,7 +190,7 @@ export class PspRouter {
     return this.#call(
       pspName,
       (psp): Promise<OperationAnswer> => psp.operate(request),
-      (failure) => ({ kind: "not_sent", failure, is_unasked: true }),
+      (failure) => ({ kind: "not_sent", failure, no_call_made: true }),
     );
   }
 

@@ -483,7 +483,7 @@ describe("CAPTURE_FAILED of a capture that was booked", () => {
     expect(await pendingOf(seller)).toBe("30.00");
   });
 
-  test("that overtakes the news that it was made ends the same: failed, and nothing is booked", async () => {
+  test("that overtakes the report that it was made ends the same: failed, and nothing is booked", async () => {
     const { id, operation_id } = await capturing();
     const [{ psp_reference }] = (await operationsOf(id)) as [{ psp_reference: string }];
     await notify({

@@ -204,7 +204,7 @@ test("an order of a page is not canceled alone, also while it is held for review
   expect(await stack.call("POST", `/payments/${alone.order_ids[0]}/cancel`)).toMatchObject({ status: 200 });
 });
 
-test("news about a page leave an order alone that had ended before it was opened", async () => {
+test("a report about a page leaves an order alone that had ended before it was opened", async () => {
   const page = await hold(hosted, [held, { amount: "20.00" }]);
   const [first, ended = ""] = page.order_ids;
   await stack.db.asOwner(

@@ -339,7 +339,7 @@ describe("an attempt that a person has seen fail", () => {
   });
 });
 
-describe("news of the PSP against what a person said", () => {
+describe("a PSP's report against what a person said", () => {
   test("a refusal after a resolution as succeeded opens a dead letter, and what was booked stays", async () => {
     const { id, attempt_id } = await undecided();
     await resolve(attempt_id, seen({ psp_reference: "pi_refused" }));

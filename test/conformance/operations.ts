@@ -64,17 +64,17 @@ export function describeOperations(subject: Subject): void {
   async function webhookOf({ operation_id }: OperationRequest): Promise<OperationOutcome> {
     for (let tries = 0; tries < 250; tries += 1) {
       for (const { body, headers } of subject.bench.webhooks) {
-        const news =
+        const report =
           subject.psp.verifyWebhook(body, headers) === undefined
             ? null
             : subject.psp.readWebhook(body.toString("utf8"), "manual");
         if (
-          typeof news === "object" &&
-          news !== null &&
-          "operation_id" in news &&
-          news.operation_id === operation_id
+          typeof report === "object" &&
+          report !== null &&
+          "operation_id" in report &&
+          report.operation_id === operation_id
         )
-          return news.outcome;
+          return report.outcome;
       }
       await sleep(20);
     }
@@ -95,8 +95,8 @@ export function describeOperations(subject: Subject): void {
     test("holds the money and takes none of it; a webhook says the same", async () => {
       const authorised = await authorise();
       const [{ body }] = await subject.webhooksOf(authorised.charge);
-      const news = subject.psp.readWebhook(body.toString("utf8"), "manual");
-      expect(news).toMatchObject({
+      const report = subject.psp.readWebhook(body.toString("utf8"), "manual");
+      expect(report).toMatchObject({
         attempt_id: authorised.charge.attempt_id,
         outcome: { kind: "authorized", authorized: price, captured: part(0n) },
       });

@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
-import { checkoutView, orderView, selectEvent, selectOrdersOfCheckouts } from "../../payments/payments.ts";
+import { checkoutView, orderView, selectCheckout, selectOrdersOfCheckouts } from "../../payments/payments.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { answerAction, answerWork } from "../idempotency-key.ts";
@@ -31,7 +31,10 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
     async (request) => {
       const { checkout_id } = request.params;
       const [event, orders] = await reads.snapshot((snapshot) =>
-        Promise.all([selectEvent(snapshot, checkout_id), selectOrdersOfCheckouts(snapshot, [checkout_id])]),
+        Promise.all([
+          selectCheckout(snapshot, checkout_id),
+          selectOrdersOfCheckouts(snapshot, [checkout_id]),
+        ]),
       );
       if (event === undefined)
         throw new AppError("not_found", `There is no checkout ${checkout_id}.`, { param: "checkout_id" });

@@ -6,7 +6,7 @@ import { isCurrencyCode, isPaymentCurrency, type Money } from "../../money/money
 import {
   acceptedView,
   createNextActionSealing,
-  selectEvent,
+  selectCheckout,
   selectNextAction,
   selectOrdersOfCheckouts,
   type AcceptedCheckout,
@@ -57,7 +57,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
         idempotency_key: idempotencyKeyOf(request),
         actor: request.caller.actor,
       });
-      const wait_seconds = "card" in checkout.way_to_pay ? waitSecondsOf(request) : 0;
+      const wait_seconds = "card" in checkout.payment_method ? waitSecondsOf(request) : 0;
       const outcome = await waits
         .until(wait_seconds, () => outcomeOf(context, checkout.checkout_id, sealing))
         .catch((error: unknown) => {
@@ -82,7 +82,7 @@ async function outcomeOf(
 ): Promise<{ is_done: boolean; result: AcceptedCheckout }> {
   const [event, orders, next_action] = await reads.snapshot((snapshot) =>
     Promise.all([
-      selectEvent(snapshot, id),
+      selectCheckout(snapshot, id),
       selectOrdersOfCheckouts(snapshot, [id]),
       selectNextAction(snapshot, id, sealing),
     ]),
@@ -137,14 +137,14 @@ function draftOf(body: NewCheckout): CheckoutDraft {
     checkout_id: checkoutId(body.checkout_id),
     buyer_info: body.buyer_info,
     seller_info: body.seller_info ?? null,
-    way_to_pay: wayToPay(body, orders),
+    payment_method: wayToPay(body, orders),
     capture_method: captureMethod(body),
     orders,
   };
 }
 
 /** Exactly one way to pay. A page is one charge, so its orders have one currency. */
-function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutDraft["way_to_pay"] {
+function wayToPay(body: NewCheckout, orders: CheckoutDraft["orders"]): CheckoutDraft["payment_method"] {
   const { credit_card_info, hosted_page, external } = body;
   const [, second] = Object.entries({ credit_card_info, hosted_page, external }).flatMap(([name, way]) =>
     way === undefined ? [] : [name],
@@ -184,11 +184,11 @@ function captureMethod({
 /** Whether there is a PSP account for this way to pay. */
 function assertAccountTakesIt(
   { router }: HttpContext,
-  { way_to_pay, orders: [first, ...others] }: CheckoutDraft,
+  { payment_method, orders: [first, ...others] }: CheckoutDraft,
 ): void {
-  if ("card" in way_to_pay || first === undefined) return;
-  if ("external" in way_to_pay) {
-    if (router.isExternal(way_to_pay.external.psp)) return;
+  if ("card" in payment_method || first === undefined) return;
+  if ("external" in payment_method) {
+    if (router.isExternal(payment_method.external.psp)) return;
     throw new AppError("invalid_request", "external.psp must name an external account that is configured.", {
       param: "external[psp]",
     });
@@ -211,10 +211,10 @@ function assertAccountTakesIt(
 /**
  * Refuses an amount that no PSP can take exactly, which would otherwise be accepted and fail a moment later.
  */
-function assertAmountsTaken({ router }: HttpContext, { way_to_pay, orders }: CheckoutDraft): void {
-  if ("external" in way_to_pay) return;
-  const needs_page = "hosted_page" in way_to_pay;
-  const card_country = needs_page ? null : (way_to_pay.card.country ?? null);
+function assertAmountsTaken({ router }: HttpContext, { payment_method, orders }: CheckoutDraft): void {
+  if ("external" in payment_method) return;
+  const needs_page = "hosted_page" in payment_method;
+  const card_country = needs_page ? null : (payment_method.card.country ?? null);
   const [first] = orders;
   if (first === undefined) return;
   const total = {

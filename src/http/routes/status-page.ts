@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import {
   checkoutView,
-  selectEvent,
+  selectCheckout,
   selectOrdersOfCheckouts,
   selectNextAction,
   createNextActionSealing,
@@ -32,7 +32,7 @@ export function registerStatusPageRoutes(app: App, context: HttpContext): void {
     assertStatusLink(settings.secret_key, checkoutId, token);
     const [event, orders, next] = await reads.snapshot((snapshot) =>
       Promise.all([
-        selectEvent(snapshot, checkoutId),
+        selectCheckout(snapshot, checkoutId),
         selectOrdersOfCheckouts(snapshot, [checkoutId]),
         selectNextAction(snapshot, checkoutId, sealing),
       ]),

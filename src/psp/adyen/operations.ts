@@ -22,7 +22,7 @@ export async function operate(
     return {
       kind: "unknown",
       reason: "The request is too old to repeat: Adyen may have forgotten its key.",
-      is_unasked: true,
+      no_call_made: true,
     };
   }
   // What was sent before is not refused now: the setting may have changed, and Adyen may have done it.
@@ -75,5 +75,5 @@ const accepted = ({ pspReference }: { pspReference: string }): OperationOutcome 
 
 function failed(code: string, message: string): OperationOutcome {
   const failure: Failure = { class: "invalid_request", code, message };
-  return { kind: "failed", failure, is_unasked: true };
+  return { kind: "failed", failure, no_call_made: true };
 }

@@ -112,10 +112,10 @@ test("the id of an event is the same for its repetition only", () => {
   expect(new Set(ids).size).toBe(4);
 });
 
-const news = (changes: Fields): unknown => open().readWebhook(bodyOf(signed(changes)), "automatic");
+const reportIn = (changes: Fields): unknown => open().readWebhook(bodyOf(signed(changes)), "automatic");
 
 test("AUTHORISATION is read as what became of the charge", () => {
-  expect(news({})).toEqual({
+  expect(reportIn({})).toEqual({
     attempt_id: "att_1",
     payment_order_id: null,
     outcome: {
@@ -124,20 +124,20 @@ test("AUTHORISATION is read as what became of the charge", () => {
       charged: { amount_minor: 1_999n, currency: "USD" },
     },
   });
-  expect(news({ success: "false", reason: "Not enough balance" })).toMatchObject({
+  expect(reportIn({ success: "false", reason: "Not enough balance" })).toMatchObject({
     outcome: {
       kind: "declined",
       psp_reference: "8835551234567890",
       failure: { class: "hard_decline", code: "insufficient_funds", message: "Not enough balance" },
     },
   });
-  expect(news({ success: "false", reason: "ISSUER UNAVAILABLE" })).toMatchObject({
+  expect(reportIn({ success: "false", reason: "ISSUER UNAVAILABLE" })).toMatchObject({
     outcome: { failure: { class: "transient_decline", code: "issuer_unavailable" } },
   });
-  expect(news({ success: "false", reason: null })).toMatchObject({
+  expect(reportIn({ success: "false", reason: null })).toMatchObject({
     outcome: { failure: { class: "hard_decline", code: "card_declined" } },
   });
-  expect(news({ amount: { value: 500, currency: "ISK" } })).toMatchObject({
+  expect(reportIn({ amount: { value: 500, currency: "ISK" } })).toMatchObject({
     outcome: { charged: { amount_minor: 5n, currency: "ISK" } },
   });
 });
@@ -148,14 +148,14 @@ test("an amount that is none of ours is unknown, never a success", () => {
     { value: 1, currency: "ZZZ" },
     { value: 0.5, currency: "USD" },
   ]) {
-    expect(news({ amount })).toMatchObject({ outcome: { kind: "unknown" } });
+    expect(reportIn({ amount })).toMatchObject({ outcome: { kind: "unknown" } });
   }
 });
 
 test.each(["EXPIRE", "OFFER_CLOSED", "ORDER_OPENED", "BRAND_NEW"])(
-  "%s is no news of what was captured at once",
+  "%s says nothing about what was captured at once",
   (eventCode) => {
-    expect(news({ eventCode })).toBeNull();
+    expect(reportIn({ eventCode })).toBeNull();
   },
 );
 
@@ -173,7 +173,7 @@ test.each([
   "PAYOUT_THIRDPARTY",
   "REPORT_AVAILABLE",
 ])("%s is kept for a version that applies it", (eventCode) => {
-  expect(news({ eventCode })).toBe("unsupported");
+  expect(reportIn({ eventCode })).toBe("unsupported");
 });
 
 test.each([
@@ -256,7 +256,7 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
 
   test("of what is captured at once tell of the capture that follows by itself", () => {
     const own = (changes: Fields): unknown => {
-      const read = news(changes);
+      const read = reportIn(changes);
       return typeof read === "object" && read !== null && "otherwise" in read ? read.otherwise : read;
     };
     const failedCapture = {
@@ -289,7 +289,7 @@ describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
     const named = { outcome: { psp_reference: originalReference } };
     expect(ofChange({ eventCode: "CANCELLATION", originalReference })).toMatchObject({ otherwise: named });
     expect(ofChange({ eventCode: "EXPIRE", originalReference })).toMatchObject(named);
-    expect(news({ eventCode: "CAPTURE_FAILED", originalReference })).toMatchObject({ otherwise: named });
+    expect(reportIn({ eventCode: "CAPTURE_FAILED", originalReference })).toMatchObject({ otherwise: named });
     expect(ofChange({ eventCode: "EXPIRE", originalReference: "" })).toMatchObject({
       outcome: { psp_reference: null },
     });

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Failure, OperationOutcome, PspOutcome } from "../port-outcomes.ts";
-import type { AttemptNews, VerifiedWebhook, WebhookNews } from "../port-webhooks.ts";
+import type { AttemptReport, VerifiedWebhook, WebhookReport } from "../port-webhooks.ts";
 import type { CaptureMethod } from "../port.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
@@ -37,7 +37,7 @@ const unsupportedKinds =
  * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours. Refunds and
  * disputes say nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays after all.
  */
-export function readWebhook(body: string, capture_method: CaptureMethod): WebhookNews {
+export function readWebhook(body: string, capture_method: CaptureMethod): WebhookReport {
   const item = itemOf(body);
   if (item === undefined) return null;
   const { Authorisation, Cancellation, Capture, CaptureFailed, Expire } =
@@ -58,7 +58,7 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
   }
 }
 
-const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptNews => ({
+const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptReport => ({
   attempt_id: referenceOf(item, "att"),
   payment_order_id: null,
   outcome,
@@ -72,7 +72,7 @@ const paymentOf = ({ originalReference }: NotificationRequestItem): string | nul
  * A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's
  * automatic capture.
  */
-function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookNews {
+function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookReport {
   const { eventCode, pspReference, success, reason } = item;
   const { CaptureFailed, Cancellation } = NotificationRequestItem.EventCodeEnum;
   const isDone = success === NotificationRequestItem.SuccessEnum.True && eventCode !== CaptureFailed;

@@ -23,7 +23,7 @@ test("a card is refused as surely not charged, and nothing can be captured", asy
   };
   expect(await cash.charge(charge)).toMatchObject({
     kind: "not_sent",
-    is_unasked: true,
+    no_call_made: true,
     failure: { class: "invalid_request", code: "external_account" },
   });
   const change = {

@@ -30,7 +30,7 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
     // Nothing is ever sent.
     key_seconds: 0,
     reports_within_seconds: overdue_seconds,
-    charge: async () => ({ kind: "not_sent", failure: refusal, is_unasked: true }),
+    charge: async () => ({ kind: "not_sent", failure: refusal, no_call_made: true }),
     pages: null,
     inquire: async ({ psp_reference }) => ({ kind: "pending", psp_reference, next_action: null }),
     releases_rest: true,
@@ -38,7 +38,7 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
     operate: async ({ kind }) =>
       kind === "void"
         ? { kind: "done", psp_reference: null }
-        : { kind: "failed", failure: refusal, is_unasked: true },
+        : { kind: "failed", failure: refusal, no_call_made: true },
     verifyWebhook(body, headers) {
       const psp_event_id = verify(body, headers);
       if (psp_event_id === undefined) return undefined;

@@ -14,7 +14,7 @@ export async function operate(stripe: Stripe, request: OperationRequest): Promis
   const { page_token, psp_reference } = request;
   if (page_token !== null) return closePage(stripe, page_token);
   if (psp_reference === null)
-    return { kind: "unknown", reason: "The PSP has not returned an id for the payment.", is_unasked: true };
+    return { kind: "unknown", reason: "The PSP has not returned an id for the payment.", no_call_made: true };
   if (request.turn !== "first_send") {
     const state = await stateOf(stripe, psp_reference);
     if (changeSeenIn(state, request).kind !== "unchanged" || request.turn === "ask_only") return state;
@@ -72,7 +72,7 @@ async function afterError(
   if (error instanceof AmountError)
     return {
       kind: "failed",
-      is_unasked: true,
+      no_call_made: true,
       failure: { class: "invalid_request", code: "amount_not_supported", message: error.message },
     };
   const isStored = isStoredFailure(error);

@@ -194,7 +194,7 @@ async function findByTime(
       return {
         kind: "unknown",
         reason: `It is not among the ${seen} newest payments of that time at the PSP.`,
-        is_unasked: true,
+        no_call_made: true,
       };
     }
   }

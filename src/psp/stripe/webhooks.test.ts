@@ -195,7 +195,7 @@ test.each([
       data: { object: { metadata: { attempt_id: "a".repeat(65) } } },
     },
   ],
-])("%s is genuine, names no attempt and is no news", (_, odd) => {
+])("%s is genuine, names no attempt and reports nothing", (_, odd) => {
   const text = JSON.stringify(odd);
   expect(verify(text, signature(text, "whsec_new"))).toEqual({
     psp_event_id: "evt_1",
@@ -215,7 +215,7 @@ test.each([
   "transfer.reversed",
   "radar.early_fraud_warning.created",
 ])("%s is kept for a version that applies it", (type) => {
-  expect(news(type)).toBe("unsupported");
+  expect(reportIn(type)).toBe("unsupported");
 });
 
 test("a message of almost five minutes is still taken", () => {
@@ -227,7 +227,7 @@ const declinedOf = (error: unknown): IntentChanges => ({
   amount_received: 0,
   last_payment_error: error,
 });
-function news(type: string, changes: IntentChanges = {}): unknown {
+function reportIn(type: string, changes: IntentChanges = {}): unknown {
   const read = open().readWebhook(event(type, changes), "automatic");
   return typeof read === "string" ? read : read?.outcome;
 }
@@ -238,21 +238,21 @@ test("each event about an intent is read as what became of the charge", () => {
     payment_order_id: "order-1",
     outcome: { kind: "succeeded", psp_reference: "pi_1", charged: { amount_minor: 1_999n, currency: "USD" } },
   });
-  expect(news("payment_intent.processing", { status: "processing" })).toStrictEqual({
+  expect(reportIn("payment_intent.processing", { status: "processing" })).toStrictEqual({
     kind: "pending",
     psp_reference: "pi_1",
     next_action: null,
   });
   // The inbox keeps no next action and no client secret, so none is told.
   expect(
-    news("payment_intent.requires_action", {
+    reportIn("payment_intent.requires_action", {
       status: "requires_action",
       client_secret: "pi_1_secret_2",
       next_action: { type: "use_stripe_sdk", use_stripe_sdk: { secret: 1 } },
     }),
   ).toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
   expect(
-    news(
+    reportIn(
       "payment_intent.payment_failed",
       declinedOf({ code: "card_declined", decline_code: "insufficient_funds", message: "No money." }),
     ),
@@ -263,35 +263,35 @@ test("each event about an intent is read as what became of the charge", () => {
     failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." },
   });
   expect(
-    news("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." })),
+    reportIn("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." })),
   ).toMatchObject({ failure: { class: "transient_decline", code: "processing_error" } });
   // Without an error no card was tried: it waits for one.
-  expect(news("payment_intent.payment_failed", declinedOf(null))).toStrictEqual({
+  expect(reportIn("payment_intent.payment_failed", declinedOf(null))).toStrictEqual({
     kind: "pending",
     psp_reference: "pi_1",
     next_action: null,
   });
-  expect(news("payment_intent.canceled", { status: "canceled" })).toMatchObject({
+  expect(reportIn("payment_intent.canceled", { status: "canceled" })).toMatchObject({
     kind: "declined",
     failure: { class: "hard_decline", code: "canceled_at_psp" },
   });
 });
 
 test("an intent in a state or a currency that we do not know is unknown, never a success", () => {
-  expect(news("payment_intent.succeeded", { status: "brand_new" })).toMatchObject({ kind: "unknown" });
-  expect(news("payment_intent.succeeded", { currency: "zzz" })).toMatchObject({ kind: "unknown" });
-  expect(news("payment_intent.succeeded", { currency: "isk", amount_received: 550 })).toMatchObject({
+  expect(reportIn("payment_intent.succeeded", { status: "brand_new" })).toMatchObject({ kind: "unknown" });
+  expect(reportIn("payment_intent.succeeded", { currency: "zzz" })).toMatchObject({ kind: "unknown" });
+  expect(reportIn("payment_intent.succeeded", { currency: "isk", amount_received: 550 })).toMatchObject({
     kind: "unknown",
   });
 });
 
 test("what was received counts, not what was asked for", () => {
-  expect(news("payment_intent.succeeded", { amount: 1_999, amount_received: 1_000 })).toMatchObject({
+  expect(reportIn("payment_intent.succeeded", { amount: 1_999, amount_received: 1_000 })).toMatchObject({
     charged: { amount_minor: 1_000n },
   });
 });
 
-test("events about other things are no news of a payment", () => {
+test("events about other things report nothing about a payment", () => {
   for (const type of ["customer.created", "charge.succeeded", "invoice.paid", "refunded"])
     expect(open().readWebhook(event(type), "automatic"), type).toBeNull();
 });

@@ -4,7 +4,7 @@ import type Stripe from "stripe";
 import { now } from "../../clock.ts";
 import { AppError } from "../../errors.ts";
 import type { PspOutcome } from "../port-outcomes.ts";
-import type { VerifiedWebhook, WebhookHeaders, WebhookNews } from "../port-webhooks.ts";
+import type { VerifiedWebhook, WebhookHeaders, WebhookReport } from "../port-webhooks.ts";
 import { outcomeOfIntent } from "./outcomes.ts";
 import { outcomeOfSession, page_mark } from "./pages.ts";
 
@@ -79,7 +79,7 @@ const unsupportedKinds = [
 ];
 
 /** The events that report the outcome of a charge (https://docs.stripe.com/api/events/types). */
-export function readWebhook(body: string): WebhookNews {
+export function readWebhook(body: string): WebhookReport {
   const event = parsed(body);
   const type = String(field(event, "type"));
   if (unsupportedKinds.some((kind) => type.startsWith(kind))) return "unsupported";
@@ -109,7 +109,7 @@ const isSettled = (type: string): boolean =>
   type === "payment_intent.succeeded" || type === "payment_intent.amount_capturable_updated";
 
 /** Null for a charge without our metadata: other systems may charge on the same account. */
-function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookNews {
+function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookReport {
   const attempt_id = storableText(metadata["attempt_id"], 64);
   if (attempt_id === undefined) return null;
   return {
