@@ -16,6 +16,16 @@ export const layers: readonly (readonly string[])[] = [
   ["money"],
 ];
 
+/** The folders of `payments` from the top down. The files of a folder may use those of the folders in the lines below. */
+const paymentLayers: readonly (readonly string[])[] = [
+  ["orders"],
+  ["charges", "operations", "reports", "watch"],
+  ["record", "views"],
+  ["decide", "posting"],
+  ["store"],
+  ["model"],
+];
+
 /** The packages that a room may use, besides Node's own modules; `money` is pure and has its list only. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ["close-with-grace"],
@@ -150,6 +160,20 @@ function adapter(name: string, sdk: readonly string[]): Place {
   };
 }
 
+function placesOfPayments(): Place[] {
+  return paymentLayers.flatMap((names, level) =>
+    names.map((name) => ({
+      files: `src/payments/${name}/**`,
+      name: `payments/${name}`,
+      packages: [],
+      paths: [
+        ...paymentLayers.slice(level + 1).flatMap((below) => below.map((folder) => `../${folder}/*.ts`)),
+        ...[rootFiles, ...doorsBelow("payments")].map((door) => `../../${door}`),
+      ],
+    })),
+  );
+}
+
 function doorsBelow(room: string): string[] {
   const level = layers.findIndex((names) => names.includes(room));
   return layers
@@ -211,7 +235,12 @@ export function roomOverrides(): Override[] {
     paths: [`../${rootFiles}`],
     packages: [],
   };
-  const places = [unplanned, ...layers.flat().flatMap((room) => placesOfRoom(room)), ...specialPlaces];
+  const places = [
+    unplanned,
+    ...layers.flat().flatMap((room) => placesOfRoom(room)),
+    ...placesOfPayments(),
+    ...specialPlaces,
+  ];
   const overrides: Override[] = places.map((place) => ({
     files: [place.files],
     rules: { "no-restricted-imports": ["error", { patterns: [importRule(place)] }] },

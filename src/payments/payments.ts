@@ -7,31 +7,31 @@ import type { PspRouter } from "../psp/psp.ts";
 import type { RiskLimits } from "../risk/risk.ts";
 import { createApprovalExpiry } from "../approvals/approvals.ts";
 import type { Sealing } from "../sealing.ts";
-import { createActions, type Actions } from "./actions.ts";
-import { createAttemptResolver } from "./attempt-resolver.ts";
-import { createAuthorizationExpiry } from "./authorization-expiry.ts";
-import { Executor } from "./executor.ts";
-import { Intake } from "./intake.ts";
-import { captureKind, voidKind } from "./charge-operations.ts";
-import { operationKinds } from "./operation-kind.ts";
-import { OperationRunner } from "./operation-runner.ts";
-import { chargeDecider } from "./planning.ts";
-import { createMonitor } from "./monitor.ts";
-import { Pages } from "./pages.ts";
-import { retryPolicies } from "./retry-policies.ts";
-import { OutcomeRecorder } from "./outcome-recorder.ts";
-import { createStaleAttemptSweep } from "./stale-attempts.ts";
-import { WebhookApplier } from "./webhook-apply.ts";
+import { createActions, type Actions } from "./orders/actions.ts";
+import { createAttemptResolver } from "./charges/attempt-resolver.ts";
+import { createAuthorizationExpiry } from "./charges/authorization-expiry.ts";
+import { Executor } from "./charges/executor.ts";
+import { Intake } from "./orders/intake.ts";
+import { captureKind, voidKind } from "./operations/charge-operations.ts";
+import { operationKinds } from "./record/operation-kind.ts";
+import { OperationRunner } from "./operations/operation-runner.ts";
+import { chargeDecider } from "./record/planning.ts";
+import { createMonitor } from "./watch/monitor.ts";
+import { Pages } from "./charges/pages.ts";
+import { retryPolicies } from "./model/retry-policies.ts";
+import { OutcomeRecorder } from "./record/outcome-recorder.ts";
+import { createStaleAttemptSweep } from "./charges/stale-attempts.ts";
+import { WebhookApplier } from "./reports/webhook-apply.ts";
 
-export { createActions, type Actions } from "./actions.ts";
-export { armCrashPoint, crashPointNames } from "./crash-points.ts";
-export type { CrashPointName } from "./crash-points.ts";
-export { historyOf } from "./history.ts";
-export type { Intake } from "./intake.ts";
-export type { IntakeRequest } from "./intake-rows.ts";
-export type { Resolved } from "./attempt-resolution.ts";
-export { letters_read_max } from "./attempt-letters.ts";
-export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model.ts";
+export { createActions, type Actions } from "./orders/actions.ts";
+export { armCrashPoint, crashPointNames } from "./model/crash-points.ts";
+export type { CrashPointName } from "./model/crash-points.ts";
+export { historyOf } from "./orders/history.ts";
+export type { Intake } from "./orders/intake.ts";
+export type { IntakeRequest } from "./orders/intake-rows.ts";
+export type { Resolved } from "./orders/attempt-resolution.ts";
+export { letters_read_max } from "./orders/attempt-letters.ts";
+export type { AttemptResolution, CheckoutDraft, OrderRow, OrderStatus } from "./model/model.ts";
 export {
   selectAttempts,
   selectCheckout,
@@ -41,13 +41,13 @@ export {
   selectOrdersOfCheckouts,
   selectPageAttempt,
   selectTransitions,
-} from "./queries.ts";
-export { selectUnresolved } from "./monitor-queries.ts";
-export { possibleActions } from "./possible-actions.ts";
-export { verifyPayments } from "./verify.ts";
-export { selectOperations } from "./operation-queries.ts";
-export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./next-action.ts";
-export type { NextActionView } from "./next-action.ts";
+} from "./store/queries.ts";
+export { selectUnresolved } from "./store/monitor-queries.ts";
+export { possibleActions } from "./watch/possible-actions.ts";
+export { verifyPayments } from "./watch/verify.ts";
+export { selectOperations } from "./store/operation-queries.ts";
+export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./views/next-action.ts";
+export type { NextActionView } from "./views/next-action.ts";
 export {
   acceptedOperationView,
   acceptedView,
@@ -55,8 +55,8 @@ export {
   checkoutView,
   operationView,
   orderView,
-} from "./views.ts";
-export type { AcceptedCheckout } from "./views.ts";
+} from "./views/views.ts";
+export type { AcceptedCheckout } from "./views/views.ts";
 
 export type PaymentSettings = {
   readonly limits: RiskLimits;

@@ -38,7 +38,7 @@ const linterPlants: readonly Plant[] = [
   },
   {
     file: "src/ledger/planted-export.ts",
-    text: 'export { postBatch } from "../ledger/../db/queries.ts";\n',
+    text: 'export { postBatch } from "../db/queries.ts";\n',
     said: imports,
   },
   {
@@ -70,7 +70,7 @@ const linterPlants: readonly Plant[] = [
   wrongImport("src/http/routes/planted-console.ts", "../../../console/console-report.ts"),
   wrongImport("src/money/planted-program.test.ts", "../../demo/sums.ts"),
   wrongImport("simulator/src/planted-program.ts", "../../chaos/cards.ts"),
-  wrongImport("chaos/planted-deep.ts", "../src/payments/queries.ts"),
+  wrongImport("chaos/planted-deep.ts", "../src/payments/store/queries.ts"),
   wrongImport("chaos/planted-command.ts", "../src/cli/compose.ts"),
   wrongImport("chaos/planted-program.ts", "../demo/client.ts"),
   wrongImport("chaos/planted-simulator.ts", "../simulator/src/faults.ts"),

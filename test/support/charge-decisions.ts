@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { toCurrencyCode } from "../../src/money/money.ts";
-import type { Decision, DecisionInput } from "../../src/payments/decision.ts";
-import { retryPolicies } from "../../src/payments/retry-policies.ts";
-import { decide } from "../../src/payments/state-machine.ts";
+import type { Decision, DecisionInput } from "../../src/payments/decide/decision.ts";
+import { retryPolicies } from "../../src/payments/model/retry-policies.ts";
+import { decide } from "../../src/payments/decide/state-machine.ts";
 import type { Failure, FailureClass, PspOutcome } from "../../src/psp/psp.ts";
 
 export const usd = toCurrencyCode("USD");

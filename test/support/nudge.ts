@@ -1,6 +1,6 @@
-import { planOfOperation } from "../../src/payments/operation-plan.ts";
-import type { OperationKind } from "../../src/payments/operation-kind.ts";
-import type { RetryTerms } from "../../src/payments/operation-retry.ts";
+import { planOfOperation } from "../../src/payments/record/operation-plan.ts";
+import type { OperationKind } from "../../src/payments/record/operation-kind.ts";
+import type { RetryTerms } from "../../src/payments/decide/operation-retry.ts";
 import { attemptId } from "../../src/ids.ts";
 import { toCurrencyCode } from "../../src/money/money.ts";
 import type { InquiryOutcome, OperationAnswer } from "../../src/psp/psp.ts";

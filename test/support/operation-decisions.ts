@@ -3,8 +3,8 @@ import type {
   DecidableOperation,
   Decision,
   DecisionInput,
-} from "../../src/payments/decision.ts";
-import { decide } from "../../src/payments/state-machine.ts";
+} from "../../src/payments/decide/decision.ts";
+import { decide } from "../../src/payments/decide/state-machine.ts";
 import type { FailureClass, PspOutcome } from "../../src/psp/psp.ts";
 import { failure, firstSend, policies, usd } from "./charge-decisions.ts";
 

@@ -1,0 +1,115 @@
+import { chart, type EntryDraft, type TransactionDraft } from "../../ledger/ledger.ts";
+import { shareInBasisPoints, toCurrencyCode, type CurrencyCode } from "../../money/money.ts";
+
+type BookedOrder = {
+  readonly payment_order_id: string;
+  readonly seller_account: string;
+  readonly amount_minor: bigint;
+  readonly currency: string;
+  readonly psp: string;
+  /** What was captured before. */
+  readonly captured_minor: bigint;
+  /** Null: it was captured at once, as a whole. */
+  readonly operation_id: string | null;
+  /** How often its payment failed after it was booked; numbers the sources of later transactions. */
+  readonly failed_capture_count: number;
+};
+
+type Booking = {
+  readonly authorizes_minor: bigint;
+  readonly captures_minor: bigint;
+  readonly releases_minor: bigint;
+  readonly undoes_minor: bigint;
+};
+
+/** The ledger transactions of a decision about an order. */
+export function postingsOf(
+  order: BookedOrder,
+  booking: Booking,
+  commission_basis_points: bigint,
+): TransactionDraft[] {
+  const { authorizes_minor, captures_minor, releases_minor, undoes_minor } = booking;
+  return [
+    ...(authorizes_minor > 0n ? [authorizationPosting(order, authorizes_minor)] : []),
+    ...(captures_minor > 0n ? [capturePosting(order, captures_minor, commission_basis_points)] : []),
+    ...(releases_minor > 0n ? [releasePosting(order, releases_minor, undoes_minor > 0n)] : []),
+  ];
+}
+
+/** What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other. */
+function authorizationPosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
+  return {
+    source: `order:${order.payment_order_id}:authorized${again(order)}`,
+    entries: heldEntries(order, amount_minor),
+  };
+}
+
+/**
+ * What was authorised and will not be captured; of a capture that failed after the rest was released, a part
+ * of its own.
+ */
+function releasePosting(
+  order: BookedOrder,
+  amount_minor: bigint,
+  is_undone_capture: boolean,
+): TransactionDraft {
+  const part = is_undone_capture ? `:${order.operation_id}` : again(order);
+  return {
+    source: `order:${order.payment_order_id}:released${part}`,
+    entries: heldEntries(order, -amount_minor),
+  };
+}
+
+/**
+ * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of several
+ * captures is that of their sum, to the minor unit. A capture of an authorisation takes as much off it.
+ */
+export function capturePosting(
+  order: BookedOrder,
+  amount_minor: bigint,
+  commission_basis_points: bigint,
+): TransactionDraft {
+  const currency = toCurrencyCode(order.currency);
+  const commissionOf = (sum_minor: bigint): bigint =>
+    shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
+  const commission = commissionOf(order.captured_minor + amount_minor) - commissionOf(order.captured_minor);
+  return {
+    source: captureSource(order),
+    entries: [
+      { account: chart.pspClearing(order.psp, currency), amount_minor },
+      {
+        account: chart.sellerPending(order.seller_account, currency),
+        amount_minor: commission - amount_minor,
+      },
+      { account: chart.platformCommission(currency), amount_minor: -commission },
+      ...(order.operation_id === null ? [] : heldEntries(order, -amount_minor)),
+    ].filter((entry) => entry.amount_minor !== 0n),
+  };
+}
+
+function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): EntryDraft[] {
+  const code: CurrencyCode = toCurrencyCode(currency);
+  return [
+    { account: chart.pspAuthorized(psp, code), amount_minor },
+    { account: chart.authorizations(code), amount_minor: -amount_minor },
+  ];
+}
+
+/** The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for each of its captures. */
+export const captureSource = (
+  order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
+): string =>
+  `order:${order.payment_order_id}:captured${order.operation_id === null ? again(order) : `:${order.operation_id}`}`;
+
+/** The captures that a decision reverses. */
+export function undoneSources(
+  order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
+  { undoes_minor, operation }: { readonly undoes_minor: bigint; readonly operation: unknown },
+): string[] {
+  if (undoes_minor === 0n) return [];
+  return [captureSource({ ...order, operation_id: operation === null ? null : order.operation_id })];
+}
+
+/** A source names one transaction for ever, so transactions after a failed capture are numbered. */
+const again = ({ failed_capture_count }: Pick<BookedOrder, "failed_capture_count">): string =>
+  failed_capture_count === 0 ? "" : `:${failed_capture_count + 1}`;

@@ -1,0 +1,92 @@
+import type { OperationOutcome } from "../../psp/psp.ts";
+import {
+  asUnknownIfResent,
+  operationAs,
+  type AttemptOutcome,
+  type OperationDecision,
+} from "../decide/decision.ts";
+import type { OperationState } from "./operation-kind.ts";
+import { failedFor, heldBack, stillOpen, type RetryTerms } from "../decide/operation-retry.ts";
+import { emptyPlan, type Plan } from "./plan.ts";
+import { sourceFactsOf } from "./report-facts.ts";
+
+/**
+ * The states, retries and letters of an operation that concerns no charge; null: the report changes nothing. A kind
+ * adds what its success or failure books.
+ */
+export function planOfOperation(
+  { operation, report }: Extract<OperationState, { subject: "operation" }>,
+  terms: RetryTerms,
+): Plan | null {
+  const { operation_id, status, lane, key_number } = operation;
+  if (status === "succeeded" || status === "failed") return null;
+  const source = sourceFactsOf(report.source, { epoch: null, operation_epoch: operation.epoch });
+  const seen = asUnknownIfResent(seenIn(report.outcome), source);
+  const isOvertaken = source.kind === "operation" && source.key_number !== key_number;
+  if (isOvertaken && seen.kind !== "done") return null;
+  const decision = decisionOn(seen, operation, terms);
+  const { failure, retry_delay_seconds, alarm } = decision;
+  const isFreed = ["succeeded", "failed", "queued"].includes(decision.status);
+  return {
+    ...emptyPlan,
+    operation: {
+      operation_id,
+      status: decision.status,
+      psp_reference: decision.psp_reference,
+      is_new_key: decision.is_new_key,
+      has_stored_failure: report.outcome.kind === "unknown" && report.outcome.is_stored === true,
+      is_inquired: source.kind === "operation" && !source.is_first_send,
+      failure_class: failure?.class ?? null,
+      failure_code: failure?.code ?? null,
+      failure_message: failure?.message ?? null,
+      retry_delay_seconds,
+    },
+    jobs:
+      retry_delay_seconds === null
+        ? []
+        : [{ queue: "operation_execute", data: { operation_id }, start_after_seconds: retry_delay_seconds }],
+    dead_letters:
+      alarm === null
+        ? []
+        : [
+            {
+              queue: "operation_execute",
+              subject_id: operation_id,
+              payload: { operation_id },
+              reason: alarm,
+              attempt_count: key_number,
+            },
+          ],
+    freed_lane: isFreed ? lane : null,
+  };
+}
+
+type Operation = Extract<OperationState, { subject: "operation" }>["operation"];
+
+function decisionOn(seen: OperationOutcome, operation: Operation, terms: RetryTerms): OperationDecision {
+  switch (seen.kind) {
+    case "done":
+      return operationAs("succeeded", { psp_reference: seen.psp_reference });
+    case "failed":
+      return failedFor(terms, operation, seen.failure);
+    case "not_sent":
+      return seen.no_call_made === true ? heldBack(seen.failure) : failedFor(terms, operation, seen.failure);
+    case "accepted":
+    case "unknown":
+      return stillOpen(terms, operation, seen);
+  }
+}
+
+/** The state of a charge says nothing about an operation that concerns none. */
+function seenIn(outcome: AttemptOutcome): OperationOutcome {
+  switch (outcome.kind) {
+    case "done":
+    case "failed":
+    case "not_sent":
+    case "accepted":
+    case "unknown":
+      return outcome;
+    default:
+      return { kind: "unknown", reason: `The PSP answered with a charge that is ${outcome.kind}.` };
+  }
+}

@@ -1,0 +1,157 @@
+import { GroupCommit, type Database, type Transaction } from "../../db/db.ts";
+import type { Job, Jobs } from "../../jobs/jobs.ts";
+import { ordersFinal } from "../../metrics.ts";
+import { markMessages } from "../../webhooks/webhooks.ts";
+import { applyPlans } from "./apply-plans.ts";
+import { crashPoint } from "../model/crash-points.ts";
+import { kindOf, type OperationKinds } from "./operation-kind.ts";
+import { lockOperations } from "../store/operation-turn-queries.ts";
+import type { Plan } from "./plan.ts";
+import type { DecideCharge } from "./planning.ts";
+import { operationIdOf, type OrderReport, type PspReport, type ReportSource } from "./psp-report.ts";
+import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "../store/settlement-queries.ts";
+
+export type RecorderOptions = {
+  readonly database: Database;
+  readonly jobs: Jobs;
+  /** What follows from a report about a charge. */
+  readonly decideCharge: DecideCharge;
+  readonly kinds: OperationKinds;
+};
+
+/** Writes outcomes: order, attempt, operation, history, ledger, wallet, event and job change in one shared commit. */
+export class OutcomeRecorder {
+  readonly #options: RecorderOptions;
+  readonly #group: GroupCommit<PspReport, "recorded">;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#group = new GroupCommit({
+      name: "outcomes",
+      database: options.database,
+      batch_items_max: 200,
+      flush: async (tx, reports) => {
+        await this.#flush(tx, reports);
+        crashPoint("in_settlement");
+        return reports.map(() => "recorded" as const);
+      },
+    });
+  }
+
+  /** Resolves once the report is written, or was known. */
+  async record(report: PspReport): Promise<void> {
+    await this.#group.submit(report);
+  }
+
+  close(): Promise<void> {
+    return this.#group.close();
+  }
+
+  async #flush(tx: Transaction, reports: readonly PspReport[]): Promise<void> {
+    const ofOrders = await reportsOfOrders(tx, reports);
+    for (const round of roundsOf(ofOrders, ({ payment_order_id }) => payment_order_id))
+      await this.#record(tx, round, await this.#planCharges(tx, round));
+    const ofOperations = reports.filter(({ attempt_id }) => attempt_id === null);
+    for (const round of roundsOf(ofOperations, operationOf))
+      await this.#record(tx, round, await this.#planOperations(tx, round));
+  }
+
+  async #record(
+    tx: Transaction,
+    reports: readonly (PspReport & { readonly is_first?: boolean })[],
+    plans: readonly Plan[],
+  ): Promise<void> {
+    const { jobs } = this.#options;
+    const sources = reports.flatMap(({ source, is_first = true }) => (is_first ? [source] : []));
+    await Promise.all([
+      applyPlans(tx, jobs, plans),
+      jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
+      jobs.complete(tx, "operation_execute", sources.flatMap(operationJobOf)),
+      markMessages(
+        tx,
+        sources.flatMap((source) => (source.kind === "webhook" ? [source.message_id] : [])),
+        "applied",
+        null,
+      ),
+    ]);
+  }
+
+  /** Reports that change nothing have no plan. */
+  async #planCharges(tx: Transaction, reports: readonly OrderReport[]): Promise<Plan[]> {
+    const locked = await lockForOutcomes(
+      tx,
+      reports.map((one) => ({ ...one, operation_id: operationIdOf(one.source) })),
+    );
+    const rows = new Map(locked.map((row) => [row.payment_order_id as string, row]));
+    return reports.flatMap((report) => {
+      const row = rows.get(report.payment_order_id);
+      if (row === undefined)
+        throw new Error(`no order ${report.payment_order_id} with the attempt ${report.attempt_id}`);
+      const plan = this.#planCharge(report, row);
+      const status = plan?.order?.order_status ?? row.status;
+      if (status !== row.status) ordersFinal.inc({ status });
+      return plan ?? [];
+    });
+  }
+
+  #planCharge(report: OrderReport, row: OpenRow): Plan | null {
+    const isOfOperation = row.operation_id !== null && operationIdOf(report.source) !== null;
+    return isOfOperation
+      ? kindOf(this.#options.kinds, row.operation_kind).decide({ subject: "charge", report, row })
+      : this.#options.decideCharge(report, row);
+  }
+
+  async #planOperations(tx: Transaction, reports: readonly PspReport[]): Promise<Plan[]> {
+    const locked = await lockOperations(tx, reports.map(operationOf));
+    const operations = new Map(locked.map((operation) => [operation.operation_id as string, operation]));
+    return reports.flatMap((report) => {
+      const operation = operations.get(operationOf(report));
+      if (operation === undefined) throw new Error(`there is no operation ${operationOf(report)}`);
+      return (
+        kindOf(this.#options.kinds, operation.kind).decide({ subject: "operation", report, operation }) ?? []
+      );
+    });
+  }
+}
+
+/** A report about a page becomes one for each of its orders. */
+async function reportsOfOrders(tx: Transaction, reports: readonly PspReport[]): Promise<OrderReport[]> {
+  const pages = reports.flatMap(({ payment_order_id, attempt_id }) =>
+    payment_order_id === null && attempt_id !== null ? [attempt_id] : [],
+  );
+  const orders =
+    pages.length === 0 ? new Map<string, readonly string[]>() : await selectOrdersOfAttempts(tx, pages);
+  return reports.flatMap((one): OrderReport[] => {
+    const { payment_order_id, attempt_id } = one;
+    if (attempt_id === null) return [];
+    const ids = payment_order_id === null ? (orders.get(attempt_id) ?? []) : [payment_order_id];
+    return ids.map((id, index) => ({ ...one, attempt_id, payment_order_id: id, is_first: index === 0 }));
+  });
+}
+
+/** Reports about one subject go into different rounds: each is decided on what the last one left. */
+function roundsOf<Report>(reports: readonly Report[], subjectOf: (report: Report) => string): Report[][] {
+  const rounds: Report[][] = [];
+  const counts = new Map<string, number>();
+  for (const report of reports) {
+    const count = counts.get(subjectOf(report)) ?? 0;
+    counts.set(subjectOf(report), count + 1);
+    (rounds[count] ??= []).push(report);
+  }
+  return rounds;
+}
+
+function operationOf({ source }: PspReport): string {
+  const operation_id = operationIdOf(source);
+  if (operation_id === null)
+    throw new Error(`a report from a ${source.kind} is about neither attempt nor operation`);
+  return operation_id;
+}
+
+const executeJobOf = (source: ReportSource): Job<"payment_execute">[] =>
+  (source.kind === "charge" || source.kind === "inquiry") && source.job !== null ? [source.job] : [];
+
+function operationJobOf(source: ReportSource): Job<"operation_execute">[] {
+  if (source.kind === "operation") return [source.job];
+  return source.kind === "resolution" && source.operation !== null ? [source.operation.job] : [];
+}

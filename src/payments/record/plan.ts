@@ -1,0 +1,52 @@
+import type { DeadLetterDraft, JobPayloads } from "../../jobs/jobs.ts";
+import type { TransactionDraft } from "../../ledger/ledger.ts";
+import type { CapturingChange, CheckoutEvent, OperationChange } from "../store/operation-outcome-queries.ts";
+import type { NewVoid } from "../store/operation-queries.ts";
+import type { OrderChange } from "../store/settlement-queries.ts";
+
+/** What follows from a report, as data: one place writes the plans of a batch in one commit. */
+export type Plan = {
+  /** The order with its attempt; null: both stay as they are. */
+  readonly order: OrderChange | null;
+  readonly operation: OperationChange | null;
+  /** The PSP ended an authorisation while a capture of it was in flight. */
+  readonly ended_authorization: EndedAuthorization | null;
+  readonly postings: readonly TransactionDraft[];
+  /** The sources of the ledger transactions that are reversed. */
+  readonly reversed_sources: readonly string[];
+  readonly capturing: readonly CapturingChange[];
+  readonly events: readonly CheckoutEvent[];
+  readonly voids: readonly NewVoid[];
+  readonly jobs: readonly PlannedJob[];
+  readonly dead_letters: readonly DeadLetterDraft[];
+  /** The lane whose next operation may begin. */
+  readonly freed_lane: string | null;
+};
+
+/** Changes nothing. */
+export const emptyPlan: Plan = {
+  order: null,
+  operation: null,
+  ended_authorization: null,
+  postings: [],
+  reversed_sources: [],
+  capturing: [],
+  events: [],
+  voids: [],
+  jobs: [],
+  dead_letters: [],
+  freed_lane: null,
+};
+
+export type EndedAuthorization = {
+  readonly attempt_id: string;
+  readonly authorization_ended_as: "canceled" | "expired";
+};
+
+export type PlannedJob = {
+  readonly [Queue in "payment_execute" | "operation_execute"]: {
+    readonly queue: Queue;
+    readonly data: JobPayloads[Queue];
+    readonly start_after_seconds: number;
+  };
+}["payment_execute" | "operation_execute"];

@@ -1,0 +1,69 @@
+import type { PspRouter } from "../../psp/psp.ts";
+import type { Decision } from "../decide/decision.ts";
+import type { Plan } from "./plan.ts";
+import { workOf } from "./planned-work.ts";
+import { operationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
+import { postingsOf, undoneSources } from "../posting/postings.ts";
+import type { OrderReport, Recorded } from "./psp-report.ts";
+import { epochsOf, factsOf, sourceFactsOf } from "./report-facts.ts";
+import type { RetryPolicies } from "../model/retry-policies.ts";
+import type { OpenRow } from "../store/settlement-queries.ts";
+import { decide } from "../decide/state-machine.ts";
+
+export type PlanTerms = RowLimits & {
+  readonly commission_basis_points: bigint;
+  readonly policies: RetryPolicies;
+  readonly router: PspRouter;
+  readonly random: () => number;
+};
+
+/** What follows from a report about a charge, or about a capture or void of it; null: nothing. */
+export type DecideCharge = (report: OrderReport, row: OpenRow) => Plan | null;
+
+export const chargeDecider =
+  (terms: PlanTerms): DecideCharge =>
+  (report, row) => {
+    const { policies, router, random } = terms;
+    const decision = decide({
+      ...factsOf(row),
+      source: sourceFactsOf(report.source, epochsOf(row)),
+      outcome: report.outcome,
+      // An account that is configured no more still has old reports.
+      releases_rest: !router.has(row.psp) || router.get(row.psp).releases_rest,
+      can_be_asked: !router.isExternal(row.psp),
+      policies,
+      random: random(),
+    });
+    return decision === null ? null : planOf({ report, row, decision }, terms);
+  };
+
+/** All that follows from a decision about an order and its attempt. */
+function planOf(recorded: Recorded, terms: PlanTerms): Plan {
+  const { row, decision } = recorded;
+  return {
+    ...workOf(recorded),
+    order: decision.is_unchanged ? null : orderRowOf(recorded, terms),
+    operation: operationRowOf(recorded),
+    ended_authorization: endedAuthorizationOf(recorded),
+    ...bookingsOf(row, decision, terms),
+  };
+}
+
+function endedAuthorizationOf({ row: { attempt_id }, decision }: Recorded): Plan["ended_authorization"] {
+  const { authorization_ended_as } = decision;
+  return authorization_ended_as === null ? null : { attempt_id, authorization_ended_as };
+}
+
+function bookingsOf(
+  row: Recorded["row"],
+  decision: Decision,
+  { commission_basis_points }: PlanTerms,
+): Pick<Plan, "postings" | "reversed_sources"> {
+  if (decision.is_unchanged) return { postings: [], reversed_sources: [] };
+  const isOfOperation = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
+  const operation_id = isOfOperation ? row.operation_id : null;
+  return {
+    postings: postingsOf({ ...row, operation_id }, decision, commission_basis_points),
+    reversed_sources: undoneSources(row, decision),
+  };
+}

@@ -1,0 +1,91 @@
+import { textArray, type Queryable } from "../../db/db.ts";
+import type { AttemptRow } from "../model/model.ts";
+import { attemptColumns } from "./queries.ts";
+
+type Stored = Pick<
+  AttemptRow,
+  "attempt_id" | "resolved_as" | "resolution_reference" | "resolution_note" | "resolved_by"
+>;
+
+/**
+ * Stores a resolution, to be settled at the earliest this many seconds after the last request. The caller has
+ * locked the orders.
+ */
+export async function storeAttemptResolution(
+  tx: Queryable,
+  resolved: Stored,
+  requestSeconds: number,
+): Promise<AttemptRow> {
+  const [row] = await tx.query<AttemptRow>(
+    `update payment_attempts a
+        set resolved_as = $2, resolution_reference = $3, resolution_note = $4, resolved_by = $5,
+            resolution_due_at = greatest(now(), a.sent_at + $6 * interval '1 second'), updated_at = now()
+      where a.attempt_id = $1
+     returning ${attemptColumns}`,
+    [
+      resolved.attempt_id,
+      resolved.resolved_as,
+      resolved.resolution_reference,
+      resolved.resolution_note,
+      resolved.resolved_by,
+      requestSeconds,
+    ],
+  );
+  if (row === undefined)
+    throw new Error(`the attempt ${resolved.attempt_id} vanished under its orders' lock`);
+  return row;
+}
+
+/** Another attempt at the same PSP that has this reference, or was resolved with it. */
+export async function selectAttemptWithReference(
+  tx: Queryable,
+  { attempt_id, psp }: Pick<AttemptRow, "attempt_id" | "psp">,
+  psp_reference: string,
+): Promise<string | undefined> {
+  const [row] = await tx.query<{ attempt_id: string }>(
+    `select attempt_id from payment_attempts where psp_reference = $3 and psp = $2 and attempt_id <> $1
+     union all
+     select attempt_id from payment_attempts
+      where psp = $2 and resolution_reference = $3 and resolved_as in ('succeeded', 'authorized') and attempt_id <> $1
+     limit 1`,
+    [attempt_id, psp, psp_reference],
+  );
+  return row?.attempt_id;
+}
+
+/**
+ * `oldest_running`: every transaction with a lower number has ended. `next_transaction`: every one that began
+ * before this query has a lower number.
+ */
+export type DueResolution = AttemptRow & {
+  readonly oldest_running: bigint;
+  readonly next_transaction: bigint;
+};
+
+/** Open attempts whose resolution is due, the longest waiting first. */
+export function selectDueResolutions(db: Queryable, limit: number): Promise<DueResolution[]> {
+  return db.query<DueResolution>(
+    `select ${attemptColumns},
+            pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest_running,
+            pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next_transaction
+       from payment_attempts a
+      where a.resolved_as is not null and a.status in ('executing', 'pending', 'unknown')
+        and a.resolution_due_at <= now()
+      order by a.resolution_due_at
+      limit $1`,
+    [limit],
+  );
+}
+
+/** Postpones resolutions that could not be settled. */
+export async function postponeResolutions(
+  db: Queryable,
+  attemptIds: readonly string[],
+  seconds: number,
+): Promise<void> {
+  await db.query(
+    `update payment_attempts set resolution_due_at = now() + $2 * interval '1 second'
+      where attempt_id = any ($1::text[])`,
+    [textArray(attemptIds), seconds],
+  );
+}

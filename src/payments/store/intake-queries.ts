@@ -1,0 +1,74 @@
+import { textArray, type Queryable, type Timestamp } from "../../db/db.ts";
+import { attemptsJson, type NewAttempt } from "./settlement-queries.ts";
+
+export type KnownRows = {
+  /** The transaction's time, which the new rows will carry. */
+  readonly created_at: Timestamp;
+  readonly events: readonly { checkout_id: string; request_fingerprint: string }[] | null;
+  readonly orders: readonly { payment_order_id: string; checkout_id: string }[] | null;
+};
+
+/** Which of these checkouts and orders exist already. */
+export async function selectKnown(
+  tx: Queryable,
+  checkoutIds: readonly string[],
+  paymentOrderIds: readonly string[],
+): Promise<KnownRows> {
+  const [row] = await tx.query<KnownRows>(
+    `select now() as created_at,
+            (select json_agg(json_build_object(
+                      'checkout_id', e.checkout_id, 'request_fingerprint', encode(e.request_fingerprint, 'hex')))
+               from payment_events e where e.checkout_id = any ($1::text[])) as events,
+            (select json_agg(json_build_object('payment_order_id', o.payment_order_id, 'checkout_id', o.checkout_id))
+               from payment_orders o where o.payment_order_id = any ($2::text[])) as orders`,
+    [textArray(checkoutIds), textArray(paymentOrderIds)],
+  );
+  if (row === undefined) throw new Error("a select without a table gave no row");
+  return row;
+}
+
+export type NewEvent = {
+  readonly checkout_id: string;
+  readonly buyer_info: object;
+  readonly seller_info: object | null;
+  readonly credit_card_info: object | null;
+  readonly hosted_page: object | null;
+  readonly external: object | null;
+  readonly unfinished_order_count: number;
+  readonly request_fingerprint: string;
+  readonly risk_decision: string;
+  readonly risk_reasons: readonly string[];
+};
+
+export type NewOrder = {
+  readonly payment_order_id: string;
+  readonly checkout_id: string;
+  readonly position: number;
+  readonly buyer_account: string;
+  readonly seller_account: string;
+  /** Digits; a JSON number could not hold every bigint. */
+  readonly amount_minor: string;
+  readonly currency: string;
+  readonly capture_method: string;
+  readonly status: string;
+  readonly status_cause: string;
+  readonly status_actor: string;
+  readonly created_by: string;
+  readonly attempt_id: string | null;
+  readonly error_code: string | null;
+  readonly error_message: string | null;
+};
+
+/** Inserts checkouts with their orders and first attempts, plainly: a row that another transaction inserted first is a unique violation. */
+export async function insertCheckouts(
+  tx: Queryable,
+  events: readonly NewEvent[],
+  orders: readonly NewOrder[],
+  attempts: readonly NewAttempt[],
+): Promise<void> {
+  await tx.query("select payments_take_checkouts($1, $2, $3)", [
+    JSON.stringify(events),
+    JSON.stringify(orders),
+    attemptsJson(attempts),
+  ]);
+}
