@@ -17,7 +17,7 @@ export const layers: readonly (readonly string[])[] = [
 ];
 
 /** The folders of `payments` from the top down. The files of a folder may use those of the folders in the lines below. */
-const paymentLayers: readonly (readonly string[])[] = [
+export const paymentLayers: readonly (readonly string[])[] = [
   ["orders"],
   ["charges", "operations", "reports", "watch"],
   ["record", "views"],

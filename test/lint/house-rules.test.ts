@@ -7,7 +7,7 @@ import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findBreaches, textRules, type Breach } from "../../scripts/house-rules.ts";
-import { layers, programFolders } from "../../scripts/rooms.ts";
+import { layers, paymentLayers, programFolders } from "../../scripts/rooms.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -55,6 +55,16 @@ const linterPlants: readonly Plant[] = [
         `../${String(layers[level]?.[0])}/${String(layers[level]?.[0])}.ts`,
       ),
     ),
+  ...paymentLayers
+    .slice(1)
+    .map((folders, level) =>
+      wrongImport(
+        `src/payments/${String(folders[0])}/planted-upwards.ts`,
+        `../${String(paymentLayers[level]?.[0])}/planted.ts`,
+      ),
+    ),
+  wrongImport("src/payments/charges/planted-sideways.ts", "../operations/operation-runner.ts"),
+  wrongImport("src/payments/decide/planted-door.ts", "../payments.ts"),
   wrongImport("src/wallets/planted-sideways.ts", "../risk/risk.ts"),
   wrongImport("src/payments/planted-config.ts", "../config.ts"),
   wrongImport("src/money/planted-root.ts", "../errors.ts"),
