@@ -15,7 +15,7 @@ import {
   type ExecutableRow,
   type NewAttempt,
   type TakenAttempt,
-} from "../store/settlement-queries.ts";
+} from "../store/attempt-queries.ts";
 
 type Parts = {
   readonly jobs: Jobs;

@@ -13,7 +13,7 @@ import {
   selectPageAttempt,
 } from "../store/queries.ts";
 import type { OutcomeRecorder } from "../record/outcome-recorder.ts";
-import { takeUpAttempts } from "../store/settlement-queries.ts";
+import { takeUpAttempts } from "../store/attempt-queries.ts";
 import { acceptedView, type AcceptedCheckout } from "../views/views.ts";
 
 export type PagesOptions = {

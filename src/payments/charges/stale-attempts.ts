@@ -2,7 +2,7 @@ import type { Database } from "../../db/db.ts";
 import { messageOf } from "../../errors.ts";
 import { allOrEachAlone, addDeadLetters, WorkLoop, type Jobs } from "../../jobs/jobs.ts";
 import type { Logger } from "../../log.ts";
-import { renewStaleAttempts, selectStaleAttempts, type StaleAttempt } from "../store/settlement-queries.ts";
+import { renewStaleAttempts, selectStaleAttempts, type StaleAttempt } from "../store/attempt-queries.ts";
 
 const batch_attempts_max = 500;
 

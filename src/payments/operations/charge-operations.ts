@@ -10,7 +10,7 @@ import type { OperationKind, OperationState, OperationStep } from "../record/ope
 import type { RunnableOperation } from "../store/operation-turn-queries.ts";
 import type { DecideCharge } from "../record/planning.ts";
 import type { OrderReport } from "../record/psp-report.ts";
-import type { OpenRow } from "../store/settlement-queries.ts";
+import type { OpenRow } from "../store/outcome-queries.ts";
 
 type OfCharge = Extract<RunnableOperation, { attempt_id: string }>;
 

@@ -14,7 +14,7 @@ import { assertLettersRead, closeLetters, type LockedAttempt } from "./attempt-l
 import { selectAttemptWithReference, storeAttemptResolution } from "../store/attempt-resolution-queries.ts";
 import { openAttemptStatuses, type AttemptResolution, type AttemptRow } from "../model/model.ts";
 import { lockOrder, lockOrdersOfCheckout } from "../store/queries.ts";
-import { selectAttemptsById } from "../store/settlement-queries.ts";
+import { selectAttemptsById } from "../store/attempt-queries.ts";
 
 export type ResolutionOptions = {
   /** Above these amounts, in minor units by currency, another key must approve; null: always. */

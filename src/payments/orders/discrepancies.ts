@@ -11,7 +11,7 @@ import {
   selectCheckout,
   selectOrdersOfCheckouts,
 } from "../store/queries.ts";
-import { selectAttemptsById } from "../store/settlement-queries.ts";
+import { selectAttemptsById } from "../store/attempt-queries.ts";
 
 /** Errors: `state_conflict` if a PSP may have taken money for the order that nobody has dealt with. */
 export async function assertNothingTaken(

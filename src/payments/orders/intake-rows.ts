@@ -4,7 +4,7 @@ import type { RiskVerdict } from "../../risk/risk.ts";
 import type { NewEvent, NewOrder } from "../store/intake-queries.ts";
 import { executor_actor, type CheckoutDraft } from "../model/model.ts";
 import type { Task } from "../charges/psp-call.ts";
-import type { NewAttempt } from "../store/settlement-queries.ts";
+import type { NewAttempt } from "../store/attempt-queries.ts";
 import { firstStatus } from "../views/views.ts";
 
 /** A checkout with what makes its request recognisable when it comes again. */

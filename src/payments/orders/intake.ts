@@ -14,7 +14,7 @@ import { sort } from "./intake-sort.ts";
 import type { CardInfo, CheckoutDraft } from "../model/model.ts";
 import type { Pages } from "../charges/pages.ts";
 import type { CardPayment, Task } from "../charges/psp-call.ts";
-import type { NewAttempt } from "../store/settlement-queries.ts";
+import type { NewAttempt } from "../store/attempt-queries.ts";
 
 export type IntakeOptions = {
   readonly database: Database;

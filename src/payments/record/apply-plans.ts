@@ -10,7 +10,7 @@ import {
 import { insertVoids } from "../store/operation-queries.ts";
 import { selectNextQueued } from "../store/operation-turn-queries.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
-import { writeOrderChanges, type SharedCharge } from "../store/settlement-queries.ts";
+import { writeOrderChanges, type SharedCharge } from "../store/outcome-queries.ts";
 
 /** Writes a batch of plans, set by set. The orders are locked by the caller, and each has one plan. */
 export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Promise<void> {

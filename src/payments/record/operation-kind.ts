@@ -2,7 +2,7 @@ import type { OperationAnswer, PspRouter, Turn } from "../../psp/psp.ts";
 import type { RunnableOperation } from "../store/operation-turn-queries.ts";
 import type { Plan } from "./plan.ts";
 import type { OrderReport, PspReport } from "./psp-report.ts";
-import type { OpenRow } from "../store/settlement-queries.ts";
+import type { OpenRow } from "../store/outcome-queries.ts";
 
 /** What one kind of operation adds to the runner; its policies are its row in `operation_kinds`. */
 export type OperationKind = {

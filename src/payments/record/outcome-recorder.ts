@@ -9,7 +9,7 @@ import { lockOperations } from "../store/operation-turn-queries.ts";
 import type { Plan } from "./plan.ts";
 import type { DecideCharge } from "./planning.ts";
 import { operationIdOf, type OrderReport, type PspReport, type ReportSource } from "./psp-report.ts";
-import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "../store/settlement-queries.ts";
+import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "../store/outcome-queries.ts";
 
 export type RecorderOptions = {
   readonly database: Database;

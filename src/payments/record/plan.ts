@@ -2,7 +2,7 @@ import type { DeadLetterDraft, JobPayloads } from "../../jobs/jobs.ts";
 import type { TransactionDraft } from "../../ledger/ledger.ts";
 import type { CapturingChange, CheckoutEvent, OperationChange } from "../store/operation-outcome-queries.ts";
 import type { NewVoid } from "../store/operation-queries.ts";
-import type { OrderChange } from "../store/settlement-queries.ts";
+import type { OrderChange } from "../store/outcome-queries.ts";
 
 /** What follows from a report, as data: one place writes the plans of a batch in one commit. */
 export type Plan = {

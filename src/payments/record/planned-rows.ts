@@ -6,7 +6,7 @@ import type { Recorded } from "./psp-report.ts";
 import type { AttemptOutcome, Decision } from "../decide/decision.ts";
 import type { PspRouter } from "../../psp/psp.ts";
 import type { Sealing } from "../../sealing.ts";
-import type { OrderChange } from "../store/settlement-queries.ts";
+import type { OrderChange } from "../store/outcome-queries.ts";
 
 export type RowLimits = {
   /** After how long an authorisation is given up, if the PSP does not end it sooner. */

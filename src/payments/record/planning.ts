@@ -7,7 +7,7 @@ import { postingsOf, undoneSources } from "../posting/postings.ts";
 import type { OrderReport, Recorded } from "./psp-report.ts";
 import { epochsOf, factsOf, sourceFactsOf } from "./report-facts.ts";
 import type { RetryPolicies } from "../model/retry-policies.ts";
-import type { OpenRow } from "../store/settlement-queries.ts";
+import type { OpenRow } from "../store/outcome-queries.ts";
 import { decide } from "../decide/state-machine.ts";
 
 export type PlanTerms = RowLimits & {

@@ -1,6 +1,6 @@
 import type { Job } from "../../jobs/jobs.ts";
 import type { AttemptOutcome, Decision } from "../decide/decision.ts";
-import type { OpenRow } from "../store/settlement-queries.ts";
+import type { OpenRow } from "../store/outcome-queries.ts";
 
 /** Where a report comes from. What led to it (a job, a webhook) is completed in the commit that records it. */
 export type ReportSource =

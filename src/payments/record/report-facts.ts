@@ -1,6 +1,6 @@
 import type { DecisionInput } from "../decide/decision.ts";
 import type { ReportSource } from "./psp-report.ts";
-import type { OpenRow } from "../store/settlement-queries.ts";
+import type { OpenRow } from "../store/outcome-queries.ts";
 
 export function factsOf(row: OpenRow): Pick<DecisionInput, "order" | "attempt" | "operation"> {
   const { failure_class, failure_code, failure_message } = row;

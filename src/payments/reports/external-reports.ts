@@ -5,7 +5,7 @@ import { formatAmount, toCurrencyCode } from "../../money/money.ts";
 import type { ExternalReport } from "../../psp/psp.ts";
 import type { AttemptRow } from "../model/model.ts";
 import { selectAttempts, selectOrder } from "../store/queries.ts";
-import { selectAttemptsById } from "../store/settlement-queries.ts";
+import { selectAttemptsById } from "../store/attempt-queries.ts";
 
 /** The attempt that a report settles, or why it settles none. */
 export type MatchedReport =

@@ -26,7 +26,7 @@ import {
   selectOperationsByReference,
 } from "../store/operation-queries.ts";
 import { lockOrders } from "../store/queries.ts";
-import { selectAttemptsById } from "../store/settlement-queries.ts";
+import { selectAttemptsById } from "../store/attempt-queries.ts";
 import type { OutcomeRecorder } from "../record/outcome-recorder.ts";
 
 export type WebhookApplierOptions = {

@@ -1,5 +1,5 @@
 import { textArray, type Queryable, type Timestamp } from "../../db/db.ts";
-import { attemptsJson, type NewAttempt } from "./settlement-queries.ts";
+import { attemptsJson, type NewAttempt } from "./attempt-queries.ts";
 
 export type KnownRows = {
   /** The transaction's time, which the new rows will carry. */
