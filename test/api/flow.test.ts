@@ -45,6 +45,7 @@ describe("declines", () => {
   test("a token that the PSP does not know ends in FAILED and is not repeated", async () => {
     const { order_ids } = await acceptCheckout(stack, card("tok_nobody_knows"));
     expect(await orderIn(stack, order_ids[0], "FAILED")).toMatchObject({
+      status_cause: "psp_refused",
       attempts: [{ status: "not_sent", failure_class: "invalid_request" }],
     });
   });

@@ -106,7 +106,7 @@ describe("the registration (R34 to R37)", () => {
     await stack.restartSimulator({ SIMULATOR_SESSION_SECONDS_MIN: "1800" });
     const { body, reply, order_ids } = await sendCheckout(stack, hosted());
     expectProblem(reply, 422, "page_refused");
-    await orderIn(stack, order_ids[0], "FAILED");
+    expect(await orderIn(stack, order_ids[0], "FAILED")).toMatchObject({ status_cause: "psp_refused" });
     expectProblem(await stack.call("POST", "/payments", body), 422, "page_refused");
     await stack.restartSimulator();
   });

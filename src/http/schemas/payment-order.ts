@@ -38,7 +38,7 @@ export const PaymentOrder = Type.Object(
     capture_method: Type.String({ description: "automatic or manual." }),
     captured_amount: Type.String({ description: "The amount captured so far." }),
     status: orderStatus,
-    status_cause: Type.String(),
+    status_cause: Type.String({ description: "Why it is in this status; docs/causes.md explains each." }),
     psp_token: nullable(Type.String({ description: "The PSP's id of the charge." })),
     wallet_updated: Type.Boolean(),
     ledger_updated: Type.Boolean(),
@@ -57,7 +57,7 @@ export const Transitions = Type.Array(
   Type.Object({
     from_status: nullable(Type.String()),
     to_status: Type.String(),
-    cause: Type.String(),
+    cause: Type.String({ description: "As status_cause." }),
     actor: Type.String(),
     attempt_id: nullable(Type.String()),
     occurred_at: timestamp,

@@ -95,6 +95,21 @@ test("a charge that never left is tried again with a new attempt, not before the
   });
 });
 
+test("a request that the PSP did not accept has the cause psp_refused; one that was never made, psp_not_reached", () => {
+  expect(decideOn(notSent("invalid_request"))).toMatchObject({
+    order_status: "FAILED",
+    attempt_status: "not_sent",
+    cause: "psp_refused",
+  });
+  const failure = {
+    class: "invalid_request",
+    code: "amount_not_supported",
+    message: "Too many decimals.",
+  } as const;
+  expect(decideOn({ kind: "not_sent", failure, is_unasked: true })?.cause).toBe("psp_not_reached");
+  expect(decideOn(notSent("unreachable"))?.cause).toBe("psp_not_reached");
+});
+
 test("not sent, after an earlier request of the same attempt may have arrived, is unknown and keeps the attempt open", () => {
   fc.assert(
     fc.property(

@@ -60,9 +60,9 @@ function decideCharge(input: DecisionInput): Decision | null {
       // The buyer may still pay it with another card: it is given up at the PSP before anything follows.
       return outcome.is_open === true && attempt.psp_reference !== null
         ? become("PENDING", "pending", "psp_pending", { ...failed(outcome.failure), void_cause: "declined" })
-        : afterFailure(input, outcome.failure, "declined");
+        : declinedFor(input, outcome.failure);
     case "not_sent":
-      return afterFailure(input, outcome.failure, "not_sent");
+      return afterFailure(input, outcome.failure, "not_sent", causeOfNotSent(outcome));
     case "registered":
       return become("PENDING", "pending", "page_opened", {
         retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count),
@@ -137,17 +137,21 @@ const failed = (failure: Failure): Pick<Decision, "error" | "failure_class"> => 
   failure_class: failure.class,
 });
 
-/** The end of an attempt that was declined and then given up at the PSP. */
+/** The end of an attempt that was declined, maybe given up at the PSP since. */
 const declinedFor = (input: DecisionInput, failure: Failure): Decision =>
-  afterFailure(input, failure, "declined");
+  afterFailure(input, failure, "declined", "psp_declined");
+
+/** The PSP has read the request where it did not accept it, such as a card token that it does not know. */
+const causeOfNotSent = ({ failure, is_unasked }: Extract<PspOutcome, { kind: "not_sent" }>): Cause =>
+  failure.class === "invalid_request" && is_unasked !== true ? "psp_refused" : "psp_not_reached";
 
 function afterFailure(
   input: DecisionInput,
   failure: Failure,
   attempt_status: "declined" | "not_sent",
+  cause: Cause,
 ): Decision {
   const { attempt_number } = input.attempt;
-  const cause: Cause = attempt_status === "declined" ? "psp_declined" : "psp_not_reached";
   const delay = retryDelay(input, failure, attempt_number);
   if (delay !== undefined)
     return become("RETRY_SCHEDULED", attempt_status, cause, {

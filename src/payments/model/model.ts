@@ -26,31 +26,34 @@ export type AttemptStatus =
 
 export const openAttemptStatuses: readonly AttemptStatus[] = ["executing", "pending", "unknown"];
 
-/** Why an order changed its state; written into its history. */
-export type Cause =
-  | "accepted"
-  | "risk_review"
-  | "risk_rejected"
-  | "review_approved"
-  | "review_rejected"
-  | "execution_started"
-  | "psp_succeeded"
-  | "psp_declined"
-  | "psp_pending"
-  | "psp_unknown"
-  | "psp_not_reached"
-  | "retries_exhausted"
-  | "manual_retry"
-  | "redrive"
-  | "canceled"
-  | "expired"
-  | "page_opened"
-  | "psp_authorized"
-  | "captured"
-  | "rest_released"
-  | "capture_failed"
-  | "no_psp"
-  | "discrepancy";
+/** Why an order changed its state; written into its history. docs/causes.md explains each, in this order. */
+export const causes = [
+  "accepted",
+  "risk_review",
+  "risk_rejected",
+  "review_approved",
+  "review_rejected",
+  "execution_started",
+  "psp_succeeded",
+  "psp_declined",
+  "psp_pending",
+  "psp_unknown",
+  "psp_refused",
+  "psp_not_reached",
+  "retries_exhausted",
+  "manual_retry",
+  "redrive",
+  "canceled",
+  "expired",
+  "page_opened",
+  "psp_authorized",
+  "captured",
+  "rest_released",
+  "capture_failed",
+  "no_psp",
+  "discrepancy",
+] as const;
+export type Cause = (typeof causes)[number];
 
 export type BuyerInfo = { readonly user_id: string; readonly email: string; readonly name?: string };
 export type HostedPage = { readonly return_url: string };
