@@ -132,6 +132,48 @@ test("every failure has the same shape, and its instance is the request-id of th
   });
 });
 
+const buyer_info = { user_id: "b", email: "b@example.com" };
+const payment_orders = [{ payment_order_id: "o-9", seller_account: "ann", amount: "1.00", currency: "USD" }];
+const complete = { checkout_id: "c-9", buyer_info, credit_card_info: { token: "tok_visa" }, payment_orders };
+
+test.each([
+  ["a missing field", { ...complete, buyer_info: undefined }, "buyer_info", "buyer_info is required."],
+  [
+    "a missing field of a field",
+    { ...complete, buyer_info: { user_id: "b" } },
+    "buyer_info[email]",
+    "buyer_info[email] is required.",
+  ],
+  ["an unknown field", { ...complete, buyer: "b" }, "buyer", "buyer is not a field of this request."],
+  ["no body", undefined, "body", "Send a JSON object."],
+  ["a list", [], "body", "Send a JSON object."],
+  [
+    "two ways to pay, which no schema refuses",
+    { ...complete, external: { psp: "cash" } },
+    "external",
+    "Send exactly one of credit_card_info, hosted_page and external.",
+  ],
+  [
+    "a return URL that is none",
+    { ...complete, credit_card_info: undefined, hosted_page: { return_url: "shop" } },
+    "hosted_page[return_url]",
+    expect.stringMatching(/^hosted_page\.return_url /) as string,
+  ],
+] as const)("%s is told in plain words, and in errors too", async (_what, payload, param, detail) => {
+  const reply = await service.app.inject({
+    method: "POST",
+    url: "/api/v1/payments",
+    headers: { ...headers, "content-type": payload === undefined ? undefined : "application/json" },
+    ...(payload === undefined ? {} : { payload: JSON.stringify(payload) }),
+  });
+  const problem = reply.json<{ detail: string; errors: { message: string }[] }>();
+  expect(problem).toMatchObject({ status: 400, code: "invalid_request", param, detail });
+  const [fault, ...more] = problem.errors;
+  expect(more).toEqual([]);
+  expect(fault).toEqual({ param, code: "invalid_request", message: expect.any(String) as string });
+  expect([problem.detail, problem.detail.replace(`${param} `, "")]).toContain(fault?.message);
+});
+
 test("whatever a client puts into a path or a query, the answer is no 5xx", async () => {
   const paths = [
     "/payments/%00",

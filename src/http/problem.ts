@@ -16,7 +16,8 @@ const errors_shown_max = 20;
 
 export function problemOf(error: AppError, requestId: string) {
   const { title } = errorRegistry[error.code];
-  const left = error.errors.length - errors_shown_max;
+  const errors = faultsOf(error);
+  const left = errors.length - errors_shown_max;
   return {
     type: `https://pacioli.dev/errors/${error.code}`,
     title,
@@ -26,7 +27,7 @@ export function problemOf(error: AppError, requestId: string) {
     instance: `urn:request:${requestId}`,
     code: error.code,
     param: error.param === undefined ? null : shortened(error.param, text_shown_max),
-    errors: error.errors
+    errors: errors
       .slice(0, errors_shown_max)
       .map(({ param, code, message }) => ({
         param: shortened(param, text_shown_max),
@@ -34,6 +35,17 @@ export function problemOf(error: AppError, requestId: string) {
         message: shortened(message, text_shown_max),
       })),
   };
+}
+
+/** Named in `param`, but found before a route has the request, so no fields of it. */
+const no_fields = ["Host", "path"];
+
+/** The one fault of a 400 that names its field and lists none, so that clients read all of them in one way. */
+function faultsOf({ status, code, param, message, errors }: AppError): readonly FieldError[] {
+  if (errors.length > 0 || param === undefined || status !== 400) return errors;
+  if (no_fields.includes(param)) return errors;
+  const isNamedFirst = message.startsWith(`${param} `);
+  return [{ param, code, message: isNamedFirst ? message.slice(param.length + 1) : message }];
 }
 
 /** Never cut through the middle of a character. */
@@ -78,14 +90,20 @@ function validationError(faults: readonly SchemaFault[], context: string): AppEr
     message: messageOf(fault),
   }));
   const [first] = errors;
-  return new AppError("invalid_request", `${first?.param ?? context} ${first?.message ?? "is not valid."}`, {
-    errors,
-    ...(first === undefined ? {} : { param: first.param }),
-  });
+  if (first === undefined) return new AppError("invalid_request", `${context} is not valid.`);
+  const { param, message } = first;
+  const detail = message === send_object ? message : `${param} ${message}`;
+  return new AppError("invalid_request", detail, { errors, param });
 }
+
+const send_object = "Send a JSON object.";
 
 function messageOf(fault: SchemaFault): string {
   if (fault.params["format"] === "client-id") return `${client_id_rule}.`;
+  if (fault.keyword === "required") return "is required.";
+  if (fault.keyword === "additionalProperties") return "is not a field of this request.";
+  if (fault.keyword === "type" && fault.instancePath === "" && fault.params["type"] === "object")
+    return send_object;
   return `${fault.message ?? "is not valid"}.`;
 }
 
