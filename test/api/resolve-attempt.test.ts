@@ -395,6 +395,10 @@ describe("a resolution above the limit", () => {
       status: 202,
       json: { object: "approval", kind: "attempt_resolution", subject_id: attempt_id, state: "open" },
     });
+    expect(proposed.json["content"]).toEqual({ ...said, dead_letter_ids: null });
+    expect((await stack.call("GET", "/approvals?state=open&limit=100")).json["data"]).toContainEqual(
+      proposed.json,
+    );
     expect((await resolve(attempt_id, said)).json["approval_id"]).toBe(proposed.json["approval_id"]);
     expectProblem(await resolve(attempt_id, seen({ amount: "100.01" })), 409, "state_conflict");
     expectProblem(await approve(proposed.json, "sk_dev"), 403, "approval_needs_another_key");
@@ -422,6 +426,7 @@ describe("a resolution above the limit", () => {
   test("is not approved once the PSP has reported something newer, which would be closed unread", async () => {
     const { id, attempt_id } = await undecided("150.00");
     const { json } = await resolve(attempt_id, failed);
+    expect(json["content"]).toMatchObject({ outcome: "failed", amount: null, currency: null });
     await stripeTells(attempt_id, `pi_other_${id}`, { intent: { amount: 1_999, amount_received: 1_999 } });
     await until("a dead letter waits", async () => (await lettersAbout(id)).length > 0);
     const refused = await approve(json, other_key);

@@ -5,9 +5,11 @@ import {
   selectApproval,
   selectApprovals,
   type ApprovalRow,
+  type Proposal,
   type Requester,
 } from "../../approvals/approvals.ts";
 import { AppError } from "../../errors.ts";
+import { formatAmount, toCurrencyCode } from "../../money/money.ts";
 import { authorOf } from "../auth.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
@@ -28,7 +30,23 @@ export const requesterOf = (request: FastifyRequest): Requester => ({
 export function approvalView(approval: ApprovalRow) {
   const { proposer_key_id: _proposer, approver_key_id: _approver, is_expired: _expired, ...row } = approval;
   const content_hash = row.content_hash.toString("hex");
-  return { object: "approval" as const, ...row, content: contentOf(row), content_hash };
+  return { object: "approval" as const, ...row, content: shown(contentOf(row)), content_hash };
+}
+
+/** Stored in minor units, shown as every amount of the API. The hash is that of the stored text. */
+function shown(content: Proposal["content"]) {
+  const {
+    outcome = null,
+    psp_reference = null,
+    amount_minor,
+    currency = null,
+    dead_letter_ids = null,
+  } = content;
+  const amount =
+    typeof amount_minor === "string" && currency !== null
+      ? formatAmount({ amount_minor: BigInt(amount_minor), currency: toCurrencyCode(currency) })
+      : null;
+  return { outcome, psp_reference, amount, currency, note: content["note"] ?? null, dead_letter_ids };
 }
 
 export function registerApprovalRoutes(app: App, context: HttpContext): void {

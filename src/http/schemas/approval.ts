@@ -1,5 +1,5 @@
 import { Type } from "typebox";
-import { nullable, timestamp } from "./fields.ts";
+import { amount, currency, nullable, timestamp } from "./fields.ts";
 
 export const Approval = Type.Object(
   {
@@ -9,9 +9,19 @@ export const Approval = Type.Object(
     subject_id: Type.String({
       description: "The id of the object to change: for an attempt_resolution the attempt.",
     }),
-    content: Type.Record(Type.String(), Type.Unknown(), {
-      description: "The change that an approval carries out.",
-    }),
+    content: Type.Object(
+      {
+        outcome: nullable(Type.String({ description: "succeeded, authorized or failed." })),
+        psp_reference: nullable(Type.String({ description: "The PSP's id of the charge." })),
+        amount: nullable(amount),
+        currency: nullable(currency),
+        note: nullable(Type.String()),
+        dead_letter_ids: nullable(
+          Type.String({ description: "The dead letters that were read, separated by spaces." }),
+        ),
+      },
+      { description: "The change that an approval carries out." },
+    ),
     content_hash: Type.String({
       description: "SHA-256 of the stored content, in hexadecimal; sent with the approval.",
     }),
