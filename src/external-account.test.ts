@@ -71,6 +71,17 @@ describe("external accounts", () => {
     ]);
   });
 
+  test("a variable that is not set is named, unless it may be a secret in the wrong place", () => {
+    const faultWith = (webhook_secrets_env: string): string[] =>
+      faultsOf({ ...withAccounts({ ...cash, webhook_secrets_env }), CASH_SECRETS: "" });
+    expect(faultWith("CASH_SECRETS")).toEqual([
+      "PSP_ACCOUNTS[0].webhook_secrets_env: names CASH_SECRETS, which is not set",
+    ]);
+    expect(faultWith(`A${"0F".repeat(20)}`)).toEqual([
+      "PSP_ACCOUNTS[0].webhook_secrets_env: names a variable, which is not set",
+    ]);
+  });
+
   test("two that share a secret are refused, for it tells who speaks, and a rule may name none", () => {
     const shared = {
       ...withAccounts(cash, { ...cash, name: "bank", webhook_secrets_env: "BANK_SECRETS" }),

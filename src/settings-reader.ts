@@ -217,7 +217,7 @@ export class Fields {
       "the name of a variable, like STRIPE_EU_SECRET_KEY",
     ).replace(/_FILE$/, "");
     const secret = name === "" ? "" : this.#read.text(name, "");
-    if (name !== "" && secret === "") this.fault(field, "names a variable that is not set");
+    if (name !== "" && secret === "") this.fault(field, `names ${told(name)}, which is not set`);
     return secret;
   }
 
@@ -229,6 +229,9 @@ export class Fields {
     return new Fields(this.#read, `${this.#path}.${field}`, this.#values[field] ?? {}, known);
   }
 }
+
+/** A long name without an underscore may be a secret that went astray, such as Adyen's hexadecimal keys. */
+const told = (name: string): string => (name.includes("_") || name.length < 20 ? name : "a variable");
 
 export const isWebUrl = (text: string): boolean => /^https?:/.test(text) && URL.canParse(text);
 

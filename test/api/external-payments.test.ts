@@ -378,7 +378,14 @@ describe("waiting", () => {
       data: { payment_order_id: string }[];
     };
     expect(data).toContainEqual(
-      expect.objectContaining({ payment_order_id, status: "PENDING", psp: "cash" }),
+      expect.objectContaining({
+        payment_order_id,
+        status: "PENDING",
+        psp: "cash",
+        possible_actions: expect.arrayContaining([
+          { action: "wait", path: null, reason: "The collector has not reported it yet." },
+        ]) as unknown,
+      }),
     );
     await stack.db.asOwner("alter table payment_order_transitions disable trigger all");
     await stack.db.asOwner(

@@ -103,7 +103,10 @@ export function registerUnresolvedOrderRoutes(app: App, { reads, router, setting
         (row) => ({
           object: "unresolved_order" as const,
           ...row,
-          possible_actions: possibleActions(row, row.psp === null || router.has(row.psp)),
+          possible_actions: possibleActions(row, {
+            is_configured: row.psp === null || router.has(row.psp),
+            reports_by_itself: row.psp !== null && router.isExternal(row.psp),
+          }),
         }),
         (row) => [row.created_at, row.payment_order_id],
       );

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { UnresolvedRow } from "../store/monitor-queries.ts";
-import { possibleActions } from "./possible-actions.ts";
+import { possibleActions, type PossibleAction } from "./possible-actions.ts";
 
-const actionsOf = (changes: Partial<UnresolvedRow>, is_psp_configured = true): string[] =>
+const asked = { is_configured: true, reports_by_itself: false };
+
+const actionsOf = (changes: Partial<UnresolvedRow>, account = asked): string[] =>
+  actions(changes, account).map(({ action, path }) => (path === null ? action : `${action} ${path}`));
+
+const actions = (changes: Partial<UnresolvedRow>, account = asked): PossibleAction[] =>
   possibleActions(
     {
       payment_order_id: "o/1",
@@ -29,8 +34,8 @@ const actionsOf = (changes: Partial<UnresolvedRow>, is_psp_configured = true): s
       dead_letter_kind: null,
       ...changes,
     },
-    is_psp_configured,
-  ).map(({ action, path }) => (path === null ? action : `${action} ${path}`));
+    account,
+  );
 
 const none = { attempt_id: null, attempt_status: null, psp: null } as const;
 
@@ -116,6 +121,15 @@ describe("what can be done about an order", () => {
   });
 
   test("whose PSP is not configured any more is for a person alone", () => {
-    expect(actionsOf({}, false)).toEqual(["resolve_attempt /attempts/att_1/resolve"]);
+    const account = { is_configured: false, reports_by_itself: false };
+    expect(actionsOf({}, account)).toEqual(["resolve_attempt /attempts/att_1/resolve"]);
+  });
+
+  test("of an external account waits for the collector: nobody is asked", () => {
+    const waiting = { status: "PENDING", attempt_status: "pending" } as const;
+    const reasonWith = (reports_by_itself: boolean): string | undefined =>
+      actions(waiting, { is_configured: true, reports_by_itself })[0]?.reason;
+    expect(reasonWith(true)).toBe("The collector has not reported it yet.");
+    expect(reasonWith(false)).toMatch(/asked automatically/);
   });
 });

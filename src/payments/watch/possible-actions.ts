@@ -19,15 +19,20 @@ export type PossibleAction = {
 
 const cancelable: readonly OrderStatus[] = ["NOT_STARTED", "RETRY_SCHEDULED", "PENDING"];
 
-/** `is_psp_configured`: whether this process can ask the PSP of the newest attempt. */
-export function possibleActions(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
+/**
+ * The PSP account of the newest attempt, as this process knows it. An external account is not asked: it
+ * reports by itself.
+ */
+type Account = { readonly is_configured: boolean; readonly reports_by_itself: boolean };
+
+export function possibleActions(row: UnresolvedRow, account: Account): PossibleAction[] {
   if (row.status_cause === "risk_review") {
     const reason = "A risk rule holds the checkout: approve or reject it.";
     return [post("review", "checkouts", row.checkout_id, "review", reason)];
   }
   return [
-    ...waits(row, is_psp_configured),
-    ...decisions(row, is_psp_configured),
+    ...waits(row, account),
+    ...decisions(row, account.is_configured),
     ...letterDecisions(row),
     ...cancels(row),
   ];
@@ -43,16 +48,16 @@ function post(
   return { action, path: `/${list}/${encodeURIComponent(id)}/${verb}`, reason };
 }
 
-function waits(row: UnresolvedRow, is_psp_configured: boolean): PossibleAction[] {
-  const reason = reasonToWait(row, is_psp_configured);
+function waits(row: UnresolvedRow, account: Account): PossibleAction[] {
+  const reason = reasonToWait(row, account);
   return reason === null ? [] : [{ action: "wait", path: null, reason }];
 }
 
-function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | null {
+function reasonToWait(row: UnresolvedRow, account: Account): string | null {
   if (row.resolution_due_at !== null) {
     return `A person resolved the attempt as ${row.resolved_as}; that takes effect after ${row.resolution_due_at}.`;
   }
-  if (row.psp !== null && !is_psp_configured) return null;
+  if (row.psp !== null && !account.is_configured) return null;
   if (row.operation_id !== null) {
     return `The ${row.operation_kind} is ${row.operation_status}; the PSP is asked automatically.`;
   }
@@ -65,7 +70,9 @@ function reasonToWait(row: UnresolvedRow, is_psp_configured: boolean): string | 
     case "EXECUTING":
       return "The PSP is being called; if its answer is lost, it is asked again.";
     case "PENDING":
-      return "The buyer must act, or the PSP decides; it is asked automatically.";
+      return account.reports_by_itself
+        ? "The collector has not reported it yet."
+        : "The buyer must act, or the PSP decides; it is asked automatically.";
     case "UNKNOWN":
       return row.error_code === amount_mismatch
         ? null
