@@ -39,6 +39,13 @@ type Compose = {
 const compose = parse(read("compose.yaml"), { merge: true }) as Compose;
 const { postgres, migrate, server, worker } = compose.services;
 
+/** `${NAME:-default}` as Compose reads it, with these variables: an empty one counts as not set. */
+const interpolated = (text: string, variables: Record<string, string> = {}): string =>
+  text.replaceAll(/\$\{(\w+):-([^}]*)\}/g, (_all, name: string, fallback: string) => {
+    const { [name]: value = "" } = variables;
+    return value === "" ? fallback : value;
+  });
+
 test("every container is read-only, without new privileges and without capabilities but those that PostgreSQL starts with", () => {
   expect(Object.keys(compose.services).toSorted()).toEqual(["migrate", "postgres", "server", "worker"]);
   for (const service of Object.values(compose.services)) {
@@ -104,7 +111,8 @@ test("the containers' settings start production, with what .env.example and the 
     stripe_webhook_secrets: `whsec_${randomBytes(24).toString("base64")}`,
   };
   const environment = Object.fromEntries(
-    Object.entries(server.environment).map(([name, value]) => {
+    Object.entries(server.environment).map(([name, written]) => {
+      const value = interpolated(written);
       const file = /^\/run\/secrets\/(.*)$/.exec(value)?.[1];
       return file === undefined ? [name, value] : [name.replace(/_FILE$/, ""), secrets[file] ?? ""];
     }),
@@ -112,8 +120,11 @@ test("the containers' settings start production, with what .env.example and the 
   expect(loadConfig("production", environment)).toMatchObject({
     database_url: "postgres://pacioli_app:p%40ss%2Fw%3Ard@postgres:5432/pacioli",
     host: "0.0.0.0",
+    operations: { host: "127.0.0.1" },
     secret_key: secrets["secret_key"],
   });
+  const host = server.environment["OPERATIONS_HOST"] ?? "";
+  expect(interpolated(host, { OPERATIONS_HOST: "0.0.0.0" })).toBe("0.0.0.0");
 });
 
 const name = `test_compose_${randomBytes(4).toString("hex")}`;
