@@ -93,7 +93,7 @@ export function describeCharges(subject: Subject): void {
           money: { amount_minor, currency: toCurrencyCode(currency) },
         });
         const failure = { class: "invalid_request", code: "amount_not_supported", message: someText };
-        expect(await subject.psp.charge(charge)).toEqual({ kind: "not_sent", failure, is_unasked: true });
+        expect(await subject.psp.charge(charge)).toEqual({ kind: "not_sent", failure, no_call_made: true });
         expect(await subject.chargeCount(charge)).toBe(0);
       },
     );

@@ -106,7 +106,7 @@ test("a request that the PSP did not accept has the cause psp_refused; one that 
     code: "amount_not_supported",
     message: "Too many decimals.",
   } as const;
-  expect(decideOn({ kind: "not_sent", failure, is_unasked: true })?.cause).toBe("psp_not_reached");
+  expect(decideOn({ kind: "not_sent", failure, no_call_made: true })?.cause).toBe("psp_not_reached");
   expect(decideOn(notSent("unreachable"))?.cause).toBe("psp_not_reached");
 });
 

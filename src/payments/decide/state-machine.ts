@@ -142,8 +142,8 @@ const declinedFor = (input: DecisionInput, failure: Failure): Decision =>
   afterFailure(input, failure, "declined", "psp_declined");
 
 /** The PSP has read the request where it did not accept it, such as a card token that it does not know. */
-const causeOfNotSent = ({ failure, is_unasked }: Extract<PspOutcome, { kind: "not_sent" }>): Cause =>
-  failure.class === "invalid_request" && is_unasked !== true ? "psp_refused" : "psp_not_reached";
+const causeOfNotSent = ({ failure, no_call_made }: Extract<PspOutcome, { kind: "not_sent" }>): Cause =>
+  failure.class === "invalid_request" && no_call_made !== true ? "psp_refused" : "psp_not_reached";
 
 function afterFailure(
   input: DecisionInput,

@@ -97,7 +97,7 @@ async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRe
     return {
       kind: "not_sent",
       failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason },
-      is_unasked: true,
+      no_call_made: true,
     };
   }
   try {

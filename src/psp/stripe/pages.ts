@@ -17,7 +17,7 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
       return {
         kind: "not_sent",
         failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason },
-        is_unasked: true,
+        no_call_made: true,
       };
     const currency = line.money.currency.toLowerCase();
     lines.push({

@@ -74,7 +74,7 @@ async function charge(stripe: Stripe, request: ChargeRequest): Promise<PspOutcom
     return {
       kind: "not_sent",
       failure: { class: "invalid_request", code: "amount_not_supported", message: converted.reason },
-      is_unasked: true,
+      no_call_made: true,
     };
   }
   try {
