@@ -54,6 +54,7 @@ export const codeFolders: readonly string[] = [
   "test",
   "bench",
   "scripts",
+  "examples",
 ];
 
 /** Files of `src/` itself that every room may use. */

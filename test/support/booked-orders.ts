@@ -24,9 +24,9 @@ export const attemptOf = ({ payment_order_id }: Pick<OrderFixture, "payment_orde
 export async function insertOrder(db: TestDatabase, order: OrderFixture): Promise<void> {
   const { payment_order_id: id, seller_account, amount_minor, currency, psp, capture_method } = order;
   await db.asService(
-    `insert into payment_events (checkout_id, buyer_info, credit_card_info, unfinished_order_count, request_fingerprint, risk_decision)
-     values ($1, '{}', '{}', 1, decode(repeat('00', 32), 'hex'), 'pass')`,
-    [id],
+    `insert into payment_events (checkout_id, buyer_info, credit_card_info, is_payment_done, unfinished_order_count, request_fingerprint, risk_decision)
+     values ($1, '{}', '{}', $2::boolean, 1 - $2::boolean::int, decode(repeat('00', 32), 'hex'), 'pass')`,
+    [id, order.statuses.at(-1) === "SUCCESS"],
   );
   await db.asService(
     `insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,

@@ -5,17 +5,28 @@ import {
   type AttemptOutcome,
   type OperationDecision,
 } from "../decide/decision.ts";
-import type { OperationState } from "./operation-kind.ts";
-import { failedFor, heldBack, stillOpen, type RetryTerms } from "../decide/operation-retry.ts";
+import {
+  failedFor,
+  heldBack,
+  stillOpen,
+  type RetriedOperation,
+  type RetryTerms,
+} from "../decide/operation-retry.ts";
+import type { RunnableOperation } from "../store/operation-turn-queries.ts";
 import { emptyPlan, type Plan } from "./plan.ts";
+import type { PspReport } from "./psp-report.ts";
 import { sourceFactsOf } from "./report-facts.ts";
 
+/** What the plan of an operation needs to know of it. */
+export type PlannableOperation = RetriedOperation &
+  Pick<RunnableOperation, "operation_id" | "status" | "lane" | "key_number" | "epoch">;
+
 /**
- * The states, retries and letters of an operation that concerns no charge; null: the report changes nothing. A kind
- * adds what its success or failure books.
+ * The states, retries and letters of an operation that changes no charge's state; null: the report changes nothing. A
+ * kind adds what its success or failure books.
  */
 export function planOfOperation(
-  { operation, report }: Extract<OperationState, { subject: "operation" }>,
+  { operation, report }: { readonly operation: PlannableOperation; readonly report: PspReport },
   terms: RetryTerms,
 ): Plan | null {
   const { operation_id, status, lane, key_number } = operation;
@@ -61,9 +72,11 @@ export function planOfOperation(
   };
 }
 
-type Operation = Extract<OperationState, { subject: "operation" }>["operation"];
-
-function decisionOn(seen: OperationOutcome, operation: Operation, terms: RetryTerms): OperationDecision {
+function decisionOn(
+  seen: OperationOutcome,
+  operation: PlannableOperation,
+  terms: RetryTerms,
+): OperationDecision {
   switch (seen.kind) {
     case "done":
       return operationAs("succeeded", { psp_reference: seen.psp_reference });
