@@ -9,7 +9,7 @@ export const layers: readonly (readonly string[])[] = [
   ["http"],
   ["payments"],
   ["wallets", "webhooks", "risk", "idempotency", "approvals"],
-  ["ledger", "events", "psp"],
+  ["ledger", "psp"],
   ["jobs"],
   ["audit"],
   ["db"],
