@@ -305,6 +305,10 @@ declare
   v_is_refused boolean;
   v_entry int := 1;
 begin
+  -- A reversal that is refused would leave its neighbours divided as if it had been posted.
+  if exists (select from unnest(p_reverses) as r (id) where r.id is not null) then
+    raise exception 'a reversal has no shared amounts: post it through ledger_post' using errcode = 'PL006';
+  end if;
   perform ledger_make_accounts(
     p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
   select array_agg(l.balance_minor order by l.position), array_agg(l.floor_minor order by l.position),
@@ -388,7 +392,8 @@ begin
                 k.transaction_id, s.position::int, p_account_codes, p_account_currencies,
                 p_entry_transactions, p_entry_accounts, p_entry_amounts, p_entry_shares)
               else p.outcome end,
-         array(select coalesce(case when k.transaction_id is null then e.amount_minor else w.amount_minor end, 0)
+         array(select coalesce(case when v_refused[s.position] then 0 when k.transaction_id is null then e.amount_minor
+                                    else w.amount_minor end, 0)
                  from unnest(p_entry_transactions, p_entry_accounts, v_amounts, p_entry_shares) with ordinality
                       as e (transaction_position, account_position, amount_minor, share, position)
                  left join ledger_accounts a

@@ -384,6 +384,8 @@ create table operations (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint operations_resolution_check check (num_nulls(resolved_as, resolved_by, resolution_note) in (0, 3)),
+  -- Captures and voids are decided together with their attempt's charge, so only one of them may be in flight.
+  constraint operations_charge_lane_check check (kind not in ('capture', 'void') or lane = 'attempt:' || attempt_id),
   constraint operations_charge_check check (payment_order_id is null or attempt_id is not null),
   constraint operations_capture_check check (
     (kind = 'capture') = (capture_id is not null)

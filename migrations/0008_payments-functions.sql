@@ -181,7 +181,8 @@ begin
     join payment_attempts a on a.attempt_id = n.attempt_id
     left join operations m
       on m.attempt_id = a.attempt_id
-     and case when n.operation_id is null then m.status in ('executing', 'pending', 'unknown') else m.operation_id = n.operation_id end
+     and case when n.operation_id is null then m.status in ('executing', 'pending', 'unknown') and m.lane = 'attempt:' || a.attempt_id
+              else m.operation_id = n.operation_id end
     left join operation_kinds k on k.kind = m.kind;
 end
 $$;
@@ -291,6 +292,10 @@ begin
        where m.operation_id = any (p_operation_ids) and (m.payment_order_id is null or m.payment_order_id = c.payment_order_id)
     )
     order by o.payment_order_id for no key update;
+  -- Without an order's lock nothing would keep the end of one operation of a lane from the look for the next one.
+  perform pg_advisory_xact_lock(hashtextextended(l.lane, 0))
+     from (select distinct m.lane from operations m
+            where m.operation_id = any (p_operation_ids) and m.attempt_id is null order by m.lane) l;
   perform from operations m where m.operation_id = any (p_operation_ids) order by m.operation_id for no key update;
   return query
   select m.operation_id, m.kind, m.lane, k.unknown_inquiries_max, k.accepted_inquiries_max, m.status, m.psp,

@@ -88,6 +88,7 @@ describe("a shared debit", () => {
       debit("c-3", 4n, bears(pending), bears(other)),
     );
     expect(postings.map(({ outcome }) => outcome)).toEqual(["below_floor", "posted", "below_floor"]);
+    expect(postings[0]).toEqual({ outcome: "below_floor", transaction_id: null, shared_amounts: [0n, 0n] });
     expect(postings[1]?.shared_amounts).toEqual([10n, 2n]);
     expect([await balanceOf(pending), await balanceOf(other)]).toEqual([0n, -3n]);
   });
@@ -127,6 +128,7 @@ test("a draft that does not balance, names an account twice or mixes currencies 
   };
   await expect(post(unbalanced)).rejects.toThrow("sum to 1");
   await expect(post(debit("f-2", 10n, bears(named), bears(named)))).rejects.toThrow("stands twice");
+  await expect(post(debit("f-6", 10n, bears(named, -1n)))).rejects.toThrow("no negative amount");
   const mixed = debit("f-3", 10n, bears(named), bears(purse("f:euros", eur)));
   await expect(post(mixed)).rejects.toThrow("several currencies");
   await expect(post(debit("f-4", 1n, bears(named)), debit("f-4", 1n, bears(named)))).rejects.toThrow(

@@ -16,7 +16,9 @@ export type SharedEntryDraft = {
   readonly bearers: readonly [Bearer, ...Bearer[]];
 };
 
-export type OrderedTransactionDraft = TransactionDraft & { readonly shared: readonly SharedEntryDraft[] };
+export type OrderedTransactionDraft = Omit<TransactionDraft, "reverses_transaction_id"> & {
+  readonly shared: readonly SharedEntryDraft[];
+};
 
 /**
  * Posts transactions whose shared amounts are divided under the locks of their accounts, in one call. One that its
@@ -65,6 +67,8 @@ function assertPostable(draft: OrderedTransactionDraft): void {
   if (names.size < accounts.length)
     throw new AssertionError({ message: `${draft.source}: an account stands twice beside a shared amount` });
   for (const { bearers } of draft.shared) {
+    if (bearers.some(({ max_minor }) => max_minor !== null && max_minor < 0n))
+      throw new AssertionError({ message: `${draft.source}: an account may bear no negative amount` });
     const currencies = new Set(bearers.map(({ account }) => account.currency));
     if (currencies.size > 1)
       throw new AssertionError({ message: `${draft.source}: a shared amount in several currencies` });

@@ -17,6 +17,7 @@ type OfCharge = Extract<RunnableOperation, { attempt_id: string }>;
 /** `decideCharge` decides on the order, its attempt and the capture together. */
 export const captureKind = (decideCharge: DecideCharge): OperationKind => ({
   kind: "capture",
+  decides_orders: true,
   request: (operation, turn) => {
     const charged = ofCharge(operation);
     return charged.attempt_status === "authorized" ? ask("capture", charged, turn) : paymentEnded;
@@ -27,6 +28,7 @@ export const captureKind = (decideCharge: DecideCharge): OperationKind => ({
 /** As `captureKind`. */
 export const voidKind = (decideCharge: DecideCharge): OperationKind => ({
   kind: "void",
+  decides_orders: true,
   request: (operation, turn) => {
     const charged = ofCharge(operation);
     const { attempt_status, void_cause } = charged;

@@ -7,6 +7,8 @@ import type { OpenRow } from "../store/outcome-queries.ts";
 /** What one kind of operation adds to the runner; its policies are its row in `operation_kinds`. */
 export type OperationKind = {
   readonly kind: string;
+  /** It decides about each order of a page with it, as captures and voids do. */
+  readonly decides_orders?: true;
   /** What is to be asked of the PSP. Pure: `call` is made later, outside any transaction. */
   request(operation: RunnableOperation, turn: Turn): OperationStep;
   /** What follows from a report about the operation; null: nothing. Pure. */

@@ -74,6 +74,8 @@ export class OutcomeRecorder {
         null,
       ),
     ]);
+    // A batch that fails is written again one by one: counted before, its orders would count twice.
+    for (const { new_status } of plans) if (new_status !== null) ordersFinal.inc({ status: new_status });
   }
 
   /** Reports that change nothing have no plan. */
@@ -87,18 +89,16 @@ export class OutcomeRecorder {
       const row = rows.get(report.payment_order_id);
       if (row === undefined)
         throw new Error(`no order ${report.payment_order_id} with the attempt ${report.attempt_id}`);
-      const plan = this.#planCharge(report, row);
-      const status = plan?.order?.order_status ?? row.status;
-      if (status !== row.status) ordersFinal.inc({ status });
-      return plan ?? [];
+      return this.#planCharge(report, row) ?? [];
     });
   }
 
   #planCharge(report: OrderReport, row: OpenRow): Plan | null {
-    const isOfOperation = row.operation_id !== null && operationIdOf(report.source) !== null;
-    return isOfOperation
-      ? kindOf(this.#options.kinds, row.operation_kind).decide({ subject: "charge", report, row })
-      : this.#options.decideCharge(report, row);
+    if (row.operation_id === null || operationIdOf(report.source) === null)
+      return this.#options.decideCharge(report, row);
+    const kind = kindOf(this.#options.kinds, row.operation_kind);
+    // One that leaves the orders of a page as they are is decided once, not for each of them.
+    return report.is_first || kind.decides_orders ? kind.decide({ subject: "charge", report, row }) : null;
   }
 
   async #planOperations(tx: Transaction, reports: readonly PspReport[]): Promise<Plan[]> {

@@ -1,4 +1,5 @@
 import type { DeadLetterDraft, JobPayloads } from "../../jobs/jobs.ts";
+import type { OrderStatus } from "../model/model.ts";
 import type { TransactionDraft } from "../../ledger/ledger.ts";
 import type { CapturingChange, CheckoutEvent, OperationChange } from "../store/operation-outcome-queries.ts";
 import type { NewVoid } from "../store/operation-queries.ts";
@@ -8,6 +9,8 @@ import type { OrderChange } from "../store/outcome-queries.ts";
 export type Plan = {
   /** The order with its attempt; null: both stay as they are. */
   readonly order: OrderChange | null;
+  /** The state that the order moves to; null: it stays in its own. */
+  readonly new_status: OrderStatus | null;
   readonly operation: OperationChange | null;
   /** The PSP ended an authorisation while a capture of it was in flight. */
   readonly ended_authorization: EndedAuthorization | null;
@@ -26,6 +29,7 @@ export type Plan = {
 /** Changes nothing. */
 export const emptyPlan: Plan = {
   order: null,
+  new_status: null,
   operation: null,
   ended_authorization: null,
   postings: [],
