@@ -60,7 +60,7 @@ async function applyMigrations(
     advisoryLockMode: "wait",
     migrationLoaderStrategies: [{ extensions: [".sql"], loader: (paths) => loadMigrations(paths, roles) }],
     log: () => undefined,
-    // It would print each error's stack; ours are told once, by whoever called.
+    // It would print each error's stack; our callers report each error once.
     logger: { debug: silent, info: silent, warn: silent, error: silent },
   });
   await setRights(url, lock_timeout_ms);
@@ -82,7 +82,7 @@ async function assertMayMigrate(client: Client): Promise<void> {
   }
 }
 
-/** Whoever may connect, the service's login too, can hold these locks for as long as they like. */
+/** Any login that may connect, the service's too, can hold these locks without limit. */
 export function explainLockTimeout(error: unknown): unknown {
   if (!hasLockTimeout(error)) return error;
   return new Error(

@@ -1,5 +1,5 @@
 /**
- * All that the service's role may do in its database. Whoever adds a table or a right states it here: the
+ * All that the service's role may do in its database. A new table or right is stated here: the
  * start compares the login with it, and a test compares the role.
  */
 

@@ -7,7 +7,7 @@ export const harmless_length = 6;
 const mayHoldSecret = /secret|\.(?:stripe|adyen)\.com/i;
 /** As a parameter of a URL, encoded or not, and in JSON within a text. */
 const parameter = /(client(?:_|%5f)?secret(?:=|%3d|\\*"\s*:\s*\\*"|\s*:\s*))[^&#\s"'<>\\]+/gi;
-/** Stripe's form, `pi_…_secret_…`. Bounded, or `pi_pi_pi_…` would be searched anew at each `pi`. */
+/** Stripe's form, `pi_…_secret_…`. Bounded: otherwise `pi_pi_pi_…` is searched again at each `pi`. */
 const secret = /(?<![a-z0-9])(?:pi|seti|src|cs|cuss|accs|fcsess|ek)_\w{0,200}secret_\w+/gi;
 /** Pages on which a buyer pays or confirms. */
 const page =

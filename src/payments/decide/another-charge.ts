@@ -33,7 +33,7 @@ export function namesAnotherCharge(attempt: Names, outcome: AttemptOutcome): boo
   const own = ownCharge(attempt);
   const named = chargeNamedIn(outcome, attempt);
   if (own === null || named === null || named === own) return false;
-  // What a person saw at the PSP may be another charge than the PSP told of first.
+  // A person may have seen another charge at the PSP than the one it reported first.
   const isSeen = attempt.resolved_as === "succeeded" || attempt.resolved_as === "authorized";
   return !(isSeen && named === attempt.resolution_reference);
 }

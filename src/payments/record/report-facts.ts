@@ -34,7 +34,7 @@ function operationFactsOf(row: OpenRow & { readonly operation_id: string }): Dec
   };
 }
 
-/** In which epochs attempt and operation are; null: there is none. */
+/** The current epochs of the attempt and of the operation; null: there is none. */
 type Epochs = { readonly epoch: number | null; readonly operation_epoch: number | null };
 
 export const epochsOf = (row: OpenRow): Epochs => ({
