@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { compareLatency, type LatencyComparison, type Side } from "./compare-latency.ts";
 import { compareRounds, type Comparison } from "./figures.ts";
 import { printJson, printTable, progress } from "./report.ts";
 
@@ -14,7 +15,13 @@ const benchmarks = {
   "payments with webhooks": ["payments", "--webhooks"],
 } as const;
 
-type Side = { readonly name: string; readonly folder: string };
+/** Measured with both sides running, in slices by turns, and not in rounds. */
+const latencies = {
+  latency: { has_webhooks: false, slices: 40 },
+  "latency --webhooks": { has_webhooks: true, slices: 40 },
+} as const;
+
+const names = [...Object.values(benchmarks).map((command) => command.join(" ")), ...Object.keys(latencies)];
 
 /**
  * Runs the benchmarks of another commit and of this working tree in turn, so that both see the same changes
@@ -22,24 +29,33 @@ type Side = { readonly name: string; readonly folder: string };
  * of its own.
  */
 export async function benchCompare(revision: string, only: readonly string[]): Promise<void> {
-  const chosen = Object.entries(benchmarks).filter(
-    ([, command]) => only.length === 0 || only.includes(command.join(" ")),
-  );
-  if (chosen.length === 0)
-    throw new Error(`no benchmark is called ${only.join(", ")}: ledger, payments or "payments --webhooks"`);
+  const unknown = only.filter((name) => !names.includes(name));
+  if (unknown.length > 0)
+    throw new Error(`no benchmark is called ${unknown.join(", ")}: choose of ${names.join(", ")}`);
+  const isChosen = (name: string): boolean => only.length === 0 || only.includes(name);
   const before = await checkOut(revision);
   const after: Side = { name: "working tree", folder: root };
-  for (const [title, command] of chosen) {
-    const results = { before: [] as unknown[], after: [] as unknown[] };
-    for (let round = 1; round <= rounds; round++) {
-      // The order changes with each round, so that neither side always runs on a warmer machine.
-      for (const side of round % 2 === 1 ? [before, after] : [after, before]) {
-        progress(`${title}, round ${round} of ${rounds}: ${side.name} …`);
-        results[side === before ? "before" : "after"].push(await run(side, command));
-      }
+  for (const [title, command] of Object.entries(benchmarks))
+    if (isChosen(command.join(" "))) await compareInRounds(title, command, before, after);
+  for (const [name, options] of Object.entries(latencies))
+    if (isChosen(name)) reportLatency(name, before.name, await compareLatency(before, after, options));
+}
+
+async function compareInRounds(
+  title: string,
+  command: readonly string[],
+  before: Side,
+  after: Side,
+): Promise<void> {
+  const results = { before: [] as unknown[], after: [] as unknown[] };
+  for (let round = 1; round <= rounds; round++) {
+    // The order changes with each round, so that neither side always runs on a warmer machine.
+    for (const side of round % 2 === 1 ? [before, after] : [after, before]) {
+      progress(`${title}, round ${round} of ${rounds}: ${side.name} …`);
+      results[side === before ? "before" : "after"].push(await run(side, command));
     }
-    report(title, before.name, compareRounds(results.before, results.after));
   }
+  report(title, before.name, compareRounds(results.before, results.after));
 }
 
 /** The commit in a folder of its own, with its own packages; kept for the next comparison. */
@@ -97,6 +113,20 @@ function report(title: string, before: string, compared: readonly Comparison[]):
     })),
   );
   printJson({ benchmark: "compare", of: title, before, rounds, figures: compared });
+}
+
+function reportLatency(title: string, before: string, compared: readonly LatencyComparison[]): void {
+  printTable(
+    `${title} at 100/s: medians of ${latencies.latency.slices} slices of each, ${before} and the working tree by turns`,
+    compared.map((one) => ({
+      figure: one.name,
+      [before]: one.before,
+      "working tree": one.after,
+      ratio: one.ratio.toFixed(3),
+      "standard error": percent(one.standard_error),
+    })),
+  );
+  printJson({ benchmark: "compare", of: title, before, figures: compared });
 }
 
 function verdictOn({ gain, spread }: Comparison): string {

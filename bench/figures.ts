@@ -88,7 +88,7 @@ function caseName(one: unknown): string {
     .join(", ");
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const [low = Number.NaN, high = Number.NaN] = [
     sorted[Math.floor((sorted.length - 1) / 2)],

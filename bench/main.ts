@@ -5,7 +5,7 @@ import { startServer } from "./server.ts";
 
 const usage = `npm run bench -- ledger
 npm run bench -- payments [--webhooks]
-npm run bench -- compare REVISION [ledger] [payments] ["payments --webhooks"]
+npm run bench -- compare REVISION [ledger] [payments] ["payments --webhooks"] [latency] ["latency --webhooks"]
 `;
 
 const [name, ...rest] = process.argv.slice(2);

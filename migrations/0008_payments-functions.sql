@@ -34,6 +34,42 @@ begin
 end
 $$;
 
+-- Which of these checkouts and orders exist already, with what tells whose they are.
+create function payments_known(
+  p_checkout_ids text[], p_order_ids text[], out created_at timestamptz, out events json, out orders json
+)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+begin
+  created_at := now();
+  select json_agg(json_build_object('checkout_id', e.checkout_id, 'request_fingerprint', encode(e.request_fingerprint, 'hex')))
+    into events
+    from payment_events e where e.checkout_id = any (p_checkout_ids);
+  select json_agg(json_build_object('payment_order_id', o.payment_order_id, 'checkout_id', o.checkout_id))
+    into orders
+    from payment_orders o where o.payment_order_id = any (p_order_ids);
+end
+$$;
+
+-- Which of these buyers, e-mail addresses and sellers are blocked, as `kind value`.
+create function risk_blocked(p_buyer_accounts text[], p_buyer_emails text[], p_seller_accounts text[])
+returns table (fact text)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+  return query
+  select b.kind || ' ' || b.value
+    from risk_block_list b
+   where (b.kind = 'buyer_account' and b.value = any (p_buyer_accounts))
+      or (b.kind = 'buyer_email' and b.value = any (p_buyer_emails))
+      or (b.kind = 'seller_account' and b.value = any (p_seller_accounts));
+end
+$$;
+
 -- 1. Stores checkouts, their orders, their events, and the attempts of the orders that start at once.
 -- A row that another transaction stored first is a unique violation.
 create function payments_take_checkouts(p_events json, p_orders json, p_attempts json) returns void
@@ -223,6 +259,7 @@ begin
            updated_at = now()
       from settled s
      where a.attempt_id = s.attempt_id
+    returning a.attempt_id, s.payment_order_id, a.psp, s.psp_reference, s.names_charge, s.is_resolved
   ), orders as (
     update payment_orders o
        set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
@@ -251,17 +288,15 @@ begin
      where is_payment_done or was_done
   )
   select s.attempt_id, s.payment_order_id, s.psp_reference, s.attempt_id, r.attempt_id
-    from settled s
-    join payment_attempts a on a.attempt_id = s.attempt_id
-    join payment_attempts r on r.psp = a.psp and r.resolution_reference = s.psp_reference
+    from attempts s
+    join payment_attempts r on r.psp = s.psp and r.resolution_reference = s.psp_reference
      and r.resolved_as in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
    where s.names_charge
   union all
   -- The other's charge may have been booked while a person resolved this one with it: neither saw the other.
   select s.attempt_id, s.payment_order_id, s.psp_reference, r.attempt_id, s.attempt_id
-    from settled s
-    join payment_attempts a on a.attempt_id = s.attempt_id
-    join payment_attempts r on r.psp = a.psp and r.psp_reference = s.psp_reference
+    from attempts s
+    join payment_attempts r on r.psp = s.psp and r.psp_reference = s.psp_reference
      and r.status in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
    where s.names_charge and s.is_resolved;
 end
@@ -346,6 +381,7 @@ revoke execute on all functions in schema public from public;
 grant execute on function
   payments_turn(timestamptz, timestamptz, boolean, double precision, double precision),
   payments_has_discrepancy(text, text),
+  payments_known(text[], text[]), risk_blocked(text[], text[], text[]),
   payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
   payments_lock_for_settlement(text[], text[], text[]), payments_settle(json),
   operations_lock(text[]), operations_settle(json)

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { AppError, messageOf } from "../errors.ts";
 import { connectionOf } from "./connection.ts";
+import { isOutdatedPlan, preparedIfCall } from "./prepared-calls.ts";
 
 /** A point in time as RFC 3339 in UTC with microseconds, which a JavaScript Date would cut off. */
 export type Timestamp = string;
@@ -134,7 +135,9 @@ export class Database implements Queryable {
       try {
         return await this.#runOnce(begin, work);
       } catch (error) {
-        if (tries === 3 || !retryableStates.has(sqlStateOf(error) ?? "")) return refuseWhenUnavailable(error);
+        // Every connection may have one, and each is thrown away.
+        if (isOutdatedPlan(error) && tries <= this.#pool.options.max) continue;
+        if (tries >= 3 || !retryableStates.has(sqlStateOf(error) ?? "")) return refuseWhenUnavailable(error);
         // Without a pause the victim would take its first lock again before the transaction that waits for it
         // wakes up: the same deadlock, three times.
         await sleep(tries * 20);
@@ -176,7 +179,7 @@ export class Database implements Queryable {
     } catch (error) {
       await statements.close();
       isBroken = await client.query("rollback").then(
-        () => false,
+        () => isOutdatedPlan(error),
         () => true,
       );
       throw error;
@@ -204,7 +207,7 @@ class Statements {
     if (this.#isClosed)
       throw new AssertionError({ message: "the transaction has ended: it takes no more statements" });
     writeOncePerTurn(this.#client);
-    const answer = this.#client.query<Row>(statement);
+    const answer = this.#client.query<Row>(preparedIfCall(statement));
     this.#underWay.add(answer);
     try {
       return await answer;

@@ -21,18 +21,11 @@ export type Blocked = ReadonlySet<string>;
 
 /** Which of the batch's buyers, e-mail addresses and sellers are blocked, as `kind value`. */
 export async function selectBlocked(tx: Queryable, subjects: readonly Facts[]): Promise<Blocked> {
-  const rows = await tx.query<{ fact: string }>(
-    `select kind || ' ' || value as fact
-       from risk_block_list
-      where (kind = 'buyer_account' and value = any ($1::text[]))
-         or (kind = 'buyer_email' and value = any ($2::text[]))
-         or (kind = 'seller_account' and value = any ($3::text[]))`,
-    [
-      textArray(subjects.map((subject) => subject.buyer_account)),
-      textArray(subjects.map((subject) => subject.buyer_email.toLowerCase())),
-      textArray(subjects.flatMap((subject) => subject.orders.map((order) => order.seller_account))),
-    ],
-  );
+  const rows = await tx.query<{ fact: string }>("select fact from risk_blocked($1, $2, $3)", [
+    textArray(subjects.map((subject) => subject.buyer_account)),
+    textArray(subjects.map((subject) => subject.buyer_email.toLowerCase())),
+    textArray(subjects.flatMap((subject) => subject.orders.map((order) => order.seller_account))),
+  ]);
   return new Set(rows.map((row) => row.fact));
 }
 

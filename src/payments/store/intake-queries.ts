@@ -14,16 +14,11 @@ export async function selectKnown(
   checkoutIds: readonly string[],
   paymentOrderIds: readonly string[],
 ): Promise<KnownRows> {
-  const [row] = await tx.query<KnownRows>(
-    `select now() as created_at,
-            (select json_agg(json_build_object(
-                      'checkout_id', e.checkout_id, 'request_fingerprint', encode(e.request_fingerprint, 'hex')))
-               from payment_events e where e.checkout_id = any ($1::text[])) as events,
-            (select json_agg(json_build_object('payment_order_id', o.payment_order_id, 'checkout_id', o.checkout_id))
-               from payment_orders o where o.payment_order_id = any ($2::text[])) as orders`,
-    [textArray(checkoutIds), textArray(paymentOrderIds)],
-  );
-  if (row === undefined) throw new Error("a select without a table gave no row");
+  const [row] = await tx.query<KnownRows>("select created_at, events, orders from payments_known($1, $2)", [
+    textArray(checkoutIds),
+    textArray(paymentOrderIds),
+  ]);
+  if (row === undefined) throw new Error("payments_known gave no row");
   return row;
 }
 
