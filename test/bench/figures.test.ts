@@ -25,12 +25,12 @@ describe("the comparison of two commits' benchmarks", () => {
   });
 
   test("counts a latency that grew as a loss", () => {
-    const [p99] = compareRounds([{ added_ms_p99: 10 }], [{ added_ms_p99: 12 }]);
+    const [p99] = compareRounds([{ answer_ms_p99: 10 }], [{ answer_ms_p99: 12 }]);
     expect(p99?.ratio).toBeCloseTo(1.2);
     expect(p99?.gain).toBeCloseTo(-0.2);
   });
 
   test("refuses to compare runs that have no figure in common", () => {
-    expect(() => compareRounds([{ other: 1 }], [{ added_ms_p99: 12 }])).toThrow("no figure in common");
+    expect(() => compareRounds([{ other: 1 }], [{ answer_ms_p99: 12 }])).toThrow("no figure in common");
   });
 });
