@@ -230,7 +230,7 @@ test("every webhook is lost: the poller finds the payment", async () => {
   await stack.setFaults({ webhooks: { drop_rate: 0 } });
 });
 
-test("a redirect that claims success without a payment is only a page view: nothing is booked (R250)", async () => {
+test("a redirect that claims success without a payment is only a page view: nothing is booked (R264)", async () => {
   const { checkout, page, statusUrl } = await open();
   await page.goto(`${return_url}&checkout_id=${checkout.checkout_id}&token=cs_1&result=success`);
   await page.goto(`${statusUrl}&result=success&payment_status=paid`);
