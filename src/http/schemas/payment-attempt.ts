@@ -12,7 +12,13 @@ export const PaymentAttempt = Type.Object(
     status: Type.String(),
     inquiry_count: Type.Integer(),
     psp_call_ms: nullable(Type.Number()),
-    failure_class: nullable(Type.String()),
+    failure_class: nullable(
+      Type.String({
+        description:
+          "hard_decline, transient_decline, rate_limited, unreachable or invalid_request: whether a new attempt " +
+          "follows by itself (docs/causes.md).",
+      }),
+    ),
     failure_code: nullable(Type.String()),
     failure_message: nullable(Type.String()),
     page_token: nullable(Type.String({ description: "The PSP's id of the hosted page." })),

@@ -44,7 +44,14 @@ export const PaymentOrder = Type.Object(
     ledger_updated: Type.Boolean(),
     retry_count: Type.Integer(),
     last_retry_at: nullable(timestamp),
-    next_retry_at: nullable(timestamp),
+    next_retry_at: nullable(
+      Type.String({
+        description:
+          "RFC 3339, UTC, microseconds. When the order is looked at next: a new attempt if it is RETRY_SCHEDULED, " +
+          "otherwise a question to the PSP.",
+        examples: ["2026-01-02T03:04:05.678901Z"],
+      }),
+    ),
     error_code: nullable(Type.String()),
     error_message: nullable(Type.String()),
     created_at: timestamp,

@@ -18,7 +18,7 @@ import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "../model/model.ts";
 
 /**
- * The one place that turns a PSP's report into states; null: nothing changes. It only moves forward: a report about
+ * The one place that turns a PSP's report into states; null: nothing changes. It only moves forward: reports about
  * an attempt that is closed change nothing, except that money that moved against what we believed raises an alarm.
  */
 export function decide(input: DecisionInput): Decision | null {
