@@ -13,7 +13,7 @@ const time = ["Date.now", "performance.now", "process.hrtime", "process.uptime"]
 const environment = {
   object: "process",
   property: "env",
-  message: 'House rule "environment": only src/config.ts reads the environment; add a setting there.',
+  message: 'House rule "environment": only src/config/config.ts reads the environment; add a setting there.',
 };
 const globalObject = {
   name: "globalThis",
@@ -125,7 +125,7 @@ export default defineConfig({
       },
     },
     { files: ["src/clock.ts"], rules: { "eslint/no-restricted-properties": ["error", environment] } },
-    { files: ["src/config.ts"], rules: { "eslint/no-restricted-properties": ["error", ...time] } },
+    { files: ["src/config/config.ts"], rules: { "eslint/no-restricted-properties": ["error", ...time] } },
     // Waiting for processes to start and to end is no business time.
     {
       files: ["src/db/embedded/**"],

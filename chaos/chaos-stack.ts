@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startStack, type Stack } from "../src/cli/cli.ts";
-import { inheritedEnvironment, loadConfig, type Config } from "../src/config.ts";
+import { inheritedEnvironment, loadConfig, type Config } from "../src/config/config.ts";
 import { Database } from "../src/db/db.ts";
 import {
   chooseFreePort,

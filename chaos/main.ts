@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { ConsoleReport } from "../console/console-report.ts";
 import { interruption } from "../console/interruption.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
-import { loadConfig } from "../src/config.ts";
+import { loadConfig } from "../src/config/config.ts";
 import { chooseFreePort } from "../src/db/embedded/embedded-postgres.ts";
 import { messageOf } from "../src/errors.ts";
 import { describeRun, findBroken } from "./report.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicMilliseconds } from "../src/clock.ts";
-import type { Config } from "../src/config.ts";
+import type { Config } from "../src/config/config.ts";
 import type { Database } from "../src/db/db.ts";
 import type { ChaosStack } from "./chaos-stack.ts";
 import type { HttpClient } from "./http-client.ts";

@@ -1,7 +1,7 @@
 import { ConsoleReport } from "../console/console-report.ts";
 import { interruption } from "../console/interruption.ts";
 import { monotonicMilliseconds } from "../src/clock.ts";
-import { loadConfig } from "../src/config.ts";
+import { loadConfig } from "../src/config/config.ts";
 import { messageOf } from "../src/errors.ts";
 import { Checks } from "./checks.ts";
 import { Client } from "./client.ts";

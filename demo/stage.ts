@@ -1,5 +1,5 @@
 import { startStack, type Stack } from "../src/cli/cli.ts";
-import type { Config } from "../src/config.ts";
+import type { Config } from "../src/config/config.ts";
 import { Database } from "../src/db/db.ts";
 import {
   chooseFreePort,

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDatabase } from "../src/cli/compose.ts";
-import { loadConfig } from "../src/config.ts";
+import { loadConfig } from "../src/config/config.ts";
 import { ReadDatabase } from "../src/db/db.ts";
 import { buildApp, type App } from "../src/http/http.ts";
 import { Jobs } from "../src/jobs/jobs.ts";

@@ -6,6 +6,7 @@
 /** Rooms from the top down. A room may use the doors (`room/room.ts`) of the rooms in the lines below its own. */
 export const layers: readonly (readonly string[])[] = [
   ["cli"],
+  ["config"],
   ["http"],
   ["payments"],
   ["wallets", "webhooks", "risk", "idempotency", "approvals"],
@@ -60,23 +61,6 @@ export const codeFolders: readonly string[] = [
 /** Files of `src/` itself that every room may use. */
 const rootFiles = "{clock,errors,ids,log,logged-error,metrics,sealing}.ts";
 
-/** The files that read and check settings. */
-const configNames = [
-  "config",
-  "crash-point-settings",
-  "database-address",
-  "external-account",
-  "loopback",
-  "payment-settings",
-  "proxy-networks",
-  "psp-accounts",
-  "routing-settings",
-  "safety-rules",
-  "secret-strength",
-  "settings-reader",
-];
-const configFiles = `{${configNames.join(",")}}.ts`;
-
 /** Node's modules that would go around the rules about time and environment. */
 const forbiddenModules = ["node:process", "node:perf_hooks"];
 
@@ -104,12 +88,7 @@ const specialPlaces: readonly Place[] = [
   {
     files: "src/cli/compose.ts",
     name: "cli/compose.ts",
-    paths: [
-      `../${rootFiles}`,
-      "../config.ts",
-      ...doorsBelow("cli").map((door) => `../${door}`),
-      "../psp/*/*.ts",
-    ],
+    paths: [`../${rootFiles}`, ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"],
     packages: [],
   },
   {
@@ -119,9 +98,9 @@ const specialPlaces: readonly Place[] = [
     packages: ["pino", "prom-client"],
   },
   {
-    files: `src/${configFiles}`,
-    name: "config.ts",
-    paths: [`./${rootFiles}`, `./${configFiles}`, "./money/money.ts", "./payments/payments.ts"],
+    files: "src/config/**",
+    name: "config",
+    paths: [`../${rootFiles}`, "../money/money.ts", "../payments/payments.ts"],
     packages: [],
   },
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
@@ -135,7 +114,6 @@ const specialPlaces: readonly Place[] = [
     paths: [
       "../console/*.ts",
       `../src/${rootFiles}`,
-      "../src/config.ts",
       ...["cli/cli.ts", ...doorsBelow("cli"), "db/embedded/embedded-postgres.ts"].map(
         (door) => `../src/${door}`,
       ),
@@ -191,7 +169,7 @@ function placesOfRoom(room: string): Place[] {
   const doors = [
     ...(room === "money" ? [] : [rootFiles]),
     ...doorsBelow(room),
-    ...(room === "cli" ? ["config.ts", "db/embedded/embedded-postgres.ts"] : []),
+    ...(room === "cli" ? ["db/embedded/embedded-postgres.ts"] : []),
   ];
   const rules = { name: room, packages: packages[room] ?? [] };
   return [

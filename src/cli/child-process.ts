@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess as NodeChild } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { inheritedEnvironment } from "../config.ts";
+import { inheritedEnvironment } from "../config/config.ts";
 
 export type ChildProcessOptions = {
   readonly name: string;

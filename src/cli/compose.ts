@@ -1,5 +1,5 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
-import type { Config, PspAccount } from "../config.ts";
+import type { Config, PspAccount } from "../config/config.ts";
 import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
 import {
   buildApp,

@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { messageOf } from "../errors.ts";
 import { checkLogin, ensureServiceLogin, sqlStateOf } from "../db/db.ts";
 import { startEmbeddedPostgres } from "../db/embedded/embedded-postgres.ts";

@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
 import { createLogger } from "../log.ts";

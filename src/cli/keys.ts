@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { sqlStateOf, type Database } from "../db/db.ts";
 import { messageOf } from "../errors.ts";
 import { createApiKey, revokeApiKey, selectApiKeys } from "../http/http.ts";

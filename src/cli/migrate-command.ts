@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { withOwnerDatabase } from "./configured-database.ts";
 import { ensureDatabase } from "../db/embedded/embedded-postgres.ts";
 import { migrateDatabase } from "./migrate.ts";

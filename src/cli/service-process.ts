@@ -1,7 +1,8 @@
 import closeWithGrace from "close-with-grace";
-import { assertBuiltInKeyStaysLocal, loadConfig, type Config } from "../config.ts";
+import { assertBuiltInKeyStaysLocal, loadConfig, type Config } from "../config/config.ts";
 import { checkLogin, checkSchema } from "../db/db.ts";
 import { checkNoDevelopmentKeys } from "../http/http.ts";
+import { armCrashPoint } from "../payments/payments.ts";
 import { namingVariable } from "./configured-database.ts";
 import { composeService, type Service } from "./compose.ts";
 
@@ -11,6 +12,7 @@ export type Roles = { readonly serves: boolean; readonly works: boolean };
 export async function runService(roles: Roles, mode: "development" | "production"): Promise<void> {
   const config = loadConfig(mode);
   if (roles.serves) assertBuiltInKeyStaysLocal(config);
+  if (config.crash_point !== undefined) armCrashPoint(config.crash_point);
   const url = databaseUrlOf(config);
   await namingVariable("DATABASE_URL", () => checkLogin(url));
   await checkSchema(url);

@@ -1,5 +1,5 @@
 import { start } from "node:repl";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import * as ledger from "../ledger/ledger.ts";
 import * as money from "../money/money.ts";
 import * as payments from "../payments/payments.ts";

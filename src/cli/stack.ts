@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { ensureServiceLogin } from "../db/db.ts";
 import {
   ensureDatabase,

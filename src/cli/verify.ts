@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Database } from "../db/db.ts";
 import { verifyLedger, type Check } from "../ledger/ledger.ts";
 import { verifyPayments } from "../payments/payments.ts";

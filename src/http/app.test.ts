@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { account, purse, transfer } from "../../test/support/ledger.ts";
 import { composeService, type Service } from "../cli/compose.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { withClient } from "../db/db.ts";
 import { postAll } from "../ledger/ledger.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { composeService, type Service } from "../cli/compose.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 
 let db: TestDatabase;
 let service: Service;

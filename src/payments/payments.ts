@@ -25,7 +25,7 @@ import { WebhookApplier } from "./reports/webhook-apply.ts";
 
 export { createActions, type Actions } from "./orders/actions.ts";
 export { armCrashPoint, crashPointNames } from "./model/crash-points.ts";
-export type { CrashPointName } from "./model/crash-points.ts";
+export type { ArmedCrashPoint, CrashPointName } from "./model/crash-points.ts";
 export { historyOf } from "./orders/history.ts";
 export type { Intake } from "./orders/intake.ts";
 export type { IntakeRequest } from "./orders/intake-rows.ts";

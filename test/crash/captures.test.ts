@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => stack.stopAll());
 
 /** The steps of a capture or void at which the service can die. */
-const points = ["after_claim", "after_psp_call", "in_settlement", "after_settlement"] as const;
+const points = ["after_claim", "after_psp_call", "in_outcome_commit", "after_outcome_commit"] as const;
 
 const voids_of_each_point = 6;
 
@@ -58,7 +58,9 @@ describe("kill -9 at every step of a capture and of a void, under every fault of
       const [ids, voided] = [await authorise(operationFaults.length), await authorise(voids_of_each_point)];
       orderIds.push(...ids, ...voided);
       await stack.service.stop();
-      await stack.restartService({ CRASH_POINT: point === "in_settlement" ? `${point}:2` : `${point}:6` });
+      await stack.restartService({
+        CRASH_POINT: point === "in_outcome_commit" ? `${point}:2` : `${point}:6`,
+      });
       await stack.setFaults({ next_modifications: operationFaults.map((fault) => ({ fault, count: 1 })) });
       // Two parts of each order, and some that are given up as a whole.
       const shopping = Promise.all([

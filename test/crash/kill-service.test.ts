@@ -16,7 +16,9 @@ describe("after kill -9 of the service, no order is charged twice and none is lo
       const shop = new Shop(stack);
       await stack.service.stop();
       // Where each order passes alone, not at the first one, so that some are before the step and some behind it.
-      await stack.restartService({ CRASH_POINT: point === "in_settlement" ? `${point}:1` : `${point}:3` });
+      await stack.restartService({
+        CRASH_POINT: point === "in_outcome_commit" ? `${point}:1` : `${point}:3`,
+      });
       const shopping = Promise.all(Array.from({ length: 10 }, () => shop.order()));
       await stack.service.ended();
       await stack.restartService();

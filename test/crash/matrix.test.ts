@@ -30,7 +30,9 @@ describe("kill -9 at every step of the service, under every fault of the PSP", (
       shops.push(shop);
       await stack.service.stop();
       // Amid the orders of one checkout each, so that some are before the step, some at it and some behind.
-      await stack.restartService({ CRASH_POINT: point === "in_settlement" ? `${point}:2` : `${point}:5` });
+      await stack.restartService({
+        CRASH_POINT: point === "in_outcome_commit" ? `${point}:2` : `${point}:5`,
+      });
       await stack.setFaults({ next: faultsWithoutEnd.map((fault) => ({ fault, count: 1 })) });
       const shopping = Promise.all([
         ...cardFaults.map((fault) => shop.order(`tok_fault_${fault}`)),

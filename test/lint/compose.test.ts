@@ -5,7 +5,7 @@ import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { migrateDatabase } from "../../src/cli/migrate.ts";
-import { loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config/config.ts";
 import { checkLogin, checkSchema } from "../../src/db/db.ts";
 import { dropDatabase, onServer, serverUrl } from "../support/database.ts";
 

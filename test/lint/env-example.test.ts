@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
-import { loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config/config.ts";
 
 const root = join(import.meta.dirname, "../..");
 const example = parseEnv(await readFile(join(root, ".env.example"), "utf8"));
@@ -15,7 +15,7 @@ test(".env.example has every setting that the configuration reads, and no other"
     "payment-settings",
     "psp-accounts",
     "routing-settings",
-  ].map((name) => `src/${name}.ts`);
+  ].map((name) => `src/config/${name}.ts`);
   const source = (await Promise.all(files.map((file) => readFile(join(root, file), "utf8")))).join("\n");
   const read = [...source.matchAll(/\bread\.\w+\(\s*"([A-Z_]+)"/g)].map(([, name]) => String(name));
   expect(read.length).toBeGreaterThan(30);

@@ -66,7 +66,7 @@ const linterPlants: readonly Plant[] = [
   wrongImport("src/payments/charges/planted-sideways.ts", "../operations/operation-runner.ts"),
   wrongImport("src/payments/decide/planted-door.ts", "../payments.ts"),
   wrongImport("src/wallets/planted-sideways.ts", "../risk/risk.ts"),
-  wrongImport("src/payments/planted-config.ts", "../config.ts"),
+  wrongImport("src/payments/planted-config.ts", "../config/config.ts"),
   wrongImport("src/money/planted-root.ts", "../errors.ts"),
   wrongImport("src/psp/stripe/planted-database.ts", "../../db/db.ts"),
   wrongImport("src/planted-root.ts", "./ledger/ledger.ts"),
@@ -122,7 +122,7 @@ const linterPlants: readonly Plant[] = [
   { file: "chaos/planted-env.ts", text: 'export const planted = process.env["X"];\n', said: environment },
   { file: "demo/planted-now.ts", text: "export const planted = Date.now();\n", said: time },
   { file: "src/ledger/planted-now.ts", text: "export const planted = Date.now();\n", said: time },
-  { file: "src/config-planted.ts", text: "export const planted = Date.now;\n", said: time },
+  { file: "src/config/planted.ts", text: "export const planted = Date.now;\n", said: time },
   {
     file: "src/ledger/planted-performance.ts",
     text: "export const planted = performance.now();\n",
@@ -233,7 +233,7 @@ const checkerPlants: readonly { readonly rule: string; readonly file: string; re
 /** Files that do what only they may do, and are to be left in peace. */
 const exceptions: readonly string[] = [
   "src/clock.ts",
-  "src/config.ts",
+  "src/config/config.ts",
   "src/log.ts",
   "src/main.ts",
   "src/metrics.ts",

@@ -1,4 +1,4 @@
-import { loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config/config.ts";
 import { messageOf } from "../../src/errors.ts";
 
 /** Enough to start in production. */

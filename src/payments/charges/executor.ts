@@ -176,7 +176,7 @@ export class Executor {
           ? { kind: "charge", is_first_send: true, ...call }
           : { kind: "inquiry", ...call },
     });
-    crashPoint("after_settlement");
+    crashPoint("after_outcome_commit");
   }
 
   /** A bug or a lost database: the job goes back to the queue, and past its limit to the dead letters. */

@@ -113,7 +113,7 @@ export class Pages {
       actor: executor_actor,
       source: { kind: "charge", is_first_send: turn === "first_send", epoch, psp_call_ms, job: null },
     });
-    crashPoint("after_settlement");
+    crashPoint("after_outcome_commit");
   }
 }
 

@@ -1,23 +1,28 @@
 /**
  * Named places at which a test kills the process as a power cut would, to prove that every step can
- * be the last, or stops it until SIGCONT, as a machine that hangs. Armed by `CRASH_POINT=name:count` (at the
- * count-th passing) or `FREEZE_POINT`, which configuration refuses outside development; unarmed, a passing
- * costs one comparison.
+ * be the last, or stops it until SIGCONT, as a machine that hangs. A service arms the one of its settings:
+ * `CRASH_POINT=name:count` (at the count-th passing) or `FREEZE_POINT`, which production refuses. Unarmed, a
+ * passing costs one comparison.
  */
 export const crashPointNames = [
   "after_intake",
   "after_claim",
   "after_psp_call",
-  "in_settlement",
-  "after_settlement",
+  "in_outcome_commit",
+  "after_outcome_commit",
 ] as const;
 export type CrashPointName = (typeof crashPointNames)[number];
 
-type Signal = "SIGKILL" | "SIGSTOP";
-let armed: { readonly name: CrashPointName; readonly signal: Signal; remaining: number } | undefined;
+export type ArmedCrashPoint = {
+  readonly name: CrashPointName;
+  /** 1 strikes at the first passing. */
+  readonly passings: number;
+  readonly signal: "SIGKILL" | "SIGSTOP";
+};
+let armed: (Omit<ArmedCrashPoint, "passings"> & { remaining: number }) | undefined;
 
-/** Arms one point; `passings` 1 strikes at the first. */
-export function armCrashPoint(name: CrashPointName, passings: number, signal: Signal): void {
+/** Arms this one point in place of any other. */
+export function armCrashPoint({ name, passings, signal }: ArmedCrashPoint): void {
   armed = { name, signal, remaining: passings };
 }
 

@@ -177,7 +177,7 @@ export class OperationRunner {
     const reported = isManuallyResolved(task.row) ? resolutionOf(task) : await this.#call(task);
     crashPoint("after_psp_call");
     await this.#options.recorder.record({ payment_order_id, attempt_id, ...reported });
-    crashPoint("after_settlement");
+    crashPoint("after_outcome_commit");
     this.#options.jobs.wake("operation_execute");
   }
 

@@ -32,7 +32,7 @@ export class OutcomeRecorder {
       batch_items_max: 200,
       flush: async (tx, reports) => {
         await this.#flush(tx, reports);
-        crashPoint("in_settlement");
+        crashPoint("in_outcome_commit");
         return reports.map(() => "recorded" as const);
       },
     });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { faultsOf, production } from "../test/support/settings.ts";
+import { faultsOf, production } from "../../test/support/settings.ts";
 import { loadConfig } from "./config.ts";
 
 test("an empty environment is enough in development", () => {
@@ -131,4 +131,19 @@ test("a lease that could end during a PSP call is refused", () => {
   const faults = faultsOf("development", { JOB_LEASE_SECONDS: "40", PSP_TIMEOUT_SECONDS: "10" });
   expect(faults).toEqual([expect.stringMatching(/^JOB_LEASE_SECONDS: .*PSP_TIMEOUT_SECONDS/)]);
   expect(faultsOf("development", { JOB_LEASE_SECONDS: "41", PSP_TIMEOUT_SECONDS: "10" })).toEqual([]);
+});
+
+test("a crash point is a value of the settings; beside it a point to freeze at counts", () => {
+  expect(loadConfig("development", {}).crash_point).toBeUndefined();
+  const crash = { CRASH_POINT: "after_psp_call:3" };
+  expect(loadConfig("development", crash).crash_point).toEqual({
+    name: "after_psp_call",
+    passings: 3,
+    signal: "SIGKILL",
+  });
+  expect(loadConfig("development", { ...crash, FREEZE_POINT: "in_outcome_commit" }).crash_point).toEqual({
+    name: "in_outcome_commit",
+    passings: 1,
+    signal: "SIGSTOP",
+  });
 });

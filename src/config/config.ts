@@ -1,10 +1,10 @@
 /** The only place that reads the environment. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
-import { armFromEnvironment } from "./crash-point-settings.ts";
+import { crashPointOf } from "./crash-point-settings.ts";
 import { readDatabaseAddresses } from "./database-address.ts";
 import { paymentSettings } from "./payment-settings.ts";
-import type { PaymentSettings } from "./payments/payments.ts";
+import type { ArmedCrashPoint, PaymentSettings } from "../payments/payments.ts";
 import { pspAccounts, type PspAccounts } from "./psp-accounts.ts";
 import { routingRules, type RoutingRule } from "./routing-settings.ts";
 import { built_in_api_key, checkSafety } from "./safety-rules.ts";
@@ -57,6 +57,8 @@ export type Config = {
     readonly success_rate: string;
     readonly webhook_url: string | undefined;
   };
+  /** Where a test kills or stops the service that is started with these settings. */
+  readonly crash_point: ArmedCrashPoint | undefined;
 };
 
 /** The settings from the environment. Errors with every fault in one message. */
@@ -112,9 +114,9 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
       success_rate: read.text("PSP_SUCCESS_RATE", "1"),
       webhook_url: read.text("PSP_WEBHOOK_URL"),
     },
+    crash_point: crashPointOf(read, mode),
   };
   check(read, config);
-  armFromEnvironment(read, mode);
   if (read.faults.length > 0) throw new Error(`The settings are not right:\n  ${read.faults.join("\n  ")}`);
   return config;
 }

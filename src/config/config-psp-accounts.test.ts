@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { adyen, eu, faultsOf, production, secrets, withAccounts } from "../test/support/settings.ts";
+import { adyen, eu, faultsOf, production, secrets, withAccounts } from "../../test/support/settings.ts";
 import { loadConfig } from "./config.ts";
 
 describe("addresses of PSPs", () => {

@@ -1,5 +1,5 @@
 /** Settings of the room `payments`: limits, retries, terms. */
-import type { PaymentSettings } from "./payments/payments.ts";
+import type { PaymentSettings } from "../payments/payments.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
 export function paymentSettings(read: SettingsReader): PaymentSettings {

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "./config.ts";
-import { messageOf } from "./errors.ts";
+import { messageOf } from "../errors.ts";
 import { assertBuiltInKeyStaysLocal } from "./safety-rules.ts";
 
 const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

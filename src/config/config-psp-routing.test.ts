@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { adyen, eu, faultsOf, withAccounts } from "../test/support/settings.ts";
+import { adyen, eu, faultsOf, withAccounts } from "../../test/support/settings.ts";
 import { loadConfig } from "./config.ts";
 
 describe("several PSPs", () => {

@@ -1,5 +1,5 @@
 /** Which account takes which orders: PSP_ROUTING. */
-import { isCurrencyCode } from "./money/money.ts";
+import { isCurrencyCode } from "../money/money.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
 /** As `psp/routing-rules.ts` explains it. */

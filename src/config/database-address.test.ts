@@ -1,6 +1,6 @@
 import pg from "pg";
 import { describe, expect, test } from "vitest";
-import { faultsOf, production } from "../test/support/settings.ts";
+import { faultsOf, production } from "../../test/support/settings.ts";
 import { loadConfig } from "./config.ts";
 
 describe("the way to the database", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { faultsOf, production } from "../test/support/settings.ts";
+import { faultsOf, production } from "../../test/support/settings.ts";
 import { loadConfig } from "./config.ts";
 
 test("production has no default for a secret and no development key, and names all that is missing at once", () => {

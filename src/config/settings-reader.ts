@@ -1,8 +1,8 @@
 /** How settings are read and what is wrong with them is collected. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { messageOf } from "./errors.ts";
-import { isCurrencyCode, parseAmount } from "./money/money.ts";
+import { messageOf } from "../errors.ts";
+import { isCurrencyCode, parseAmount } from "../money/money.ts";
 
 /** In development everything has a default; in production secrets have none. */
 export type Mode = "development" | "production";
