@@ -62,6 +62,16 @@ export const textRules: readonly TextRule[] = [
       "money is bigint minor units: use the doors of src/money/; only a PSP's amounts.ts may convert, after checking that it is exact",
   },
   {
+    name: "psp-names",
+    files: /^src\/.*\.ts$/,
+    // The addresses of pages are removed from clients' texts whichever PSPs are configured.
+    except: /^src\/psp\/(stripe|adyen|adapters\.ts)|^src\/http\/secrets-in-text\.ts$|\.test\.ts$/,
+    // A card's magnetic stripe is nobody's, and `use_stripe_sdk` is a value that the API documents.
+    pattern: /(?<!magnetic |use_)stripe|adyen/i,
+    advice:
+      "a PSP is named only in its adapter's folder and in src/psp/adapters.ts: give Adapter what you need to know of it",
+  },
+  {
     name: "disabled-rule",
     files: code,
     reads_comments: true,

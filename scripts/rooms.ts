@@ -86,12 +86,6 @@ const specialPlaces: readonly Place[] = [
   adapter("external", ["standardwebhooks"]),
   adapter("adyen", ["@adyen/api-library", "@adyen/api-library/**"]),
   {
-    files: "src/cli/compose.ts",
-    name: "cli/compose.ts",
-    paths: [`../${rootFiles}`, ...doorsBelow("cli").map((door) => `../${door}`), "../psp/*/*.ts"],
-    packages: [],
-  },
-  {
     files: "src/*.ts",
     name: "a root file",
     paths: [`./${rootFiles}`, "./log-repeats.ts"],
@@ -100,7 +94,7 @@ const specialPlaces: readonly Place[] = [
   {
     files: "src/config/**",
     name: "config",
-    paths: [`../${rootFiles}`, "../money/money.ts", "../payments/payments.ts"],
+    paths: [`../${rootFiles}`, "../money/money.ts", "../payments/payments.ts", "../psp/adapters.ts"],
     packages: [],
   },
   { files: "src/main.ts", name: "main.ts", paths: ["./errors.ts", "./cli/*.ts"], packages: ["commander"] },
@@ -128,6 +122,8 @@ function adapter(name: string, sdk: readonly string[]): Place {
     name: `psp/${name}`,
     packages: sdk,
     paths: [
+      "../adapter.ts",
+      "../card-account.ts",
       "../port.ts",
       "../port-outcomes.ts",
       "../port-webhooks.ts",
@@ -169,7 +165,7 @@ function placesOfRoom(room: string): Place[] {
   const doors = [
     ...(room === "money" ? [] : [rootFiles]),
     ...doorsBelow(room),
-    ...(room === "cli" ? ["db/embedded/embedded-postgres.ts"] : []),
+    ...(room === "cli" ? ["db/embedded/embedded-postgres.ts", "psp/adapters.ts"] : []),
   ];
   const rules = { name: room, packages: packages[room] ?? [] };
   return [

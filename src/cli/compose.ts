@@ -1,5 +1,5 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
-import type { Config, PspAccount } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
 import {
   buildApp,
@@ -18,10 +18,8 @@ import {
   selectInFlight,
   type Payments,
 } from "../payments/payments.ts";
-import { PspRouter, type Psp } from "../psp/psp.ts";
-import { createAdyen } from "../psp/adyen/adyen.ts";
-import { createExternal } from "../psp/external/external.ts";
-import { createStripe } from "../psp/stripe/stripe.ts";
+import { createPsp } from "../psp/adapters.ts";
+import { PspRouter } from "../psp/psp.ts";
 import { openInbox } from "../webhooks/webhooks.ts";
 
 export type Service = {
@@ -146,7 +144,7 @@ function openReads(url: string, { connections_max, waiting_max }: Config["reads"
 function createRouter({ psp }: Config): PspRouter {
   const [first, ...others] = psp.accounts;
   return new PspRouter(
-    [createPsp(first), ...others.map(createPsp), ...psp.external_accounts.map(createExternal)],
+    [createPsp(first), ...[...others, ...psp.external_accounts].map((account) => createPsp(account))],
     {
       failures_in_a_row: psp.breaker_failures,
       open_seconds: psp.breaker_open_seconds,
@@ -154,33 +152,4 @@ function createRouter({ psp }: Config): PspRouter {
       calls_at_once_max: new Map(psp.accounts.map((account) => [account.name, account.calls_at_once_max])),
     },
   );
-}
-
-function createPsp(account: PspAccount): Psp {
-  const { name, secret_key, webhook_secrets, api_base } = account;
-  const limits = { timeout_ms: account.timeout_seconds * 1_000, connections_max: account.calls_at_once_max };
-  switch (account.kind) {
-    case "stripe":
-      return createStripe({
-        name,
-        secret_key,
-        webhook_secrets,
-        ...limits,
-        ...(api_base === undefined ? {} : { api_base }),
-      });
-    case "adyen":
-      return createAdyen({
-        name,
-        secret_key,
-        webhook_secrets,
-        merchant_account: account.merchant_account,
-        return_url: account.return_url,
-        has_multiple_partial_captures: account.has_multiple_partial_captures,
-        ...limits,
-        ...(api_base === undefined ? {} : { api_base }),
-        ...(account.live_endpoint_prefix === undefined
-          ? {}
-          : { live_endpoint_prefix: account.live_endpoint_prefix }),
-      });
-  }
 }

@@ -7,6 +7,7 @@ import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
 } from "../db/embedded/embedded-postgres.ts";
+import { accountOfVariables } from "../psp/adapters.ts";
 import { ChildProcess } from "./child-process.ts";
 import { migrateDatabase } from "./migrate.ts";
 
@@ -74,7 +75,8 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
   await migrateDatabase(ownerUrl);
   const databaseUrl = await ensureServiceLogin(ownerUrl);
 
-  const secrets = { stripe: `whsec_${randomBytes(24).toString("base64")}`, key: "sk_test_simulator" };
+  const secrets = { webhook: `whsec_${randomBytes(24).toString("base64")}`, key: "sk_test_simulator" };
+  const { name: account, variables } = accountOfVariables;
   const servicePort = options.port;
   const simulator = new ChildProcess({
     name: "simulator",
@@ -88,8 +90,8 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
       ...(options.has_webhooks
         ? {
             SIMULATOR_WEBHOOK_URL:
-              options.webhook_url ?? `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`,
-            SIMULATOR_WEBHOOK_SECRET: secrets.stripe,
+              options.webhook_url ?? `http://127.0.0.1:${servicePort}/api/v1/webhooks/${account}`,
+            SIMULATOR_WEBHOOK_SECRET: secrets.webhook,
           }
         : {}),
       ...options.environment,
@@ -107,9 +109,9 @@ async function startOn(options: StackOptions, postgres: EmbeddedPostgres | undef
         MIGRATION_DATABASE_URL: "",
         PORT: String(port),
         OPERATIONS_PORT: port === servicePort ? String(options.operations_port ?? 0) : "0",
-        PSP_STRIPE_SECRET_KEY: secrets.key,
-        PSP_STRIPE_API_BASE: simulatorUrl,
-        PSP_STRIPE_WEBHOOK_SECRET: secrets.stripe,
+        [variables.secret_key]: secrets.key,
+        [variables.api_base]: simulatorUrl,
+        [variables.webhook_secrets]: secrets.webhook,
         PACIOLI_DATA_DIR: options.data_dir,
         ...options.environment,
       },

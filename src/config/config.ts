@@ -10,7 +10,6 @@ import { routingRules, type RoutingRule } from "./routing-settings.ts";
 import { built_in_api_key, checkSafety } from "./safety-rules.ts";
 import { SettingsReader, type Environment, type Mode } from "./settings-reader.ts";
 
-export type { PspAccount } from "./psp-accounts.ts";
 export { assertBuiltInKeyStaysLocal } from "./safety-rules.ts";
 
 export type Config = {

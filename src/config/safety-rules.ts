@@ -1,21 +1,21 @@
 /** Unsafe settings, most of which only production refuses: each would let somebody in or eavesdrop. */
 import { isLoopback } from "./loopback.ts";
+import { accountOfVariables, adapterOf, adapters } from "../psp/adapters.ts";
 import { isTooWide } from "./proxy-networks.ts";
 import { weaknessOf, weaknessOfIssued } from "./secret-strength.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
-/** The placeholder for Stripe's key, which development does not need. */
-export const key_not_configured = "sk_test_not_configured";
 /** The API key of development: it stands in the README. */
 export const built_in_api_key = "sk_dev";
-/** They need no account of a PSP. */
-export const development_psp_keys = [key_not_configured, "sk_test_simulator"];
 const how_to_make_secrets = "make one with `openssl rand -base64 32`";
 
 const where_secrets_are = "use the whole one from the PSP's dashboard";
 
+const { variables, development_keys } = accountOfVariables;
+
 type AccountSecrets = {
   readonly name: string;
+  readonly kind: string;
   readonly secret_key: string;
   readonly webhook_secrets: readonly string[];
 };
@@ -111,25 +111,28 @@ function checkAccountSecrets(
   read: SettingsReader,
   { name, secret_key, webhook_secrets }: AccountSecrets,
 ): void {
-  if (development_psp_keys.includes(secret_key)) {
+  if (development_keys.includes(secret_key)) {
+    const kinds = adapters.filter(({ takes_cards }) => takes_cards).map(({ kind }) => kind);
     read.faults.push(
-      "PSP_STRIPE_SECRET_KEY: set your Stripe secret key, or give PSP_ACCOUNTS an account that takes cards (stripe, adyen)",
+      `${variables.secret_key}: set your ${accountOfVariables.psp} secret key, or give PSP_ACCOUNTS an account that takes ` +
+        `cards (${kinds.join(", ")})`,
     );
   } else {
     pushWeakness(read, settingOfKey(read, name, secret_key), weaknessOfIssued(secret_key));
   }
   for (const secret of webhook_secrets) {
-    const isStripes = read.list("PSP_STRIPE_WEBHOOK_SECRET").includes(secret);
-    const setting = isStripes
-      ? "PSP_STRIPE_WEBHOOK_SECRET: one"
+    const isOfVariables = read.list(variables.webhook_secrets).includes(secret);
+    const setting = isOfVariables
+      ? `${variables.webhook_secrets}: one`
       : `PSP_ACCOUNTS: a webhook secret of ${name}`;
     pushWeakness(read, setting, weaknessOfIssued(secret));
   }
 }
 
 /** With a test key everybody's test cards pay, and the goods go out. */
-function refuseTestKey(read: SettingsReader, { name, secret_key }: AccountSecrets): void {
-  if (development_psp_keys.includes(secret_key) || !/^[rs]k_(org_)?test_/.test(secret_key)) return;
+function refuseTestKey(read: SettingsReader, { name, kind, secret_key }: AccountSecrets): void {
+  const isTestKey = adapterOf(kind)?.isTestKey(secret_key) === true;
+  if (!isTestKey || development_keys.includes(secret_key)) return;
   read.faults.push(
     `${settingOfKey(read, name, secret_key)} is a test key, with which test cards count as paid: use the live one, or set ` +
       "ALLOW_TEST_KEYS=true where no goods are sent",
@@ -137,8 +140,8 @@ function refuseTestKey(read: SettingsReader, { name, secret_key }: AccountSecret
 }
 
 const settingOfKey = (read: SettingsReader, name: string, secret_key: string): string =>
-  secret_key === read.text("PSP_STRIPE_SECRET_KEY")
-    ? "PSP_STRIPE_SECRET_KEY:"
+  secret_key === read.text(variables.secret_key)
+    ? `${variables.secret_key}:`
     : `PSP_ACCOUNTS: the secret key of ${name}`;
 
 function pushWeakness(read: SettingsReader, setting: string, weakness: string | undefined): void {
@@ -151,15 +154,15 @@ function pushWeakness(read: SettingsReader, setting: string, weakness: string | 
  */
 function checkPspAddresses(read: SettingsReader, { mode, psp }: SafetySettings): void {
   const hasAccounts = read.text("PSP_ACCOUNTS") !== undefined;
-  const stripe_base = URL.parse(read.text("PSP_STRIPE_API_BASE", ""))?.href;
+  const base_of_variables = URL.parse(read.text(variables.api_base, ""))?.href;
   for (const [index, { api_base }] of psp.accounts.entries()) {
     if (api_base === undefined || api_base.protocol === "https:") continue;
     if (mode === "development" && isLoopback(api_base.hostname)) continue;
-    // Accounts that take no cards leave Stripe's settings in force.
+    // Accounts that take no cards leave the account of variables in force.
     const setting =
-      hasAccounts && api_base.href !== stripe_base
+      hasAccounts && api_base.href !== base_of_variables
         ? `PSP_ACCOUNTS[${index}].api_base`
-        : "PSP_STRIPE_API_BASE";
+        : variables.api_base;
     read.faults.push(
       `${setting}: must begin with https${mode === "development" ? ", or name this machine (127.0.0.1)" : ""}`,
     );

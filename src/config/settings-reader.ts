@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { messageOf } from "../errors.ts";
 import { isCurrencyCode, parseAmount } from "../money/money.ts";
+import type { AccountFields, Variables } from "../psp/adapters.ts";
 
 /** In development everything has a default; in production secrets have none. */
 export type Mode = "development" | "production";
@@ -11,7 +12,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 type Bounds = { readonly min: number; readonly max: number; readonly is_integer?: boolean };
 
 /** Collects what is wrong with the environment, so that all faults are told at once. */
-export class SettingsReader {
+export class SettingsReader implements Variables {
   readonly faults: string[] = [];
   readonly #environment: Environment;
 
@@ -128,7 +129,7 @@ function parseJson(text: string): unknown {
 }
 
 /** An object in a setting in JSON. Its faults name the field and never repeat the value: it may be a secret that went astray. */
-export class Fields {
+export class Fields implements AccountFields {
   readonly #read: SettingsReader;
   readonly #path: string;
   readonly #values: Readonly<Record<string, unknown>>;
@@ -205,8 +206,13 @@ export class Fields {
   }
 
   url(field: string): URL | undefined {
-    const text = this.has(field) ? this.text(field, isWebUrl, "a URL with http or https") : "";
+    const text = this.has(field) ? this.urlText(field) : "";
     return text === "" ? undefined : new URL(text);
+  }
+
+  /** A URL that is required, as it was written. */
+  urlText(field: string): string {
+    return this.text(field, isWebUrl, "a URL with http or https");
   }
 
   /** The value of the variable, or of the file, that the field names. */
@@ -214,11 +220,16 @@ export class Fields {
     const name = this.text(
       field,
       (text) => /^[A-Z][A-Z0-9_]*$/.test(text),
-      "the name of a variable, like STRIPE_EU_SECRET_KEY",
+      "the name of a variable, like EU_SECRET_KEY",
     ).replace(/_FILE$/, "");
     const secret = name === "" ? "" : this.#read.text(name, "");
     if (name !== "" && secret === "") this.fault(field, `names ${told(name)}, which is not set`);
     return secret;
+  }
+
+  /** The same, of a list with commas. */
+  secrets(field: string): readonly string[] {
+    return textsOf(this.secret(field));
   }
 
   objects(field: string, known: readonly string[]): readonly Fields[] {
@@ -230,16 +241,16 @@ export class Fields {
   }
 }
 
-/** A long name without an underscore may be a secret that went astray, such as Adyen's hexadecimal keys. */
+/** A long name without an underscore may be a secret that went astray, such as a hexadecimal key. */
 const told = (name: string): string => (name.includes("_") || name.length < 20 ? name : "a variable");
 
-export const isWebUrl = (text: string): boolean => /^https?:/.test(text) && URL.canParse(text);
+const isWebUrl = (text: string): boolean => /^https?:/.test(text) && URL.canParse(text);
 
 const isWithin = (value: number, { min, max, is_integer = true }: Bounds): boolean =>
   value >= min && value <= max && (!is_integer || Number.isInteger(value));
 
 /** What stands between commas. */
-export const textsOf = (text: string): string[] =>
+const textsOf = (text: string): string[] =>
   text
     .split(",")
     .map((part) => part.trim())

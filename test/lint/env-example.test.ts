@@ -1,3 +1,4 @@
+import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
@@ -16,6 +17,7 @@ test(".env.example has every setting that the configuration reads, and no other"
     "psp-accounts",
     "routing-settings",
   ].map((name) => `src/config/${name}.ts`);
+  files.push(...globSync("src/psp/*/settings.ts", { cwd: root }));
   const source = (await Promise.all(files.map((file) => readFile(join(root, file), "utf8")))).join("\n");
   const read = [...source.matchAll(/\bread\.\w+\(\s*"([A-Z_]+)"/g)].map(([, name]) => String(name));
   expect(read.length).toBeGreaterThan(30);

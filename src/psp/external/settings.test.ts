@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { loadConfig } from "./config.ts";
-import { messageOf } from "../errors.ts";
+import { loadConfig } from "../../config/config.ts";
+import { messageOf } from "../../errors.ts";
 
 /** The faults of a start in development. */
 function faultsOf(environment: Record<string, string>): string[] {

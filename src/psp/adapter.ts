@@ -1,0 +1,114 @@
+/** What an adapter is to the settings and to the registry: how an account of its kind is read and becomes a PSP. */
+import type { Psp } from "./port.ts";
+
+type AnyAccount = {
+  /** Part of attempts, ledger accounts and webhook URLs, so it must not change. */
+  readonly name: string;
+  /** Names the adapter. */
+  readonly kind: string;
+  /** Several while one replaces another. */
+  readonly webhook_secrets: readonly string[];
+};
+
+/** An account at a PSP that takes cards, as it is called: two accounts at one PSP are two. */
+export type CardAccount = AnyAccount & {
+  readonly secret_key: string;
+  /** Undefined: the PSP's own. */
+  readonly api_base: URL | undefined;
+  readonly timeout_seconds: number;
+  readonly calls_at_once_max: number;
+};
+
+/** For money collected outside a PSP's API: chosen by each checkout, never by a rule. */
+export type ExternalAccount = AnyAccount & {
+  /** After how long without a status an order is overdue. */
+  readonly overdue_seconds: number;
+};
+
+/** What is the same of all accounts. What only one adapter needs is known to its folder alone. */
+export type PspAccount = CardAccount | ExternalAccount;
+
+export const takesCards = (account: PspAccount): account is CardAccount => "secret_key" in account;
+
+export type CallLimits = Pick<CardAccount, "timeout_seconds" | "calls_at_once_max">;
+
+/** Reads an account's object in PSP_ACCOUNTS. A wrong field becomes a fault, and reading goes on. */
+export type AccountFields = {
+  fault(field: string, what: string): void;
+  has(field: string): boolean;
+  text(field: string, isRight: (text: string) => boolean, what: string): string;
+  number(
+    field: string,
+    fallback: number,
+    bounds: { readonly min: number; readonly max: number; readonly is_integer?: boolean },
+  ): number;
+  flag(field: string): boolean;
+  url(field: string): URL | undefined;
+  /** A URL that is required, as it was written. */
+  urlText(field: string): string;
+  /** The value of the variable that the field names. */
+  secret(field: string): string;
+  /** The same, of a list with commas. */
+  secrets(field: string): readonly string[];
+};
+
+/** Reads environment variables, or the files that stand in for them. */
+export type Variables = {
+  text(name: string, fallback: string): string;
+  list(name: string): readonly string[];
+  url(name: string): URL | undefined;
+};
+
+export type Adapter = {
+  readonly kind: string;
+  /** The fields that only its accounts have, and what to say where another account has one. */
+  readonly own_fields: readonly string[];
+  readonly own_fields_are: string;
+  /** What to say instead where one of its own accounts has another adapter's field. */
+  readonly others_fields_are?: string;
+  /** Whether its accounts take cards. */
+  readonly takes_cards: boolean;
+  read(fields: AccountFields, name: string, limits: CallLimits): PspAccount;
+  create(account: PspAccount): Psp;
+  /** Whether test cards pay with this key. */
+  isTestKey(secret_key: string): boolean;
+  /**
+   * Only where a webhook's secret alone tells who speaks, so that no two accounts may share one: what is the same of
+   * two ways to write one secret.
+   */
+  readonly secretAsKey?: (webhook_secret: string) => string;
+};
+
+/** An adapter that is called with accounts of its own kind only. */
+export function defineAdapter<Account extends PspAccount>({
+  create,
+  ...adapter
+}: Omit<Adapter, "read" | "create"> & {
+  read(fields: AccountFields, name: string, limits: CallLimits): Account;
+  readonly create: (account: Account) => Psp;
+}): Adapter {
+  // The registry finds the adapter by the kind, and whatever has the kind was read by `read`.
+  const isOwn = (account: PspAccount): account is Account => account.kind === adapter.kind;
+  return {
+    ...adapter,
+    create(account) {
+      if (isOwn(account)) return create(account);
+      throw new Error(`${account.name} is an account of kind ${account.kind}, not ${adapter.kind}`);
+    },
+  };
+}
+
+/** The account that variables of its own describe. It takes the cards while no account in PSP_ACCOUNTS does. */
+export type AccountOfVariables = {
+  readonly name: string;
+  readonly variables: {
+    readonly secret_key: string;
+    readonly webhook_secrets: string;
+    readonly api_base: string;
+  };
+  /** The PSP, as a person says it. */
+  readonly psp: string;
+  /** Keys that need no account at the PSP: only development takes them. */
+  readonly development_keys: readonly string[];
+  read(read: Variables, limits: CallLimits): CardAccount;
+};
