@@ -280,7 +280,8 @@ $$;
 -- `p_entry_shares`: null for an entry with its own amount; entries of one transaction with the same number
 -- share one amount, which stands in `p_entry_amounts` of each. Each takes as much of what is left as its
 -- maximum and its account's floor allow. Gives a row for each transaction, in order, with the amount of each of
--- its shared entries; a transaction that its accounts cannot bear is `below_floor`.
+-- its shared entries; a transaction that its accounts cannot bear is `below_floor`. Transactions without shared amounts,
+-- reversals among them, may stand beside the others, so that one call locks the accounts of all.
 create function ledger_post_ordered(
   p_account_codes text[], p_account_currencies text[], p_account_kinds ledger_account_kind[],
   p_account_owners text[], p_account_floors bigint[],
@@ -295,7 +296,9 @@ declare
   v_signs int[];
   v_known text[];
   v_amounts bigint[] := p_entry_amounts;
-  v_refused boolean[] := array_fill(false, array[cardinality(p_sources)]);
+  v_reversed bigint[];
+  -- Why a transaction is refused; null: it is not.
+  v_refusals text[] := array_fill(null::text, array[cardinality(p_sources)]);
   v_before bigint[];
   v_left bigint;
   v_share int;
@@ -305,10 +308,6 @@ declare
   v_is_refused boolean;
   v_entry int := 1;
 begin
-  -- A reversal that is refused would leave its neighbours divided as if it had been posted.
-  if exists (select from unnest(p_reverses) as r (id) where r.id is not null) then
-    raise exception 'a reversal has no shared amounts: post it through ledger_post' using errcode = 'PL006';
-  end if;
   perform ledger_make_accounts(
     p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
   select array_agg(l.balance_minor order by l.position), array_agg(l.floor_minor order by l.position),
@@ -322,6 +321,9 @@ begin
          for no key update of a
     ) l;
   select coalesce(array_agg(t.source), '{}') into v_known from ledger_transactions t where t.source = any (p_sources);
+  -- Known before anything is divided: what a refused reversal would have moved must not count for its neighbours.
+  select coalesce(array_agg(t.reverses_transaction_id), '{}') into v_reversed
+    from ledger_transactions t where t.reverses_transaction_id = any (p_reverses);
 
   for v_transaction in 1 .. cardinality(p_sources) loop
     v_before := v_balances;
@@ -348,10 +350,16 @@ begin
       v_balances[v_account] := v_balances[v_account] + v_amounts[v_entry];
       v_entry := v_entry + 1;
     end loop;
-    v_is_refused := (v_is_refused or v_left > 0) and not p_sources[v_transaction] = any (v_known);
-    v_refused[v_transaction] := v_is_refused;
-    if v_is_refused or p_sources[v_transaction] = any (v_known) then
+    if p_sources[v_transaction] = any (v_known) then
       v_balances := v_before;
+    elsif p_reverses[v_transaction] = any (v_reversed) then
+      v_refusals[v_transaction] := 'already_reversed';
+      v_balances := v_before;
+    elsif v_is_refused or v_left > 0 then
+      v_refusals[v_transaction] := 'below_floor';
+      v_balances := v_before;
+    else
+      v_reversed := v_reversed || p_reverses[v_transaction];
     end if;
   end loop;
 
@@ -362,7 +370,7 @@ begin
            dense_rank() over (order by e.account_position)::int as account_rank
       from unnest(p_entry_transactions, p_entry_accounts, v_amounts) with ordinality
            as e (transaction_position, account_position, amount_minor, position)
-     where e.amount_minor <> 0 and not v_refused[e.transaction_position]
+     where e.amount_minor <> 0 and v_refusals[e.transaction_position] is null
        and not p_sources[e.transaction_position] = any (v_known)
   ), transactions as (
     select distinct transaction_rank as rank, transaction_position as position from entries
@@ -387,12 +395,12 @@ begin
       join transactions t on t.rank = p.rank
   )
   select coalesce(p.transaction_id, k.transaction_id),
-         case when v_refused[s.position] then 'below_floor'
+         case when v_refusals[s.position] is not null then v_refusals[s.position]
               when k.transaction_id is not null then ledger_compare_ordered(
                 k.transaction_id, s.position::int, p_account_codes, p_account_currencies,
                 p_entry_transactions, p_entry_accounts, p_entry_amounts, p_entry_shares)
               else p.outcome end,
-         array(select coalesce(case when v_refused[s.position] then 0 when k.transaction_id is null then e.amount_minor
+         array(select coalesce(case when v_refusals[s.position] is not null then 0 when k.transaction_id is null then e.amount_minor
                                     else w.amount_minor end, 0)
                  from unnest(p_entry_transactions, p_entry_accounts, v_amounts, p_entry_shares) with ordinality
                       as e (transaction_position, account_position, amount_minor, share, position)

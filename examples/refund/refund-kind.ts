@@ -1,4 +1,5 @@
 import type { OperationId } from "../../src/ids.ts";
+import type { DeadLetterDraft } from "../../src/jobs/jobs.ts";
 import type { TransactionDraft } from "../../src/ledger/ledger.ts";
 import { toCurrencyCode, type Money } from "../../src/money/money.ts";
 import type { OperationKind, OperationState } from "../../src/payments/record/operation-kind.ts";
@@ -47,7 +48,7 @@ export const refundKind = ({ policies, random, refund }: Parts): OperationKind =
     const { report } = state;
     const plan = planOfOperation({ report, operation }, { policies, random: random() });
     if (plan === null) return contradiction(state, refunded);
-    return { ...plan, postings: postingsOf(plan, booked) };
+    return { ...plan, postings: postingsOf(plan, booked), if_refused: unbookedOf(plan, refunded) };
   },
 });
 
@@ -55,6 +56,13 @@ export const refundKind = ({ policies, random, refund }: Parts): OperationKind =
 function postingsOf({ operation }: Plan, booked: BookedRefund): TransactionDraft[] {
   if (operation?.status === "succeeded") return [refundPosting(booked)];
   return operation?.status === "failed" ? [returnPosting(booked)] : [];
+}
+
+/** The money has gone, so the refund is made whatever the books say; if they refuse it, a person must look. */
+function unbookedOf(plan: Plan, { operation, booked }: Refund): Plan["if_refused"] {
+  if (plan.operation?.status !== "succeeded") return null;
+  const reason = `The refund ${booked.operation_id} was made, but is not booked: the seller has less reserved than it took.`;
+  return { below_floor: { ...plan, dead_letters: [discrepancy(booked, operation, reason)] } };
 }
 
 type Refund = { readonly operation: PlannableOperation; readonly booked: BookedRefund };
@@ -83,19 +91,21 @@ function contradiction({ report }: OperationState, { operation, booked }: Refund
     (operation.status === "failed" && report.outcome.kind === "done") ||
     (operation.status === "succeeded" && report.outcome.kind === "failed");
   if (!isOtherwise) return null;
-  const { payment_order_id, operation_id } = booked;
-  const reason = `The PSP reports the refund ${operation_id} as ${report.outcome.kind}; here it has ${operation.status}.`;
+  const reason = `The PSP reports the refund ${booked.operation_id} as ${report.outcome.kind}; here it has ${operation.status}.`;
+  return { ...emptyPlan, dead_letters: [discrepancy(booked, operation, reason)] };
+}
+
+function discrepancy(
+  { payment_order_id, attempt_id }: BookedRefund,
+  { key_number }: PlannableOperation,
+  reason: string,
+): DeadLetterDraft {
   return {
-    ...emptyPlan,
-    dead_letters: [
-      {
-        queue: "payment_execute",
-        subject_id: payment_order_id,
-        payload: { payment_order_id, attempt_id: report.attempt_id },
-        kind: "discrepancy",
-        reason,
-        attempt_count: operation.key_number,
-      },
-    ],
+    queue: "payment_execute",
+    subject_id: payment_order_id,
+    payload: { payment_order_id, attempt_id },
+    kind: "discrepancy",
+    reason,
+    attempt_count: key_number,
   };
 }

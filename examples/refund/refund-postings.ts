@@ -4,6 +4,7 @@ import { toCurrencyCode } from "../../src/money/money.ts";
 export type BookedRefund = {
   readonly operation_id: string;
   readonly payment_order_id: string;
+  readonly attempt_id: string | null;
   readonly seller_account: string;
   readonly psp: string;
   readonly currency: string;

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { Jobs } from "../../src/jobs/jobs.ts";
+import { chart, postAll, type TransactionDraft } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
+import { toCurrencyCode } from "../../src/money/money.ts";
 import { operationKinds } from "../../src/payments/record/operation-kind.ts";
 import { OperationRunner } from "../../src/payments/operations/operation-runner.ts";
 import { OutcomeRecorder } from "../../src/payments/record/outcome-recorder.ts";
@@ -100,11 +102,18 @@ async function paidOrder(payment_order_id: string): Promise<OrderFixture> {
   return order;
 }
 
-function refund({ payment_order_id }: OrderFixture, amount_minor: bigint): Promise<string> {
+/** `taken`: what is booked in the same commit, before the refund can be made. */
+function refund(
+  { payment_order_id }: OrderFixture,
+  amount_minor: bigint,
+  taken: readonly TransactionDraft[] = [],
+): Promise<string> {
   return db.database.transaction(async (tx) => {
     const order = await lockOrder(tx, payment_order_id);
     if (order === undefined) throw new Error(`no order ${payment_order_id}`);
-    return requestRefund(tx, { jobs }, { ...order, psp: "stripe" }, amount_minor, "test");
+    const operation_id = await requestRefund(tx, { jobs }, { ...order, psp: "stripe" }, amount_minor, "test");
+    await postAll(tx, taken);
+    return operation_id;
   });
 }
 
@@ -145,6 +154,27 @@ test("a refused refund gives the seller the money back", async () => {
   await waitForStatus(await refund(order, 1_000n), "failed");
   psp.refuses = false;
   expect(await moneyOf(order)).toEqual({ pending: "3000", reserved: "0" });
+});
+
+test("a refund that was made but breaks a floor of the books is shown to a person", async () => {
+  const order = await paidOrder("unbooked");
+  const reserved = chart.sellerReserved(order.seller_account, toCurrencyCode("USD"));
+  const taken: TransactionDraft = {
+    source: "taken-from-the-reserve",
+    entries: [
+      { account: reserved, amount_minor: 1n },
+      { account: chart.suspense(toCurrencyCode("USD")), amount_minor: -1n },
+    ],
+  };
+  const operation_id = await refund(order, 1_000n, [taken]);
+  await waitForStatus(operation_id, "succeeded");
+  expect(await moneyOf(order)).toEqual({ pending: "2000", reserved: "999" });
+  const letters = await db.asService("select kind, reason from dead_letters where subject_id = $1", [
+    "unbooked",
+  ]);
+  expect(letters).toEqual([
+    { kind: "discrepancy", reason: expect.stringContaining("is not booked") as string },
+  ]);
 });
 
 test("refuses a refund of more than is left of the order", async () => {

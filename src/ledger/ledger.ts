@@ -9,8 +9,8 @@ export { entryIdOf, entryKeyOf } from "./entry-id.ts";
 export type { EntryKey } from "./entry-id.ts";
 export { postAll } from "./post.ts";
 export type { EntryDraft, TransactionDraft } from "./post.ts";
-export { postAllOrdered } from "./post-ordered.ts";
-export type { Bearer, OrderedTransactionDraft, SharedEntryDraft } from "./post-ordered.ts";
+export { postAllOrdered, postTogether } from "./post-ordered.ts";
+export type { Bearer, OrderedTransactionDraft, PostingDraft, SharedEntryDraft } from "./post-ordered.ts";
 export { selectEntries } from "./entry-queries.ts";
 export type { EntryFilter } from "./entry-queries.ts";
 export {

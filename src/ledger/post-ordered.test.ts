@@ -7,12 +7,16 @@ import { runRace } from "../../test/support/ordered-races.ts";
 import {
   postAll,
   postAllOrdered,
+  postTogether,
+  reversalsOf,
   selectAccounts,
   verifyLedger,
   type AccountRef,
   type Bearer,
   type OrderedPosting,
   type OrderedTransactionDraft,
+  type Posting,
+  type PostingDraft,
 } from "./ledger.ts";
 
 let db: TestDatabase;
@@ -134,6 +138,50 @@ test("a draft that does not balance, names an account twice or mixes currencies 
   await expect(post(debit("f-4", 1n, bears(named)), debit("f-4", 1n, bears(named)))).rejects.toThrow(
     "same source",
   );
+});
+
+test("a reversal stands beside shared amounts, and the money of one that is refused is not divided", async () => {
+  const [pending, available] = [purse("g:pending"), purse("g:available")];
+  await fund(pending, 50n);
+  await fund(available, 50n);
+  const together = (...drafts: PostingDraft[]): Promise<readonly Posting[]> =>
+    db.database.transaction((tx) => postTogether(tx, drafts));
+  await together(transfer("g-paid", pending, clearing, 30n));
+  const [reversal] = await reversalsOf(db.database, ["g-paid"], "test");
+  if (reversal === undefined) throw new Error("no reversal");
+  const again = { ...reversal, source: "g-reversed-again" };
+  const postings = await together(
+    reversal,
+    debit("g-1", 60n, bears(pending), bears(available)),
+    again,
+    debit("g-2", 40n, bears(pending), bears(available)),
+    debit("g-3", 1n, bears(pending), bears(available)),
+  );
+  expect(postings.map(({ outcome }) => outcome)).toEqual([
+    "posted",
+    "posted",
+    "already_reversed",
+    "posted",
+    "below_floor",
+  ]);
+  expect([await balanceOf(pending), await balanceOf(available)]).toEqual([0n, 0n]);
+  const later = await together(
+    { ...again, source: "g-reversed-later" },
+    debit("g-4", 1n, bears(pending), bears(available)),
+  );
+  expect(later.map(({ outcome }) => outcome)).toEqual(["already_reversed", "below_floor"]);
+});
+
+test("a plain transaction beside shared amounts may name an account twice", async () => {
+  const pending = purse("h:pending");
+  const twice = {
+    source: "h-plain",
+    entries: [...transfer("", clearing, pending, 7n).entries, ...transfer("", clearing, pending, 4n).entries],
+  };
+  const shared = debit("h-shared", 11n, bears(pending));
+  const postings = await db.database.transaction((tx) => postTogether(tx, [twice, shared]));
+  expect(postings.map(({ outcome }) => outcome)).toEqual(["posted", "posted"]);
+  expect(await balanceOf(pending)).toBe(0n);
 });
 
 test("batches of any shared debits and credits divide as the model does", async () => {

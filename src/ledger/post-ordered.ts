@@ -1,8 +1,8 @@
 import { AssertionError } from "node:assert";
 import { numberArray, type Queryable } from "../db/db.ts";
 import type { AccountRef } from "./chart.ts";
-import { assertBalanced, batchParameters, type PlacedEntry, type TransactionDraft } from "./post.ts";
-import { postOrderedBatch, type OrderedPosting } from "./queries.ts";
+import { assertBalanced, batchParameters, postAll, type PlacedEntry, type TransactionDraft } from "./post.ts";
+import { postOrderedBatch, type OrderedPosting, type Posting } from "./queries.ts";
 
 /** An account that bears a part of a shared amount. `max_minor`: at most so much; null: as its floor allows. */
 export type Bearer = { readonly account: AccountRef; readonly max_minor: bigint | null };
@@ -16,14 +16,30 @@ export type SharedEntryDraft = {
   readonly bearers: readonly [Bearer, ...Bearer[]];
 };
 
-export type OrderedTransactionDraft = Omit<TransactionDraft, "reverses_transaction_id"> & {
-  readonly shared: readonly SharedEntryDraft[];
-};
+export type OrderedTransactionDraft = TransactionDraft & { readonly shared: readonly SharedEntryDraft[] };
+
+/** Plain, or with shared amounts. */
+export type PostingDraft = TransactionDraft | OrderedTransactionDraft;
+
+/**
+ * Posts plain and ordered transactions in one call: two calls could lock accounts in another order than other
+ * callers. A batch that is all plain goes through `postAll`, which is quicker.
+ */
+export async function postTogether(
+  tx: Queryable,
+  drafts: readonly PostingDraft[],
+): Promise<readonly Posting[]> {
+  return drafts.some(isOrdered) ? postAllOrdered(tx, drafts.map(asOrdered)) : postAll(tx, drafts);
+}
+
+const isOrdered = (draft: PostingDraft): draft is OrderedTransactionDraft => "shared" in draft;
+const asOrdered = (draft: PostingDraft): OrderedTransactionDraft =>
+  isOrdered(draft) ? draft : { ...draft, shared: [] };
 
 /**
  * Posts transactions whose shared amounts are divided under the locks of their accounts, in one call. One that its
  * accounts cannot bear is `below_floor`, and its neighbours stand. Throws AssertionError for a draft that does not
- * balance, names an account twice, or has the source of another one in the batch.
+ * balance, names an account twice beside a shared amount, or has the source of another one in the batch.
  */
 export async function postAllOrdered(
   tx: Queryable,
@@ -59,6 +75,7 @@ function assertPostable(draft: OrderedTransactionDraft): void {
     amount_minor: shared_minor,
   }));
   assertBalanced({ ...draft, entries: [...draft.entries, ...totals] });
+  if (draft.shared.length === 0) return;
   const accounts = [
     ...draft.entries.map(({ account }) => account),
     ...draft.shared.flatMap(({ bearers }) => bearers.map(({ account }) => account)),

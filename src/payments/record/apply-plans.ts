@@ -1,6 +1,5 @@
 import type { Transaction } from "../../db/db.ts";
 import { addDeadLetters, type DeadLetterDraft, type Jobs } from "../../jobs/jobs.ts";
-import { postAll, reversalsOf } from "../../ledger/ledger.ts";
 import {
   changeCapturing,
   insertCheckoutEvents,
@@ -9,57 +8,64 @@ import {
 } from "../store/operation-outcome-queries.ts";
 import { insertVoids } from "../store/operation-queries.ts";
 import { selectNextQueued } from "../store/operation-turn-queries.ts";
-import type { Plan, PlannedJob } from "./plan.ts";
+import type { Plan, PlannedChanges, PlannedJob } from "./plan.ts";
+import { postPlans } from "./post-plans.ts";
 import { writeOrderChanges, type SharedCharge } from "../store/outcome-queries.ts";
 
-/** Writes a batch of plans, set by set. The orders are locked by the caller, and each has one plan. */
-export async function applyPlans(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Promise<void> {
+/**
+ * Writes a batch of plans, set by set, and gives what it wrote for each. The orders are locked by the caller, and
+ * each has one plan.
+ */
+export async function applyPlans(
+  tx: Transaction,
+  jobs: Jobs,
+  plans: readonly Plan[],
+): Promise<readonly PlannedChanges[]> {
+  const refusable = plans.filter(({ if_refused }) => if_refused !== null);
+  const certain = plans.filter(({ if_refused }) => if_refused === null);
+  const [followed] = await Promise.all([postPlans(tx, plans), write(tx, jobs, certain)]);
+  // What follows from a plan that may be refused is known only now.
+  if (refusable.length > 0)
+    await write(
+      tx,
+      jobs,
+      followed.filter((_, index) => plans[index]?.if_refused !== null),
+    );
+  return followed;
+}
+
+async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChanges[]): Promise<void> {
   await Promise.all([
-    post(tx, plans),
     // What is captured now is in flight no more: written first, because a constraint bounds the two together.
     changeCapturing(
       tx,
-      plans.flatMap(({ capturing }) => capturing),
+      changes.flatMap(({ capturing }) => capturing),
     ),
     insertCheckoutEvents(
       tx,
-      plans.flatMap(({ events }) => events),
+      changes.flatMap(({ events }) => events),
     ),
     writeOperationChanges(
       tx,
-      plans.flatMap(({ operation }) => operation ?? []),
+      changes.flatMap(({ operation }) => operation ?? []),
     ),
-    writeOrders(tx, plans),
+    writeOrders(tx, changes),
     markAuthorizationsEnded(
       tx,
-      plans.flatMap(({ ended_authorization }) => ended_authorization ?? []),
+      changes.flatMap(({ ended_authorization }) => ended_authorization ?? []),
     ),
-    enqueue(tx, jobs, plans),
+    enqueue(tx, jobs, changes),
     addDeadLetters(
       tx,
-      plans.flatMap(({ dead_letters }) => dead_letters),
+      changes.flatMap(({ dead_letters }) => dead_letters),
     ),
   ]);
 }
 
-async function post(tx: Transaction, plans: readonly Plan[]): Promise<void> {
-  const reversed = plans.flatMap(({ reversed_sources }) => reversed_sources);
-  // In one call with the postings: two calls could lock accounts in another order than other transactions.
-  const drafts = [
-    ...plans.flatMap(({ postings }) => postings),
-    ...(await reversalsOf(tx, reversed, "the capture failed at the PSP")),
-  ];
-  const postings = await postAll(tx, drafts);
-  postings.forEach((posting, index) => {
-    if (posting.outcome !== "posted")
-      throw new Error(`${drafts[index]?.source} was not posted: ${posting.outcome}`);
-  });
-}
-
-async function writeOrders(tx: Transaction, plans: readonly Plan[]): Promise<void> {
+async function writeOrders(tx: Transaction, changes: readonly PlannedChanges[]): Promise<void> {
   const shared = await writeOrderChanges(
     tx,
-    plans.flatMap(({ order }) => order ?? []),
+    changes.flatMap(({ order }) => order ?? []),
   );
   await addDeadLetters(tx, shared.map(letterOfSharedCharge));
 }
@@ -81,18 +87,18 @@ function letterOfSharedCharge(charge: SharedCharge): DeadLetterDraft {
 }
 
 /** The planned jobs, those of new voids, and those of operations whose turn has come. */
-async function enqueue(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Promise<void> {
-  const planned = plans.flatMap((plan) => plan.jobs);
+async function enqueue(tx: Transaction, jobs: Jobs, changes: readonly PlannedChanges[]): Promise<void> {
+  const planned = changes.flatMap((one) => one.jobs);
   const executions = planned.flatMap((job) => (job.queue === "payment_execute" ? [job] : []));
   const again = planned.flatMap((job) => (job.queue === "operation_execute" ? [job] : []));
   const [, voids] = await Promise.all([
     jobs.enqueue(tx, "payment_execute", executions),
     insertVoids(
       tx,
-      plans.flatMap((plan) => plan.voids),
+      changes.flatMap(({ voids }) => voids),
     ),
   ]);
-  const next = await selectNextOperations(tx, plans, again);
+  const next = await selectNextOperations(tx, changes, again);
   const started = [...new Set([...voids, ...next])].map((operation_id) => ({ data: { operation_id } }));
   await jobs.enqueue(tx, "operation_execute", [...again, ...started]);
 }
@@ -100,10 +106,10 @@ async function enqueue(tx: Transaction, jobs: Jobs, plans: readonly Plan[]): Pro
 /** Those that wait in the lanes that are free now, but for what is tried again later. */
 async function selectNextOperations(
   tx: Transaction,
-  plans: readonly Plan[],
+  changes: readonly PlannedChanges[],
   again: readonly Extract<PlannedJob, { queue: "operation_execute" }>[],
 ): Promise<string[]> {
-  const freed = plans.flatMap(({ freed_lane }) => freed_lane ?? []);
+  const freed = changes.flatMap(({ freed_lane }) => freed_lane ?? []);
   if (freed.length === 0) return [];
   const postponed = new Set(again.map(({ data }) => data.operation_id));
   return (await selectNextQueued(tx, freed)).filter((id) => !postponed.has(id));

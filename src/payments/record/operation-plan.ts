@@ -1,4 +1,4 @@
-import type { OperationOutcome } from "../../psp/psp.ts";
+import type { Failure, OperationOutcome } from "../../psp/psp.ts";
 import {
   asUnknownIfResent,
   operationAs,
@@ -13,7 +13,7 @@ import {
   type RetryTerms,
 } from "../decide/operation-retry.ts";
 import type { RunnableOperation } from "../store/operation-turn-queries.ts";
-import { emptyPlan, type Plan } from "./plan.ts";
+import { emptyPlan, noChanges, type Plan, type PlannedChanges } from "./plan.ts";
 import type { PspReport } from "./psp-report.ts";
 import { sourceFactsOf } from "./report-facts.ts";
 
@@ -69,6 +69,36 @@ export function planOfOperation(
             },
           ],
     freed_lane: isFreed ? lane : null,
+  };
+}
+
+/** What follows if the ledger refuses what the success of an operation books: it fails, and a person is told. */
+export function failedInstead(operation: PlannableOperation, failure: Failure): PlannedChanges {
+  const { operation_id, kind, lane, key_number } = operation;
+  return {
+    ...noChanges,
+    operation: {
+      operation_id,
+      status: "failed",
+      psp_reference: null,
+      is_new_key: false,
+      has_stored_failure: false,
+      is_inquired: false,
+      failure_class: failure.class,
+      failure_code: failure.code,
+      failure_message: failure.message,
+      retry_delay_seconds: null,
+    },
+    dead_letters: [
+      {
+        queue: "operation_execute",
+        subject_id: operation_id,
+        payload: { operation_id },
+        reason: `The ${kind} was not booked: ${failure.message}`,
+        attempt_count: key_number,
+      },
+    ],
+    freed_lane: lane,
   };
 }
 

@@ -49,21 +49,27 @@ export class OutcomeRecorder {
 
   async #flush(tx: Transaction, reports: readonly PspReport[]): Promise<void> {
     const ofOrders = await reportsOfOrders(tx, reports);
-    for (const round of roundsOf(ofOrders, ({ payment_order_id }) => payment_order_id))
-      await this.#record(tx, round, await this.#planCharges(tx, round));
     const ofOperations = reports.filter(({ attempt_id }) => attempt_id === null);
-    for (const round of roundsOf(ofOperations, operationOf))
-      await this.#record(tx, round, await this.#planOperations(tx, round));
+    const charges = roundsOf(ofOrders, ({ payment_order_id }) => payment_order_id);
+    const operations = roundsOf(ofOperations, operationOf);
+    for (let round = 0; round < Math.max(charges.length, operations.length); round++)
+      await this.#record(tx, charges[round] ?? [], operations[round] ?? []);
   }
 
+  /** Charges and operations are locked before any of them is decided, and posted together, so that accounts are locked in one order. */
   async #record(
     tx: Transaction,
-    reports: readonly (PspReport & { readonly is_first?: boolean })[],
-    plans: readonly Plan[],
+    charges: readonly OrderReport[],
+    operations: readonly PspReport[],
   ): Promise<void> {
     const { jobs } = this.#options;
-    const sources = reports.flatMap(({ source, is_first = true }) => (is_first ? [source] : []));
-    await Promise.all([
+    const plans = [
+      ...(await this.#planCharges(tx, charges)),
+      ...(await this.#planOperations(tx, operations)),
+    ];
+    const ended = [...charges.filter(({ is_first }) => is_first), ...operations];
+    const sources = ended.map(({ source }) => source);
+    const [changes] = await Promise.all([
       applyPlans(tx, jobs, plans),
       jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
       jobs.complete(tx, "operation_execute", sources.flatMap(operationJobOf)),
@@ -75,11 +81,12 @@ export class OutcomeRecorder {
       ),
     ]);
     // A batch that fails is written again one by one: counted before, its orders would count twice.
-    for (const { new_status } of plans) if (new_status !== null) ordersFinal.inc({ status: new_status });
+    for (const { new_status } of changes) if (new_status !== null) ordersFinal.inc({ status: new_status });
   }
 
   /** Reports that change nothing have no plan. */
   async #planCharges(tx: Transaction, reports: readonly OrderReport[]): Promise<Plan[]> {
+    if (reports.length === 0) return [];
     const locked = await lockForOutcomes(
       tx,
       reports.map((one) => ({ ...one, operation_id: operationIdOf(one.source) })),
@@ -102,6 +109,7 @@ export class OutcomeRecorder {
   }
 
   async #planOperations(tx: Transaction, reports: readonly PspReport[]): Promise<Plan[]> {
+    if (reports.length === 0) return [];
     const locked = await lockOperations(tx, reports.map(operationOf));
     const operations = new Map(locked.map((operation) => [operation.operation_id as string, operation]));
     return reports.flatMap((report) => {

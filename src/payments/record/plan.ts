@@ -1,12 +1,26 @@
 import type { DeadLetterDraft, JobPayloads } from "../../jobs/jobs.ts";
 import type { OrderStatus } from "../model/model.ts";
-import type { TransactionDraft } from "../../ledger/ledger.ts";
+import type { PostingDraft, PostingOutcome } from "../../ledger/ledger.ts";
 import type { CapturingChange, CheckoutEvent, OperationChange } from "../store/operation-outcome-queries.ts";
 import type { NewVoid } from "../store/operation-queries.ts";
 import type { OrderChange } from "../store/outcome-queries.ts";
 
 /** What follows from a report, as data: one place writes the plans of a batch in one commit. */
-export type Plan = {
+export type Plan = PlannedChanges & {
+  readonly postings: readonly PostingDraft[];
+  /** The sources of the ledger transactions that are reversed. */
+  readonly reversed_sources: readonly string[];
+  /**
+   * What follows instead if the ledger refuses the one transaction that the plan books: it books nothing. A refusal
+   * that is not named here is a bug, and so is every one if this is null: the report is not recorded.
+   */
+  readonly if_refused: Readonly<Partial<Record<Refusal, PlannedChanges>>> | null;
+};
+
+export type Refusal = Exclude<PostingOutcome, "posted" | "already_posted">;
+
+/** What is written beside the ledger. */
+export type PlannedChanges = {
   /** The order with its attempt; null: both stay as they are. */
   readonly order: OrderChange | null;
   /** The state that the order moves to; null: it stays in its own. */
@@ -14,9 +28,6 @@ export type Plan = {
   readonly operation: OperationChange | null;
   /** The PSP ended an authorisation while a capture of it was in flight. */
   readonly ended_authorization: EndedAuthorization | null;
-  readonly postings: readonly TransactionDraft[];
-  /** The sources of the ledger transactions that are reversed. */
-  readonly reversed_sources: readonly string[];
   readonly capturing: readonly CapturingChange[];
   readonly events: readonly CheckoutEvent[];
   readonly voids: readonly NewVoid[];
@@ -26,14 +37,11 @@ export type Plan = {
   readonly freed_lane: string | null;
 };
 
-/** Changes nothing. */
-export const emptyPlan: Plan = {
+export const noChanges: PlannedChanges = {
   order: null,
   new_status: null,
   operation: null,
   ended_authorization: null,
-  postings: [],
-  reversed_sources: [],
   capturing: [],
   events: [],
   voids: [],
@@ -41,6 +49,9 @@ export const emptyPlan: Plan = {
   dead_letters: [],
   freed_lane: null,
 };
+
+/** Changes nothing and books nothing. */
+export const emptyPlan: Plan = { ...noChanges, postings: [], reversed_sources: [], if_refused: null };
 
 export type EndedAuthorization = {
   readonly attempt_id: string;

@@ -45,6 +45,7 @@ function planOf(recorded: Recorded, terms: PlanTerms): Plan {
     order: decision.is_unchanged ? null : orderRowOf(recorded, terms),
     new_status: decision.is_unchanged || decision.order_status === row.status ? null : decision.order_status,
     operation: operationRowOf(recorded),
+    if_refused: null,
     ended_authorization: endedAuthorizationOf(recorded),
     ...bookingsOf(row, decision, terms),
   };

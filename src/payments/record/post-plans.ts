@@ -1,0 +1,52 @@
+import type { Transaction } from "../../db/db.ts";
+import { postTogether, reversalsOf, type PostingDraft, type PostingOutcome } from "../../ledger/ledger.ts";
+import type { Plan, PlannedChanges } from "./plan.ts";
+
+type Booking = { readonly plan: Plan; readonly draft: PostingDraft };
+
+/**
+ * Posts what a batch of plans books, in one call: two calls could lock accounts in another order than other
+ * transactions. Gives what is to be written for each plan: its changes, or those that follow from its refusal.
+ */
+export async function postPlans(tx: Transaction, plans: readonly Plan[]): Promise<PlannedChanges[]> {
+  plans.forEach(assertWhole);
+  const posted = plans.flatMap((plan) => plan.postings.map((draft): Booking => ({ plan, draft })));
+  const bookings = [...posted, ...(await reversalsIn(tx, plans))];
+  const postings = await postTogether(
+    tx,
+    bookings.map(({ draft }) => draft),
+  );
+  const refused = new Map<Plan, PlannedChanges>();
+  bookings.forEach((booking, index) => {
+    const outcome = postings[index]?.outcome;
+    if (outcome !== "posted") refused.set(booking.plan, changesWhenRefused(booking, outcome));
+  });
+  return plans.map((plan) => refused.get(plan) ?? plan);
+}
+
+async function reversalsIn(tx: Transaction, plans: readonly Plan[]): Promise<Booking[]> {
+  const reversed = plans.flatMap((plan) => plan.reversed_sources.map((source) => ({ plan, source })));
+  const drafts = await reversalsOf(
+    tx,
+    reversed.map(({ source }) => source),
+    "the capture failed at the PSP",
+  );
+  return reversed.flatMap(({ plan }, index) => {
+    const draft = drafts[index];
+    return draft === undefined ? [] : [{ plan, draft }];
+  });
+}
+
+function changesWhenRefused({ plan, draft }: Booking, outcome: PostingOutcome | undefined): PlannedChanges {
+  const isRefusal = outcome !== undefined && outcome !== "posted" && outcome !== "already_posted";
+  const changes = isRefusal ? plan.if_refused?.[outcome] : undefined;
+  if (changes === undefined) throw new Error(`${draft.source} was not posted: ${outcome}`);
+  return changes;
+}
+
+/** Of several transactions one could be refused while the others stand. */
+function assertWhole({ if_refused, postings, reversed_sources }: Plan): void {
+  const count = postings.length + reversed_sources.length;
+  if (if_refused !== null && count > 1)
+    throw new Error(`a plan that may be refused books ${count} transactions, and may book one`);
+}
