@@ -95,7 +95,7 @@ async function enqueue(tx: Transaction, jobs: Jobs, changes: readonly PlannedCha
     jobs.enqueue(tx, "payment_execute", executions),
     insertVoids(
       tx,
-      changes.flatMap(({ voids }) => voids),
+      changes.flatMap((one) => one.voids),
     ),
   ]);
   const next = await selectNextOperations(tx, changes, again);
