@@ -329,12 +329,14 @@ create table operation_kinds (
   -- How many inquiries may fail to tell an outcome before a person is told: of a request that may not have
   -- arrived, and of one that the PSP has accepted.
   unknown_inquiries_max integer not null check (unknown_inquiries_max > 0),
-  accepted_inquiries_max integer not null check (accepted_inquiries_max > 0)
+  accepted_inquiries_max integer not null check (accepted_inquiries_max > 0),
+  -- Whether a person may say that a failed one was made after all. Not if its failure has booked something.
+  is_reopenable boolean not null default false
 );
 
 -- With the pauses between inquiries, 8 are about ten minutes and 30 about two hours.
-insert into operation_kinds (kind, unknown_inquiries_max, accepted_inquiries_max)
-values ('capture', 8, 30), ('void', 8, 30);
+insert into operation_kinds (kind, unknown_inquiries_max, accepted_inquiries_max, is_reopenable)
+values ('capture', 8, 30, true), ('void', 8, 30, true);
 
 create type operation_status as enum ('queued', 'executing', 'pending', 'unknown', 'succeeded', 'failed');
 

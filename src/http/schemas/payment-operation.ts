@@ -8,7 +8,7 @@ export const PaymentOperation = Type.Object(
     kind: Type.String({ description: "capture, or void, which releases what is left." }),
     capture_id: nullable(Type.String()),
     payment_order_id: nullable(Type.String({ description: "null: every order of a hosted page." })),
-    attempt_id: Type.String(),
+    attempt_id: nullable(Type.String({ description: "null: it concerns no charge." })),
     amount: nullable(amount),
     currency,
     is_final: Type.Boolean({ description: "Whether the rest is released after this capture." }),

@@ -195,13 +195,17 @@ export type Resolved =
       readonly resolution_note: string;
     };
 
-/** A capture or a void. */
+/** What is asked of a PSP beyond a charge. */
 export type OperationRow = Resolved & {
   readonly operation_id: OperationId;
-  readonly attempt_id: AttemptId;
-  /** Null: every order of a page. */
+  /** Null: it concerns no charge. */
+  readonly attempt_id: AttemptId | null;
+  /** Null: every order of a page, or none. */
   readonly payment_order_id: PaymentOrderId | null;
-  readonly kind: "capture" | "void";
+  readonly kind: string;
+  readonly psp: string;
+  /** Its kind lets a person say that a failed one was made after all. */
+  readonly is_reopenable: boolean;
   readonly capture_id: string | null;
   readonly request_fingerprint: Buffer | null;
   readonly amount_minor: bigint | null;

@@ -149,16 +149,15 @@ export async function redriveOperation(
 ): Promise<void> {
   const [operation] = await selectOperationsById(tx, [operationId]);
   if (operation === undefined) throw new AppError("not_found", `There is no operation ${operationId}.`);
-  const { attempt_id, status, void_cause } = operation;
+  const { attempt_id, kind, status, void_cause } = operation;
   if (isOpen(operation)) {
     await postponeOperations(tx, [{ operation_id: operationId, seconds: 0 }]);
     return jobs.enqueue(tx, "operation_execute", [{ data: { operation_id: operationId } }]);
   }
-  if (status === "succeeded" || void_cause === null) {
-    throw new AppError(
-      "state_conflict",
-      `The ${operation.kind} ${status === "succeeded" ? "was made" : "has failed: send another capture with a new capture_id"}.`,
-    );
+  if (status === "succeeded") throw new AppError("state_conflict", `The ${kind} was made.`);
+  if (void_cause === null || attempt_id === null) {
+    const another = kind === "capture" ? "send another capture with a new capture_id" : "request another one";
+    throw new AppError("state_conflict", `The ${kind} has failed: ${another}.`);
   }
   const voids = await insertVoids(tx, [
     { operation_id: newId("op"), attempt_id, void_cause, created_by: actor },

@@ -59,15 +59,18 @@ async function assertReopenable(
   { outcome }: Resolution,
 ): Promise<void> {
   if (outcome === "failed") throw conflict("It has already failed.");
-  const { failure_code } = await find(tx, row.operation_id);
+  const { failure_code, is_reopenable } = await find(tx, row.operation_id);
+  if (!is_reopenable) throw conflict(`A ${row.kind} that has failed stays failed: request another one.`);
   // The ledger has one transaction for each capture, and that one is reversed.
   if (failure_code === capture_failed) {
     throw conflict("It was booked and failed later: money taken since then belongs to another capture.");
   }
-  if (row.attempt_id === null || row.payment_order_id === null || row.attempt_status !== "authorized") {
-    const ended = row.attempt_id === null ? "over" : row.attempt_status;
-    throw conflict(`It has failed, and the payment is already ${ended}.`);
+  if (row.attempt_id === null) {
+    if (row.is_blocked) throw conflict("Another operation of its lane is in progress.");
+    return;
   }
+  if (row.payment_order_id === null || row.attempt_status !== "authorized")
+    throw conflict(`It has failed, and the payment is already ${row.attempt_status}.`);
   const others = (await selectOperations(tx, row.payment_order_id)).filter(
     ({ operation_id, status }) =>
       operation_id !== row.operation_id && status !== "succeeded" && status !== "failed",

@@ -38,9 +38,9 @@ export type WebhookApplierOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** What a message reports about an attempt of ours, or about an operation of one. */
+/** What a message reports about an attempt of ours, about an operation of one, or about an operation without a charge. */
 type Report = {
-  readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id">;
+  readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id"> | null;
   readonly operation_id: string | null;
   readonly outcome: AttemptOutcome;
 };
@@ -142,8 +142,8 @@ export class WebhookApplier {
 
   async #settle({ message_id, psp }: OpenMessage, { attempt, operation_id, outcome }: Report): Promise<void> {
     await this.#options.recorder.record({
-      payment_order_id: attempt.payment_order_id,
-      attempt_id: attempt.attempt_id,
+      payment_order_id: attempt?.payment_order_id ?? null,
+      attempt_id: attempt?.attempt_id ?? null,
       outcome,
       actor: `webhook:${psp}`,
       source: { kind: "webhook", message_id, operation_id },
@@ -226,13 +226,13 @@ export class WebhookApplier {
       operation_id === null
         ? await selectOperationsByReference(database, operation_reference)
         : await selectOperationsById(database, [operation_id]);
-    const [attempt] =
-      operation === undefined ? [] : await selectAttemptsById(database, [operation.attempt_id]);
-    if (operation !== undefined && attempt?.psp === psp)
+    if (operation?.psp === psp) {
+      const ids = operation.attempt_id === null ? [] : [operation.attempt_id];
+      const [attempt = null] = await selectAttemptsById(database, ids);
       return { attempt, operation_id: operation.operation_id, outcome };
+    }
     // Ours whose reference we have not heard yet: it comes with the answer to our request.
-    if (operation_id !== null || (attempt_id !== null && (await hasUnnamedOperation(database, attempt_id))))
-      return unmatched;
+    if (operation_id !== null || (await hasUnnamedOperation(database, psp, attempt_id))) return unmatched;
     return otherwise === null
       ? { state: "ignored", note: "reports a change of a payment that is not ours" }
       : readAttempt(otherwise, attempts, psp);

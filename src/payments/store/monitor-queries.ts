@@ -73,9 +73,9 @@ export type UnresolvedRow = {
   readonly psp: string | null;
   readonly attempt_id: string | null;
   readonly inquiry_count: number | null;
-  /** The open capture or void. */
+  /** The open operation. */
   readonly operation_id: string | null;
-  readonly operation_kind: "capture" | "void" | null;
+  readonly operation_kind: string | null;
   readonly operation_status: OperationStatus | null;
   readonly error_code: string | null;
   readonly error_message: string | null;

@@ -2,14 +2,16 @@ import { textArray, type Queryable } from "../../db/db.ts";
 import type { OperationId } from "../../ids.ts";
 import type { OperationRow, VoidCause } from "../model/model.ts";
 
-const columns = `m.operation_id, m.attempt_id, m.payment_order_id, m.kind, m.capture_id, m.request_fingerprint, m.amount_minor,
+const columns = `m.operation_id, m.attempt_id, m.payment_order_id, m.kind, m.psp,
+  (select k.is_reopenable from operation_kinds k where k.kind = m.kind) as is_reopenable, m.capture_id, m.request_fingerprint, m.amount_minor,
   m.currency::text, m.is_final, m.void_cause, m.status, m.psp_reference, m.failure_code,
   m.failure_message, m.resolved_as, m.resolved_by, m.resolution_note, m.created_by, m.created_at, m.updated_at`;
 
 export type NewOperation = Pick<
   OperationRow,
-  "operation_id" | "attempt_id" | "payment_order_id" | "kind" | "currency" | "is_final" | "created_by"
+  "operation_id" | "payment_order_id" | "kind" | "currency" | "is_final" | "created_by"
 > & {
+  readonly attempt_id: string;
   readonly capture_id?: string;
   readonly request_fingerprint?: Buffer;
   readonly amount_minor?: bigint;
@@ -113,11 +115,18 @@ export function selectOperationsByReference(db: Queryable, psp_reference: string
   ]);
 }
 
-/** Whether the PSP may know an operation of the attempt by a reference that we have not heard yet. */
-export async function hasUnnamedOperation(db: Queryable, attemptId: string): Promise<boolean> {
+/** Whether the PSP may know an operation of the attempt, or one without, by a reference that we have not heard yet. */
+export async function hasUnnamedOperation(
+  db: Queryable,
+  psp: string,
+  attemptId: string | null,
+): Promise<boolean> {
   const rows = await db.query(
-    "select 1 from operations where attempt_id = $1 and psp_reference is null and status in ('executing', 'pending', 'unknown')",
-    [attemptId],
+    `select 1 from operations
+      where psp = $1 and (attempt_id = $2 or $2::text is null and attempt_id is null)
+        and psp_reference is null and status in ('executing', 'pending', 'unknown')
+      limit 1`,
+    [psp, attemptId],
   );
   return rows.length > 0;
 }
