@@ -16,7 +16,7 @@ create table payment_events (
   external jsonb,
   is_payment_done boolean not null default false,
   -- Orders that are not SUCCESS yet; at 0 the payment is done. Counted down by one update, so that
-  -- two processes that settle the last two orders at once cannot both miss the end.
+  -- two processes that record the last two outcomes at once cannot both miss the end.
   unfinished_order_count integer not null check (unfinished_order_count >= 0),
   request_fingerprint bytea not null check (length(request_fingerprint) = 32),
   risk_decision risk_decision not null,
@@ -270,7 +270,7 @@ create table payment_attempts (
   authorization_expires_at timestamptz,
   -- The PSP has said so while a capture was under way, whose own end is awaited first.
   authorization_ended_as text check (authorization_ended_as in ('canceled', 'expired')),
-  -- The outcome that a person saw at the PSP, its reference there, and when it is settled.
+  -- The outcome that a person saw at the PSP, its reference there, and when it is recorded.
   resolved_as text check (resolved_as in ('succeeded', 'authorized', 'failed')),
   resolution_reference text check (length(resolution_reference) between 1 and 255),
   resolution_note text check (length(resolution_note) between 1 and 500),

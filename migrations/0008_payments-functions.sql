@@ -186,7 +186,7 @@ $$;
 
 -- 4. Locks the orders of reports in key order and gives what a decision about each needs: the order, its
 -- attempt, and the operation that the report names or, without a name, the one in flight.
-create function payments_lock_for_settlement(p_order_ids text[], p_attempt_ids text[], p_operation_ids text[])
+create function payments_lock_for_outcomes(p_order_ids text[], p_attempt_ids text[], p_operation_ids text[])
 returns table (
   payment_order_id text, checkout_id text, seller_account text, amount_minor bigint, currency text, status payment_order_status, status_cause text,
   captured_minor bigint, capturing_minor bigint, failed_capture_count smallint,
@@ -227,7 +227,7 @@ $$;
 -- A checkout whose last order succeeded is done; if a capture fails later, it no longer is. Both are events.
 -- Gives the charges of the batch that stand for two attempts, one of which a person has resolved with it: one of
 -- each two was not paid by it.
-create function payments_settle(p_settled json)
+create function payments_write_outcomes(p_outcomes json)
 returns table (attempt_id text, payment_order_id text, psp_reference text, charged_attempt_id text, resolved_attempt_id text)
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -235,8 +235,8 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 #variable_conflict use_column
 begin
-  return query with settled as materialized (
-    select * from json_to_recordset(p_settled)
+  return query with outcomes as materialized (
+    select * from json_to_recordset(p_outcomes)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
@@ -257,7 +257,7 @@ begin
                                          when s.next_action is not null then coalesce(a.next_action_expires_at, s.next_action_expires_at) end,
            failure_class = s.failure_class, failure_code = s.error_code, failure_message = left(s.error_message, 500),
            updated_at = now()
-      from settled s
+      from outcomes s
      where a.attempt_id = s.attempt_id
     returning a.attempt_id, s.payment_order_id, a.psp, s.psp_reference, s.names_charge, s.is_resolved
   ), orders as (
@@ -269,7 +269,7 @@ begin
            wallet_updated = s.captured_minor > 0, ledger_updated = s.captured_minor > 0,
            error_code = s.error_code, error_message = left(s.error_message, 500),
            next_retry_at = now() + s.retry_delay_seconds * interval '1 second', updated_at = now()
-      from settled s
+      from outcomes s
      where o.payment_order_id = s.payment_order_id
     returning o.checkout_id, s.paid_change
   ), done as (
@@ -353,7 +353,7 @@ end
 $$;
 
 -- 7. Writes what came of operations.
-create function operations_settle(p_settled json) returns void
+create function operations_write_outcomes(p_outcomes json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
@@ -370,7 +370,7 @@ begin
          resolution_note = case when not s.is_new_key then m.resolution_note end,
          -- A resolution waits for nothing.
          due_at = now() + case when m.resolved_as is null then coalesce(s.retry_delay_seconds, 0) else 0 end * interval '1 second'
-    from json_to_recordset(p_settled)
+    from json_to_recordset(p_outcomes)
          as s (operation_id text, status operation_status, psp_reference text, is_new_key boolean,
                has_stored_failure boolean, is_inquired boolean, failure_class text, failure_code text, failure_message text, retry_delay_seconds double precision)
    where m.operation_id = s.operation_id;
@@ -383,6 +383,6 @@ grant execute on function
   payments_has_discrepancy(text, text),
   payments_known(text[], text[]), risk_blocked(text[], text[], text[]),
   payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
-  payments_lock_for_settlement(text[], text[], text[]), payments_settle(json),
-  operations_lock(text[]), operations_settle(json)
+  payments_lock_for_outcomes(text[], text[], text[]), payments_write_outcomes(json),
+  operations_lock(text[]), operations_write_outcomes(json)
 to pacioli_service;

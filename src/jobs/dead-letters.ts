@@ -63,7 +63,7 @@ export function letterOf(
  * Marks an open dead letter as decided and audits that. Errors: `not_found`, `state_conflict` if it was
  * decided before.
  */
-export async function decide(
+export async function decideLetter(
   tx: Transaction,
   deadLetterId: string,
   decision: { state: "redriven" | "discarded"; by: Author; note: string | null },

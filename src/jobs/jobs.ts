@@ -10,7 +10,7 @@ import { isPayloadOf, queueNames, type JobPayloads, type QueueName } from "./que
 
 export { allOrEachAlone } from "./all-or-each-alone.ts";
 export { claimAndDecide } from "./claim-and-decide.ts";
-export { addDeadLetters, decide } from "./dead-letters.ts";
+export { addDeadLetters, decideLetter } from "./dead-letters.ts";
 export type { DeadLetterDraft } from "./dead-letters.ts";
 export { installJobs } from "./install.ts";
 export {
@@ -28,7 +28,7 @@ export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
 export { createDeadLetterDrain } from "./dead-letter-drain.ts";
 export { WorkLoop } from "./work-loop.ts";
 
-/** One claimed job. `retry_count` names the claim, so that a late worker cannot settle a newer one. */
+/** One claimed job. `retry_count` names the claim, so that a late worker cannot complete a newer one. */
 export type Job<Name extends QueueName> = {
   readonly id: string;
   readonly retry_count: number;

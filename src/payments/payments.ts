@@ -1,4 +1,4 @@
-/** The door of the payments room: a checkout from its acceptance to settled orders. */
+/** The door of the payments room: a checkout from its acceptance to final orders. */
 import type { Database, Timestamp } from "../db/db.ts";
 import { createDeadLetterDrain, type Jobs } from "../jobs/jobs.ts";
 import { createAnswerPurge } from "../idempotency/idempotency.ts";

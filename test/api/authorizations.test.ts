@@ -149,7 +149,7 @@ describe("a person who knows better", () => {
   const resolve = (operation_id: string, body: unknown): Promise<{ status: number }> =>
     stack.call("POST", `/operations/${operation_id}/resolve`, body);
 
-  const settled = (id: string, status: string): Promise<void> =>
+  const operationEnded = (id: string, status: string): Promise<void> =>
     until(`the capture has ${status}`, async () => (await operationsOf(id))[0]?.status === status);
 
   test("says that a capture was not made: it has failed, and what it asked for may be captured again", async () => {
@@ -160,7 +160,7 @@ describe("a person who knows better", () => {
       status: 202,
       json: { resolution: { ...word, actor: expect.any(String) as string } },
     });
-    await settled(id, "failed");
+    await operationEnded(id, "failed");
     expect(await resolve(operation_id, word)).toMatchObject({
       status: 202,
       json: { status: "failed", failure_code: "resolved_by_person" },
@@ -178,7 +178,7 @@ describe("a person who knows better", () => {
     expect(
       await resolve(operation_id, { outcome: "succeeded", note: "in the PSP's dashboard" }),
     ).toMatchObject({ status: 202 });
-    await settled(id, "succeeded");
+    await operationEnded(id, "succeeded");
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({
       captured_amount: "30.00",
       status: "AUTHORIZED",
@@ -191,7 +191,7 @@ describe("a person who knows better", () => {
   test("may be wrong: the alarm says what the PSP has taken, and he takes his word back", async () => {
     const { id, operation_id } = await silentCapture();
     await resolve(operation_id, { outcome: "failed", note: "looked at the wrong payment" });
-    await settled(id, "failed");
+    await operationEnded(id, "failed");
     await stack.setFaults({ next_modifications: [] });
     // The request was on its way all the time.
     await stripe.paymentIntents.capture(
@@ -201,7 +201,7 @@ describe("a person who knows better", () => {
     expect(await resolve(operation_id, { outcome: "succeeded", note: "there it is" })).toMatchObject({
       status: 202,
     });
-    await settled(id, "succeeded");
+    await operationEnded(id, "succeeded");
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({
       captured_amount: "30.00",
       status: "AUTHORIZED",

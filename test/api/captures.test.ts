@@ -60,7 +60,7 @@ const taken = async (id: string): Promise<number[]> => {
   return data.map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b);
 };
 /** The order once none of its operations is under way. */
-async function settled(id: string): Promise<Detail> {
+async function withoutOpenOperations(id: string): Promise<Detail> {
   await until(`no operation of ${id} is under way`, async () =>
     (await read(id)).operations.every(({ status }) => status === "succeeded" || status === "failed"),
   );
@@ -128,7 +128,7 @@ describe("an order with capture_method manual", () => {
   test("is captured in parts, each booked by itself; the last one releases the rest", async () => {
     const id = await authorisedOrder("seller_parts");
     await capture(id, { amount: "33.33", is_final: false });
-    expect(await settled(id)).toMatchObject({
+    expect(await withoutOpenOperations(id)).toMatchObject({
       status: "AUTHORIZED",
       captured_amount: "33.33",
       ledger_updated: true,
@@ -137,9 +137,9 @@ describe("an order with capture_method manual", () => {
       balances: [{ pending: "32.50" }],
     });
     await capture(id, { amount: "33.34", is_final: false });
-    await settled(id);
+    await withoutOpenOperations(id);
     await capture(id, { amount: "3.33" });
-    expect(await settled(id)).toMatchObject({
+    expect(await withoutOpenOperations(id)).toMatchObject({
       status: "SUCCESS",
       captured_amount: "70.00",
       operations: [{ status: "succeeded" }, { status: "succeeded" }, { status: "succeeded" }],
@@ -176,7 +176,7 @@ describe("a capture", () => {
     const id = await authorisedOrder();
     const body = { capture_id: "shipment-1", amount: "10.00", is_final: false };
     const [first, ...others] = await Promise.all(Array.from({ length: 8 }, () => capture(id, body)));
-    await settled(id);
+    await withoutOpenOperations(id);
     const later = await capture(id, body);
     for (const reply of [...others, later]) expect(reply).toMatchObject({ status: 202, text: first?.text });
     expect(
@@ -200,7 +200,7 @@ describe("a capture", () => {
     ]);
     for (const reply of replies.filter(({ status }) => status === 422))
       expectProblem(reply, 422, "capture_exceeds_authorization", "amount");
-    expect(await settled(id)).toMatchObject({ status: "AUTHORIZED", captured_amount: "90.00" });
+    expect(await withoutOpenOperations(id)).toMatchObject({ status: "AUTHORIZED", captured_amount: "90.00" });
     expect(await taken(id)).toEqual([3_000, 3_000, 3_000]);
     expectProblem(await capture(id, { amount: "10.01" }), 422, "capture_exceeds_authorization", "amount");
   });
@@ -254,7 +254,7 @@ describe("a capture", () => {
       const id = await authorisedOrder();
       await stack.setFaults({ next_modifications: [{ fault, count: 1 }] });
       await capture(id, { amount: "60.00", is_final: false });
-      const order = await settled(id);
+      const order = await withoutOpenOperations(id);
       expect(order).toMatchObject({
         status: "AUTHORIZED",
         captured_amount: "60.00",
@@ -284,7 +284,7 @@ describe("a cancel", () => {
   test("of one that is captured in part keeps the part, and the order is paid", async () => {
     const id = await authorisedOrder();
     await capture(id, { amount: "25.00", is_final: false });
-    await settled(id);
+    await withoutOpenOperations(id);
     await stack.call("POST", `/payments/${id}/cancel`);
     expect(await orderIn(stack, id, "SUCCESS")).toMatchObject({
       status_cause: "rest_released",
@@ -298,7 +298,7 @@ describe("a cancel", () => {
     await stack.setFaults({ next_modifications: [{ fault: "slow", count: 1 }] });
     await capture(id, { amount: "25.00", is_final: false });
     expectProblem(await stack.call("POST", `/payments/${id}/cancel`), 409, "state_conflict");
-    await settled(id);
+    await withoutOpenOperations(id);
     const replies = await Promise.all([1, 2, 3].map(() => stack.call("POST", `/payments/${id}/cancel`)));
     expect(replies.filter(({ status }) => status === 202).length).toBeGreaterThan(0);
     const order = (await orderIn(stack, id, "SUCCESS")) as Detail;

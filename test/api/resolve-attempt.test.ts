@@ -257,7 +257,7 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
     }
   });
 
-  test("and that was settled meanwhile cannot be resolved any more", async () => {
+  test("and that was decided meanwhile cannot be resolved any more", async () => {
     const {
       order_ids: [id],
     } = await acceptCheckout(stack);
@@ -466,7 +466,7 @@ describe("a resolution above the limit", () => {
     });
   });
 
-  test("that is approved too late, or of an attempt that was settled meanwhile, has no effect", async () => {
+  test("that is approved too late, or of an attempt that was decided meanwhile, has no effect", async () => {
     const { attempt_id } = await undecided("200.00");
     const { json } = await resolve(attempt_id, failed);
     await stack.db.asOwner(

@@ -71,7 +71,7 @@ test("a charge that is being booked for one attempt while a person resolves anot
   );
   await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, secret) });
   await until(
-    "the settlement of the other is at its end",
+    "the outcome of the other is written",
     async () =>
       (await stack.db.asOwner("select 1 from pg_locks where locktype = 'advisory' and not granted")).length >
       0,

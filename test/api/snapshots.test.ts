@@ -170,7 +170,7 @@ async function giveUp(id: string): Promise<string> {
   return String(row?.["dead_letter_id"]);
 }
 
-test("every GET route tells of one moment, while payments settle and are captured", async () => {
+test("every GET route tells of one moment, while payments end and are captured", async () => {
   const first = await acceptCheckout(stack, {}, [{ seller_account: "snapshot_seller" }]);
   await orderIn(stack, first.order_ids[0], "SUCCESS");
   const [entry] = rowsOf((await stack.call("GET", "/ledger")).json["data"]);

@@ -42,7 +42,7 @@ async function postOrder(): Promise<string> {
   return id;
 }
 
-/** The frozen service goes on and settles; for so long the PSP answers nobody in time. */
+/** The frozen service goes on and records its outcomes; for so long the PSP answers nobody in time. */
 async function thaw(): Promise<void> {
   await stack.setFaults({ latency_ms: 5_000 });
   stack.service.thaw();

@@ -320,14 +320,14 @@ describe("attempts", () => {
   test("keep the first end of a next action, however often the PSP repeats it, and forget both with the next outcome", async () => {
     const order = await newOrder({ status: "EXECUTING" });
     await newAttempt(order, 1);
-    const settle = (
+    const writeOutcome = (
       order_status: State,
       attempt_status: string,
       next_action: string | null,
       hours: number,
     ): Promise<unknown[]> =>
       db.asService(
-        `select payments_settle(jsonb_build_array(jsonb_build_object(
+        `select payments_write_outcomes(jsonb_build_array(jsonb_build_object(
          'payment_order_id', $1::text, 'attempt_id', $2::text, 'order_status', $3::text, 'cause', 'test', 'actor', 'test', 'captured_minor', 0,
          'attempt_status', $4::text, 'paid_change', 0, 'is_inquired', false, 'has_stored_failure', false,
          'next_action', $5::text, 'next_action_expires_at', timestamptz '2030-01-01 00:00Z' + $6 * interval '1 hour'))::json)`,
@@ -339,10 +339,10 @@ describe("attempts", () => {
          from payment_attempts where payment_order_id = $1`,
         [order],
       );
-    await settle("PENDING", "pending", "first", 1);
-    await settle("PENDING", "pending", "again", 2);
+    await writeOutcome("PENDING", "pending", "first", 1);
+    await writeOutcome("PENDING", "pending", "again", 2);
     expect(await stored()).toEqual([{ next_action: "again", hours: 1 }]);
-    await settle("UNKNOWN", "unknown", null, 3);
+    await writeOutcome("UNKNOWN", "unknown", null, 3);
     expect(await stored()).toEqual([{ next_action: null, hours: null }]);
   });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { toCurrencyCode } from "../../src/money/money.ts";
 import type { Decision, DecisionInput } from "../../src/payments/decide/decision.ts";
 import { retryPolicies } from "../../src/payments/model/retry-policies.ts";
-import { decide } from "../../src/payments/decide/state-machine.ts";
+import { decideReport } from "../../src/payments/decide/state-machine.ts";
 import type { Failure, FailureClass, PspOutcome } from "../../src/psp/psp.ts";
 
 export const usd = toCurrencyCode("USD");
@@ -49,7 +49,7 @@ type Changes = {
 
 /** A report about a charge of 29.99 that is under way. */
 export function decideOn(outcome: PspOutcome, { order, attempt, ...rest }: Changes = {}): Decision | null {
-  return decide({
+  return decideReport({
     order: {
       status: "EXECUTING",
       status_cause: "execution_started",

@@ -4,7 +4,7 @@ import type {
   Decision,
   DecisionInput,
 } from "../../src/payments/decide/decision.ts";
-import { decide } from "../../src/payments/decide/state-machine.ts";
+import { decideReport } from "../../src/payments/decide/state-machine.ts";
 import type { FailureClass, PspOutcome } from "../../src/psp/psp.ts";
 import { failure, firstSend, policies, usd } from "./charge-decisions.ts";
 
@@ -84,7 +84,7 @@ export function decideOn(
   outcome: AttemptOutcome,
   { captured = 0n, capturing = 0n, attempt, order, operation = null, ...rest }: Changes = {},
 ): Decision | null {
-  return decide({
+  return decideReport({
     order: {
       status: "AUTHORIZED",
       status_cause: "psp_authorized",

@@ -6,7 +6,7 @@ import { toCurrencyCode } from "../../money/money.ts";
 import type { PspRouter, RoutingFacts } from "../../psp/psp.ts";
 import { executor_actor, type AttemptRow, type OrderRow } from "../model/model.ts";
 import { pageOf } from "./page-draft.ts";
-import type { Task, PaymentMethod } from "./psp-call.ts";
+import type { ChargeTask, PaymentMethod } from "./psp-call.ts";
 import { failOrders, selectOrdersOfCheckouts } from "../store/queries.ts";
 import {
   lockForExecution,
@@ -36,7 +36,7 @@ export async function openTasks(
   tx: Transaction,
   parts: Parts,
   claimed: readonly Job<"payment_execute">[],
-): Promise<readonly Task[]> {
+): Promise<readonly ChargeTask[]> {
   const { jobs, router } = parts;
   const jobOf = new Map(claimed.map((job) => [job.data.payment_order_id, job]));
   const orders = await lockForExecution(tx, [...jobOf.keys()]);
@@ -68,7 +68,7 @@ export async function openTasks(
       ? []
       : await takeUpAttempts(tx, openIds, router.keySeconds(), parts.unknown_quiet_seconds);
 
-  const taskOf = (attempt: TakenAttempt | NewAttempt, hold: Hold): Task[] => {
+  const taskOf = (attempt: TakenAttempt | NewAttempt, hold: Hold): ChargeTask[] => {
     const { payment_order_id, checkout_id } = attempt;
     const order = orders.find((one) =>
       payment_order_id === null ? one.checkout_id === checkout_id : one.payment_order_id === payment_order_id,
@@ -177,7 +177,7 @@ async function endIdle(
 }
 
 /** What this process may do about an attempt that it has taken up, and in which epoch. */
-type Hold = Pick<Task, "turn" | "epoch" | "sent_between" | "has_discrepancy">;
+type Hold = Pick<ChargeTask, "turn" | "epoch" | "sent_between" | "has_discrepancy">;
 
 /** Of an attempt that this process has just opened. */
 export const first_hold = { turn: "first_send", epoch: 1, has_discrepancy: false } as const;

@@ -7,7 +7,7 @@ import type { Logger } from "../../log.ts";
 import type { PspRouter } from "../../psp/psp.ts";
 import { openTasks } from "./claim.ts";
 import { crashPoint } from "../model/crash-points.ts";
-import { callPsp, type Task } from "./psp-call.ts";
+import { callPsp, type ChargeTask } from "./psp-call.ts";
 import type { OutcomeRecorder } from "../record/outcome-recorder.ts";
 
 export type ExecutorOptions = {
@@ -38,7 +38,7 @@ export class Executor {
   /** Tasks whose PSP call or whose record is not written. */
   readonly #running = new Set<Promise<void>>();
   /** Tasks that wait for a place, with the time until which they may. */
-  readonly #ready: { readonly task: Task; readonly until_ms: number }[] = [];
+  readonly #ready: { readonly task: ChargeTask; readonly until_ms: number }[] = [];
   /** Claimed jobs among the ready and the running. */
   #claimsHeld = 0;
   #callsRunning = 0;
@@ -64,7 +64,7 @@ export class Executor {
     this.#loop.start();
   }
 
-  /** Resolves when the calls in flight are settled; nothing new is claimed. */
+  /** Resolves when the calls in flight are recorded; nothing new is claimed. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -82,7 +82,7 @@ export class Executor {
   }
 
   /** Brings a task forward as soon as there is a place; its attempt is committed. */
-  execute(task: Task): void {
+  execute(task: ChargeTask): void {
     if (task.job !== null) this.#claimsHeld += 1;
     this.#ready.push({ task, until_ms: monotonicMilliseconds() + this.#options.lease_seconds * 500 });
     this.#startReady();
@@ -139,7 +139,7 @@ export class Executor {
     }
   }
 
-  #start(task: Task): void {
+  #start(task: ChargeTask): void {
     this.#callsRunning += 1;
     const tracked: Promise<void> = this.#bringForward(task)
       .catch((error: unknown) => this.#giveBack(task, error))
@@ -151,12 +151,12 @@ export class Executor {
   }
 
   /** This process has nothing more to do for the task. */
-  #drop(task: Task): void {
+  #drop(task: ChargeTask): void {
     if (task.job !== null) this.#claimsHeld -= 1;
     this.#onPlaceFree();
   }
 
-  async #bringForward(task: Task): Promise<void> {
+  async #bringForward(task: ChargeTask): Promise<void> {
     const { payment_order_id, attempt, turn, epoch, job } = task;
     crashPoint("after_claim");
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task).finally(() => {
@@ -180,7 +180,7 @@ export class Executor {
   }
 
   /** A bug or a lost database: the job goes back to the queue, and past its limit to the dead letters. */
-  async #giveBack(task: Task, error: unknown): Promise<void> {
+  async #giveBack(task: ChargeTask, error: unknown): Promise<void> {
     const { log, database, jobs } = this.#options;
     const { job } = task;
     log.error(

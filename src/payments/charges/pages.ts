@@ -5,7 +5,7 @@ import { first_hold } from "./claim.ts";
 import { crashPoint } from "../model/crash-points.ts";
 import { executor_actor, openAttemptStatuses, type AttemptRow, type CheckoutRow } from "../model/model.ts";
 import { pageOf } from "./page-draft.ts";
-import { callPsp, type Task } from "./psp-call.ts";
+import { callPsp, type ChargeTask } from "./psp-call.ts";
 import {
   lockOrdersOfCheckout,
   selectCheckout,
@@ -80,7 +80,7 @@ export class Pages {
   async #takeUp({
     attempt_id,
     checkout_id,
-  }: AttemptRow): Promise<Pick<Task, "turn" | "epoch" | "has_discrepancy"> | undefined> {
+  }: AttemptRow): Promise<Pick<ChargeTask, "turn" | "epoch" | "has_discrepancy"> | undefined> {
     const { database, router, unknown_quiet_seconds } = this.#options;
     const [taken] = await database.transaction(async (tx) => {
       await lockOrdersOfCheckout(tx, checkout_id);
@@ -90,7 +90,7 @@ export class Pages {
     return { turn: taken.turn, epoch: taken.epoch, has_discrepancy: taken.has_discrepancy };
   }
 
-  async #inTurn(task: Task): Promise<void> {
+  async #inTurn(task: ChargeTask): Promise<void> {
     if (this.#registering >= this.#options.registrations_at_once_max)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#registering += 1;
@@ -101,7 +101,7 @@ export class Pages {
     });
   }
 
-  async #register(task: Task): Promise<void> {
+  async #register(task: ChargeTask): Promise<void> {
     crashPoint("after_claim");
     const { outcome, psp_call_ms } = await callPsp(this.#options.router, task);
     crashPoint("after_psp_call");

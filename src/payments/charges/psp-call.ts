@@ -15,7 +15,7 @@ type PagePayment = Pick<PageRequest, "lines" | "return_url" | "expires_at">;
 export type PaymentMethod = CardPayment | PagePayment | "external";
 
 /** An attempt to bring forward: a first charge or registration, or one whose outcome must be asked for. */
-export type Task = {
+export type ChargeTask = {
   /** Null: every order of the attempt's checkout. */
   readonly payment_order_id: string | null;
   readonly attempt: Pick<
@@ -48,7 +48,7 @@ export type Task = {
  */
 export async function callPsp(
   router: PspRouter,
-  task: Task,
+  task: ChargeTask,
 ): Promise<{ outcome: AttemptOutcome; psp_call_ms: number }> {
   const start = monotonicMilliseconds();
   const { payment_method, attempt } = task;
@@ -69,7 +69,7 @@ export async function callPsp(
 
 async function bringForward(
   router: PspRouter,
-  task: Task,
+  task: ChargeTask,
   payment_method: PaymentMethod,
 ): Promise<AttemptOutcome> {
   if (payment_method === "external") return waitForReport(router, task);
@@ -79,7 +79,7 @@ async function bringForward(
 }
 
 /** Sends nothing: the adapter reports that the attempt waits for its collector. */
-async function waitForReport(router: PspRouter, { attempt }: Task): Promise<PspOutcome> {
+async function waitForReport(router: PspRouter, { attempt }: ChargeTask): Promise<PspOutcome> {
   const waiting = await router.inquire(attempt.psp, inquiryOf(attempt));
   return waiting.kind === "not_found" || waiting.kind === "absent"
     ? { kind: "pending", psp_reference: attempt.psp_reference, next_action: null }
@@ -91,7 +91,7 @@ async function waitForReport(router: PspRouter, { attempt }: Task): Promise<PspO
  * nothing of it, the request is sent again under the same key as long as the PSP remembers that key, so that
  * it cannot double.
  */
-async function charge(router: PspRouter, task: Task, card: CardPayment): Promise<PspOutcome> {
+async function charge(router: PspRouter, task: ChargeTask, card: CardPayment): Promise<PspOutcome> {
   const { attempt } = task;
   if (task.turn !== "first_send") {
     const { sent_between } = task;
@@ -123,7 +123,7 @@ const neverMade: PspOutcome = {
  */
 async function bringPageForward(
   router: PspRouter,
-  { attempt, has_discrepancy }: Task,
+  { attempt, has_discrepancy }: ChargeTask,
   page: PagePayment,
 ): Promise<AttemptOutcome> {
   const { attempt_id, psp_key, checkout_id } = attempt;
@@ -148,17 +148,17 @@ async function bringPageForward(
     : found;
 }
 
-function inquiryOf(attempt: Task["attempt"]): Inquiry {
+function inquiryOf(attempt: ChargeTask["attempt"]): Inquiry {
   const { attempt_id, psp_key, psp_reference, page_token } = attempt;
   return { attempt_id, psp_key, psp_reference, page_token, money: moneyOf(attempt) };
 }
 
-function chargeRequest({ attempt }: Task, card: CardPayment): ChargeRequest {
+function chargeRequest({ attempt }: ChargeTask, card: CardPayment): ChargeRequest {
   const { attempt_id, psp_key, checkout_id, payment_order_id } = attempt;
   return { attempt_id, psp_key, checkout_id, payment_order_id, money: moneyOf(attempt), ...card };
 }
 
-const moneyOf = ({ amount_minor, currency }: Task["attempt"]): Money => ({
+const moneyOf = ({ amount_minor, currency }: ChargeTask["attempt"]): Money => ({
   amount_minor,
   currency: toCurrencyCode(currency),
 });

@@ -8,7 +8,7 @@ const batch_attempts_max = 500;
 
 /**
  * Queues attempts that are still `executing` after the lease: their process died between the commit
- * that opened them and the one that settles them. The attempt's row is the record of the work, so a
+ * that opened them and the one that records their outcomes. The attempt's row is the record of the work, so a
  * checkout that starts at once needs no job beside it.
  */
 export function createStaleAttemptSweep(options: {

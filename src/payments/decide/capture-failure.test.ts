@@ -5,7 +5,7 @@ import type { Failure, PspOutcome } from "../../psp/psp.ts";
 import { capture } from "../../../test/support/operation-decisions.ts";
 import type { AttemptOutcome, DecidableOperation, Decision, DecisionInput } from "./decision.ts";
 import { retryPolicies } from "../model/retry-policies.ts";
-import { decide } from "./state-machine.ts";
+import { decideReport } from "./state-machine.ts";
 
 const currency = toCurrencyCode("USD");
 const failure: Failure = { class: "hard_decline", code: "capture_failed", message: "The scheme refused it." };
@@ -30,7 +30,7 @@ type Facts = {
 
 /** A webhook about an order of 100 that is paid, where nothing else is said. */
 function decideOn(outcome: AttemptOutcome, { order, attempt, operation }: Facts = {}): Decision | null {
-  return decide({
+  return decideReport({
     order: {
       status: "SUCCESS",
       status_cause: "psp_succeeded",

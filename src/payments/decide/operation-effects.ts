@@ -48,7 +48,7 @@ export function end({ order }: DecisionInput, reason: "canceled" | "expired"): D
   return become("CANCELED", "canceled", reason, { releases_minor, error: { code: reason, message } });
 }
 
-export function afterFailure(
+export function afterFailedOperation(
   input: DecisionInput,
   operation: DecidableOperation,
   failure: Failure,

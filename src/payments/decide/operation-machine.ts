@@ -7,7 +7,7 @@ import {
   type DecisionInput,
 } from "./decision.ts";
 import { contradiction } from "./operation-contradiction.ts";
-import { afterCapture, afterFailure, afterVoid, end } from "./operation-effects.ts";
+import { afterCapture, afterFailedOperation, afterVoid, end } from "./operation-effects.ts";
 import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
 import { isOvertaken, seenBy, type Seen } from "./operation-seen.ts";
 
@@ -28,7 +28,7 @@ export function decideOperation(input: DecisionInput): Decision | null {
     case "unchanged":
       return decideStill(input, operation);
     case "failed":
-      return afterFailure(input, operation, seen.failure);
+      return afterFailedOperation(input, operation, seen.failure);
     case "not_sent":
       return unchanged(input, {
         operation:

@@ -3,7 +3,7 @@ import { toCurrencyCode } from "../../money/money.ts";
 import type { PspOutcome } from "../../psp/psp.ts";
 import type { AttemptOutcome, Decision, DecisionInput } from "./decision.ts";
 import { retryPolicies } from "../model/retry-policies.ts";
-import { decide } from "./state-machine.ts";
+import { decideReport } from "./state-machine.ts";
 
 const usd = toCurrencyCode("USD");
 const succeeded = (psp_reference = "pi_seen", amount_minor = 100n): PspOutcome => ({
@@ -30,7 +30,7 @@ function decideOn(
   source: DecisionInput["source"] = { kind: "charge", is_first_send: true },
 ): Decision | null {
   const isPaid = attempt.status === "succeeded";
-  return decide({
+  return decideReport({
     order: {
       status: isPaid ? "SUCCESS" : "UNKNOWN",
       status_cause: "psp_unknown",
@@ -73,7 +73,7 @@ const alarmed = {
 describe("an attempt that a person resolved as succeeded", () => {
   test.each([
     ["open", "unknown"],
-    ["settled", "succeeded"],
+    ["decided", "succeeded"],
   ] as const)(
     "and that is %s is not closed by a refusal or a request that was not sent: no new key follows",
     (_, status) => {
@@ -83,10 +83,10 @@ describe("an attempt that a person resolved as succeeded", () => {
   );
 
   test("raises an alarm when the PSP names another charge or another amount, and none when it says the same", () => {
-    const settled = { resolved_as: "succeeded", status: "succeeded" } as const;
-    expect(decideOn(succeeded("pi_other"), settled)).toMatchObject(alarmed);
-    expect(decideOn(succeeded("pi_seen", 99n), settled)).toMatchObject(alarmed);
-    expect(decideOn(succeeded(), settled)).toBeNull();
+    const decided = { resolved_as: "succeeded", status: "succeeded" } as const;
+    expect(decideOn(succeeded("pi_other"), decided)).toMatchObject(alarmed);
+    expect(decideOn(succeeded("pi_seen", 99n), decided)).toMatchObject(alarmed);
+    expect(decideOn(succeeded(), decided)).toBeNull();
   });
 
   test("is booked by the resolution itself", () => {
@@ -97,7 +97,7 @@ describe("an attempt that a person resolved as succeeded", () => {
 });
 
 describe("an attempt that a person resolved as failed", () => {
-  test("and that is settled stays so when the PSP reports a success, with an alarm", () => {
+  test("and that is decided stays so when the PSP reports a success, with an alarm", () => {
     expect(decideOn(succeeded("pi_late"), { resolved_as: "failed", status: "declined" })).toMatchObject({
       ...alarmed,
       captures_minor: 0n,

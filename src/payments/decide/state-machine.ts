@@ -21,7 +21,7 @@ import { openAttemptStatuses, type Cause } from "../model/model.ts";
  * The one place that turns a PSP's report into states; null: nothing changes. It only moves forward: reports about
  * an attempt that is closed change nothing, except that money that moved against what we believed raises an alarm.
  */
-export function decide(input: DecisionInput): Decision | null {
+export function decideReport(input: DecisionInput): Decision | null {
   return contradictedResolution(input, decideCharge) ?? reportOfAnotherCharge(input) ?? decideByState(input);
 }
 
@@ -62,7 +62,7 @@ function decideCharge(input: DecisionInput): Decision | null {
         ? become("PENDING", "pending", "psp_pending", { ...failed(outcome.failure), void_cause: "declined" })
         : declinedFor(input, outcome.failure);
     case "not_sent":
-      return afterFailure(input, outcome.failure, "not_sent", causeOfNotSent(outcome));
+      return afterFailedAttempt(input, outcome.failure, "not_sent", causeOfNotSent(outcome));
     case "registered":
       return become("PENDING", "pending", "page_opened", {
         retry_delay_seconds: inquiryDelay(input, attempt.inquiry_count),
@@ -139,13 +139,13 @@ const failed = (failure: Failure): Pick<Decision, "error" | "failure_class"> => 
 
 /** The end of an attempt that was declined, maybe given up at the PSP since. */
 const declinedFor = (input: DecisionInput, failure: Failure): Decision =>
-  afterFailure(input, failure, "declined", "psp_declined");
+  afterFailedAttempt(input, failure, "declined", "psp_declined");
 
 /** The PSP has read the request where it did not accept it, such as a card token that it does not know. */
 const causeOfNotSent = ({ failure, no_call_made }: Extract<PspOutcome, { kind: "not_sent" }>): Cause =>
   failure.class === "invalid_request" && no_call_made !== true ? "psp_refused" : "psp_not_reached";
 
-function afterFailure(
+function afterFailedAttempt(
   input: DecisionInput,
   failure: Failure,
   attempt_status: "declined" | "not_sent",

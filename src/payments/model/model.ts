@@ -150,7 +150,7 @@ export type AttemptRow = {
   readonly page_expires_at: Timestamp | null;
   readonly capture_method: CaptureMethod;
   readonly authorization_expires_at: Timestamp | null;
-  /** What a person saw at the PSP; settled from `resolution_due_at` on. */
+  /** What a person saw at the PSP; recorded from `resolution_due_at` on. */
   readonly resolved_as: AttemptResolution["outcome"] | null;
   readonly resolution_reference: string | null;
   readonly resolution_note: string | null;

@@ -49,13 +49,13 @@ const resolution_wait_seconds = 1;
  */
 const unconfigured_wait_seconds = 15;
 
-type Task = {
+type OperationTask = {
   readonly row: RunnableOperation;
   readonly job: Job<"operation_execute">;
   readonly turn: Turn;
   readonly epoch: number;
 };
-type Ready = Pick<Task, "row" | "job">;
+type Ready = Pick<OperationTask, "row" | "job">;
 type Reported = Pick<PspReport, "outcome" | "actor" | "source">;
 
 /** Runs operations of all kinds at their PSPs, those of one lane one after another. */
@@ -79,7 +79,7 @@ export class OperationRunner {
     this.#loop.start();
   }
 
-  /** Resolves when the calls in flight are settled; nothing new is claimed. */
+  /** Resolves when the calls in flight are recorded; nothing new is claimed. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -100,7 +100,10 @@ export class OperationRunner {
   }
 
   /** Those whose turn has not come are queued again when it does. */
-  async #begin(tx: Transaction, claimed: readonly Job<"operation_execute">[]): Promise<readonly Task[]> {
+  async #begin(
+    tx: Transaction,
+    claimed: readonly Job<"operation_execute">[],
+  ): Promise<readonly OperationTask[]> {
     const { jobs, router, lease_seconds, unknown_quiet_seconds } = this.#options;
     const jobOf = new Map(claimed.map((job) => [job.data.operation_id, job]));
     const rows = await lockOperations(tx, [...jobOf.keys()]);
@@ -122,7 +125,7 @@ export class OperationRunner {
       terms,
     );
     const started = new Map(holds.map((hold) => [hold.operation_id, hold]));
-    const tasks = due.flatMap(({ row, job }): Task[] => {
+    const tasks = due.flatMap(({ row, job }): OperationTask[] => {
       const hold = started.get(row.operation_id);
       return hold === undefined ? [] : [{ row, job, turn: hold.turn, epoch: hold.epoch }];
     });
@@ -164,14 +167,14 @@ export class OperationRunner {
     return router.has(psp) ? router.secondsToWait(psp) : unconfigured_wait_seconds;
   }
 
-  #start(task: Task): void {
+  #start(task: OperationTask): void {
     const tracked: Promise<void> = this.#bringForward(task)
       .catch((error: unknown) => this.#giveBack(task, error))
       .finally(() => this.#running.delete(tracked));
     this.#running.add(tracked);
   }
 
-  async #bringForward(task: Task): Promise<void> {
+  async #bringForward(task: OperationTask): Promise<void> {
     const { payment_order_id, attempt_id } = task.row;
     crashPoint("after_claim");
     const reported = isManuallyResolved(task.row) ? resolutionOf(task) : await this.#call(task);
@@ -181,7 +184,7 @@ export class OperationRunner {
     this.#options.jobs.wake("operation_execute");
   }
 
-  async #call(task: Task): Promise<Reported> {
+  async #call(task: OperationTask): Promise<Reported> {
     const { row, job, turn, epoch } = task;
     const { operation_id, key_number } = row;
     const start = monotonicMilliseconds();
@@ -195,13 +198,13 @@ export class OperationRunner {
     };
   }
 
-  #ask({ row, turn }: Task): OperationAnswer | Promise<OperationAnswer> {
+  #ask({ row, turn }: OperationTask): OperationAnswer | Promise<OperationAnswer> {
     const step = kindOf(this.#options.kinds, row.kind).request(row, turn);
     return step.kind === "known" ? step.outcome : step.call(this.#options.router);
   }
 
   /** A bug or a lost database: the job goes back to the queue, and past its limit to the dead letters. */
-  async #giveBack({ row, job }: Task, error: unknown): Promise<void> {
+  async #giveBack({ row, job }: OperationTask, error: unknown): Promise<void> {
     const { log, database, jobs } = this.#options;
     log.error({ err: error, operation_id: row.operation_id }, "an operation failed");
     await database
@@ -244,7 +247,7 @@ function unconfigured(
   };
 }
 
-function resolutionOf({ row, job }: Task): Reported {
+function resolutionOf({ row, job }: OperationTask): Reported {
   const { operation_id, resolved_by } = row;
   return {
     outcome: outcomeOfResolution(row),

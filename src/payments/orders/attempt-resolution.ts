@@ -36,7 +36,7 @@ const newer_than_proposal =
   "What is newer than the proposal is unread: read it, reject the proposal, and propose again with the ids.";
 
 /**
- * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then settles it. A large
+ * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then records it. A large
  * one waits for another key's approval. The same resolution again changes nothing. Errors: `not_found`,
  * `invalid_request`, `resolution_amount_mismatch`, `state_conflict`.
  */

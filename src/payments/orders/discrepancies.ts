@@ -1,7 +1,7 @@
 import type { Author } from "../../audit/audit.ts";
 import type { Transaction } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
-import { decide, hasDiscrepancy, selectDeadLetter, type DeadLetterRow } from "../../jobs/jobs.ts";
+import { decideLetter, hasDiscrepancy, selectDeadLetter, type DeadLetterRow } from "../../jobs/jobs.ts";
 import { amount_mismatch, openAttemptStatuses, type OrderRow } from "../model/model.ts";
 import { hasOpenAttempt } from "./operation-requests.ts";
 import {
@@ -42,10 +42,10 @@ export async function discardLetter(
   note: string,
 ): Promise<DeadLetterRow> {
   const known = await selectDeadLetter(tx, deadLetterId);
-  // Locked before the letter is changed, as a settlement does; otherwise the two could deadlock.
+  // Locked before the letter is changed, as the recorder does; otherwise the two could deadlock.
   const orders = known?.kind === "discrepancy" ? await lockChargedTogether(tx, known.subject_id) : [];
   if (known?.kind === "discrepancy") await assertAnswered(tx, known);
-  const letter = await decide(tx, deadLetterId, { state: "discarded", by, note });
+  const letter = await decideLetter(tx, deadLetterId, { state: "discarded", by, note });
   if (orders.length === 0 || (await isReported(tx, orders))) return letter;
   const stopped: string[] = [];
   for (const order of orders) {

@@ -3,7 +3,7 @@ import type { AnswerKey } from "../../idempotency/idempotency.ts";
 import type { RiskVerdict } from "../../risk/risk.ts";
 import type { NewEvent, NewOrder } from "../store/intake-queries.ts";
 import { executor_actor, type CheckoutDraft } from "../model/model.ts";
-import type { Task } from "../charges/psp-call.ts";
+import type { ChargeTask } from "../charges/psp-call.ts";
 import type { NewAttempt } from "../store/attempt-queries.ts";
 import { firstStatus } from "../views/views.ts";
 
@@ -15,7 +15,7 @@ export type IntakeRequest = {
   readonly actor: string;
 };
 
-export type FirstTask = Task & { readonly attempt: NewAttempt };
+export type FirstTask = ChargeTask & { readonly attempt: NewAttempt };
 /** A new checkout with its risk decision, and what starts at once or is queued. */
 export type Stored = {
   readonly request: IntakeRequest;

@@ -13,7 +13,7 @@ import { missing, rowsOf, type FirstTask, type IntakeRequest, type Stored } from
 import { sort } from "./intake-sort.ts";
 import type { CardInfo, CheckoutDraft } from "../model/model.ts";
 import type { Pages } from "../charges/pages.ts";
-import type { CardPayment, Task } from "../charges/psp-call.ts";
+import type { CardPayment, ChargeTask } from "../charges/psp-call.ts";
 import type { NewAttempt } from "../store/attempt-queries.ts";
 
 export type IntakeOptions = {
@@ -30,7 +30,7 @@ export type IntakeOptions = {
 
 /** What became of a request; a refusal is a value, so that it does not fail its neighbours in the batch. */
 type Decided =
-  | { readonly answer: Answer; readonly tasks: readonly Task[]; readonly is_queued: boolean }
+  | { readonly answer: Answer; readonly tasks: readonly ChargeTask[]; readonly is_queued: boolean }
   /** Stored, now or before; its answer needs the PSP's page. */
   | { readonly hosted: { readonly is_new: boolean } }
   | { readonly refusal: AppError };

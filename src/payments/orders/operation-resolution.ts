@@ -11,7 +11,7 @@ import { lockOrder } from "../store/queries.ts";
 
 /**
  * Stores the outcome of a capture or void that a person saw at the PSP and that the PSP did not report, or
- * reported wrongly; the worker then settles it like any report. Repeating it changes nothing. Errors:
+ * reported wrongly; the worker then records it like any report. Repeating it changes nothing. Errors:
  * `not_found`, `state_conflict`.
  */
 export async function resolveOperation(

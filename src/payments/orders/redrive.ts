@@ -1,7 +1,7 @@
 import type { Author } from "../../audit/audit.ts";
 import type { Transaction } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
-import { decide, isPayloadOf, type DeadLetterRow, type Jobs } from "../../jobs/jobs.ts";
+import { decideLetter, isPayloadOf, type DeadLetterRow, type Jobs } from "../../jobs/jobs.ts";
 import { reopenMessages } from "../../webhooks/webhooks.ts";
 import { execute, lockKnownOrder } from "./action-orders.ts";
 import { assertNothingTaken, mayBeCharged } from "./discrepancies.ts";
@@ -19,7 +19,7 @@ export async function redriveLetter(
   by: Author,
   note: string | null,
 ): Promise<DeadLetterRow> {
-  const letter = await decide(tx, deadLetterId, { state: "redriven", by, note });
+  const letter = await decideLetter(tx, deadLetterId, { state: "redriven", by, note });
   if (letter.queue === "webhook_apply") {
     if (!isPayloadOf("webhook_apply", letter.payload)) {
       throw new AppError("state_conflict", "The data of this job cannot be read: discard the dead letter.");

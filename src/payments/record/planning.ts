@@ -8,7 +8,7 @@ import type { OrderReport, Recorded } from "./psp-report.ts";
 import { epochsOf, factsOf, sourceFactsOf } from "./report-facts.ts";
 import type { RetryPolicies } from "../model/retry-policies.ts";
 import type { OpenRow } from "../store/outcome-queries.ts";
-import { decide } from "../decide/state-machine.ts";
+import { decideReport } from "../decide/state-machine.ts";
 
 export type PlanTerms = RowLimits & {
   readonly commission_basis_points: bigint;
@@ -24,7 +24,7 @@ export const chargeDecider =
   (terms: PlanTerms): DecideCharge =>
   (report, row) => {
     const { policies, router, random } = terms;
-    const decision = decide({
+    const decision = decideReport({
       ...factsOf(row),
       source: sourceFactsOf(report.source, epochsOf(row)),
       outcome: report.outcome,

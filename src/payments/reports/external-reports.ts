@@ -7,7 +7,7 @@ import type { AttemptRow } from "../model/model.ts";
 import { selectAttempts, selectOrder } from "../store/queries.ts";
 import { selectAttemptsById } from "../store/attempt-queries.ts";
 
-/** The attempt that a report settles, or why it settles none. */
+/** The attempt that a report is about, or why there is none. */
 export type MatchedReport =
   | { readonly attempt: AttemptRow }
   | {
@@ -67,7 +67,7 @@ async function findNamed(
   { payment_order_id, reference }: ExternalReport,
 ): Promise<AttemptRow | undefined> {
   const attempts = payment_order_id === null ? [] : await selectAttempts(db, payment_order_id);
-  // A late report about an earlier attempt must not settle the one that came after it.
+  // A late report about an earlier attempt must not decide the one that came after it.
   return attempts.find((attempt) => attempt.psp_reference === reference) ?? attempts.at(-1);
 }
 

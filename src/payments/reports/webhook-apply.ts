@@ -44,7 +44,7 @@ type Report = {
   readonly operation_id: string | null;
   readonly outcome: AttemptOutcome;
 };
-/** Why there is nothing to settle, and what it tells of money all the same. */
+/** Why there is nothing to record, and what it tells of money all the same. */
 type Refusal = Pick<MessageDecision, "state" | "note"> & {
   readonly discrepancies?: readonly DeadLetterDraft[];
 };
@@ -101,7 +101,7 @@ export class WebhookApplier {
   }
 
   /**
-   * Settles what the messages report. Each is decided alone: one that cannot be read or applied does not
+   * Records what the messages report. Each is decided alone: one that cannot be read or applied does not
    * block the others of its job.
    */
   async #decideMessages(messages: readonly OpenMessage[]): Promise<readonly Decision[]> {
@@ -128,7 +128,7 @@ export class WebhookApplier {
         deciding.push(
           "state" in reading
             ? Promise.resolve([{ message_id, ...reading }])
-            : this.#settle(message, reading).then(
+            : this.#record(message, reading).then(
                 () => [],
                 (error: unknown) => [failed(error)],
               ),
@@ -140,7 +140,7 @@ export class WebhookApplier {
     return (await Promise.all(deciding)).flat();
   }
 
-  async #settle({ message_id, psp }: OpenMessage, { attempt, operation_id, outcome }: Report): Promise<void> {
+  async #record({ message_id, psp }: OpenMessage, { attempt, operation_id, outcome }: Report): Promise<void> {
     await this.#options.recorder.record({
       payment_order_id: attempt?.payment_order_id ?? null,
       attempt_id: attempt?.attempt_id ?? null,

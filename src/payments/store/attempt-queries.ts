@@ -24,7 +24,7 @@ export type TakenAttempt = AttemptRow & {
 
 /**
  * Takes open attempts up again, by id, under their orders' locks: each gets a new epoch, so that a failure to
- * send that an earlier holder reports late proves nothing. Resolved attempts are settled without another
+ * send that an earlier holder reports late proves nothing. Resolved attempts are recorded without another
  * call. With an open discrepancy the PSP is only asked: the first request may not have arrived. Where a wrong
  * amount was taken, only a person may say that nothing was. `keySeconds`: how long each PSP is certain to
  * remember a key.

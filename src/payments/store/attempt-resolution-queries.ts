@@ -8,7 +8,7 @@ type Stored = Pick<
 >;
 
 /**
- * Stores a resolution, to be settled at the earliest this many seconds after the last request. The caller has
+ * Stores a resolution, to be recorded at the earliest this many seconds after the last request. The caller has
  * locked the orders.
  */
 export async function storeAttemptResolution(
@@ -77,7 +77,7 @@ export function selectDueResolutions(db: Queryable, limit: number): Promise<DueR
   );
 }
 
-/** Postpones resolutions that could not be settled. */
+/** Postpones resolutions that could not be recorded. */
 export async function postponeResolutions(
   db: Queryable,
   attemptIds: readonly string[],

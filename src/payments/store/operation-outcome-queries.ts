@@ -88,5 +88,5 @@ export async function insertCheckoutEvents(tx: Queryable, events: readonly Check
 /** Writes what came of operations. */
 export async function writeOperationChanges(tx: Queryable, rows: readonly OperationChange[]): Promise<void> {
   if (rows.length === 0) return;
-  await tx.query("select operations_settle($1)", [JSON.stringify(rows)]);
+  await tx.query("select operations_write_outcomes($1)", [JSON.stringify(rows)]);
 }

@@ -69,7 +69,7 @@ export function lockForOutcomes(
     readonly operation_id: string | null;
   }[],
 ): Promise<OpenRow[]> {
-  return tx.query<OpenRow>("select * from payments_lock_for_settlement($1, $2, $3)", [
+  return tx.query<OpenRow>("select * from payments_lock_for_outcomes($1, $2, $3)", [
     textArray(reports.map((one) => one.payment_order_id)),
     textArray(reports.map((one) => one.attempt_id)),
     textArray(reports.map((one) => one.operation_id)),
@@ -129,7 +129,7 @@ export type OrderChange = {
 
 /** A charge that the PSP names for one attempt, while a person resolved another one with it. */
 export type SharedCharge = {
-  /** The one that is settled now: either of the two. */
+  /** The one that is recorded now: either of the two. */
   readonly attempt_id: string;
   readonly payment_order_id: string;
   readonly psp_reference: string;
@@ -147,5 +147,5 @@ export async function writeOrderChanges(
 ): Promise<SharedCharge[]> {
   return rows.length === 0
     ? []
-    : tx.query<SharedCharge>("select * from payments_settle($1)", [JSON.stringify(rows)]);
+    : tx.query<SharedCharge>("select * from payments_write_outcomes($1)", [JSON.stringify(rows)]);
 }

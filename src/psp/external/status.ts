@@ -7,7 +7,7 @@ const statuses: readonly string[] = ["success", "failed", "pending"] satisfies r
 const failure_code_length_max = 64;
 
 /**
- * The fields of a verified status (R144). Every field that a settlement rests on is required. `signature` and
+ * The fields of a verified status (R144). Every field that an outcome rests on is required. `signature` and
  * `timestamp` in the body prove nothing and are not read. Errors: `invalid_request`, `invalid_amount`, naming
  * the field.
  */
