@@ -34,16 +34,17 @@ begin
 end
 $$;
 
--- Which of these checkouts and orders exist already, with what tells whose they are.
+-- Which of these checkouts and orders exist already, with what tells whose they are. `p_at` comes back in the form that
+-- a stored time has, so that the first answer is the one that is rebuilt from the rows.
 create function payments_known(
-  p_checkout_ids text[], p_order_ids text[], out created_at timestamptz, out events json, out orders json
+  p_checkout_ids text[], p_order_ids text[], p_at timestamptz, out created_at timestamptz, out events json, out orders json
 )
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  created_at := now();
+  created_at := p_at;
   select json_agg(json_build_object('checkout_id', e.checkout_id, 'request_fingerprint', encode(e.request_fingerprint, 'hex')))
     into events
     from payment_events e where e.checkout_id = any (p_checkout_ids);
@@ -71,16 +72,16 @@ end
 $$;
 
 -- 1. Stores checkouts, their orders, their events, and the attempts of the orders that start at once.
--- A row that another transaction stored first is a unique violation.
-create function payments_take_checkouts(p_events json, p_orders json, p_attempts json) returns void
+-- They are created at `p_at`, the business time. A row that another transaction stored first is a unique violation.
+create function payments_take_checkouts(p_events json, p_orders json, p_attempts json, p_at timestamptz) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
 as $$
 begin
   insert into payment_events (checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, external, unfinished_order_count,
-                              request_fingerprint, risk_decision, risk_reasons)
+                              request_fingerprint, risk_decision, risk_reasons, created_at)
   select checkout_id, buyer_info, seller_info, credit_card_info, hosted_page, external, unfinished_order_count,
-         decode(request_fingerprint, 'hex'), risk_decision, risk_reasons
+         decode(request_fingerprint, 'hex'), risk_decision, risk_reasons, p_at
     from json_to_recordset(p_events)
          as e (checkout_id text, buyer_info jsonb, seller_info jsonb, credit_card_info jsonb, hosted_page jsonb, external jsonb, unfinished_order_count integer,
                request_fingerprint text, risk_decision risk_decision, risk_reasons text[]);
@@ -90,9 +91,9 @@ begin
     from json_to_recordset(p_events) as e (checkout_id text, risk_decision text);
 
   insert into payment_orders (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-                              capture_method, status, status_cause, status_actor, created_by, attempt_id, psp_nonce, error_code, error_message)
+                              capture_method, status, status_cause, status_actor, created_by, attempt_id, psp_nonce, error_code, error_message, created_at)
   select payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-         capture_method, status, status_cause, status_actor, created_by, attempt_id, attempt_id, error_code, error_message
+         capture_method, status, status_cause, status_actor, created_by, attempt_id, attempt_id, error_code, error_message, p_at
     from json_to_recordset(p_orders)
          as o (payment_order_id text, checkout_id text, position smallint, buyer_account text, seller_account text,
                amount_minor bigint, currency text, capture_method capture_method, status payment_order_status, status_cause text, status_actor text,
@@ -381,8 +382,8 @@ revoke execute on all functions in schema public from public;
 grant execute on function
   payments_turn(timestamptz, timestamptz, boolean, double precision, double precision),
   payments_has_discrepancy(text, text),
-  payments_known(text[], text[]), risk_blocked(text[], text[], text[]),
-  payments_take_checkouts(json, json, json), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
+  payments_known(text[], text[], timestamptz), risk_blocked(text[], text[], text[]),
+  payments_take_checkouts(json, json, json, timestamptz), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
   payments_lock_for_outcomes(text[], text[], text[]), payments_write_outcomes(json),
   operations_lock(text[]), operations_write_outcomes(json)
 to pacioli_service;

@@ -57,7 +57,7 @@ create trigger approvals_kept before delete or truncate on approvals
   for each statement execute function refuse_history_change();
 
 grant select on approvals to pacioli_service;
-grant insert (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, expires_at)
+grant insert (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, created_at, expires_at)
   on approvals to pacioli_service;
 grant update (state, decided_by, approver_key_id, decision_note, decided_at) on approvals to pacioli_service;
 revoke execute on all functions in schema public from public;

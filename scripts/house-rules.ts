@@ -1,6 +1,7 @@
 /** Rules of the house that the linter cannot express: `node scripts/house-rules.ts [folder]`, exit code 1 on any breach. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
+import { realTimes } from "./real-times.ts";
 import { codeFolders, layers, programFolders } from "./rooms.ts";
 
 type TextRule = {
@@ -10,6 +11,8 @@ type TextRule = {
   readonly except?: RegExp;
   /** Looked for line by line. */
   readonly pattern: RegExp;
+  /** What may stand there all the same. */
+  readonly allowed?: readonly RegExp[];
   /** Whether comments are looked at too. */
   readonly reads_comments?: true;
   readonly advice: string;
@@ -42,6 +45,24 @@ export const textRules: readonly TextRule[] = [
     except: /^src\/clock\.ts$|\.test\.ts$/,
     pattern: /\bnew Date\(\s*\)|(?<![\w.])(?<!new )Date\(\)/,
     advice: "only src/clock.ts reads the time: use now() from there",
+  },
+  {
+    name: "business-time",
+    files: /^src\/.*\.ts$/,
+    except: /^src\/(clock|ids)\.ts$|^src\/psp\/|\.test\.ts$/,
+    pattern: /^import \{[^}]*\bnow\b[^}]*\} from "[./]+(src\/)?clock\.ts"/,
+    advice:
+      "now() is real time, for ids and signatures: take business time from the Clock that is passed down",
+  },
+  {
+    name: "business-time",
+    files: /^migrations\/.*\.sql$|^src\/.*queries\.ts$|^src\/db\/.*\.ts$|^src\/jobs\/install\.ts$/,
+    except: /\.test\.ts$/,
+    pattern:
+      /(?<![\w.])(now|(clock|statement|transaction)_timestamp)\(\)|\b(current_(date|time|timestamp)|localtime(stamp)?|timeofday)\b/i,
+    allowed: realTimes,
+    advice:
+      "SQL gets business time as a parameter; what is real time is listed with its reason in scripts/real-times.ts",
   },
   {
     name: "sql",
@@ -144,7 +165,7 @@ function textBreaches(root: string, file: string): Breach[] {
   if (rules.length === 0) return [];
   const text = readFileSync(join(root, file), "utf8");
   if (text.includes("\0")) return [];
-  const plain = withoutComments(text).split("\n");
+  const plain = withoutComments(file, text).split("\n");
   return text
     .split("\n")
     .flatMap((line, index) =>
@@ -152,15 +173,22 @@ function textBreaches(root: string, file: string): Breach[] {
         .filter(
           (rule) =>
             (rule.name !== "file-name" || index === 0) &&
-            rule.pattern.test(rule.reads_comments === true ? line : (plain[index] ?? "")),
+            rule.pattern.test(
+              withoutAllowed(rule, rule.reads_comments === true ? line : (plain[index] ?? "")),
+            ),
         )
         .map((rule) => ({ file, line: index + 1, rule: rule.name, advice: rule.advice })),
     );
 }
 
+const withoutAllowed = ({ allowed = [] }: TextRule, line: string): string =>
+  allowed.reduce((rest, pattern) => rest.replaceAll(pattern, ""), line);
+
 /** Blanks comments that begin a line, and those behind code; line numbers stay. */
-function withoutComments(text: string): string {
+function withoutComments(file: string, text: string): string {
+  if (file.endsWith(".sql")) return text.replaceAll(/--.*$/gm, "");
   return text
+    .replaceAll(/^\s*-- .*$/gm, "")
     .replaceAll(/^[ \t]*\/\*[\s\S]*?\*\//gm, (comment) => comment.replaceAll(/[^\n]/g, ""))
     .replaceAll(/(^|\s)\/\/.*$/gm, "");
 }
@@ -191,7 +219,7 @@ if (import.meta.main) {
     process.stdout.write(`${file}:${line}  house rule "${rule}": ${advice}\n`);
   process.stdout.write(
     breaches.length === 0
-      ? `${textRules.length + 1} house rules kept.\n`
+      ? `${new Set(textRules.map(({ name }) => name)).size + 1} house rules kept.\n`
       : `${breaches.length} breaches of house rules.\n`,
   );
   process.exitCode = breaches.length === 0 ? 0 : 1;

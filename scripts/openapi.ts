@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDatabase } from "../src/cli/compose.ts";
+import { createClock } from "../src/clock.ts";
 import { loadConfig } from "../src/config/config.ts";
 import { ReadDatabase } from "../src/db/db.ts";
 import { buildApp, type App } from "../src/http/http.ts";
@@ -37,8 +38,9 @@ export async function withApp<T>(use: (app: App) => T): Promise<T> {
     failures_in_a_row: config.psp.breaker_failures,
     open_seconds: config.psp.breaker_open_seconds,
   });
+  const clock = createClock(0);
   const { intake, actions } = createPayments(
-    { database, jobs, log, router, sealing: createNextActionSealing(""), statusUrlOf: () => "" },
+    { database, jobs, log, router, clock, sealing: createNextActionSealing(""), statusUrlOf: () => "" },
     config.payments,
     { is_worker: false },
   );
@@ -48,6 +50,7 @@ export async function withApp<T>(use: (app: App) => T): Promise<T> {
     checkDatabase: async () => undefined,
     jobs,
     log,
+    clock,
     router,
     intake,
     actions,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { Jobs } from "../../src/jobs/jobs.ts";
+import { createClock } from "../../src/clock.ts";
 import { chart, postAll, type TransactionDraft } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
 import { toCurrencyCode } from "../../src/money/money.ts";
@@ -59,7 +60,7 @@ beforeAll(async () => {
     connections_max: 1,
   });
   const router = new PspRouter([stripe], { failures_in_a_row: 10, open_seconds: 1 });
-  recorder = new OutcomeRecorder({ database, jobs, decideCharge: () => null, kinds });
+  recorder = new OutcomeRecorder({ database, jobs, clock: createClock(0), decideCharge: () => null, kinds });
   runner = new OperationRunner({
     database,
     jobs,

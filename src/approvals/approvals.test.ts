@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { TestClock } from "../../test/support/test-clock.ts";
 import type { Transaction } from "../db/db.ts";
 import {
   approve,
@@ -18,7 +19,9 @@ afterAll(() => db.drop());
 
 let subject_id = "";
 let count = 0;
+let clock = new TestClock();
 beforeEach(() => {
+  clock = new TestClock();
   count += 1;
   subject_id = `att_${count}`;
 });
@@ -39,7 +42,9 @@ const propose = async (
     reason: "seen",
     ...changes,
   } as const;
-  return db.database.transaction((tx) => proposeApproval(tx, proposal, by, 1));
+  return db.database.transaction((tx) =>
+    proposeApproval(tx, proposal, by, { expiry_hours: 1, at: clock.now() }),
+  );
 };
 const hashOf = ({ content_hash }: ApprovalRow): string => content_hash.toString("hex");
 
@@ -54,7 +59,7 @@ async function decide(
     approve(
       tx,
       approval.approval_id,
-      { note: null, by, content_hash },
+      { note: null, by, at: clock.now(), content_hash },
       async ({ content }) => void executed.push(content),
     ),
   );
@@ -72,8 +77,6 @@ const plant = (approval: ApprovalRow, change: string): Promise<unknown> =>
     `begin; set local session_replication_role = replica;
    update approvals set ${change} where approval_id = '${approval.approval_id}'; commit`,
   );
-const expire = (approval: ApprovalRow): Promise<unknown> =>
-  plant(approval, "created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour'");
 
 test("an approval by another key executes exactly what was proposed, once, and the audit log has both steps", async () => {
   const { approval } = await propose(who("key_1"));
@@ -113,9 +116,9 @@ test("content that was changed past every rule of the database is not executed, 
   }
 });
 
-test("an expired proposal cannot be approved, and makes room for the next one", async () => {
+test("when its hours have passed a proposal cannot be approved, and makes room for the next one", async () => {
   const { approval } = await propose(who("key_1"));
-  await expire(approval);
+  clock.advance(3_600);
   await expect(decide(approval, who("key_2"))).rejects.toMatchObject({
     code: "state_conflict",
     message: expect.stringContaining("expired") as string,
@@ -127,7 +130,7 @@ test("an expired proposal cannot be approved, and makes room for the next one", 
 
 test("a new proposal expires no other one: not one in time, nor one of another subject", async () => {
   const { approval: other } = await propose(who("key_1"), { subject_id: `${subject_id}_other` });
-  await expire(other);
+  clock.advance(3_600);
   const { approval } = await propose(who("key_1"));
   expect((await propose(who("key_2"))).approval.approval_id).toBe(approval.approval_id);
   expect([await stateOf(other), await stateOf(approval)]).toEqual(["open", "open"]);
@@ -147,7 +150,9 @@ test("the same proposal again is the open one, another one for the same subject 
 test("a rejection executes nothing, is written to the audit log, and is final", async () => {
   const { approval } = await propose(who("key_1"));
   const rejectIt = (): Promise<ApprovalRow> =>
-    db.database.transaction((tx) => reject(tx, approval.approval_id, { note: "no", by: who("key_1") }));
+    db.database.transaction((tx) =>
+      reject(tx, approval.approval_id, { note: "no", by: who("key_1"), at: clock.now() }),
+    );
   expect(await rejectIt()).toMatchObject({ state: "rejected", approver_key_id: null });
   await expect(rejectIt()).rejects.toMatchObject({ code: "state_conflict" });
   await expect(decide(approval, who("key_2"))).rejects.toMatchObject({ code: "state_conflict" });
@@ -161,10 +166,15 @@ test("a second approval waits for the one under way, finds it decided and execut
     "select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = $1";
   let second: Promise<unknown> = Promise.resolve();
   await db.database.transaction((tx) =>
-    approve(tx, approval.approval_id, { note: null, by: who("key_2"), content_hash }, async () => {
-      second = decide(approval, who("key_3")).catch((error: unknown) => error);
-      await expect.poll(() => db.asOwner(waits, [db.name])).toEqual([{ count: 1 }]);
-    }),
+    approve(
+      tx,
+      approval.approval_id,
+      { note: null, by: who("key_2"), at: clock.now(), content_hash },
+      async () => {
+        second = decide(approval, who("key_3")).catch((error: unknown) => error);
+        await expect.poll(() => db.asOwner(waits, [db.name])).toEqual([{ count: 1 }]);
+      },
+    ),
   );
   expect(await second).toMatchObject({ code: "state_conflict" });
 });

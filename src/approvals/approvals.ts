@@ -1,6 +1,7 @@
 /** The door of the approvals room: changes that one key proposes and another one approves or rejects. */
 import { hash } from "node:crypto";
 import { recordAudit, type Author } from "../audit/audit.ts";
+import type { Clock } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
@@ -31,18 +32,19 @@ export type Proposal = {
 };
 
 /**
- * Proposes a change that needs another key's approval. The same proposal again gives the open one.
+ * Proposes a change that needs another key's approval within its hours from `at`, the business time. The same
+ * proposal again gives the open one.
  * Errors: `state_conflict`.
  */
 export async function proposeApproval(
   tx: Transaction,
   { kind, subject_id, content: fields, reason }: Proposal,
   by: Requester,
-  expiryHours: number,
+  { expiry_hours, at }: { readonly expiry_hours: number; readonly at: Date },
 ): Promise<{ approval: ApprovalRow; is_new: boolean }> {
   const content = JSON.stringify(fields);
   const content_hash = hash("sha256", content, "buffer");
-  await expireApprovals(tx, { kind, subject_id });
+  await expireApprovals(tx, { kind, subject_id }, at);
   const approval_id = newId("appr");
   const inserted = await insertApproval(
     tx,
@@ -55,7 +57,8 @@ export async function proposeApproval(
       proposed_by: by.actor,
       proposer_key_id: by.key_id,
     },
-    expiryHours,
+    expiry_hours,
+    at,
   );
   if (inserted !== undefined) {
     await recordAudit(tx, {
@@ -77,7 +80,8 @@ export async function proposeApproval(
   throw new AppError("state_conflict", message);
 }
 
-type Verdict = { readonly note: string | null; readonly by: Requester };
+/** `at`: the business time of the decision. */
+type Verdict = { readonly note: string | null; readonly by: Requester; readonly at: Date };
 
 /**
  * Approves and executes in the caller's transaction, so that both happen or neither does. `content_hash`
@@ -87,7 +91,7 @@ type Verdict = { readonly note: string | null; readonly by: Requester };
 export async function approve(
   tx: Transaction,
   approvalId: string,
-  { note, by, content_hash }: Verdict & { readonly content_hash: string },
+  { note, by, at, content_hash }: Verdict & { readonly content_hash: string },
   execute: (approval: ApprovalRow) => Promise<void>,
 ): Promise<ApprovalRow> {
   const approval = await lockOpen(tx, approvalId);
@@ -95,7 +99,7 @@ export async function approve(
     const message = "The key that proposed a change cannot approve it: use another API key.";
     throw new AppError("approval_needs_another_key", message);
   }
-  if (approval.is_expired)
+  if (Date.parse(approval.expires_at) <= at.getTime())
     throw new AppError("state_conflict", "The approval has expired: propose the change again.");
   const executed_hash = hash("sha256", approval.content, "buffer");
   if (!executed_hash.equals(approval.content_hash)) {
@@ -105,13 +109,14 @@ export async function approve(
     const message = "content_hash is not the hash of this approval's content: read the approval again.";
     throw new AppError("state_conflict", message, { param: "content_hash" });
   }
-  const decided = await decideOpenApproval(tx, approvalId, {
+  const decision = {
     state: "approved",
     decided_by: by.actor,
     approver_key_id: by.key_id,
     decision_note: note,
-  });
-  await recordDecision(tx, decided, { note, by });
+  } as const;
+  const decided = await decideOpenApproval(tx, approvalId, decision, at);
+  await recordDecision(tx, decided, { note, by, at });
   await execute(decided);
   return decided;
 }
@@ -121,12 +126,13 @@ export async function approve(
  */
 export async function reject(tx: Transaction, approvalId: string, verdict: Verdict): Promise<ApprovalRow> {
   await lockOpen(tx, approvalId);
-  const decided = await decideOpenApproval(tx, approvalId, {
+  const decision = {
     state: "rejected",
     decided_by: verdict.by.actor,
     approver_key_id: null,
     decision_note: verdict.note,
-  });
+  } as const;
+  const decided = await decideOpenApproval(tx, approvalId, decision, verdict.at);
   await recordDecision(tx, decided, verdict);
   return decided;
 }
@@ -179,13 +185,21 @@ function isContent(value: unknown): value is Proposal["content"] {
 }
 
 /** Closes proposals that nobody decided in time. */
-export function createApprovalExpiry({ database, log }: { database: Database; log: Logger }): WorkLoop {
+export function createApprovalExpiry({
+  database,
+  clock,
+  log,
+}: {
+  database: Database;
+  clock: Clock;
+  log: Logger;
+}): WorkLoop {
   return new WorkLoop({
     name: "approval_expiry",
     log,
     idle_poll_ms: 60_000,
     run: async () => {
-      await database.transaction((tx) => expireApprovals(tx, null));
+      await database.transaction((tx) => expireApprovals(tx, null, clock.now()));
       return 0;
     },
   });

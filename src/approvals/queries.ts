@@ -22,11 +22,10 @@ export type ApprovalRow = {
   readonly created_at: Timestamp;
   readonly expires_at: Timestamp;
   readonly decided_at: Timestamp | null;
-  readonly is_expired: boolean;
 };
 
 const columns = `approval_id, kind, subject_id, content, content_hash, state, proposed_by, proposer_key_id, decided_by,
-  approver_key_id, decision_note, created_at, expires_at, decided_at, expires_at <= now() as is_expired`;
+  approver_key_id, decision_note, created_at, expires_at, decided_at`;
 
 type NewApproval = Pick<
   ApprovalRow,
@@ -38,11 +37,12 @@ export async function insertApproval(
   tx: Queryable,
   draft: NewApproval,
   expiryHours: number,
+  at: Date,
 ): Promise<ApprovalRow | undefined> {
   const [row] = await tx.query<ApprovalRow>(
     `insert into approvals
-       (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 hour')
+       (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, created_at, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $9::timestamptz, $9::timestamptz + $8 * interval '1 hour')
      on conflict (kind, subject_id) where state = 'open' do nothing
      returning ${columns}`,
     [
@@ -54,6 +54,7 @@ export async function insertApproval(
       draft.proposed_by,
       draft.proposer_key_id,
       expiryHours,
+      at.toISOString(),
     ],
   );
   return row;
@@ -98,12 +99,21 @@ export async function decideOpenApproval(
   tx: Queryable,
   approvalId: string,
   decision: Decision,
+  at: Date,
 ): Promise<ApprovalRow> {
   const [row] = await tx.query<ApprovalRow>(
-    `update approvals set state = $2, decided_by = $3, approver_key_id = $4, decision_note = $5, decided_at = now()
+    `update approvals set state = $2, decided_by = $3, approver_key_id = $4, decision_note = $5,
+            decided_at = $6::timestamptz
       where approval_id = $1
      returning ${columns}`,
-    [approvalId, decision.state, decision.decided_by, decision.approver_key_id, decision.decision_note],
+    [
+      approvalId,
+      decision.state,
+      decision.decided_by,
+      decision.approver_key_id,
+      decision.decision_note,
+      at.toISOString(),
+    ],
   );
   if (row === undefined) throw new Error(`the approval ${approvalId} disappeared while locked`);
   return row;
@@ -113,12 +123,13 @@ export async function decideOpenApproval(
 export async function expireApprovals(
   tx: Queryable,
   subject: { kind: ApprovalKind; subject_id: string } | null,
+  at: Date,
 ): Promise<number> {
   const rows = await tx.query(
-    `update approvals set state = 'expired', decided_at = now()
-      where state = 'open' and expires_at <= now() and ($1::text is null or (kind = $1 and subject_id = $2))
+    `update approvals set state = 'expired', decided_at = $3::timestamptz
+      where state = 'open' and expires_at <= $3::timestamptz and ($1::text is null or (kind = $1 and subject_id = $2))
      returning approval_id`,
-    [subject?.kind ?? null, subject?.subject_id ?? null],
+    [subject?.kind ?? null, subject?.subject_id ?? null, at.toISOString()],
   );
   return rows.length;
 }

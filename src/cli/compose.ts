@@ -1,4 +1,5 @@
 /** The composition root: makes the rooms' parts and wires them to each other. */
+import { createClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
 import {
@@ -54,12 +55,14 @@ export async function composeService(
   });
   await jobs.start();
   const router = createRouter(config);
+  const clock = createClock(config.clock_offset_seconds);
   const { intake, actions, workers } = createPayments(
     {
       database,
       jobs,
       log,
       router,
+      clock,
       sealing: createNextActionSealing(config.secret_key),
       statusUrlOf: (checkout) => statusUrl(config, checkout),
     },
@@ -67,7 +70,7 @@ export async function composeService(
     options,
   );
   const inbox = openInbox(database, jobs);
-  observeInFlight(() => selectInFlight(healthDatabase));
+  observeInFlight(() => selectInFlight(healthDatabase, clock.now()));
   let isDraining = false;
   const context: HttpContext = {
     database,
@@ -75,6 +78,7 @@ export async function composeService(
     checkDatabase: createDatabaseCheck(healthDatabase),
     jobs,
     log,
+    clock,
     intake,
     actions,
     router,

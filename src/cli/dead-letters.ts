@@ -1,3 +1,4 @@
+import { createClock } from "../clock.ts";
 import { loadConfig } from "../config/config.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { Jobs, selectDeadLetter, selectDeadLetters } from "../jobs/jobs.ts";
@@ -66,6 +67,7 @@ export async function withActions(work: (tools: Tools) => Promise<void>): Promis
     await jobs.start();
     try {
       const actions = createActions(jobs, {
+        clock: createClock(config.clock_offset_seconds),
         retries_max: config.payments.retry_attempts_max,
         lease_seconds: config.payments.lease_seconds,
         approval_hours: config.payments.approval_hours,

@@ -88,6 +88,13 @@ test("production does not start while Node is told not to check certificates", (
   expect(faultsOf("development", unchecked)).toEqual([]);
 });
 
+test("business time can be moved in development only", () => {
+  expect(faultsOf("production", { ...production, CLOCK_OFFSET_SECONDS: "1" })).toEqual([
+    expect.stringMatching(/^CLOCK_OFFSET_SECONDS: /),
+  ]);
+  expect(faultsOf("development", { CLOCK_OFFSET_SECONDS: "86400" })).toEqual([]);
+});
+
 test("a crash point is refused in production", () => {
   expect(faultsOf("production", { ...production, CRASH_POINT: "after_claim" })).toEqual([
     expect.stringMatching(/^CRASH_POINT: /),

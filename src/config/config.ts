@@ -23,6 +23,8 @@ export type Config = {
   /** Where buyers may be sent back to. Production has to list the origins, or set `*`. */
   readonly return_url_origins: readonly string[] | "any";
   readonly status_link_seconds: number;
+  /** How far business time is ahead of real time; in development only. */
+  readonly clock_offset_seconds: number;
   readonly log_level: string;
   /** Signs list cursors and links to status pages. */
   readonly secret_key: string;
@@ -78,6 +80,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     trusted_proxies: read.addresses("TRUST_PROXY"),
     return_url_origins: read.origins("RETURN_URL_ORIGINS") ?? (isDevelopment ? "any" : []),
     status_link_seconds: read.number("STATUS_LINK_SECONDS", 2_592_000, { min: 60, max: 31_536_000 }),
+    clock_offset_seconds: read.number("CLOCK_OFFSET_SECONDS", 0, { min: 0, max: 3_153_600_000 }),
     log_level: read.text(
       "LOG_LEVEL",
       read.text("DEBUG") === "true" ? "debug" : isDevelopment ? "warn" : "info",

@@ -23,6 +23,7 @@ type AccountSecrets = {
 type SafetySettings = {
   readonly mode: "development" | "production";
   readonly secret_key: string;
+  readonly clock_offset_seconds: number;
   readonly database_url: string | undefined;
   readonly api_key: string | undefined;
   readonly trusted_proxies: readonly string[];
@@ -72,6 +73,8 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   const weakness = weaknessOf(secret_key);
   if (weakness !== undefined)
     read.faults.push(`SECRET_KEY: ${secret_key === "" ? "is missing" : weakness}: ${how_to_make_secrets}`);
+  if (settings.clock_offset_seconds !== 0)
+    read.faults.push("CLOCK_OFFSET_SECONDS: moves the business time, for tests only: unset it");
   if (read.variable("NODE_TLS_REJECT_UNAUTHORIZED") === "0") {
     read.faults.push(
       "NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of every certificate, the PSPs' too: unset it, and name a CA of " +

@@ -10,7 +10,8 @@ const jobs: TableRights = { insert: "*", update: "*", delete: true };
 
 export const written_tables: Readonly<Record<string, TableRights>> = {
   approvals: {
-    insert: "approval_id kind subject_id content content_hash proposed_by proposer_key_id expires_at",
+    insert:
+      "approval_id kind subject_id content content_hash proposed_by proposer_key_id created_at expires_at",
     update: "state decided_by approver_key_id decision_note decided_at",
   },
   audit_log: { insert: "actor action subject_type subject_id before after reason request_id" },

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type { Clock } from "../clock.ts";
 import type { Database, ReadDatabase } from "../db/db.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Logger } from "../log.ts";
@@ -26,6 +27,7 @@ export type HttpContext = {
   readonly checkDatabase: () => Promise<void>;
   readonly jobs: Jobs;
   readonly log: Logger;
+  readonly clock: Clock;
   readonly intake: Intake;
   readonly actions: Actions;
   readonly router: PspRouter;

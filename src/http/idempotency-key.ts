@@ -67,6 +67,7 @@ export async function answerWork(
       key: idempotencyKeyOf(request),
       fingerprint: requestFingerprint(request),
       lifetime_hours: context.settings.idempotency_hours,
+      at: context.clock.now(),
     },
     async (tx) => {
       const { is_replay, ...done } = await work(tx);

@@ -1,5 +1,5 @@
-import { expect, onTestFinished, test } from "vitest";
-import { replaceClock } from "../clock.ts";
+import { expect, test } from "vitest";
+import { TestClock } from "../../test/support/test-clock.ts";
 import { assertStatusLink, statusUrl } from "./status-link.ts";
 
 const settings = { secret_key: "0123456789abcdef0123456789abcdef", status_link_seconds: 3_600 };
@@ -7,25 +7,27 @@ const checkout = { checkout_id: "shop/1 ü", created_at: "2026-11-27T10:00:00.99
 const url = statusUrl(settings, checkout);
 const token = url.split("?token=")[1] ?? "";
 
-function at(time: string): void {
-  onTestFinished(replaceClock(() => Date.parse(time)));
-}
+const open = (
+  clock: TestClock,
+  secret = settings.secret_key,
+  id = checkout.checkout_id,
+  given = token,
+): void => assertStatusLink(secret, id, given, clock.now());
 
 test("a link opens its checkout until its time is over, and is the same whenever it is made", () => {
   expect(url).toMatch(/^\/pay\/shop%2F1%20%C3%BC\?token=\d+\.[\w-]{32}$/);
-  for (const time of ["2026-11-27T10:00:01Z", "2026-11-27T10:59:59Z"]) {
-    at(time);
-    expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, token)).not.toThrow();
+  const clock = new TestClock("2026-11-27T10:00:01Z");
+  for (const seconds of [0, 3_598]) {
+    clock.advance(seconds);
+    expect(() => open(clock)).not.toThrow();
     expect(statusUrl(settings, checkout)).toBe(url);
   }
-  at("2026-11-27T11:00:00Z");
-  expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, token)).toThrow(
-    expect.objectContaining({ code: "link_expired" }),
-  );
+  clock.advance(1);
+  expect(() => open(clock)).toThrow(expect.objectContaining({ code: "link_expired" }));
 });
 
 test("nobody can lengthen a link's life or turn it to another checkout", () => {
-  at("2026-11-27T10:00:01Z");
+  const clock = new TestClock("2026-11-27T10:00:01Z");
   const [expires = "", mac = ""] = token.split(".");
   const forged = [
     `${Number(expires) + 1}.${mac}`,
@@ -37,7 +39,7 @@ test("nobody can lengthen a link's life or turn it to another checkout", () => {
     `${expires}\n.${mac}`,
   ];
   for (const wrong of forged) {
-    expect(() => assertStatusLink(settings.secret_key, checkout.checkout_id, wrong), wrong).toThrow(
+    expect(() => open(clock, settings.secret_key, checkout.checkout_id, wrong), wrong).toThrow(
       expect.objectContaining({ code: "not_found" }),
     );
   }
@@ -45,6 +47,6 @@ test("nobody can lengthen a link's life or turn it to another checkout", () => {
     [settings.secret_key, "shop/2"],
     ["another secret of thirty-two bytes", checkout.checkout_id],
   ] as const) {
-    expect(() => assertStatusLink(secret, id, token)).toThrow(expect.objectContaining({ code: "not_found" }));
+    expect(() => open(clock, secret, id)).toThrow(expect.objectContaining({ code: "not_found" }));
   }
 });

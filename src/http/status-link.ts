@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { now } from "../clock.ts";
 import { AppError } from "../errors.ts";
 
 type LinkedCheckout = { readonly checkout_id: string; readonly created_at: string };
@@ -17,13 +16,13 @@ export function statusUrl(
   return `/pay/${encodeURIComponent(checkout_id)}?token=${expires}.${macOf(secret_key, checkout_id, expires)}`;
 }
 
-/** Errors: `not_found` unless we signed the link for this checkout; `link_expired`. */
-export function assertStatusLink(secretKey: string, checkoutId: string, token: string): void {
+/** Errors: `not_found` unless we signed the link for this checkout; `link_expired` if it has expired at `at`. */
+export function assertStatusLink(secretKey: string, checkoutId: string, token: string, at: Date): void {
   const [, expires = "", mac = ""] = /^(\d{1,12})\.([\w-]{32})$/.exec(token) ?? [];
   const expected = Buffer.from(macOf(secretKey, checkoutId, expires));
   const given = Buffer.from(mac);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw noSuchLink();
-  if (Number(expires) * 1_000 <= now().getTime())
+  if (Number(expires) * 1_000 <= at.getTime())
     throw new AppError("link_expired", "The link has expired. Ask the shop about your payment.");
 }
 

@@ -1,5 +1,6 @@
 /** The door of the idempotency room: the same request gets the same answer. */
 import { hash } from "node:crypto";
+import type { Clock } from "../clock.ts";
 import type { Database, Transaction } from "../db/db.ts";
 import { sqlStateOf } from "../db/db.ts";
 import { AppError } from "../errors.ts";
@@ -42,14 +43,14 @@ export function replayOf(stored: AnswerRow, fingerprint: Buffer): Answer {
 /**
  * Runs `work` once for a key and stores its answer in the same transaction; without a key it only
  * runs it. A request that runs at the same time waits up to two seconds for the first one's answer,
- * then gets 409.
+ * then gets 409. `at`: the business time of the request.
  */
 export async function answerOnce(
   database: Database,
-  request: { key: AnswerKey | null; fingerprint: Buffer; lifetime_hours: number },
+  request: { key: AnswerKey | null; fingerprint: Buffer; lifetime_hours: number; at: Date },
   work: (tx: Transaction) => Promise<{ status: number; body: unknown }>,
 ): Promise<Answer> {
-  const { key, fingerprint, lifetime_hours } = request;
+  const { key, fingerprint, lifetime_hours, at } = request;
   const run = async (tx: Transaction): Promise<Answer> => {
     const answer = await work(tx);
     return { status: answer.status, body: JSON.stringify(answer.body), is_replay: false };
@@ -58,12 +59,11 @@ export async function answerOnce(
   try {
     return await database.transaction(async (tx) => {
       await lockKey(tx, key);
-      const stored = (await selectAnswers(tx, [key])).get(textOfKey(key));
+      const stored = (await selectAnswers(tx, [key], at)).get(textOfKey(key));
       if (stored !== undefined) return replayOf(stored, fingerprint);
       const answer = await run(tx);
-      await insertAnswers(tx, [
-        { ...key, fingerprint, lifetime_hours, response_status: answer.status, response_body: answer.body },
-      ]);
+      const { status: response_status, body: response_body } = answer;
+      await insertAnswers(tx, [{ ...key, fingerprint, lifetime_hours, response_status, response_body }], at);
       return answer;
     });
   } catch (error) {
@@ -80,13 +80,21 @@ export async function answerOnce(
 const purge_interval_ms = 600_000;
 
 /** Removes answers whose time is over, every ten minutes; their keys may then be used again. */
-export function createAnswerPurge(database: Database, log: Logger): WorkLoop {
+export function createAnswerPurge({
+  database,
+  clock,
+  log,
+}: {
+  database: Database;
+  clock: Clock;
+  log: Logger;
+}): WorkLoop {
   return new WorkLoop({
     name: "idempotency_purge",
     log,
     idle_poll_ms: purge_interval_ms,
     run: async () => {
-      await deleteExpiredAnswers(database);
+      await deleteExpiredAnswers(database, clock.now());
       return 0;
     },
   });

@@ -28,41 +28,49 @@ export const textOfKey = ({ key_id, idempotency_key }: AnswerKey): string => `${
 export async function selectAnswers(
   tx: Queryable,
   keys: readonly AnswerKey[],
+  at: Date,
 ): Promise<ReadonlyMap<string, AnswerRow>> {
   const rows = await tx.query<AnswerRow>(
     `select key_id, idempotency_key, fingerprint, response_status, response_body
        from idempotency_keys
-      where idempotency_key = any ($1::text[]) and key_id = any ($2::text[]) and expires_at > now()`,
+      where idempotency_key = any ($1::text[]) and key_id = any ($2::text[]) and expires_at > $3::timestamptz`,
     [
       textArray(keys.map((key) => key.idempotency_key)),
       textArray([...new Set(keys.map((key) => key.key_id))]),
+      at.toISOString(),
     ],
   );
   return new Map(rows.map((row) => [textOfKey(row), row]));
 }
 
-/** Stores answers; one that expired under the same key makes room. */
-export async function insertAnswers(tx: Queryable, answers: readonly NewAnswer[]): Promise<void> {
+/** Stores answers, whose time begins at `at`; one that expired under the same key makes room. */
+export async function insertAnswers(tx: Queryable, answers: readonly NewAnswer[], at: Date): Promise<void> {
   if (answers.length === 0) return;
   await tx.query(
-    "delete from idempotency_keys where idempotency_key = any ($1::text[]) and expires_at <= now()",
-    [textArray(answers.map((answer) => answer.idempotency_key))],
+    "delete from idempotency_keys where idempotency_key = any ($1::text[]) and expires_at <= $2::timestamptz",
+    [textArray(answers.map((answer) => answer.idempotency_key)), at.toISOString()],
   );
   await tx.query(
-    `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body, expires_at)
-     select key_id, idempotency_key, decode(fingerprint, 'hex'), response_status, response_body, now() + lifetime_hours * interval '1 hour'
+    `insert into idempotency_keys (key_id, idempotency_key, fingerprint, response_status, response_body,
+                                    created_at, expires_at)
+     select key_id, idempotency_key, decode(fingerprint, 'hex'), response_status, response_body,
+            $2::timestamptz, $2::timestamptz + lifetime_hours * interval '1 hour'
        from json_to_recordset($1::json)
             as a (key_id text, idempotency_key text, fingerprint text, response_status smallint, response_body text, lifetime_hours double precision)`,
     [
       JSON.stringify(
         answers.map((answer) => ({ ...answer, fingerprint: answer.fingerprint.toString("hex") })),
       ),
+      at.toISOString(),
     ],
   );
 }
 
 /** Removes what has expired and says how much it was. */
-export async function deleteExpiredAnswers(db: Queryable): Promise<number> {
-  const rows = await db.query("delete from idempotency_keys where expires_at <= now() returning 1");
+export async function deleteExpiredAnswers(db: Queryable, at: Date): Promise<number> {
+  const rows = await db.query(
+    "delete from idempotency_keys where expires_at <= $1::timestamptz returning 1",
+    [at.toISOString()],
+  );
   return rows.length;
 }

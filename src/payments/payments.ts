@@ -1,4 +1,5 @@
 /** The door of the payments room: a checkout from its acceptance to final orders. */
+import type { Clock } from "../clock.ts";
 import type { Database, Timestamp } from "../db/db.ts";
 import { createDeadLetterDrain, type Jobs } from "../jobs/jobs.ts";
 import { createAnswerPurge } from "../idempotency/idempotency.ts";
@@ -90,6 +91,7 @@ type Parts = {
   readonly jobs: Jobs;
   readonly log: Logger;
   readonly router: PspRouter;
+  readonly clock: Clock;
   /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
   /** The path of the page that shows a buyer the outcome of a checkout. */
@@ -158,7 +160,7 @@ export function createPayments(
       interval_seconds: settings.monitor_seconds,
     }),
     createDeadLetterDrain({ ...parts, idle_poll_ms: 1_000 }),
-    createAnswerPurge(parts.database, parts.log),
+    createAnswerPurge(parts),
   ];
   return {
     intake: new Intake({
@@ -175,6 +177,7 @@ export function createPayments(
       page_seconds,
     }),
     actions: createActions(parts.jobs, {
+      clock: parts.clock,
       retries_max: settings.retry_attempts_max,
       approval_amounts: settings.resolution_approval_amounts,
       approval_hours: settings.approval_hours,

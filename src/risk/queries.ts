@@ -31,29 +31,34 @@ export async function selectBlocked(tx: Queryable, subjects: readonly Facts[]): 
 
 type DaySum = { readonly buyer_account: string; readonly currency: string; readonly amount_minor: bigint };
 
-const dayArrays = (sums: readonly DaySum[]): string[] => [
+const dayParameters = (sums: readonly DaySum[], at: Date): string[] => [
   textArray(sums.map((sum) => sum.buyer_account)),
   textArray(sums.map((sum) => sum.currency)),
   numberArray(sums.map((sum) => sum.amount_minor)),
+  at.toISOString(),
 ];
 
-/** Adds to what buyers have spent today (UTC) and gives the new totals by `buyer currency`. Rows are locked in key order. */
-export async function addBuyerDays(tx: Queryable, sums: readonly DaySum[]): Promise<Map<string, bigint>> {
+/** Adds to what buyers have spent on the day of `at` (UTC) and gives the new totals by `buyer currency`. Rows are locked in key order. */
+export async function addBuyerDays(
+  tx: Queryable,
+  sums: readonly DaySum[],
+  at: Date,
+): Promise<Map<string, bigint>> {
   const rows = await tx.query<DaySum>(
     `insert into risk_buyer_days as d (buyer_account, currency, day, amount_minor)
-     select buyer_account, currency, (now() at time zone 'UTC')::date, sum(amount_minor)
+     select buyer_account, currency, ($4::timestamptz at time zone 'UTC')::date, sum(amount_minor)
        from unnest($1::text[], $2::text[], $3::bigint[]) as s (buyer_account, currency, amount_minor)
       group by buyer_account, currency
       order by buyer_account, currency
      on conflict (buyer_account, currency, day) do update set amount_minor = d.amount_minor + excluded.amount_minor
      returning buyer_account, currency::text, amount_minor`,
-    dayArrays(sums),
+    dayParameters(sums, at),
   );
   return new Map(rows.map((row) => [`${row.buyer_account} ${row.currency}`, row.amount_minor]));
 }
 
-/** Takes off again what `addBuyerDays` added in the same transaction, whose locks still hold. */
-export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[]): Promise<void> {
+/** Takes off again what `addBuyerDays` added at the same `at` in the same transaction, whose locks still hold. */
+export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[], at: Date): Promise<void> {
   await tx.query(
     `update risk_buyer_days d
         set amount_minor = d.amount_minor - s.amount_minor
@@ -62,8 +67,8 @@ export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[]):
            from unnest($1::text[], $2::text[], $3::bigint[]) as u (buyer_account, currency, amount_minor)
           group by buyer_account, currency
        ) s
-      where d.buyer_account = s.buyer_account and d.currency = s.currency and d.day = (now() at time zone 'UTC')::date`,
-    dayArrays(sums),
+      where d.buyer_account = s.buyer_account and d.currency = s.currency and d.day = ($4::timestamptz at time zone 'UTC')::date`,
+    dayParameters(sums, at),
   );
 }
 

@@ -28,13 +28,14 @@ export type RiskLimits = {
 /**
  * Decides a batch of checkouts in the transaction that stores them. What a buyer spends in a day is
  * counted on a row that this transaction locks, so that two checkouts at once cannot both slip under the limit.
- * `blocked` was read in this transaction by `selectBlocked`, of at least these subjects.
+ * `blocked` was read in this transaction by `selectBlocked`, of at least these subjects; `at` is the business time.
  */
 export async function assess(
   tx: Transaction,
   limits: RiskLimits,
   subjects: readonly RiskSubject[],
   blocked: Blocked,
+  at: Date,
 ): Promise<readonly RiskVerdict[]> {
   if (subjects.length === 0) return [];
   const reasons = subjects.map((subject) => [
@@ -45,6 +46,7 @@ export async function assess(
     tx,
     limits,
     subjects.filter((_, index) => reasons[index]?.length === 0),
+    at,
   );
   return subjects.map((subject, index) =>
     verdictOf([...(reasons[index] ?? []), ...(dayReasons.get(subject.checkout_id) ?? [])], limits, subject),
@@ -87,6 +89,7 @@ async function countDays(
   tx: Transaction,
   limits: RiskLimits,
   subjects: readonly RiskSubject[],
+  at: Date,
 ): Promise<Map<string, string[]>> {
   const reasons = new Map<string, string[]>();
   const limited = subjects.filter((subject) =>
@@ -94,7 +97,7 @@ async function countDays(
   );
   if (limited.length === 0) return reasons;
   const all = limited.flatMap(daySums);
-  const spent = await addBuyerDays(tx, all);
+  const spent = await addBuyerDays(tx, all, at);
   // What was spent before this batch, to which the checkouts that pass are added one by one.
   for (const sum of all) spent.set(keyOf(sum), (spent.get(keyOf(sum)) ?? 0n) - sum.amount_minor);
   const refused: DaySum[] = [];
@@ -115,7 +118,7 @@ async function countDays(
       for (const sum of sums) spent.set(keyOf(sum), (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor);
     }
   }
-  if (refused.length > 0) await subtractBuyerDays(tx, refused);
+  if (refused.length > 0) await subtractBuyerDays(tx, refused, at);
   return reasons;
 }
 

@@ -310,7 +310,7 @@ const lists: readonly List[] = [
   },
   {
     route: "/api/v1/unresolved_orders",
-    read: (on, filter) => selectUnresolved(on, { seconds_min: 0, ...filter, ...page }),
+    read: (on, filter) => selectUnresolved(on, { at: new Date(), seconds_min: 0, ...filter, ...page }),
     params: { seconds_min: "seconds_min" },
     filters: [{}, { seconds_min: 9_999_999 }, { after: { created_at: middle, payment_order_id: "x" } }],
   },

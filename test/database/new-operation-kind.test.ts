@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { newId } from "../../src/ids.ts";
 import { Jobs } from "../../src/jobs/jobs.ts";
+import { createClock } from "../../src/clock.ts";
 import { createLogger } from "../../src/log.ts";
 import { operationKinds } from "../../src/payments/record/operation-kind.ts";
 import { OperationRunner } from "../../src/payments/operations/operation-runner.ts";
@@ -31,7 +32,7 @@ beforeAll(async () => {
   const policies = retryPolicies({ attempts_max: 3, backoff_base: 1 });
   const kinds = operationKinds([nudgeKind({ policies, random: 0 })]);
   const decideCharge = (): null => null;
-  const recorder = new OutcomeRecorder({ database, jobs, decideCharge, kinds });
+  const recorder = new OutcomeRecorder({ database, jobs, clock: createClock(0), decideCharge, kinds });
   const router = new PspRouter(
     [account("stripe", simulator.url), account("down", new URL("http://127.0.0.1:9"))],
     { failures_in_a_row: 1_000, open_seconds: 1, rules: [], calls_at_once_max: new Map() },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { newId } from "../../src/ids.ts";
+import { createClock } from "../../src/clock.ts";
 import { Jobs } from "../../src/jobs/jobs.ts";
 import { createLogger } from "../../src/log.ts";
 import { retryPolicies } from "../../src/payments/model/retry-policies.ts";
@@ -43,7 +44,13 @@ beforeAll(async () => {
   await jobs.start();
   const terms = { policies: retryPolicies({ attempts_max: 3, backoff_base: 1 }), random: 0 };
   const kinds = operationKinds([nudgeKind(terms)]);
-  const recorder = new OutcomeRecorder({ database, jobs, decideCharge: () => null, kinds });
+  const recorder = new OutcomeRecorder({
+    clock: createClock(0),
+    database,
+    jobs,
+    decideCharge: () => null,
+    kinds,
+  });
   const router = new PspRouter([account("adyen"), account("other")], {
     failures_in_a_row: 10,
     open_seconds: 1,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newId } from "../../src/ids.ts";
+import { createClock } from "../../src/clock.ts";
 import { Jobs } from "../../src/jobs/jobs.ts";
 import { chart, postAll, type AccountRef, type OrderedTransactionDraft } from "../../src/ledger/ledger.ts";
 import { createLogger } from "../../src/log.ts";
@@ -84,6 +85,7 @@ beforeAll(async () => {
   await jobs.start();
   const { database } = db;
   recorder = new OutcomeRecorder({
+    clock: createClock(0),
     database,
     jobs,
     kinds,

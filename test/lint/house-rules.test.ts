@@ -194,6 +194,26 @@ const linterPlants: readonly Plant[] = [
 
 const checkerPlants: readonly { readonly rule: string; readonly file: string; readonly text: string }[] = [
   { rule: "time", file: "src/ledger/planted-date.ts", text: "export const planted = new Date();\n" },
+  ...[
+    ["src/payments/store/planted-end-queries.ts", "`select 1 from x where expires_at <= now()`"],
+    [
+      "src/payments/store/planted-mixed-queries.ts",
+      "`update x set updated_at = now(), expires_at = now() + $1`",
+    ],
+    ["src/payments/store/planted-age-queries.ts", "`select 1 from x where created_at < now() - $1`"],
+    ["src/risk/planted-queries.ts", '"select current_date"'],
+    ["src/db/planted-time.ts", '"select Transaction_Timestamp()"'],
+  ].map(([file = "", sql]) => ({ rule: "business-time", file, text: `export const planted = ${sql};\n` })),
+  {
+    rule: "business-time",
+    file: "migrations/9999_planted-time.sql",
+    text: "alter table x add column expires_at timestamptz default clock_timestamp();\n",
+  },
+  {
+    rule: "business-time",
+    file: "src/payments/charges/planted-clock.ts",
+    text: 'import { monotonicMilliseconds, now } from "../../clock.ts";\nexport { monotonicMilliseconds, now };\n',
+  },
   { rule: "sql", file: "src/payments/planted-sql.ts", text: 'export const planted = "select 1";\n' },
   {
     rule: "sql",

@@ -28,7 +28,7 @@ export const requesterOf = (request: FastifyRequest): Requester => ({
 });
 
 export function approvalView(approval: ApprovalRow) {
-  const { proposer_key_id: _proposer, approver_key_id: _approver, is_expired: _expired, ...row } = approval;
+  const { proposer_key_id: _proposer, approver_key_id: _approver, ...row } = approval;
   const content_hash = row.content_hash.toString("hex");
   return { object: "approval" as const, ...row, content: shown(contentOf(row)), content_hash };
 }

@@ -1,5 +1,4 @@
 import { Type } from "typebox";
-import { now } from "../../clock.ts";
 import { AppError, type FieldError } from "../../errors.ts";
 import { checkoutId, paymentOrderId, type CheckoutId } from "../../ids.ts";
 import { isCurrencyCode, isPaymentCurrency, type Money } from "../../money/money.ts";
@@ -48,7 +47,10 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
       },
     },
     async (request, reply) => {
-      const checkout = withCheckedReturnUrl(draftOf(request.body), context.settings.return_url_origins);
+      const checkout = withCheckedReturnUrl(
+        draftOf(request.body, context.clock.now()),
+        context.settings.return_url_origins,
+      );
       assertAccountTakesIt(context, checkout);
       assertAmountsTaken(context, checkout);
       const answer = await context.intake.accept({
@@ -76,7 +78,7 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
 
 /** A checkout as it is now, in the form of the first answer. */
 async function outcomeOf(
-  { reads, settings }: HttpContext,
+  { reads, clock, settings }: HttpContext,
   id: CheckoutId,
   sealing: Sealing,
 ): Promise<{ is_done: boolean; result: AcceptedCheckout }> {
@@ -84,7 +86,7 @@ async function outcomeOf(
     Promise.all([
       selectCheckout(snapshot, id),
       selectOrdersOfCheckouts(snapshot, [id]),
-      selectNextAction(snapshot, id, sealing),
+      selectNextAction(snapshot, id, sealing, clock.now()),
     ]),
   );
   if (event === undefined) throw new Error(`the checkout ${id} was accepted but is missing`);
@@ -105,8 +107,8 @@ async function outcomeOf(
   };
 }
 
-/** Errors name every order whose amount or currency cannot be used, and duplicate ids. */
-function draftOf(body: NewCheckout): CheckoutDraft {
+/** Errors name every order whose amount or currency cannot be used at `at`, and duplicate ids. */
+function draftOf(body: NewCheckout, at: Date): CheckoutDraft {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   const orders = body.payment_orders.flatMap((order, index) => {
@@ -119,7 +121,7 @@ function draftOf(body: NewCheckout): CheckoutDraft {
       });
     }
     seen.add(order.payment_order_id);
-    const money = moneyOf(order.amount, order.currency ?? "USD", param, errors);
+    const money = moneyOf({ amount: order.amount, currency: order.currency ?? "USD" }, at, param, errors);
     return money === undefined
       ? []
       : [
@@ -236,8 +238,13 @@ function assertAmountsTaken({ router }: HttpContext, { payment_method, orders }:
     refuseWith(router.refusalOfAmounts(facts, [...lines, total], { needs_page }), "payment_orders");
 }
 
-function moneyOf(amount: string, currency: string, param: string, errors: FieldError[]): Money | undefined {
-  if (!isCurrencyCode(currency) || !isPaymentCurrency(currency, now())) {
+function moneyOf(
+  { amount, currency }: { readonly amount: string; readonly currency: string },
+  at: Date,
+  param: string,
+  errors: FieldError[],
+): Money | undefined {
+  if (!isCurrencyCode(currency) || !isPaymentCurrency(currency, at)) {
     errors.push({
       param: `${param}[currency]`,
       code: "unsupported_currency",

@@ -40,13 +40,13 @@ const statuses = [
 ];
 
 export function registerPaymentRoutes(app: App, context: HttpContext): void {
-  const { reads, actions, jobs, settings } = context;
+  const { reads, actions, jobs, clock, settings } = context;
   const signingKey = cursorKey(settings.secret_key, "payments");
   const sealing = createNextActionSealing(settings.secret_key);
 
   const attemptsWithStep = async (snapshot: Queryable, id: string) => {
     const attempts = await selectAttempts(snapshot, id);
-    return [attempts, await selectNextActionOfOrder(snapshot, attempts, sealing)] as const;
+    return [attempts, await selectNextActionOfOrder(snapshot, attempts, sealing, clock.now())] as const;
   };
 
   app.get(

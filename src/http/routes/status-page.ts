@@ -23,18 +23,19 @@ const querystring = Type.Object({ token: Type.String({ minLength: 1, maxLength: 
 
 /** The page that shows a buyer the outcome of a payment; everybody with the link can see it. */
 export function registerStatusPageRoutes(app: App, context: HttpContext): void {
-  const { reads, settings } = context;
+  const { reads, clock, settings } = context;
   const sealing = createNextActionSealing(settings.secret_key);
   const limitRate = createRateLimit(settings.rate_limit_per_second);
   app.addHook("onRequest", async (request, reply) => limitRate(addressGroup(clientAddress(request)), reply));
 
   const find = async (checkoutId: string, token: string) => {
-    assertStatusLink(settings.secret_key, checkoutId, token);
+    const at = clock.now();
+    assertStatusLink(settings.secret_key, checkoutId, token, at);
     const [event, orders, next] = await reads.snapshot((snapshot) =>
       Promise.all([
         selectCheckout(snapshot, checkoutId),
         selectOrdersOfCheckouts(snapshot, [checkoutId]),
-        selectNextAction(snapshot, checkoutId, sealing),
+        selectNextAction(snapshot, checkoutId, sealing, at),
       ]),
     );
     if (event === undefined) throw noSuchLink();

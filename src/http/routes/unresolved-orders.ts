@@ -62,7 +62,10 @@ const UnresolvedOrder = Type.Object(
 );
 
 /** For operators: what is not decided yet, and for how long. */
-export function registerUnresolvedOrderRoutes(app: App, { reads, router, settings }: HttpContext): void {
+export function registerUnresolvedOrderRoutes(
+  app: App,
+  { reads, router, clock, settings }: HttpContext,
+): void {
   const signingKey = cursorKey(settings.secret_key, "unresolved_orders");
 
   app.get(
@@ -92,6 +95,7 @@ export function registerUnresolvedOrderRoutes(app: App, { reads, router, setting
       const [created_at = "", payment_order_id = ""] =
         cursor === undefined ? [] : decodeCursor(cursor, signingKey);
       const rows = await selectUnresolved(reads, {
+        at: clock.now(),
         seconds_min: Number(seconds_min),
         limit: limit + 1,
         ...(cursor === undefined ? {} : { after: { created_at, payment_order_id } }),

@@ -1,4 +1,5 @@
 import { executor_actor } from "../model/model.ts";
+import type { Clock } from "../../clock.ts";
 import type { Database } from "../../db/db.ts";
 import { newId } from "../../ids.ts";
 import { allOrEachAlone, WorkLoop, type Jobs } from "../../jobs/jobs.ts";
@@ -15,10 +16,12 @@ const batch_attempts_max = 500;
 export function createAuthorizationExpiry({
   database,
   jobs,
+  clock,
   log,
 }: {
   database: Database;
   jobs: Jobs;
+  clock: Clock;
   log: Logger;
 }): WorkLoop {
   const giveUp = (attemptIds: readonly string[]): Promise<readonly string[]> =>
@@ -47,7 +50,7 @@ export function createAuthorizationExpiry({
     log,
     idle_poll_ms: 1_000,
     run: async () => {
-      const expired = await selectExpiredAuthorizations(database, batch_attempts_max);
+      const expired = await selectExpiredAuthorizations(database, clock.now(), batch_attempts_max);
       if (expired.length === 0) return 0;
       const voids = await allOrEachAlone(expired, giveUp, tellOf);
       if (voids.length > 0) jobs.wake("operation_execute");

@@ -1,4 +1,4 @@
-import { now } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Timestamp, Transaction } from "../../db/db.ts";
 import { newId } from "../../ids.ts";
 import type { Job, Jobs } from "../../jobs/jobs.ts";
@@ -20,6 +20,7 @@ import {
 type Parts = {
   readonly jobs: Jobs;
   readonly router: PspRouter;
+  readonly clock: Clock;
   readonly page_seconds: number;
   readonly lease_seconds: number;
   readonly unknown_quiet_seconds: number;
@@ -82,7 +83,7 @@ export async function openTasks(
         job,
         attempt,
         ...hold,
-        payment_method: paymentMethodOf(order, checkouts, attempt, hold.turn === "first_send"),
+        payment_method: paymentMethodOf(parts.clock, order, checkouts, attempt, hold.turn === "first_send"),
       },
     ];
   };
@@ -108,7 +109,7 @@ export async function openTasks(
  * checkout was accepted.
  */
 function startPage(
-  { router, page_seconds }: Parts,
+  { router, clock, page_seconds }: Parts,
   order: ExecutableRow,
   orders: readonly OrderRow[],
 ): Start {
@@ -126,7 +127,7 @@ function startPage(
     amount_minor,
     currency,
     capture_method,
-    page_expires_at: pageEnd(page_seconds),
+    page_expires_at: pageEnd(clock.now(), page_seconds),
   };
   return { order, attempt: newAttempt(charged, order.attempt_count + 1, psp) };
 }
@@ -216,6 +217,7 @@ async function selectHosted(
 }
 
 function paymentMethodOf(
+  clock: Clock,
   order: ExecutableRow,
   checkouts: ReadonlyMap<string, readonly OrderRow[]>,
   attempt: AttemptRow | NewAttempt,
@@ -225,7 +227,7 @@ function paymentMethodOf(
     const isLine = (one: OrderRow): boolean =>
       is_new ? hasNotEnded(one) : one.attempt_id === attempt.attempt_id;
     const lines = (checkouts.get(order.checkout_id) ?? []).filter(isLine);
-    return pageOf(order.hosted_page, lines, attempt);
+    return pageOf(order.hosted_page, lines, attempt, clock);
   }
   if (order.external_psp !== null) return "external";
   if (order.card_token === null) throw new Error(`the checkout ${order.checkout_id} has no way to pay`);
@@ -245,9 +247,9 @@ const mayStart = (order: ExecutableRow): boolean =>
 const hasNotEnded = ({ status }: OrderRow): boolean =>
   status !== "AUTHORIZED" && status !== "SUCCESS" && status !== "CANCELED";
 
-/** Until when a page opened now takes a card. */
-export const pageEnd = (page_seconds: number): Timestamp =>
-  new Date(now().getTime() + page_seconds * 1_000).toISOString();
+/** Until when a page opened at `at` takes a card. */
+export const pageEnd = (at: Date, page_seconds: number): Timestamp =>
+  new Date(at.getTime() + page_seconds * 1_000).toISOString();
 
 /** A logical charge that is about to be: its id is its key at the PSP. Without an order it covers the whole checkout. */
 export function newAttempt(

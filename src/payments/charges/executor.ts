@@ -1,5 +1,5 @@
 import { executor_actor } from "../model/model.ts";
-import { monotonicMilliseconds } from "../../clock.ts";
+import { monotonicMilliseconds, type Clock } from "../../clock.ts";
 import type { Database } from "../../db/db.ts";
 import { messageOf } from "../../errors.ts";
 import { claimAndDecide, WorkLoop, type Jobs } from "../../jobs/jobs.ts";
@@ -14,6 +14,7 @@ export type ExecutorOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
+  readonly clock: Clock;
   readonly recorder: OutcomeRecorder;
   readonly log: Logger;
   /** PSP calls at the same time. */

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { toCurrencyCode } from "../../money/money.ts";
 import type { PageRequest } from "../../psp/psp.ts";
 import type { AttemptRow, HostedPage } from "../model/model.ts";
@@ -14,11 +15,13 @@ export function pageOf(
   page: HostedPage,
   orders: readonly Line[],
   { attempt_id, page_expires_at }: Pick<AttemptRow, "attempt_id" | "page_expires_at">,
+  { ahead_ms }: Pick<Clock, "ahead_ms">,
 ): Pick<PageRequest, "lines" | "return_url" | "expires_at"> {
   if (page_expires_at === null) throw new Error(`the page of ${attempt_id} has no end`);
   return {
     return_url: page.return_url,
-    expires_at: new Date(page_expires_at),
+    // The PSP has real time.
+    expires_at: new Date(Date.parse(page_expires_at) - ahead_ms),
     lines: orders.map(({ payment_order_id, seller_account, amount_minor, currency }) => ({
       payment_order_id,
       seller_account,

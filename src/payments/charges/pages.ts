@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { Database } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
 import type { PspRouter } from "../../psp/psp.ts";
@@ -19,6 +20,7 @@ import { acceptedView, type AcceptedCheckout } from "../views/views.ts";
 export type PagesOptions = {
   readonly database: Database;
   readonly router: PspRouter;
+  readonly clock: Clock;
   readonly recorder: OutcomeRecorder;
   /** The path of the page that shows a buyer the outcome of a checkout. */
   readonly statusUrlOf: (checkout: Pick<CheckoutRow, "checkout_id" | "created_at">) => string;
@@ -62,6 +64,7 @@ export class Pages {
         event.hosted_page,
         orders.filter((order) => order.attempt_id === attempt_id),
         attempt,
+        this.#options.clock,
       );
       const hold = isNew ? first_hold : await this.#takeUp(attempt);
       if (hold !== undefined)

@@ -99,7 +99,7 @@ export function createActions(
      */
     approve: (tx, approvalId, verdict) => approveResolution(tx, options, approvalId, verdict),
 
-    reject,
+    reject: (tx, approvalId, verdict) => reject(tx, approvalId, { ...verdict, at: options.clock.now() }),
 
     cancel: (tx, paymentOrderId, by) => cancelOrder(tx, jobs, paymentOrderId, by),
 

@@ -7,6 +7,7 @@ import {
   type Requester,
 } from "../../approvals/approvals.ts";
 import { recordAudit } from "../../audit/audit.ts";
+import type { Clock } from "../../clock.ts";
 import { sqlStateOf, type Transaction } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
 import { exponentOf, formatAmount, toCurrencyCode } from "../../money/money.ts";
@@ -17,6 +18,7 @@ import { lockOrder, lockOrdersOfCheckout } from "../store/queries.ts";
 import { selectAttemptsById } from "../store/attempt-queries.ts";
 
 export type ResolutionOptions = {
+  readonly clock: Clock;
   /** Above these amounts, in minor units by currency, another key must approve; null: always. */
   readonly approval_amounts: ReadonlyMap<string, bigint> | null;
   readonly approval_hours: number;
@@ -67,7 +69,8 @@ export async function resolveAttempt(
     dead_letter_ids: read.join(" ") || null,
   };
   const proposal = { kind: "attempt_resolution", subject_id: attemptId, content, reason: note } as const;
-  return { kind: "proposed", ...(await proposeApproval(tx, proposal, by, options.approval_hours)) };
+  const term = { expiry_hours: options.approval_hours, at: options.clock.now() };
+  return { kind: "proposed", ...(await proposeApproval(tx, proposal, by, term)) };
 }
 
 /**
@@ -83,7 +86,7 @@ export async function approveResolution(
   const known = await selectApproval(tx, approvalId);
   // Locks the orders first, as a proposal does; otherwise the two could deadlock.
   const locked = known === undefined ? null : await lockAttempt(tx, known.subject_id);
-  return approve(tx, approvalId, verdict, async (approval) => {
+  return approve(tx, approvalId, { ...verdict, at: options.clock.now() }, async (approval) => {
     if (locked === null) throw new Error(`the approval ${approvalId} appeared while it was approved`);
     const resolution = resolutionIn(approval);
     const { resolved_as } = locked.attempt;

@@ -49,7 +49,7 @@ export async function storeAnswers(
   tx: Transaction,
   sorted: readonly Sorted[],
   bodies: ReadonlyMap<string, string>,
-  lifetime_hours: number,
+  { lifetime_hours, at }: { readonly lifetime_hours: number; readonly at: Date },
 ): Promise<void> {
   const answers = new Map(
     sorted.flatMap((one) => {
@@ -59,7 +59,7 @@ export async function storeAnswers(
       return answer === null ? [] : [[textOfKey(answer), answer] as const];
     }),
   );
-  await insertAnswers(tx, [...answers.values()]);
+  await insertAnswers(tx, [...answers.values()], at);
 }
 
 /** What is kept under the request's Idempotency-Key, if it has one. */

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { GroupCommit, sqlStateOf, type Database, type Transaction } from "../../db/db.ts";
 import type { AppError } from "../../errors.ts";
 import { insertAnswers, selectAnswers, type Answer, type AnswerRow } from "../../idempotency/idempotency.ts";
@@ -20,6 +21,7 @@ export type IntakeOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
+  readonly clock: Clock;
   /** This process's own, when it has one: while it has places, orders start with their acceptance and need no turn in the queue. */
   readonly executor: Executor | null;
   readonly pages: Pages;
@@ -64,12 +66,12 @@ export class Intake {
   }
 
   async #answerHosted(request: IntakeRequest, is_new: boolean): Promise<Answer> {
-    const { database, pages } = this.#options;
+    const { database, pages, clock } = this.#options;
     const body = JSON.stringify(await pages.answer(request.checkout.checkout_id, is_new));
     const answer = answerRow(request, body, this.#options.idempotency_hours);
     if (answer !== null) {
       await database
-        .transaction((tx) => insertAnswers(tx, [answer]))
+        .transaction((tx) => insertAnswers(tx, [answer], clock.now()))
         .catch((error: unknown) => {
           // The same request at the same time stored the same answer first.
           if (sqlStateOf(error) !== "23505") throw error;
@@ -83,13 +85,15 @@ export class Intake {
   }
 
   async #flush(tx: Transaction, requests: readonly IntakeRequest[]): Promise<Decided[]> {
+    const at = this.#options.clock.now();
     const keys = requests.flatMap((request) => request.idempotency_key ?? []);
     const [answers, known, blocked] = await Promise.all([
-      keys.length === 0 ? new Map<string, AnswerRow>() : selectAnswers(tx, keys),
+      keys.length === 0 ? new Map<string, AnswerRow>() : selectAnswers(tx, keys, at),
       selectKnown(
         tx,
         requests.map((request) => request.checkout.checkout_id),
         requests.flatMap((request) => request.checkout.orders.map((order) => order.payment_order_id)),
+        at,
       ),
       selectBlocked(tx, requests.map(riskSubject)),
     ]);
@@ -98,9 +102,10 @@ export class Intake {
       tx,
       sorted.flatMap((one) => ("created" in one ? one.created : [])),
       blocked,
+      at,
     );
     const first = await firstAnswers(tx, sorted, stored, known.created_at);
-    await storeAnswers(tx, sorted, first, this.#options.idempotency_hours);
+    await storeAnswers(tx, sorted, first, { lifetime_hours: this.#options.idempotency_hours, at });
     return sorted.map((one): Decided => {
       if ("refusal" in one) return one;
       if ("answer" in one) return { answer: one.answer, tasks: [], is_queued: false };
@@ -119,10 +124,11 @@ export class Intake {
     tx: Transaction,
     requests: readonly IntakeRequest[],
     blocked: Blocked,
+    at: Date,
   ): Promise<ReadonlyMap<string, Stored>> {
     if (requests.length === 0) return new Map();
     const { executor, jobs, router, limits } = this.#options;
-    const verdicts = await assess(tx, limits, requests.map(riskSubject), blocked);
+    const verdicts = await assess(tx, limits, requests.map(riskSubject), blocked, at);
     let places = executor?.placesAtOnce() ?? 0;
     const stored = requests.map((request, index): Stored => {
       const verdict = verdicts[index] ?? missing();
@@ -134,7 +140,7 @@ export class Intake {
           verdict,
           tasks: [],
           queued: [],
-          page: passing.length === 0 ? null : this.#pageAttempt(request.checkout),
+          page: passing.length === 0 ? null : this.#pageAttempt(request.checkout, at),
         };
       }
       const started = passing.slice(0, places);
@@ -173,6 +179,7 @@ export class Intake {
         rows.map((row) => row.event),
         rows.flatMap((row) => row.orders),
         attempts,
+        at,
       ),
       jobs.enqueue(
         tx,
@@ -184,11 +191,11 @@ export class Intake {
   }
 
   /** One attempt for the whole checkout. */
-  #pageAttempt({ checkout_id, orders, capture_method }: CheckoutDraft): NewAttempt {
+  #pageAttempt({ checkout_id, orders, capture_method }: CheckoutDraft, at: Date): NewAttempt {
     const [first] = orders;
     const currency = first?.money.currency ?? missing();
     const amount_minor = orders.reduce((sum, order) => sum + order.money.amount_minor, 0n);
-    const page_expires_at = pageEnd(this.#options.page_seconds);
+    const page_expires_at = pageEnd(at, this.#options.page_seconds);
     const facts = {
       payment_order_id: first?.payment_order_id ?? missing(),
       money: { amount_minor, currency },

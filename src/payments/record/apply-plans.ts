@@ -14,16 +14,17 @@ import { writeOrderChanges, type SharedCharge } from "../store/outcome-queries.t
 
 /**
  * Writes a batch of plans, set by set, and gives what it wrote for each. The orders are locked by the caller, and
- * each has one plan.
+ * each has one plan. `effective_at`: the business time of the postings; null: when they are recorded.
  */
 export async function applyPlans(
   tx: Transaction,
   jobs: Jobs,
   plans: readonly Plan[],
+  effective_at: Date | null,
 ): Promise<readonly PlannedChanges[]> {
   const refusable = plans.filter(({ if_refused }) => if_refused !== null);
   const certain = plans.filter(({ if_refused }) => if_refused === null);
-  const [followed] = await Promise.all([postPlans(tx, plans), write(tx, jobs, certain)]);
+  const [followed] = await Promise.all([postPlans(tx, plans, effective_at), write(tx, jobs, certain)]);
   // What follows from a plan that may be refused is known only now.
   if (refusable.length > 0)
     await write(

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { GroupCommit, type Database, type Transaction } from "../../db/db.ts";
 import type { Job, Jobs } from "../../jobs/jobs.ts";
 import { ordersFinal } from "../../metrics.ts";
@@ -14,6 +15,7 @@ import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "../store/
 export type RecorderOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
+  readonly clock: Clock;
   /** What follows from a report about a charge. */
   readonly decideCharge: DecideCharge;
   readonly kinds: OperationKinds;
@@ -62,7 +64,7 @@ export class OutcomeRecorder {
     charges: readonly OrderReport[],
     operations: readonly PspReport[],
   ): Promise<void> {
-    const { jobs } = this.#options;
+    const { jobs, clock } = this.#options;
     const plans = [
       ...(await this.#planCharges(tx, charges)),
       ...(await this.#planOperations(tx, operations)),
@@ -70,7 +72,8 @@ export class OutcomeRecorder {
     const ended = [...charges.filter(({ is_first }) => is_first), ...operations];
     const sources = ended.map(({ source }) => source);
     const [changes] = await Promise.all([
-      applyPlans(tx, jobs, plans),
+      // In real time it is the time of recording, which the ledger takes under its locks.
+      applyPlans(tx, jobs, plans, clock.ahead_ms === 0 ? null : clock.now()),
       jobs.complete(tx, "payment_execute", sources.flatMap(executeJobOf)),
       jobs.complete(tx, "operation_execute", sources.flatMap(operationJobOf)),
       markMessages(

@@ -1,11 +1,12 @@
-import { expect, onTestFinished, test } from "vitest";
-import { replaceClock } from "../../clock.ts";
+import { expect, test } from "vitest";
+import { TestClock } from "../../../test/support/test-clock.ts";
 import type { PspOutcome } from "../../psp/psp.ts";
 import { createSealing } from "../../sealing.ts";
 import { storedActionOf } from "./planned-rows.ts";
 
 const sealing = createSealing("k".repeat(32), "test");
-const limits = { sealing, buyer_action_seconds: 60 };
+const clock = new TestClock("2026-11-27T12:00:00Z");
+const limits = { clock, sealing, buyer_action_seconds: 60 };
 const next_action = {
   type: "redirect_to_url",
   redirect_url: "https://bank.example/3ds",
@@ -16,7 +17,6 @@ const nothing = { next_action: null, next_action_expires_at: null, keeps_next_ac
 const unknown: PspOutcome = { kind: "unknown", reason: "No answer." };
 
 test("a buyer's step is stored sealed, with the end of the buyer's time", () => {
-  onTestFinished(replaceClock(() => Date.parse("2026-11-27T12:00:00Z")));
   const stored = storedActionOf(confirming, { attempt_status: "pending" }, limits);
   expect(stored).toMatchObject({ next_action_expires_at: "2026-11-27T12:01:00.000Z" });
   expect(stored.next_action).not.toContain("bank.example");

@@ -1,4 +1,4 @@
-import { now } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { Timestamp } from "../../db/db.ts";
 import { learntReference } from "../decide/another-charge.ts";
 import type { OperationChange } from "../store/operation-outcome-queries.ts";
@@ -9,6 +9,7 @@ import type { Sealing } from "../../sealing.ts";
 import type { OrderChange } from "../store/outcome-queries.ts";
 
 export type RowLimits = {
+  readonly clock: Clock;
   /** After how long an authorisation is given up, if the PSP does not end it sooner. */
   readonly authorization_seconds: number;
   /** How long a buyer may take to confirm a payment at the bank before it is voided. */
@@ -38,7 +39,7 @@ export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimit
     page_url: page?.url ?? null,
     authorization_expires_at:
       outcome.kind === "authorized" && decision.authorizes_minor > 0n
-        ? endOf(outcome.expires_at, limits.authorization_seconds)
+        ? endOf(outcome.expires_at, limits)
         : null,
     ...storedActionOf(outcome, decision, limits),
     failure_class: decision.failure_class,
@@ -71,7 +72,7 @@ export function storedActionOf(
     attempt_status,
     keeps_next_action = false,
   }: Pick<Decision, "attempt_status"> & Partial<Pick<Decision, "keeps_next_action">>,
-  { sealing, buyer_action_seconds }: Pick<RowLimits, "sealing" | "buyer_action_seconds">,
+  { clock, sealing, buyer_action_seconds }: Pick<RowLimits, "clock" | "sealing" | "buyer_action_seconds">,
 ): Pick<OrderChange, "next_action" | "next_action_expires_at" | "keeps_next_action"> {
   const none = { next_action: null, next_action_expires_at: null };
   const isOpen = attempt_status === "pending" || attempt_status === "unknown";
@@ -79,7 +80,7 @@ export function storedActionOf(
   const next_action =
     outcome.kind === "pending" && attempt_status === "pending" ? (outcome.next_action ?? null) : null;
   if (next_action === null) return { ...none, keeps_next_action: false };
-  const expires_at = new Date(now().getTime() + buyer_action_seconds * 1_000).toISOString();
+  const expires_at = new Date(clock.now().getTime() + buyer_action_seconds * 1_000).toISOString();
   return {
     next_action: sealing.seal(JSON.stringify(next_action)),
     next_action_expires_at: expires_at,
@@ -91,10 +92,11 @@ export function storedActionOf(
 const isSilent = (outcome: AttemptOutcome): boolean =>
   outcome.kind === "unknown" || (outcome.kind === "pending" && outcome.next_action === undefined);
 
-/** The PSP's end of an authorisation or ours, whichever comes first. */
-function endOf(expires_at: Date | null, authorization_seconds: number): Timestamp {
-  const ours = now().getTime() + authorization_seconds * 1_000;
-  return new Date(Math.min(ours, expires_at?.getTime() ?? ours)).toISOString();
+/** The PSP's end of an authorisation, which is real time, or ours, whichever comes first. */
+function endOf(expires_at: Date | null, { clock, authorization_seconds }: RowLimits): Timestamp {
+  const ours = clock.now().getTime() + authorization_seconds * 1_000;
+  const theirs = expires_at === null ? ours : expires_at.getTime() + clock.ahead_ms;
+  return new Date(Math.min(ours, theirs)).toISOString();
 }
 
 /** What becomes of the operation; the reports of a page's other orders repeat it. */

@@ -8,13 +8,18 @@ type Booking = { readonly plan: Plan; readonly draft: PostingDraft };
  * Posts what a batch of plans books, in one call: two calls could lock accounts in another order than other
  * transactions. Gives what is to be written for each plan: its changes, or those that follow from its refusal.
  */
-export async function postPlans(tx: Transaction, plans: readonly Plan[]): Promise<PlannedChanges[]> {
+export async function postPlans(
+  tx: Transaction,
+  plans: readonly Plan[],
+  effective_at: Date | null,
+): Promise<PlannedChanges[]> {
   plans.forEach(assertWhole);
   const posted = plans.flatMap((plan) => plan.postings.map((draft): Booking => ({ plan, draft })));
   const bookings = [...posted, ...(await reversalsIn(tx, plans))];
+  const drafts = bookings.map(({ draft }) => draft);
   const postings = await postTogether(
     tx,
-    bookings.map(({ draft }) => draft),
+    effective_at === null ? drafts : drafts.map(effectiveAt(effective_at)),
   );
   const refused = new Map<Plan, PlannedChanges>();
   bookings.forEach((booking, index) => {
@@ -23,6 +28,10 @@ export async function postPlans(tx: Transaction, plans: readonly Plan[]): Promis
   });
   return plans.map((plan) => refused.get(plan) ?? plan);
 }
+
+const effectiveAt =
+  (time: Date) =>
+  (draft: PostingDraft): PostingDraft => ({ ...draft, effective_at: time.toISOString() });
 
 async function reversalsIn(tx: Transaction, plans: readonly Plan[]): Promise<Booking[]> {
   const reversed = plans.flatMap((plan) => plan.reversed_sources.map((source) => ({ plan, source })));

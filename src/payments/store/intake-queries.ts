@@ -2,7 +2,7 @@ import { textArray, type Queryable, type Timestamp } from "../../db/db.ts";
 import { attemptsJson, type NewAttempt } from "./attempt-queries.ts";
 
 export type KnownRows = {
-  /** The transaction's time, which the new rows will carry. */
+  /** The business time that was asked with, which the new rows will carry. */
   readonly created_at: Timestamp;
   readonly events: readonly { checkout_id: string; request_fingerprint: string }[] | null;
   readonly orders: readonly { payment_order_id: string; checkout_id: string }[] | null;
@@ -13,11 +13,12 @@ export async function selectKnown(
   tx: Queryable,
   checkoutIds: readonly string[],
   paymentOrderIds: readonly string[],
+  at: Date,
 ): Promise<KnownRows> {
-  const [row] = await tx.query<KnownRows>("select created_at, events, orders from payments_known($1, $2)", [
-    textArray(checkoutIds),
-    textArray(paymentOrderIds),
-  ]);
+  const [row] = await tx.query<KnownRows>(
+    "select created_at, events, orders from payments_known($1, $2, $3)",
+    [textArray(checkoutIds), textArray(paymentOrderIds), at.toISOString()],
+  );
   if (row === undefined) throw new Error("payments_known gave no row");
   return row;
 }
@@ -54,16 +55,18 @@ export type NewOrder = {
   readonly error_message: string | null;
 };
 
-/** Inserts checkouts with their orders and first attempts, plainly: a row that another transaction inserted first is a unique violation. */
+/** Inserts checkouts, created at `at`, with their orders and first attempts, plainly: a row that another transaction inserted first is a unique violation. */
 export async function insertCheckouts(
   tx: Queryable,
   events: readonly NewEvent[],
   orders: readonly NewOrder[],
   attempts: readonly NewAttempt[],
+  at: Date,
 ): Promise<void> {
-  await tx.query("select payments_take_checkouts($1, $2, $3)", [
+  await tx.query("select payments_take_checkouts($1, $2, $3, $4)", [
     JSON.stringify(events),
     JSON.stringify(orders),
     attemptsJson(attempts),
+    at.toISOString(),
   ]);
 }

@@ -14,11 +14,13 @@ const movingStates = "('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'RETRY_SCHEDULED',
 /**
  * Records the orders that have been in their state for too long and were not yet reported in it, with an
  * event each. Locked until the commit. `externalSeconds`: how long each external account may take to report.
+ * How long an order is in its state is real time, as its history is; the end of its page is business time.
  */
 export function recordOverdue(
   tx: Queryable,
   overdueSeconds: number,
   externalSeconds: ReadonlyMap<string, number>,
+  at: Date,
   limit: number,
 ): Promise<OverdueRow[]> {
   return tx.query<OverdueRow>(
@@ -37,7 +39,8 @@ export function recordOverdue(
           and coalesce(case o.status
                 when 'RETRY_SCHEDULED' then o.next_retry_at
                 when 'PENDING' then greatest(
-                  (select max(a.page_expires_at) from payment_attempts a
+                  -- Moved to real time by what the clocks differ.
+                  (select max(a.page_expires_at) + (now() - $4::timestamptz) from payment_attempts a
                     where a.checkout_id = o.checkout_id and a.payment_order_id is null),
                   (select t.occurred_at + (($3::jsonb ->> (e.external ->> 'psp'))::float8 - $1) * interval '1 second'
                      from payment_events e where e.checkout_id = o.checkout_id and e.external is not null))
@@ -59,7 +62,7 @@ export function recordOverdue(
          from stuck s join told using (payment_order_id)
      )
      select s.payment_order_id, s.status, s.seconds from stuck s join told using (payment_order_id)`,
-    [overdueSeconds, limit, JSON.stringify(Object.fromEntries(externalSeconds))],
+    [overdueSeconds, limit, JSON.stringify(Object.fromEntries(externalSeconds)), at.toISOString()],
   );
 }
 
@@ -94,6 +97,8 @@ export type UnresolvedRow = {
 };
 
 export type UnresolvedFilter = {
+  /** The business time, at which an authorisation may have expired. */
+  readonly at: Date;
   readonly seconds_min: number;
   /** The last one shown: only orders that were created after it. */
   readonly after?: { readonly created_at: Timestamp; readonly payment_order_id: string };
@@ -117,10 +122,10 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
         where m.status in ('queued', 'executing', 'pending', 'unknown')
        union
        -- Held beyond its time: nobody could give it up.
-       select a.payment_order_id from payment_attempts a where a.status = 'authorized' and a.authorization_expires_at <= now() and a.payment_order_id is not null
+       select a.payment_order_id from payment_attempts a where a.status = 'authorized' and a.authorization_expires_at <= $5::timestamptz and a.payment_order_id is not null
      )
      select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
-            floor(extract(epoch from now() - w.since))::int as status_age_seconds,
+            floor(extract(epoch from w.until - w.since))::int as status_age_seconds,
             a.psp, a.attempt_id, a.inquiry_count, m.operation_id, m.kind as operation_kind, m.status as operation_status,
             coalesce(m.failure_message, o.error_message) as error_message, o.error_code, o.next_retry_at, o.created_at,
             a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id, d.kind as dead_letter_kind
@@ -165,8 +170,12 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
            limit 1)
          ) l order by l.kind <> 'discrepancy' limit 1
        ) d on true
-       cross join lateral (select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since) w
-      where w.since <= now() - $1 * interval '1 second'
+       -- "until" is now, in the time that "since" is in: an authorisation ends in business time.
+       cross join lateral (
+         select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since,
+                case when o.status in ${movingStates} or m.created_at is not null then now() else $5::timestamptz end as until
+       ) w
+      where w.since <= w.until - $1 * interval '1 second'
       order by o.created_at, o.payment_order_id
       limit $2`,
     [
@@ -174,6 +183,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
       filter.limit,
       filter.after?.created_at ?? null,
       filter.after?.payment_order_id ?? null,
+      filter.at.toISOString(),
     ],
   );
 }

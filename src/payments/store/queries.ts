@@ -222,11 +222,13 @@ export async function revokeStatusLinks(tx: Queryable, checkoutId: string): Prom
 /** Orders that are not final, by state, with the age of the oldest. */
 export function selectInFlight(
   db: Queryable,
+  at: Date,
 ): Promise<{ status: OrderStatus; count: number; oldest_seconds: number }[]> {
   return db.query(
-    `select status, count(*)::int as count, extract(epoch from now() - min(created_at))::float8 as oldest_seconds
+    `select status, count(*)::int as count, extract(epoch from $1::timestamptz - min(created_at))::float8 as oldest_seconds
        from payment_orders
       where status <> 'SUCCESS' and status in ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'AUTHORIZED')
       group by status`,
+    [at.toISOString()],
   );
 }

@@ -1,5 +1,4 @@
-import { afterEach, expect, test } from "vitest";
-import { replaceClock } from "../../clock.ts";
+import { expect, test } from "vitest";
 import { createNextActionSealing, nextActionOf } from "./next-action.ts";
 
 const sealing = createNextActionSealing("k".repeat(32));
@@ -19,35 +18,25 @@ const paging = {
   page_expires_at: expires_at,
 } as const;
 
-let restoreClock = (): void => undefined;
-const setClock = (time: string): void => {
-  restoreClock = replaceClock(() => Date.parse(time));
-};
-afterEach(() => restoreClock());
-
 test("a buyer's step is shown until it ends and not from then on, though the attempt still waits", () => {
   const page = { type: "hosted_page", redirect_url: paging.page_url, client_secret: null, expires_at };
   for (const [attempt, shown] of [
     [confirming, { ...action, expires_at }],
     [paging, page],
   ] as const) {
-    setClock("2026-11-27T11:59:59.999Z");
-    expect(nextActionOf([attempt], sealing)).toEqual(shown);
-    restoreClock();
-    setClock(expires_at);
-    expect(nextActionOf([attempt], sealing)).toBeNull();
-    restoreClock();
+    expect(nextActionOf([attempt], sealing, new Date("2026-11-27T11:59:59.999Z"))).toEqual(shown);
+    expect(nextActionOf([attempt], sealing, new Date(expires_at))).toBeNull();
   }
 });
 
 test("a step that has ended does not hide the step of another attempt", () => {
-  setClock("2026-11-27T12:30:00Z");
+  const at = new Date("2026-11-27T12:30:00Z");
   const later = { ...confirming, next_action_expires_at: "2026-11-27T13:00:00.000000Z" };
-  expect(nextActionOf([confirming, paging, later], sealing)).toMatchObject(action);
+  expect(nextActionOf([confirming, paging, later], sealing, at)).toMatchObject(action);
 });
 
 test("only a pending attempt has a step for the buyer", () => {
-  setClock("2026-11-27T11:00:00Z");
+  const at = new Date("2026-11-27T11:00:00Z");
   for (const status of ["executing", "unknown", "succeeded", "declined", "canceled"] as const) {
     expect(
       nextActionOf(
@@ -56,14 +45,15 @@ test("only a pending attempt has a step for the buyer", () => {
           { ...paging, status },
         ],
         sealing,
+        at,
       ),
     ).toBeNull();
   }
 });
 
 test("a step that was sealed under another SECRET_KEY is shown as unreadable, not as a failure", () => {
-  setClock("2026-11-27T11:00:00Z");
-  expect(nextActionOf([confirming], createNextActionSealing("l".repeat(32)))).toEqual({
+  const at = new Date("2026-11-27T11:00:00Z");
+  expect(nextActionOf([confirming], createNextActionSealing("l".repeat(32)), at)).toEqual({
     type: "unreadable",
     redirect_url: null,
     client_secret: null,

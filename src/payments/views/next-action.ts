@@ -1,4 +1,3 @@
-import { now } from "../../clock.ts";
 import type { Queryable, Timestamp } from "../../db/db.ts";
 import type { NextAction } from "../../psp/psp.ts";
 import { createSealing, type Sealing } from "../../sealing.ts";
@@ -21,10 +20,14 @@ type WaitingAttempt = Pick<
  * The step that one of these attempts waits for; null: none does. A step is not shown after its end, although
  * the attempt stays pending until the PSP has given it up: a buyer must not begin what is being voided.
  */
-export function nextActionOf(attempts: readonly WaitingAttempt[], sealing: Sealing): NextActionView | null {
+export function nextActionOf(
+  attempts: readonly WaitingAttempt[],
+  sealing: Sealing,
+  at: Date,
+): NextActionView | null {
   for (const { status, next_action, next_action_expires_at, page_url, page_expires_at } of attempts) {
     if (status !== "pending") continue;
-    if (page_url !== null && isAhead(page_expires_at)) {
+    if (page_url !== null && isAhead(page_expires_at, at)) {
       return {
         type: "hosted_page",
         redirect_url: page_url,
@@ -32,23 +35,24 @@ export function nextActionOf(attempts: readonly WaitingAttempt[], sealing: Seali
         expires_at: page_expires_at,
       };
     }
-    if (next_action !== null && isAhead(next_action_expires_at)) {
+    if (next_action !== null && isAhead(next_action_expires_at, at)) {
       return { ...opened(next_action, sealing), expires_at: next_action_expires_at };
     }
   }
   return null;
 }
 
-const isAhead = (end: Timestamp | null): end is Timestamp =>
-  end !== null && Date.parse(end) > now().getTime();
+const isAhead = (end: Timestamp | null, at: Date): end is Timestamp =>
+  end !== null && Date.parse(end) > at.getTime();
 
 /** The step that a checkout's buyer must do now. */
 export async function selectNextAction(
   db: Queryable,
   checkoutId: string,
   sealing: Sealing,
+  at: Date,
 ): Promise<NextActionView | null> {
-  return nextActionOf(await selectPayableAttempts(db, checkoutId), sealing);
+  return nextActionOf(await selectPayableAttempts(db, checkoutId), sealing, at);
 }
 
 /** The step that the buyer must do for this order, whose attempts these are. */
@@ -56,15 +60,17 @@ export async function selectNextActionOfOrder(
   db: Queryable,
   attempts: readonly AttemptRow[],
   sealing: Sealing,
+  at: Date,
 ): Promise<NextActionView | null> {
   const [attempt] = attempts;
   // Nearly all orders wait for no step, and need no second query.
-  if (attempt === undefined || nextActionOf(attempts, sealing) === null) return null;
+  if (attempt === undefined || nextActionOf(attempts, sealing, at) === null) return null;
   const known = new Set(attempts.map(({ attempt_id }) => attempt_id));
   const payable = await selectPayableAttempts(db, attempt.checkout_id);
   return nextActionOf(
     payable.filter(({ attempt_id }) => known.has(attempt_id)),
     sealing,
+    at,
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { Database } from "../../db/db.ts";
 import { allOrEachAlone, WorkLoop, type Jobs } from "../../jobs/jobs.ts";
 import type { Logger } from "../../log.ts";
@@ -12,6 +13,7 @@ export type MonitorOptions = {
   readonly database: Database;
   readonly jobs: Jobs;
   readonly router: PspRouter;
+  readonly clock: Clock;
   readonly log: Logger;
   /** In one state for longer than this, an order that should move is overdue. */
   readonly overdue_seconds: number;
@@ -27,6 +29,7 @@ export function createMonitor({
   database,
   jobs,
   router,
+  clock,
   log,
   overdue_seconds,
   interval_seconds,
@@ -50,7 +53,13 @@ export function createMonitor({
     idle_poll_ms: interval_seconds * 1_000,
     run: async () => {
       const overdue = await database.transaction(async (tx) => {
-        const found = await recordOverdue(tx, overdue_seconds, router.externalAccounts(), batch_orders_max);
+        const found = await recordOverdue(
+          tx,
+          overdue_seconds,
+          router.externalAccounts(),
+          clock.now(),
+          batch_orders_max,
+        );
         await jobs.enqueue(
           tx,
           "payment_execute",
