@@ -404,9 +404,24 @@ create index operations_lane_index on operations (lane, is_final, operation_id)
   where status in ('queued', 'executing', 'pending', 'unknown');
 create unique index operations_one_void on operations (attempt_id)
   where kind = 'void' and status <> 'failed';
-create index operations_reference_index on operations (psp_reference) where psp_reference is not null;
 create index operations_open_index on operations (updated_at)
   where status in ('queued', 'executing', 'pending', 'unknown');
+
+-- Every id that a PSP gave, and the attempt or operation that it belongs to: of one account no id stands for two.
+-- `type`: what the id is of, in the PSP's own word.
+create table psp_references (
+  psp text not null check (length(psp) between 1 and 64),
+  reference text not null check (length(reference) between 1 and 255),
+  type text not null check (type in (
+    'payment_intent', 'charge', 'balance_transaction', 'checkout_session', 'payment', 'capture', 'void',
+    'refund', 'dispute', 'payout', 'transfer'
+  )),
+  subject_id text not null check (length(subject_id) <= 64 and (starts_with(subject_id, 'att_') or starts_with(subject_id, 'op_'))),
+  created_at timestamptz not null default now(),
+  primary key (psp, reference)
+);
+
+create index psp_references_subject_index on psp_references (subject_id);
 
 -- Orders that stayed in one state for too long; each such stay is told once.
 create table overdue_orders (
@@ -446,6 +461,7 @@ grant update (psp_reference, status, inquiry_count, epoch, sent_at, has_stored_f
   on payment_attempts to pacioli_service;
 grant update (void_cause, status, key_number, epoch, key_sent_at, sent_at, has_stored_failure, psp_reference, inquiry_count, failure_class, failure_code, failure_message, leased_until, due_at,
   resolved_as, resolved_by, resolution_note, updated_at) on operations to pacioli_service;
+grant select, insert on psp_references to pacioli_service;
 grant select on operation_kinds to pacioli_service;
 grant select on payment_order_allowed_transitions, payment_order_transitions to pacioli_service;
 grant select, insert on overdue_orders to pacioli_service;

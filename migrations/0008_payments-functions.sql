@@ -226,24 +226,19 @@ $$;
 
 -- 5. Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left.
 -- A checkout whose last order succeeded is done; if a capture fails later, it no longer is. Both are events.
--- Gives the charges of the batch that stand for two attempts, one of which a person has resolved with it: one of
--- each two was not paid by it.
-create function payments_write_outcomes(p_outcomes json)
-returns table (attempt_id text, payment_order_id text, psp_reference text, charged_attempt_id text, resolved_attempt_id text)
+create function payments_write_outcomes(p_outcomes json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
-#variable_conflict use_column
 begin
-  return query with outcomes as materialized (
+  with outcomes as materialized (
     select * from json_to_recordset(p_outcomes)
       as s (payment_order_id text, attempt_id text, order_status payment_order_status, cause text, actor text,
             captured_minor bigint, attempt_status payment_attempt_status, psp_reference text, failure_class text, error_code text,
             error_message text, paid_change integer, is_inquired boolean, psp_call_ms real, retry_delay_seconds double precision,
             psp_token text, page_token text, page_url text, authorization_expires_at timestamptz, has_stored_failure boolean,
-            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean, names_charge boolean,
-            is_resolved boolean)
+            next_action text, next_action_expires_at timestamptz, keeps_next_action boolean)
   ), attempts as (
     update payment_attempts a
        set status = s.attempt_status, psp_reference = coalesce(s.psp_reference, a.psp_reference),
@@ -260,7 +255,6 @@ begin
            updated_at = now()
       from outcomes s
      where a.attempt_id = s.attempt_id
-    returning a.attempt_id, s.payment_order_id, a.psp, s.psp_reference, s.names_charge, s.is_resolved
   ), orders as (
     update payment_orders o
        set status = s.order_status, status_cause = s.cause, status_actor = s.actor, attempt_id = s.attempt_id,
@@ -282,24 +276,11 @@ begin
                 from orders where paid_change <> 0 group by checkout_id having sum(paid_change) <> 0 order by checkout_id) c
      where e.checkout_id = c.checkout_id
     returning e.checkout_id, e.is_payment_done, e.unfinished_order_count + c.paid_change = 0 as was_done
-  ), events as (
-    insert into checkout_events (type, checkout_id)
-    select case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, checkout_id
-      from done
-     where is_payment_done or was_done
   )
-  select s.attempt_id, s.payment_order_id, s.psp_reference, s.attempt_id, r.attempt_id
-    from attempts s
-    join payment_attempts r on r.psp = s.psp and r.resolution_reference = s.psp_reference
-     and r.resolved_as in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
-   where s.names_charge
-  union all
-  -- The other's charge may have been booked while a person resolved this one with it: neither saw the other.
-  select s.attempt_id, s.payment_order_id, s.psp_reference, r.attempt_id, s.attempt_id
-    from attempts s
-    join payment_attempts r on r.psp = s.psp and r.psp_reference = s.psp_reference
-     and r.status in ('succeeded', 'authorized') and r.attempt_id <> s.attempt_id
-   where s.names_charge and s.is_resolved;
+  insert into checkout_events (type, checkout_id)
+  select case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, checkout_id
+    from done
+   where is_payment_done or was_done;
 end
 $$;
 
@@ -378,6 +359,37 @@ begin
 end
 $$;
 
+-- 8. Stores the ids that PSPs gave. What an id stands for never changes: those that stand for something else
+-- already are given back.
+create function psp_references_add(p_references json)
+returns table (psp text, reference text, type text, subject_id text, known_subject_id text)
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_added bigint;
+begin
+  -- In the order of the key, so that processes that store the same ids queue instead of deadlocking.
+  insert into psp_references (psp, reference, type, subject_id)
+  select n.psp, n.reference, n.type, n.subject_id
+    from json_to_recordset(p_references) as n (psp text, reference text, type text, subject_id text)
+   order by n.psp, n.reference
+  on conflict (psp, reference) do nothing;
+  get diagnostics v_added = row_count;
+  if v_added = json_array_length(p_references) then
+    return;
+  end if;
+  -- A statement of its own sees what another process has committed meanwhile.
+  return query
+  select n.psp, n.reference, n.type, n.subject_id, r.subject_id
+    from json_to_recordset(p_references) as n (psp text, reference text, type text, subject_id text)
+    join psp_references r on r.psp = n.psp and r.reference = n.reference
+   where r.subject_id <> n.subject_id;
+end
+$$;
+
 revoke execute on all functions in schema public from public;
 grant execute on function
   payments_turn(timestamptz, timestamptz, boolean, double precision, double precision),
@@ -385,5 +397,5 @@ grant execute on function
   payments_known(text[], text[], timestamptz), risk_blocked(text[], text[], text[]),
   payments_take_checkouts(json, json, json, timestamptz), payments_lock_for_execution(text[]), payments_open_attempts(json, text),
   payments_lock_for_outcomes(text[], text[], text[]), payments_write_outcomes(json),
-  operations_lock(text[]), operations_write_outcomes(json)
+  operations_lock(text[]), operations_write_outcomes(json), psp_references_add(json)
 to pacioli_service;

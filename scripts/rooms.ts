@@ -128,6 +128,7 @@ function adapter(name: string, sdk: readonly string[]): Place {
       "../port-outcomes.ts",
       "../port-webhooks.ts",
       "../operation-state.ts",
+      "../references.ts",
       "../http-client.ts",
       `../../${rootFiles}`,
       "../../money/money.ts",

@@ -33,7 +33,8 @@ async function refundThere({ psp_key, money, turn }: RefundRequest): Promise<Ope
   if (turn === "ask_only" && !psp.made.has(psp_key)) return { kind: "unknown", reason: "Not seen." };
   psp.made.set(psp_key, money.amount_minor);
   if (psp.loses_answer && turn === "first_send") return { kind: "unknown", reason: "The connection broke." };
-  return { kind: "done", psp_reference: `re_${psp_key}` };
+  const reference = `re_${psp_key}`;
+  return { kind: "done", psp_reference: reference, references: [{ type: "refund", reference }] };
 }
 
 let db: TestDatabase;

@@ -1,3 +1,4 @@
+import { newId } from "./ids.ts";
 import { findCharge } from "./queries.ts";
 import type { ChargeRecord, EventType, IntentRecord, Metadata, Writes } from "./records.ts";
 import type { Store } from "./store.ts";
@@ -33,6 +34,7 @@ export function captured(
     captured: isEnd,
     amount_captured: total,
     amount_refunded: isEnd ? before.amount - total : 0,
+    balance_transaction: newId("txn", nowMs),
   };
   const intent: IntentRecord = {
     ...before,

@@ -72,6 +72,8 @@ export interface ChargeRecord {
   /** Of one that was authorised first: until when it could be captured (Unix seconds), and whether in several parts. */
   capture_before?: number;
   multicapture?: "available" | "unavailable";
+  /** Of the last capture; of one that was captured at once Stripe makes it later. */
+  balance_transaction?: string;
   payment_method: string;
   card: string;
   metadata: Metadata;

@@ -212,7 +212,7 @@ export function renderCharge(charge: ChargeRecord): Record<string, unknown> {
     application: null,
     application_fee: null,
     application_fee_amount: null,
-    balance_transaction: null,
+    balance_transaction: charge.balance_transaction ?? null,
     billing_details: EMPTY_BILLING,
     calculated_statement_descriptor: "SIMULATOR",
     captured: charge.captured,

@@ -42,6 +42,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
       "captured_minor capturing_minor failed_capture_count status status_cause status_actor attempt_id card_token psp_token " +
       "psp_nonce wallet_updated ledger_updated retry_count last_retry_at next_retry_at error_code error_message updated_at",
   },
+  psp_references: { insert: "*" },
   risk_block_list: { insert: "*", delete: true },
   risk_buyer_days: { insert: "*", update: "*" },
   webhook_inbox: { insert: "*", update: "state note processed_at" },

@@ -34,8 +34,30 @@ export type NextAction = {
   readonly client_secret: string | null;
 };
 
+/** What a PSP's id is of, in the PSP's own word. `payment`, `capture` and `void` are Adyen's pspReferences of these. */
+export type PspReferenceType =
+  | "payment_intent"
+  | "charge"
+  | "balance_transaction"
+  | "checkout_session"
+  | "payment"
+  | "capture"
+  | "void"
+  | "refund"
+  | "dispute"
+  | "payout"
+  | "transfer";
+
+/** An id that a PSP gave. Of one account no id stands for two attempts or operations. */
+export type PspReference = { readonly type: PspReferenceType; readonly reference: string };
+
+/** `references`: every id in the answer or message, among them `psp_reference`; left out: it has none. */
+type WithReferences = { readonly references?: readonly PspReference[] };
+
 /** What came of a charge. A value, never an exception. `no_call_made`: no call was made, so it says nothing about the PSP's health. */
-export type PspOutcome =
+export type PspOutcome = WithReferences & PspResult;
+
+type PspResult =
   /** `capture_reference`: the PSP reported the capture itself, not the payment. */
   | {
       readonly kind: "succeeded";
@@ -106,7 +128,9 @@ export type PspOutcome =
     };
 
 /** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
-export type PageOutcome =
+export type PageOutcome = WithReferences & PageResult;
+
+type PageResult =
   | {
       readonly kind: "registered";
       readonly page_token: string;
@@ -116,7 +140,9 @@ export type PageOutcome =
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /** What came of a change. */
-export type OperationOutcome =
+export type OperationOutcome = WithReferences & OperationResult;
+
+type OperationResult =
   | { readonly kind: "done"; readonly psp_reference: string | null }
   /** Accepted; a webhook tells how it ends. */
   | { readonly kind: "accepted"; readonly psp_reference: string }

@@ -11,6 +11,8 @@ export type {
   OperationOutcome,
   PageOutcome,
   PspOutcome,
+  PspReference,
+  PspReferenceType,
 } from "./port-outcomes.ts";
 export type {
   AttemptReport,

@@ -107,6 +107,8 @@ const operationsOf = (id: string): Promise<Record<string, unknown>[]> =>
     "select operation_id, psp_reference, status, failure_code from operations where payment_order_id = $1 order by operation_id",
     [id],
   );
+const referencesOf = (subject_id: unknown): Promise<Record<string, unknown>[]> =>
+  stack.db.asOwner("select type, reference from psp_references where subject_id = $1", [subject_id]);
 const sourcesOf = async (id: string): Promise<unknown[]> =>
   (
     await stack.db.asOwner(
@@ -185,6 +187,62 @@ test("what Adyen tells under its own reference before we have heard that is kept
   });
   await expect.poll(() => inboxOf(told), { timeout: 2_000 }).toEqual([{ state: "unmatched" }]);
   await stack.setFaults({ latency_ms: 0 });
+});
+
+test("each capture has the reference that Adyen gave it, beside the payment's own", async () => {
+  const { id, attempt_id, operation_id } = await capturing();
+  await notify({ eventCode: "CAPTURE", merchantReference: operation_id, success: true });
+  await expect.poll(() => operationsOf(id), { timeout: 10_000 }).toMatchObject([{ status: "succeeded" }]);
+  await stack.call("POST", `/payments/${id}/capture`, { capture_id: "two", amount: "20.00" });
+  await expect
+    .poll(() => operationsOf(id), { timeout: 10_000 })
+    .toMatchObject([{ status: "succeeded" }, { status: "pending" }]);
+  const [first, second] = await operationsOf(id);
+  for (const operation of [first, second]) {
+    expect(await referencesOf(operation?.["operation_id"])).toContainEqual({
+      type: "capture",
+      reference: operation?.["psp_reference"],
+    });
+  }
+  expect(first?.["psp_reference"]).not.toBe(second?.["psp_reference"]);
+  const [attempt] = await stack.db.asOwner(
+    "select psp_reference from payment_attempts where attempt_id = $1",
+    [attempt_id],
+  );
+  expect(await referencesOf(attempt_id)).toEqual([
+    { type: "payment", reference: attempt?.["psp_reference"] },
+  ]);
+});
+
+test("a capture is found by its reference of the account that tells of it; another account may have the same", async () => {
+  const [elsewhere, here] = [await capturing(), await capturing()];
+  const [{ psp_reference: reference }] = (await operationsOf(here.id)) as [{ psp_reference: string }];
+  // The capture of the other account comes first, also in the table.
+  await stack.db.asOwner(
+    `with theirs as (insert into psp_references (psp, reference, type, subject_id) values ('adyen-us', $1, 'capture', $2)),
+          charge as (update payment_attempts set psp = 'adyen-us' where attempt_id = $3)
+     update operations set psp = 'adyen-us', psp_reference = $1, due_at = now() + interval '1 hour' where operation_id = $2`,
+    [reference, elsewhere.operation_id, elsewhere.attempt_id],
+  );
+  await stack.db.asOwner("update operations set updated_at = now() where operation_id = $1", [
+    here.operation_id,
+  ]);
+  await notify({
+    eventCode: "CAPTURE",
+    merchantReference: here.attempt_id,
+    success: true,
+    pspReference: reference,
+  });
+  await expect
+    .poll(() => operationsOf(here.id), { timeout: 10_000 })
+    .toMatchObject([{ status: "succeeded", psp_reference: reference }]);
+  expect(await operationsOf(elsewhere.id)).toMatchObject([{ status: "pending" }]);
+  await stack.db.asOwner(
+    `with charge as (update payment_attempts set psp = 'adyen' where attempt_id = $2)
+     update operations set psp = 'adyen', psp_reference = (select reference from psp_references where subject_id = $1 and psp = 'adyen')
+      where operation_id = $1`,
+    [elsewhere.operation_id, elsewhere.attempt_id],
+  );
 });
 
 test("a capture that a person makes at Adyen of a payment that is over here is a case for a person", async () => {

@@ -125,6 +125,35 @@ describe("an order with capture_method manual", () => {
     });
   });
 
+  test("has the PSP's ids of its charge, and each of its captures the id of its own balance transaction", async () => {
+    const id = await authorisedOrder("seller_ids");
+    await capture(id, { amount: "30.00", is_final: false });
+    await withoutOpenOperations(id);
+    await capture(id, { amount: "20.00" });
+    await orderIn(stack, id, "SUCCESS");
+    const references = await stack.db.asOwner(
+      `select r.type, r.reference, coalesce(m.capture_id::text, 'the charge') as stands_for
+         from psp_references r
+         left join operations m on m.operation_id = r.subject_id
+         join payment_attempts a on a.attempt_id = coalesce(m.attempt_id, r.subject_id) and a.psp = r.psp
+        where a.payment_order_id = $1 order by r.type, m.operation_id`,
+      [id],
+    );
+    expect(references).toEqual([
+      ...[captureCount - 1, captureCount].map((count) => ({
+        type: "balance_transaction",
+        reference: expect.stringMatching(/^txn_/) as string,
+        stands_for: `capture-${count}`,
+      })),
+      { type: "charge", reference: expect.stringMatching(/^ch_/) as string, stands_for: "the charge" },
+      {
+        type: "payment_intent",
+        reference: expect.stringMatching(/^pi_/) as string,
+        stands_for: "the charge",
+      },
+    ]);
+  });
+
   test("is captured in parts, each booked by itself; the last one releases the rest", async () => {
     const id = await authorisedOrder("seller_parts");
     await capture(id, { amount: "33.33", is_final: false });

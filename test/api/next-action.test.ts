@@ -195,10 +195,11 @@ describe("a card token that its bank wants confirmed", () => {
       body: form,
     });
     const { id: other } = (await made.json()) as { id: string };
-    await stack.db.asOwner("update payment_attempts set psp_reference = $2 where psp_reference = $1", [
-      reference,
-      other,
-    ]);
+    await stack.db.asOwner(
+      `with changed as (update payment_attempts set psp_reference = $2 where psp_reference = $1 returning psp, attempt_id)
+       insert into psp_references (psp, reference, type, subject_id) select psp, $2, 'payment_intent', attempt_id from changed`,
+      [reference, other],
+    );
     await tell(id, await orderIn(stack, id, "PENDING"), "payment_intent.processing", {
       status: "processing",
       next_action: null,

@@ -198,10 +198,13 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
     expect(await lettersAbout(one.id)).toEqual([]);
     await stripeTells(other.attempt_id, "pi_of_other");
     await orderIn(stack, other.id, "SUCCESS");
-    const reason = expect.stringContaining(`resolved ${one.attempt_id} with it`) as string;
+    const reason = expect.stringContaining(`it belongs to ${one.attempt_id}`) as string;
     expect(await lettersAbout(other.id)).toMatchObject([{ kind: "discrepancy", reason }]);
     const faults = (await verifyPayments(stack.db.database)).flatMap((check) => check.faults);
-    expect(faults).toMatchObject([{ subject: `attempt ${one.attempt_id}` }]);
+    expect(faults).toMatchObject([
+      { subject: `attempt ${one.attempt_id}` },
+      { subject: `attempt ${other.attempt_id}` },
+    ]);
   });
 
   test("has no open dead letter any more, nor its void; one about another attempt stays", async () => {

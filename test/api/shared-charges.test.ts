@@ -53,8 +53,8 @@ async function expectDiscrepancy(about: string, psp_reference: string): Promise<
     [about],
   );
   const reason =
-    `The PSP names ${psp_reference} as the charge of ${other.attempt_id}, ` +
-    `but a person resolved ${one.attempt_id} with it: one of the two is booked without money.`;
+    `stripe names ${psp_reference} (payment) for ${one.attempt_id}, but it belongs to ${other.attempt_id}: ` +
+    "one of the two may be booked without money.";
   expect(letters).toEqual([{ kind: "discrepancy", reason, attempt_id: one.attempt_id }]);
 }
 
@@ -82,7 +82,10 @@ test("a charge that is being booked for one attempt while a person resolves anot
   await orderIn(stack, one.id, "SUCCESS");
   await expectDiscrepancy(one.id, "pi_shared");
   const faults = (await verifyPayments(stack.db.database)).flatMap((check) => check.faults);
-  expect(faults).toMatchObject([{ subject: `attempt ${one.attempt_id}` }]);
+  expect(faults).toMatchObject([
+    { subject: `attempt ${one.attempt_id}` },
+    { subject: `attempt ${one.attempt_id}`, problem: expect.stringContaining(other.attempt_id) as string },
+  ]);
 });
 
 test("a resolution waits for what other processes had begun to book before it was stored", async () => {
@@ -91,10 +94,39 @@ test("a resolution waits for what other processes had begun to book before it wa
     "update payment_attempts set status = 'succeeded', psp_reference = 'pi_elsewhere' where attempt_id = $1",
     [other.attempt_id],
   );
+  await client.query(
+    "insert into psp_references (psp, reference, type, subject_id) values ('stripe', 'pi_elsewhere', 'payment_intent', $1)",
+    [other.attempt_id],
+  );
   await resolve(one, "pi_elsewhere");
   await new Promise((wait) => setTimeout(wait, 3_000));
   expect(await orderIn(stack, one.id, "UNKNOWN", "SUCCESS")).toMatchObject({ status: "UNKNOWN" });
   await client.query("commit");
   await orderIn(stack, one.id, "SUCCESS");
   await expectDiscrepancy(one.id, "pi_elsewhere");
+});
+
+test("a charge that the PSP names for two attempts stays with the first; the other is booked, and a person is told", async () => {
+  const tell = async ({ attempt_id, id }: Undecided, intent: string): Promise<void> => {
+    const about = { attempt_id, payment_order_id: id, amount: 2_999 };
+    const event = stripeEvent(about, { intent: { id: intent, latest_charge: "ch_named_twice" } });
+    await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, secret) });
+    await orderIn(stack, id, "SUCCESS");
+  };
+  await tell(other, "pi_first");
+  await tell(one, "pi_second");
+  const letters = await stack.db.asOwner(
+    "select kind, reason from dead_letters where subject_id = any ($1)",
+    [[one.id, other.id]],
+  );
+  const reason =
+    `stripe names ch_named_twice (charge) for ${one.attempt_id}, but it belongs to ${other.attempt_id}: ` +
+    "one of the two may be booked without money.";
+  expect(letters).toEqual([{ kind: "discrepancy", reason }]);
+  const stored = "select reference from psp_references where subject_id = $1 order by reference";
+  expect(await stack.db.asOwner(stored, [other.attempt_id])).toEqual([
+    { reference: "ch_named_twice" },
+    { reference: "pi_first" },
+  ]);
+  expect(await stack.db.asOwner(stored, [one.attempt_id])).toEqual([{ reference: "pi_second" }]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toCurrencyCode, type Money } from "../../src/money/money.ts";
-import { paid, someText, type Subject } from "./subject.ts";
+import { paid, someReferences, someText, type Subject } from "./subject.ts";
 
 const hardDeclines: readonly (readonly [card: string, code: string])[] = [
   ["card_declined", "card_declined"],
@@ -14,6 +14,7 @@ const declinedWith = (failureClass: string, code: string): unknown => ({
   kind: "declined",
   psp_reference: someText,
   failure: { class: failureClass, code, message: someText },
+  references: someReferences,
 });
 
 export function describeCharges(subject: Subject): void {

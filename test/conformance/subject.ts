@@ -10,7 +10,14 @@ import type { Received } from "./receiver.ts";
 
 export const price: Money = { amount_minor: 2_999n, currency: toCurrencyCode("USD") };
 export const someText: unknown = expect.stringMatching(/./);
-export const paid = { kind: "succeeded", psp_reference: someText, charged: price };
+/** Ids that a PSP gave, at least that of the payment, each under what it is of. */
+export const someReferences: unknown = expect.arrayContaining([{ type: someText, reference: someText }]);
+export const paid = {
+  kind: "succeeded",
+  psp_reference: someText,
+  charged: price,
+  references: someReferences,
+};
 
 /** The PSP under test, once it runs, and what the tests do with it. */
 export class Subject {

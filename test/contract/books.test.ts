@@ -326,6 +326,31 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: "an id of the PSP that is no longer stored",
+    statements: [
+      "delete from psp_references where type = 'payment_intent' and subject_id = (select attempt_id from payment_attempts where payment_order_id = 'o-1')",
+    ],
+    found: [
+      /every id that a PSP gave.*attempt att_\w+: goes by pi_\w+ at stripe, which is stored for nothing/,
+    ],
+  },
+  {
+    what: "an id of the PSP that stands for another attempt than the one that goes by it",
+    statements: [
+      "update psp_references set subject_id = 'att_other' where type = 'payment_intent' and subject_id = (select attempt_id from payment_attempts where payment_order_id = 'o-1')",
+    ],
+    found: [
+      /every id that a PSP gave.*attempt att_\w+: goes by pi_\w+ at stripe, which is stored for att_other/,
+    ],
+  },
+  {
+    what: "a capture that goes by an id that is not stored",
+    statements: ["update operations set psp_reference = 'cap_lost' where capture_id = 'one'"],
+    found: [
+      /every id that a PSP gave.*operation op_\w+: goes by cap_lost at stripe, which is stored for nothing/,
+    ],
+  },
+  {
     what: "a capture that was booked and failed",
     statements: ["update operations set status = 'failed' where capture_id = 'one'"],
     found: [

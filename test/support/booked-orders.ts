@@ -40,6 +40,10 @@ export async function insertOrder(db: TestDatabase, order: OrderFixture): Promis
      values ($1, $2::text, $2::text, 1, $3, 'charge_' || $2, $4, $5, $6, $7)`,
     [attemptOf(order), id, psp, amount_minor, currency, capture_method, attemptStatusOf(order)],
   );
+  await db.asService(
+    "insert into psp_references (psp, reference, type, subject_id) values ($1, 'charge_' || $2, 'payment', $3)",
+    [psp, id, attemptOf(order)],
+  );
   for (const status of ["EXECUTING", ...order.statuses] as const) await move(db, order, status);
 }
 

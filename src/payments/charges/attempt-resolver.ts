@@ -74,8 +74,14 @@ function record(recorder: OutcomeRecorder, attempt: AttemptRow): Promise<void> {
   });
 }
 
-/** A resolution in the form of a PSP's report. */
+/** A resolution in the form of a PSP's report. A person names the payment, by whichever of its ids. */
 function outcomeOf(attempt: AttemptRow): PspOutcome {
+  const { resolution_reference: reference } = attempt;
+  const outcome = resolvedOutcome(attempt);
+  return reference === null ? outcome : { ...outcome, references: [{ type: "payment", reference }] };
+}
+
+function resolvedOutcome(attempt: AttemptRow): PspOutcome {
   const { resolved_as, resolution_reference, resolution_note, amount_minor, currency } = attempt;
   const money = { amount_minor, currency: toCurrencyCode(currency) };
   if (resolved_as === "succeeded" && resolution_reference !== null) {

@@ -10,9 +10,10 @@ import { recordAudit } from "../../audit/audit.ts";
 import type { Clock } from "../../clock.ts";
 import { sqlStateOf, type Transaction } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
+import { hasPrefix } from "../../ids.ts";
 import { exponentOf, formatAmount, toCurrencyCode } from "../../money/money.ts";
 import { assertLettersRead, closeLetters, type LockedAttempt } from "./attempt-letters.ts";
-import { selectAttemptWithReference, storeAttemptResolution } from "../store/attempt-resolution-queries.ts";
+import { selectHolderOfReference, storeAttemptResolution } from "../store/attempt-resolution-queries.ts";
 import { openAttemptStatuses, type AttemptResolution, type AttemptRow } from "../model/model.ts";
 import { lockOrder, lockOrdersOfCheckout } from "../store/queries.ts";
 import { selectAttemptsById } from "../store/attempt-queries.ts";
@@ -148,8 +149,10 @@ async function assertResolvable(
       "If the PSP charged another amount, refund it there and resolve the attempt as failed.";
     throw new AppError("resolution_amount_mismatch", message, { param: "amount" });
   }
-  const other = await selectAttemptWithReference(tx, attempt, psp_reference);
-  if (other !== undefined) throw referenceTaken(psp_reference, `the attempt ${other}`);
+  const other = await selectHolderOfReference(tx, attempt, psp_reference);
+  if (other === undefined) return;
+  const what = hasPrefix("op", other) ? "operation" : "attempt";
+  throw referenceTaken(psp_reference, `the ${what} ${other}`);
 }
 
 function needsApproval(

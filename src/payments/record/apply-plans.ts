@@ -10,7 +10,8 @@ import { insertVoids } from "../store/operation-queries.ts";
 import { selectNextQueued } from "../store/operation-turn-queries.ts";
 import type { Plan, PlannedChanges, PlannedJob } from "./plan.ts";
 import { postPlans } from "./post-plans.ts";
-import { writeOrderChanges, type SharedCharge } from "../store/outcome-queries.ts";
+import { writeOrderChanges } from "../store/outcome-queries.ts";
+import { addReferences, type ReferenceConflict } from "../store/reference-queries.ts";
 
 /**
  * Writes a batch of plans, set by set, and gives what it wrote for each. The orders are locked by the caller, and
@@ -50,7 +51,11 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
       tx,
       changes.flatMap(({ operation }) => operation ?? []),
     ),
-    writeOrders(tx, changes),
+    writeOrderChanges(
+      tx,
+      changes.flatMap(({ order }) => order ?? []),
+    ),
+    writeReferences(tx, changes),
     markAuthorizationsEnded(
       tx,
       changes.flatMap(({ ended_authorization }) => ended_authorization ?? []),
@@ -63,29 +68,24 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
   ]);
 }
 
-async function writeOrders(tx: Transaction, changes: readonly PlannedChanges[]): Promise<void> {
-  const shared = await writeOrderChanges(
+/** An id that stands for something else already is told to a person: some money is booked for the wrong one. */
+async function writeReferences(tx: Transaction, changes: readonly PlannedChanges[]): Promise<void> {
+  const references = changes.flatMap((one) => one.references);
+  const conflicts = await addReferences(tx, references);
+  if (conflicts.length === 0) return;
+  const letters = new Map(references.map(({ subject_id, letter }) => [subject_id, letter]));
+  await addDeadLetters(
     tx,
-    changes.flatMap(({ order }) => order ?? []),
+    conflicts.flatMap((conflict): DeadLetterDraft[] => {
+      const letter = letters.get(conflict.subject_id);
+      return letter === undefined ? [] : [{ ...letter, kind: "discrepancy", reason: reasonOf(conflict) }];
+    }),
   );
-  await addDeadLetters(tx, shared.map(letterOfSharedCharge));
 }
 
-/** A charge with which a person resolved another attempt is booked twice by now. */
-function letterOfSharedCharge(charge: SharedCharge): DeadLetterDraft {
-  const { attempt_id, payment_order_id, psp_reference, charged_attempt_id, resolved_attempt_id } = charge;
-  const reason =
-    `The PSP names ${psp_reference} as the charge of ${charged_attempt_id}, but a person resolved ` +
-    `${resolved_attempt_id} with it: one of the two is booked without money.`;
-  return {
-    queue: "payment_execute",
-    subject_id: payment_order_id,
-    payload: { payment_order_id, attempt_id },
-    kind: "discrepancy",
-    reason,
-    attempt_count: 1,
-  };
-}
+const reasonOf = ({ psp, reference, type, subject_id, known_subject_id }: ReferenceConflict): string =>
+  `${psp} names ${reference} (${type}) for ${subject_id}, but it belongs to ${known_subject_id}: ` +
+  "one of the two may be booked without money.";
 
 /** The planned jobs, those of new voids, and those of operations whose turn has come. */
 async function enqueue(tx: Transaction, jobs: Jobs, changes: readonly PlannedChanges[]): Promise<void> {

@@ -8,6 +8,7 @@ import { crashPoint } from "../model/crash-points.ts";
 import { kindOf, type OperationKinds } from "./operation-kind.ts";
 import { lockOperations } from "../store/operation-turn-queries.ts";
 import type { Plan } from "./plan.ts";
+import { withChargeReferences, withOperationReferences } from "./planned-references.ts";
 import type { DecideCharge } from "./planning.ts";
 import { operationIdOf, type OrderReport, type PspReport, type ReportSource } from "./psp-report.ts";
 import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "../store/outcome-queries.ts";
@@ -99,7 +100,7 @@ export class OutcomeRecorder {
       const row = rows.get(report.payment_order_id);
       if (row === undefined)
         throw new Error(`no order ${report.payment_order_id} with the attempt ${report.attempt_id}`);
-      return this.#planCharge(report, row) ?? [];
+      return withChargeReferences(this.#planCharge(report, row), report, row) ?? [];
     });
   }
 
@@ -118,9 +119,9 @@ export class OutcomeRecorder {
     return reports.flatMap((report) => {
       const operation = operations.get(operationOf(report));
       if (operation === undefined) throw new Error(`there is no operation ${operationOf(report)}`);
-      return (
-        kindOf(this.#options.kinds, operation.kind).decide({ subject: "operation", report, operation }) ?? []
-      );
+      const kind = kindOf(this.#options.kinds, operation.kind);
+      const plan = kind.decide({ subject: "operation", report, operation });
+      return withOperationReferences(plan, report, operation) ?? [];
     });
   }
 }

@@ -4,6 +4,7 @@ import type { PostingDraft, PostingOutcome } from "../../ledger/ledger.ts";
 import type { CapturingChange, CheckoutEvent, OperationChange } from "../store/operation-outcome-queries.ts";
 import type { NewVoid } from "../store/operation-queries.ts";
 import type { OrderChange } from "../store/outcome-queries.ts";
+import type { NewReference } from "../store/reference-queries.ts";
 
 /** What follows from a report, as data: one place writes the plans of a batch in one commit. */
 export type Plan = PlannedChanges & {
@@ -30,6 +31,8 @@ export type PlannedChanges = {
   readonly ended_authorization: EndedAuthorization | null;
   readonly capturing: readonly CapturingChange[];
   readonly events: readonly CheckoutEvent[];
+  /** The ids that the PSP gave with the report. */
+  readonly references: readonly PlannedReference[];
   readonly voids: readonly NewVoid[];
   readonly jobs: readonly PlannedJob[];
   readonly dead_letters: readonly DeadLetterDraft[];
@@ -44,6 +47,7 @@ export const noChanges: PlannedChanges = {
   ended_authorization: null,
   capturing: [],
   events: [],
+  references: [],
   voids: [],
   jobs: [],
   dead_letters: [],
@@ -52,6 +56,11 @@ export const noChanges: PlannedChanges = {
 
 /** Changes nothing and books nothing. */
 export const emptyPlan: Plan = { ...noChanges, postings: [], reversed_sources: [], if_refused: null };
+
+/** `letter`: where a person is told if the id stands for something else already. */
+export type PlannedReference = NewReference & {
+  readonly letter: Pick<DeadLetterDraft, "queue" | "subject_id" | "payload" | "attempt_count">;
+};
 
 export type EndedAuthorization = {
   readonly attempt_id: string;

@@ -4,7 +4,6 @@ import { learntReference } from "../decide/another-charge.ts";
 import type { OperationChange } from "../store/operation-outcome-queries.ts";
 import type { Recorded } from "./psp-report.ts";
 import type { AttemptOutcome, Decision } from "../decide/decision.ts";
-import type { PspRouter } from "../../psp/psp.ts";
 import type { Sealing } from "../../sealing.ts";
 import type { OrderChange } from "../store/outcome-queries.ts";
 
@@ -16,7 +15,6 @@ export type RowLimits = {
   readonly buyer_action_seconds: number;
   /** Encrypts next actions, which only the buyer may see. */
   readonly sealing: Sealing;
-  readonly router: Pick<PspRouter, "isExternal">;
 };
 
 /** A decision as the row that writes it. */
@@ -50,16 +48,7 @@ export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimit
     psp_call_ms: source.kind === "charge" || source.kind === "inquiry" ? source.psp_call_ms : null,
     retry_delay_seconds: decision.retry_delay_seconds,
     has_stored_failure: isStored && row.operation_id === null,
-    names_charge: namesCharge({ report, row, decision }) && !limits.router.isExternal(row.psp),
-    is_resolved: row.resolved_as === "succeeded" || row.resolved_as === "authorized",
   };
-}
-
-/** Whether the report books a charge that it names; of a page only the first order's does. */
-function namesCharge({ report: { outcome, is_first }, row, decision }: Recorded): boolean {
-  if (!is_first || row.attempt_status === "authorized") return false;
-  if (decision.captures_minor + decision.authorizes_minor === 0n) return false;
-  return outcome.kind === "succeeded" || outcome.kind === "authorized";
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { PspRouter } from "../../psp/psp.ts";
 import type { Decision } from "../decide/decision.ts";
-import type { Plan } from "./plan.ts";
+import { emptyPlan, type Plan } from "./plan.ts";
 import { workOf } from "./planned-work.ts";
 import { operationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
 import { postingsOf, undoneSources } from "../posting/postings.ts";
@@ -41,6 +41,7 @@ export const chargeDecider =
 function planOf(recorded: Recorded, terms: PlanTerms): Plan {
   const { row, decision } = recorded;
   return {
+    ...emptyPlan,
     ...workOf(recorded),
     order: decision.is_unchanged ? null : orderRowOf(recorded, terms),
     new_status: decision.is_unchanged || decision.order_status === row.status ? null : decision.order_status,

@@ -22,8 +22,8 @@ import { matchReport } from "./external-reports.ts";
 import type { AttemptRow } from "../model/model.ts";
 import {
   hasUnnamedOperation,
+  selectOperationByReference,
   selectOperationsById,
-  selectOperationsByReference,
 } from "../store/operation-queries.ts";
 import { lockOrders } from "../store/queries.ts";
 import { selectAttemptsById } from "../store/attempt-queries.ts";
@@ -222,10 +222,10 @@ export class WebhookApplier {
   ): Promise<Reading> {
     const { database } = this.#options;
     const { operation_id, operation_reference, outcome, otherwise } = report;
-    const [operation] =
+    const operation =
       operation_id === null
-        ? await selectOperationsByReference(database, operation_reference)
-        : await selectOperationsById(database, [operation_id]);
+        ? await selectOperationByReference(database, psp, operation_reference)
+        : (await selectOperationsById(database, [operation_id]))[0];
     if (operation?.psp === psp) {
       const ids = operation.attempt_id === null ? [] : [operation.attempt_id];
       const [attempt = null] = await selectAttemptsById(database, ids);

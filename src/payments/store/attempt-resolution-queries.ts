@@ -36,21 +36,26 @@ export async function storeAttemptResolution(
   return row;
 }
 
-/** Another attempt at the same PSP that has this reference, or was resolved with it. */
-export async function selectAttemptWithReference(
+/**
+ * Another attempt at the same PSP that has this reference or was resolved with it, or the operation that it
+ * belongs to. Collectors' references are only with their attempts: several may have the same.
+ */
+export async function selectHolderOfReference(
   tx: Queryable,
   { attempt_id, psp }: Pick<AttemptRow, "attempt_id" | "psp">,
   psp_reference: string,
 ): Promise<string | undefined> {
-  const [row] = await tx.query<{ attempt_id: string }>(
-    `select attempt_id from payment_attempts where psp_reference = $3 and psp = $2 and attempt_id <> $1
+  const [row] = await tx.query<{ subject_id: string }>(
+    `select subject_id from psp_references where psp = $2 and reference = $3 and subject_id <> $1
+     union all
+     select attempt_id from payment_attempts where psp_reference = $3 and psp = $2 and attempt_id <> $1
      union all
      select attempt_id from payment_attempts
       where psp = $2 and resolution_reference = $3 and resolved_as in ('succeeded', 'authorized') and attempt_id <> $1
      limit 1`,
     [attempt_id, psp, psp_reference],
   );
-  return row?.attempt_id;
+  return row?.subject_id;
 }
 
 /**

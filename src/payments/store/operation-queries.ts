@@ -108,11 +108,20 @@ export function selectOperationsById(
   );
 }
 
-/** By a PSP's own references of them. */
-export function selectOperationsByReference(db: Queryable, psp_reference: string): Promise<OperationRow[]> {
-  return db.query<OperationRow>(`select ${columns} from operations m where m.psp_reference = $1`, [
-    psp_reference,
-  ]);
+/** By an id that the PSP account gave: another account may have the same id for something else. */
+export async function selectOperationByReference(
+  db: Queryable,
+  psp: string,
+  reference: string,
+): Promise<OperationRow | undefined> {
+  const [row] = await db.query<OperationRow>(
+    `select ${columns}
+       from psp_references r
+       join operations m on m.operation_id = r.subject_id
+      where r.psp = $1 and r.reference = $2`,
+    [psp, reference],
+  );
+  return row;
 }
 
 /** Whether the PSP may know an operation of the attempt, or one without, by a reference that we have not heard yet. */

@@ -121,31 +121,10 @@ export type OrderChange = {
   readonly next_action_expires_at: Timestamp | null;
   /** The stored next action and its end stay as they are. */
   readonly keeps_next_action: boolean;
-  /** `psp_reference` is a charge that is booked for this attempt, and no collector's reference. */
-  readonly names_charge: boolean;
-  /** A person has resolved the attempt with a charge. */
-  readonly is_resolved: boolean;
 };
 
-/** A charge that the PSP names for one attempt, while a person resolved another one with it. */
-export type SharedCharge = {
-  /** The one that is recorded now: either of the two. */
-  readonly attempt_id: string;
-  readonly payment_order_id: string;
-  readonly psp_reference: string;
-  readonly charged_attempt_id: string;
-  readonly resolved_attempt_id: string;
-};
-
-/**
- * Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. Gives the
- * charges that now stand for two attempts: one of each two was not paid by it.
- */
-export async function writeOrderChanges(
-  tx: Queryable,
-  rows: readonly OrderChange[],
-): Promise<SharedCharge[]> {
-  return rows.length === 0
-    ? []
-    : tx.query<SharedCharge>("select * from payments_write_outcomes($1)", [JSON.stringify(rows)]);
+/** Writes the outcome of a batch: attempts, orders, and how many orders of each checkout are left. */
+export async function writeOrderChanges(tx: Queryable, rows: readonly OrderChange[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.query("select payments_write_outcomes($1)", [JSON.stringify(rows)]);
 }

@@ -7,6 +7,7 @@ import {
   findForgedOutcomes,
   findWrongDoneFlags,
   findWrongHistories,
+  findWrongReferences,
   findOrdersWithoutAttempt,
   findWrongAuthorizations,
   findWrongCaptureSums,
@@ -37,6 +38,11 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
         "every outcome comes from the account of its attempt, and every charge has its PSP's reference",
       checked_count: counts.attempts,
       faults: await findForgedOutcomes(db),
+    },
+    {
+      statement: "every id that a PSP gave belongs to the attempt or operation that goes by it",
+      checked_count: counts.references,
+      faults: await findWrongReferences(db),
     },
     {
       statement: "the ledger holds exactly what is left of each authorisation",

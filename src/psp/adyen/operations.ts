@@ -1,5 +1,6 @@
 import type { Failure, OperationOutcome } from "../port-outcomes.ts";
 import type { OperationRequest } from "../port.ts";
+import { referenceIn } from "../references.ts";
 import { toAdyenAmount } from "./amounts.ts";
 import type { ModificationsApi } from "./library.ts";
 import { outcomeOfError } from "./outcomes.ts";
@@ -42,6 +43,7 @@ export async function operate(
   try {
     if (kind === "void")
       return accepted(
+        kind,
         await api.cancelAuthorisedPaymentByPspReference(
           psp_reference,
           { merchantAccount, reference },
@@ -51,6 +53,7 @@ export async function operate(
     const converted = toAdyenAmount(request.money);
     if (!converted.ok) return failed("amount_not_supported", converted.reason);
     return accepted(
+      kind,
       await api.captureAuthorisedPayment(
         psp_reference,
         { merchantAccount, reference, amount: converted.amount },
@@ -68,9 +71,14 @@ export async function operate(
   }
 }
 
-const accepted = ({ pspReference }: { pspReference: string }): OperationOutcome => ({
+/** Adyen gives each modification a reference of its own. */
+const accepted = (
+  type: OperationRequest["kind"],
+  { pspReference }: { pspReference: string },
+): OperationOutcome => ({
   kind: "accepted",
   psp_reference: pspReference,
+  references: referenceIn(type, pspReference),
 });
 
 function failed(code: string, message: string): OperationOutcome {

@@ -55,7 +55,8 @@ const resultOf = (resultCode: string, fields: Record<string, unknown> = {}): unk
   ...fields,
 });
 const psp_reference = "8835551234567890";
-const succeeded = { kind: "succeeded", psp_reference, charged: price };
+const references = [{ type: "payment", reference: psp_reference }];
+const succeeded = { kind: "succeeded", psp_reference, charged: price, references };
 
 test("Authorised is a success of the amount in the answer, or of the whole one when the answer has none", async () => {
   expect(await chargeAt(200, resultOf("Authorised"))).toEqual(succeeded);
@@ -109,6 +110,7 @@ test.each([
         kind: "declined",
         psp_reference,
         failure,
+        references,
       });
     }
   },
@@ -125,6 +127,7 @@ test("Cancelled is a payment that was given up, unless Adyen's own rules cancell
     kind: "canceled",
     psp_reference,
     reason: "canceled",
+    references,
   });
   expect(
     await chargeAt(200, resultOf("Cancelled", { refusalReasonCode: "22", refusalReason: "FRAUD-CANCELLED" })),
@@ -143,6 +146,7 @@ test.each([
     kind: "pending",
     psp_reference,
     next_action: null,
+    references,
   });
 });
 
@@ -157,9 +161,10 @@ test("a payment that waits for the buyer goes by our reference until Adyen gives
 
 test("and keeps to ours if Adyen gives one before the result, which has one of its own", async () => {
   const action = { type: "threeDS2", paymentMethodType: "scheme" };
-  expect(await chargeAt(200, resultOf("IdentifyShopper", { action }))).toMatchObject({
+  expect(await chargeAt(200, resultOf("IdentifyShopper", { action }))).toEqual({
     kind: "pending",
     psp_reference: "att_1",
+    next_action: { type: "threeDS2", redirect_url: null, client_secret: null },
   });
 });
 

@@ -2,6 +2,7 @@ import { HttpTimeoutError, neverConnectedCodes } from "../http-client.ts";
 import type { Money } from "../../money/money.ts";
 import type { FailureClass, NextAction, PspOutcome } from "../port-outcomes.ts";
 import type { CaptureMethod, ChargeRequest } from "../port.ts";
+import { referenceIn, withReferences } from "../references.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { AdyenAnswerError } from "./http-client.ts";
 import { PaymentResponse } from "./library.ts";
@@ -10,14 +11,21 @@ import { failureOfRefusal } from "./refusals.ts";
 const fraud_cancelled = "22";
 
 /** Reads Adyen's result code (https://docs.adyen.com/online-payments/build-your-integration/payment-result-codes). */
-export function outcomeOfPayment(
-  payment: PaymentResponse,
-  request: Pick<ChargeRequest, "attempt_id" | "money" | "capture_method">,
-): PspOutcome {
-  const { resultCode, pspReference, merchantReference, refusalReason, refusalReasonCode } = payment;
+export function outcomeOfPayment(payment: PaymentResponse, request: PaymentRequested): PspOutcome {
+  const { merchantReference, pspReference } = payment;
   if (merchantReference !== undefined && merchantReference !== request.attempt_id) {
     return unknown("Adyen answered for another payment: the key was used before.");
   }
+  const outcome = resultOf(payment, request);
+  // While the buyer must act the answer's reference is not the payment's.
+  const isUnnamed = outcome.kind === "pending" && outcome.psp_reference === request.attempt_id;
+  return withReferences(outcome, isUnnamed ? [] : referenceIn("payment", pspReference));
+}
+
+type PaymentRequested = Pick<ChargeRequest, "attempt_id" | "money" | "capture_method">;
+
+function resultOf(payment: PaymentResponse, request: PaymentRequested): PspOutcome {
+  const { resultCode, pspReference, refusalReason, refusalReasonCode } = payment;
   switch (resultCode) {
     case PaymentResponse.ResultCodeEnum.Authorised:
     case PaymentResponse.ResultCodeEnum.PartiallyAuthorised:

@@ -122,6 +122,7 @@ test("AUTHORISATION is read as what became of the charge", () => {
       kind: "succeeded",
       psp_reference: "8835551234567890",
       charged: { amount_minor: 1_999n, currency: "USD" },
+      references: [{ type: "payment", reference: "8835551234567890" }],
     },
   });
   expect(reportIn({ success: "false", reason: "Not enough balance" })).toMatchObject({
@@ -197,6 +198,20 @@ test("a byte-order mark before a genuine item is refused, and a reference of 80 
 describe("CAPTURE, CAPTURE_FAILED and CANCELLATION", () => {
   const ofChange = (changes: Fields): unknown => open().readWebhook(bodyOf(signed(changes)), "manual");
   const done = { kind: "done", psp_reference: "8835551234567890" };
+
+  test.each([
+    ["CAPTURE", "capture"],
+    ["CAPTURE_FAILED", "capture"],
+    ["CANCELLATION", "void"],
+  ])("%s gives the ids of the payment and of the %s", (eventCode, type) => {
+    const originalReference = "8835550000000001";
+    const payment = { type: "payment", reference: originalReference };
+    expect(ofChange({ eventCode, originalReference })).toMatchObject({
+      outcome: { references: [payment, { type, reference: "8835551234567890" }] },
+      // What a person did there has no operation of ours that its id could stand for.
+      otherwise: { outcome: { references: [payment] } },
+    });
+  });
 
   test.each(["CAPTURE", "CANCELLATION"])(
     "%s with our reference tells of our change, whether it was done",

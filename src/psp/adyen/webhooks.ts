@@ -1,7 +1,8 @@
 import { AppError } from "../../errors.ts";
-import type { Failure, OperationOutcome, PspOutcome } from "../port-outcomes.ts";
+import type { Failure, OperationOutcome, PspOutcome, PspReference } from "../port-outcomes.ts";
 import type { AttemptReport, VerifiedWebhook, WebhookReport } from "../port-webhooks.ts";
 import type { CaptureMethod } from "../port.ts";
+import { referenceIn, withReferences } from "../references.ts";
 import { fromAdyenAmount } from "./amounts.ts";
 import { HmacValidator, NotificationRequestItem } from "./library.ts";
 import { authorisedAs } from "./outcomes.ts";
@@ -44,10 +45,14 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
     NotificationRequestItem.EventCodeEnum;
   switch (item.eventCode) {
     case Authorisation:
-      return aboutAttempt(item, outcomeOf(item, capture_method));
+      return aboutAttempt(item, outcomeOf(item, capture_method), referenceIn("payment", item.pspReference));
     case Expire:
       return capture_method === "manual"
-        ? aboutAttempt(item, { kind: "canceled", psp_reference: paymentOf(item), reason: "expired" })
+        ? aboutAttempt(
+            item,
+            { kind: "canceled", psp_reference: paymentOf(item), reason: "expired" },
+            referenceIn("payment", paymentOf(item)),
+          )
         : null;
     case Cancellation:
     case Capture:
@@ -58,10 +63,14 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
   }
 }
 
-const aboutAttempt = (item: NotificationRequestItem, outcome: PspOutcome): AttemptReport => ({
+const aboutAttempt = (
+  item: NotificationRequestItem,
+  outcome: PspOutcome,
+  references: readonly PspReference[],
+): AttemptReport => ({
   attempt_id: referenceOf(item, "att"),
   payment_order_id: null,
-  outcome,
+  outcome: withReferences(outcome, references),
 });
 
 /** The payment that a change is of, where Adyen names it. */
@@ -99,8 +108,16 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
           reason: `Adyen reports a capture (${pspReference}) that we did not request${isLateFailure ? ", and that it failed" : ""}.`,
         };
   const unasked = (isDone || isLateFailure) && capture_method === "manual" ? byPerson : own;
-  const otherwise = unasked === null ? null : aboutAttempt(item, unasked);
-  return { operation_id: referenceOf(item, "op"), operation_reference: pspReference, outcome, otherwise };
+  const payment = referenceIn("payment", paymentOf(item));
+  const change = referenceIn(eventCode === Cancellation ? "void" : "capture", pspReference);
+  // A change that a person made there is none of ours, so its reference stands for nothing here.
+  const references = unasked === byPerson ? payment : [...payment, ...change];
+  return {
+    operation_id: referenceOf(item, "op"),
+    operation_reference: pspReference,
+    outcome: withReferences(outcome, [...payment, ...change]),
+    otherwise: unasked === null ? null : aboutAttempt(item, unasked, references),
+  };
 }
 
 /**

@@ -40,10 +40,17 @@ async function send(
   // Accounts without multicapture do not know the parameter.
   return stripe.paymentIntents.capture(
     psp_reference,
-    { amount_to_capture: converted.amount, ...(request.is_final ? {} : { final_capture: false }) },
+    {
+      amount_to_capture: converted.amount,
+      ...(request.is_final ? {} : { final_capture: false }),
+      expand: [...shown],
+    },
     options,
   );
 }
+
+/** With its charge an intent shows the balance transaction of the last capture. */
+const shown = ["latest_charge"] as const;
 
 class AmountError extends Error {}
 
@@ -54,7 +61,7 @@ const nothingDone: OperationAnswer = {
 
 async function stateOf(stripe: Stripe, psp_reference: string): Promise<PspOutcome> {
   try {
-    return outcomeOfIntent(await stripe.paymentIntents.retrieve(psp_reference));
+    return outcomeOfIntent(await stripe.paymentIntents.retrieve(psp_reference, { expand: [...shown] }));
   } catch (error) {
     const outcome = outcomeOfError(error);
     return outcome.kind === "unknown"

@@ -2,7 +2,9 @@ import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
 import { neverConnectedCodes } from "../http-client.ts";
 import type { Failure, FailureClass, NextAction, PspOutcome } from "../port-outcomes.ts";
+import { withReferences } from "../references.ts";
 import { fromStripeAmount } from "./amounts.ts";
+import { referencesOfIntent } from "./references.ts";
 
 /** Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says them). */
 const ourCodes = new Map([
@@ -20,7 +22,10 @@ const transientCodes = new Set([
 ]);
 
 /** Reads what an intent says about the charge. */
-export function outcomeOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
+export const outcomeOfIntent = (intent: Stripe.PaymentIntent): PspOutcome =>
+  withReferences(stateOfIntent(intent), referencesOfIntent(intent));
+
+function stateOfIntent(intent: Stripe.PaymentIntent): PspOutcome {
   switch (intent.status) {
     case "succeeded": {
       const currency = intent.currency.toUpperCase();
@@ -115,15 +120,16 @@ function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {
  */
 export function outcomeOfError(error: unknown): PspOutcome {
   if (error instanceof Stripe.errors.StripeCardError) {
-    return {
-      kind: "declined",
-      psp_reference: error.payment_intent?.id ?? null,
-      failure: failureOfDecline({
-        code: error.code,
-        decline_code: error.decline_code,
-        message: error.message,
-      }),
-    };
+    const intent = error.payment_intent;
+    const failure = failureOfDecline({
+      code: error.code,
+      decline_code: error.decline_code,
+      message: error.message,
+    });
+    return withReferences(
+      { kind: "declined", psp_reference: intent?.id ?? null, failure },
+      intent === undefined ? [] : referencesOfIntent(intent),
+    );
   }
   if (error instanceof Stripe.errors.StripeRateLimitError) {
     return notSent(

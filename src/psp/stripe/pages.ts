@@ -2,8 +2,10 @@ import Stripe from "stripe";
 import { isCurrencyCode } from "../../money/money.ts";
 import type { PageOutcome, PspOutcome } from "../port-outcomes.ts";
 import type { PageRequest } from "../port.ts";
+import { withReferences } from "../references.ts";
 import { fromStripeAmount, toStripeAmount } from "./amounts.ts";
 import { outcomeOfError } from "./outcomes.ts";
+import { referencesOfSession } from "./references.ts";
 
 /** Marks a charge made on a page: there a declined card is not the end, the buyer may take another one. */
 export const page_mark = { page: "1" } as const;
@@ -52,6 +54,7 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
       page_token: session.id,
       url: session.url,
       expires_at: new Date(session.expires_at * 1_000),
+      references: referencesOfSession(session),
     };
   } catch (error) {
     const outcome = outcomeOfError(error);
@@ -99,7 +102,10 @@ function nothingLearned(error: unknown): PspOutcome {
 }
 
 /** Reads what a session says about its charge. */
-export function outcomeOfSession(session: Stripe.Checkout.Session): PspOutcome {
+export const outcomeOfSession = (session: Stripe.Checkout.Session): PspOutcome =>
+  withReferences(stateOfSession(session), referencesOfSession(session));
+
+function stateOfSession(session: Stripe.Checkout.Session): PspOutcome {
   if (session.status === "expired") return { kind: "canceled", psp_reference: null, reason: "expired" };
   if (session.status !== "complete" || session.payment_status !== "paid") {
     return { kind: "pending", psp_reference: session.id, next_action: null };

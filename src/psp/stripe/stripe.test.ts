@@ -52,7 +52,11 @@ const inquire = (
 ): Promise<InquiryOutcome> => stripe.inquire({ attempt_id, psp_key, money, psp_reference, page_token: null });
 const charges = (charged: ChargeRequest): Promise<number> =>
   simulator.chargeCount("attempt_id", charged.attempt_id);
-const paid = { kind: "succeeded", psp_reference: expect.stringMatching(/^pi_/), charged: price };
+const references = [
+  { type: "payment_intent", reference: expect.stringMatching(/^pi_/) },
+  { type: "charge", reference: expect.stringMatching(/^ch_/) },
+];
+const paid = { kind: "succeeded", psp_reference: expect.stringMatching(/^pi_/), charged: price, references };
 
 test.each(["tok_visa_4242", "tok_mastercard", "tok_amex", "pm_card_visa"])(
   "%s is paid: the outcome has Stripe's reference and what was charged",
@@ -80,6 +84,7 @@ test.each([
     kind: "declined",
     psp_reference: expect.stringMatching(/^pi_/),
     failure: { class: "hard_decline", code, message: expect.stringMatching(/^Your card/) },
+    references,
   });
   expect(await charges(charge)).toBe(0);
 });

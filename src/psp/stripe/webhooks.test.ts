@@ -232,16 +232,24 @@ function reportIn(type: string, changes: IntentChanges = {}): unknown {
   return typeof read === "string" ? read : read?.outcome;
 }
 
+const references = [{ type: "payment_intent", reference: "pi_1" }];
+
 test("each event about an intent is read as what became of the charge", () => {
   expect(open().readWebhook(body, "automatic")).toEqual({
     attempt_id: "att_1",
     payment_order_id: "order-1",
-    outcome: { kind: "succeeded", psp_reference: "pi_1", charged: { amount_minor: 1_999n, currency: "USD" } },
+    outcome: {
+      kind: "succeeded",
+      psp_reference: "pi_1",
+      charged: { amount_minor: 1_999n, currency: "USD" },
+      references,
+    },
   });
   expect(reportIn("payment_intent.processing", { status: "processing" })).toStrictEqual({
     kind: "pending",
     psp_reference: "pi_1",
     next_action: null,
+    references,
   });
   // The inbox keeps no next action and no client secret, so none is told.
   expect(
@@ -250,7 +258,7 @@ test("each event about an intent is read as what became of the charge", () => {
       client_secret: "pi_1_secret_2",
       next_action: { type: "use_stripe_sdk", use_stripe_sdk: { secret: 1 } },
     }),
-  ).toStrictEqual({ kind: "pending", psp_reference: "pi_1" });
+  ).toStrictEqual({ kind: "pending", psp_reference: "pi_1", references });
   expect(
     reportIn(
       "payment_intent.payment_failed",
@@ -261,6 +269,7 @@ test("each event about an intent is read as what became of the charge", () => {
     is_open: true,
     psp_reference: "pi_1",
     failure: { class: "hard_decline", code: "insufficient_funds", message: "No money." },
+    references,
   });
   expect(
     reportIn("payment_intent.payment_failed", declinedOf({ code: "processing_error", message: "Later." })),
@@ -270,6 +279,7 @@ test("each event about an intent is read as what became of the charge", () => {
     kind: "pending",
     psp_reference: "pi_1",
     next_action: null,
+    references,
   });
   expect(reportIn("payment_intent.canceled", { status: "canceled" })).toMatchObject({
     kind: "declined",

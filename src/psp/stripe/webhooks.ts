@@ -5,6 +5,7 @@ import { now } from "../../clock.ts";
 import { AppError } from "../../errors.ts";
 import type { PspOutcome } from "../port-outcomes.ts";
 import type { VerifiedWebhook, WebhookHeaders, WebhookReport } from "../port-webhooks.ts";
+import { withReferences } from "../references.ts";
 import { outcomeOfIntent } from "./outcomes.ts";
 import { outcomeOfSession, page_mark } from "./pages.ts";
 
@@ -125,7 +126,8 @@ function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspO
  */
 function toldBy(outcome: PspOutcome): PspOutcome {
   if (outcome.kind !== "pending" || outcome.next_action === null) return outcome;
-  return { kind: "pending", psp_reference: outcome.psp_reference };
+  const { kind, psp_reference, references = [] } = outcome;
+  return withReferences({ kind, psp_reference }, references);
 }
 
 function metadataOf(event: unknown): Readonly<Record<string, unknown>> {
