@@ -152,7 +152,7 @@ export default defineConfig({
     { files: ["simulator/src/main.ts"], rules: { "eslint/no-restricted-properties": "off" } },
     ...roomOverrides(),
     {
-      files: ["**/*.test.ts", "test/**", "simulator/src/testing.ts", "bench/**", "scripts/**"],
+      files: ["**/*.test.ts", "test/**", "simulator/src/testing*.ts", "bench/**", "scripts/**"],
       rules: {
         "eslint/no-restricted-properties": "off",
         "eslint/no-restricted-globals": "off",
@@ -179,7 +179,7 @@ export default defineConfig({
         "typescript/strict-boolean-expressions": "off",
       },
     },
-    { files: ["simulator/src/testing.ts"], rules: { "eslint/no-restricted-imports": "off" } },
+    { files: ["simulator/src/testing*.ts"], rules: { "eslint/no-restricted-imports": "off" } },
     { files: ["*.config.ts", "test/support/global-setup.ts"], rules: { "import/no-default-export": "off" } },
   ],
 });

@@ -1,54 +1,40 @@
 import { once } from "node:events";
 import type Stripe from "stripe";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Simulator } from "./server.ts";
+import { expect, test } from "vitest";
+import { receiver } from "./testing-receiver.ts";
 import {
   admin,
   authorization,
   chargeOf,
   createTestDatabase,
-  receiver,
   sdk,
+  shareSimulator,
   spawnForTest,
-  startForTest,
   stripeError,
   until,
-  type TestDatabase,
 } from "./testing.ts";
 
 const expand = ["latest_charge"];
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
+// Counted from the beginning of the second: at least one whole second remains.
+const simulator = shareSimulator({ authorization_seconds: 2 });
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  // Counted from the beginning of the second: at least one whole second remains.
-  simulator = await startForTest(database.url, { authorization_seconds: 2 });
-  stripe = sdk(simulator.url);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  await admin(simulator.url, "reset", {});
-});
-
-async function ended(id: string, client = stripe): Promise<Stripe.PaymentIntent> {
+async function ended(id: string, client = simulator.stripe): Promise<Stripe.PaymentIntent> {
   const now = (): Promise<Stripe.PaymentIntent> => client.paymentIntents.retrieve(id, { expand });
   await until(async () => (await now()).status !== "requires_capture");
   return now();
 }
 
 function partOf(id: string, amount: number): Promise<Stripe.PaymentIntent> {
-  return stripe.paymentIntents.capture(id, { amount_to_capture: amount, final_capture: false });
+  return simulator.stripe.paymentIntents.capture(id, { amount_to_capture: amount, final_capture: false });
 }
 
 test("an authorisation that nobody captures ends by itself at its time, and its webhook is sent", async () => {
   const hooks = await receiver();
-  await stripe.webhookEndpoints.create({ url: hooks.url, enabled_events: ["payment_intent.canceled"] });
-  const { id } = await stripe.paymentIntents.create(authorization());
+  await simulator.stripe.webhookEndpoints.create({
+    url: hooks.url,
+    enabled_events: ["payment_intent.canceled"],
+  });
+  const { id } = await simulator.stripe.paymentIntents.create(authorization());
   const intent = await ended(id);
   expect(intent).toMatchObject({
     status: "canceled",
@@ -72,17 +58,17 @@ test("an authorisation that nobody captures ends by itself at its time, and its 
 });
 
 test("one that was captured in part has succeeded with that part, one that was captured or canceled is left alone", async () => {
-  const { id: paid } = await stripe.paymentIntents.create(authorization());
-  const { id: canceled } = await stripe.paymentIntents.create(authorization());
-  const { id } = await stripe.paymentIntents.create(authorization());
+  const { id: paid } = await simulator.stripe.paymentIntents.create(authorization());
+  const { id: canceled } = await simulator.stripe.paymentIntents.create(authorization());
+  const { id } = await simulator.stripe.paymentIntents.create(authorization());
   await partOf(id, 2_000);
-  await stripe.paymentIntents.capture(paid);
-  await stripe.paymentIntents.cancel(canceled);
-  const before = (await stripe.events.list({ limit: 100 })).data;
+  await simulator.stripe.paymentIntents.capture(paid);
+  await simulator.stripe.paymentIntents.cancel(canceled);
+  const before = (await simulator.stripe.events.list({ limit: 100 })).data;
   const intent = await ended(id);
   expect(intent).toMatchObject({ status: "succeeded", amount_received: 2_000, cancellation_reason: null });
   expect(chargeOf(intent)).toMatchObject({ amount_captured: 2_000, amount_refunded: 3_000, captured: true });
-  const after = (await stripe.events.list({ limit: 100 })).data;
+  const after = (await simulator.stripe.events.list({ limit: 100 })).data;
   expect(after.slice(0, -before.length)).toMatchObject([
     { type: "payment_intent.succeeded", request: { id: null }, data: { object: { id } } },
     { type: "charge.updated", request: { id: null }, data: { object: { payment_intent: id } } },
@@ -95,7 +81,7 @@ test("one that was captured in part has succeeded with that part, one that was c
 
 test("captures while the time runs out: each is in the ledger or refused, and what was not captured is released", async () => {
   const intents = await Promise.all(
-    Array.from({ length: 6 }, () => stripe.paymentIntents.create(authorization())),
+    Array.from({ length: 6 }, () => simulator.stripe.paymentIntents.create(authorization())),
   );
   await Promise.all(
     intents.map(async ({ id }) => {
@@ -111,7 +97,7 @@ test("captures while the time runs out: each is in the ledger or refused, and wh
           break;
         }
       }
-      const intent = await stripe.paymentIntents.retrieve(id, { expand });
+      const intent = await simulator.stripe.paymentIntents.retrieve(id, { expand });
       expect(intent).toMatchObject({ status: "succeeded", amount_received: captured });
       expect(chargeOf(intent)).toMatchObject({
         amount_captured: captured,

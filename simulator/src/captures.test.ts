@@ -1,43 +1,16 @@
 import type Stripe from "stripe";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Simulator } from "./server.ts";
-import {
-  admin,
-  authorization,
-  charge,
-  chargeOf,
-  createTestDatabase,
-  sdk,
-  startForTest,
-  stripeError,
-  summary,
-  type TestDatabase,
-} from "./testing.ts";
+import { expect, test } from "vitest";
+import { admin, authorization, charge, chargeOf, shareSimulator, stripeError, summary } from "./testing.ts";
 
 const expand = ["latest_charge"];
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  await admin(simulator.url, "reset", {});
-});
+const simulator = shareSimulator();
 
 /** An intent that waits for its capture. */
 function authorise(
   changes: Partial<Stripe.PaymentIntentCreateParams> = {},
   several = true,
 ): Promise<Stripe.PaymentIntent> {
-  return stripe.paymentIntents.create(authorization({ expand, ...changes }, several));
+  return simulator.stripe.paymentIntents.create(authorization({ expand, ...changes }, several));
 }
 
 function part(
@@ -45,7 +18,7 @@ function part(
   amount: number,
   more: Stripe.PaymentIntentCaptureParams = {},
 ): Promise<Stripe.PaymentIntent> {
-  return stripe.paymentIntents.capture(id, {
+  return simulator.stripe.paymentIntents.capture(id, {
     amount_to_capture: amount,
     final_capture: false,
     expand,
@@ -55,7 +28,7 @@ function part(
 
 /** The types of the events since the authorisation, oldest first. */
 async function eventTypes(): Promise<string[]> {
-  return (await stripe.events.list({ limit: 100 })).data
+  return (await simulator.stripe.events.list({ limit: 100 })).data
     .map(({ type }) => type)
     .toReversed()
     .slice(3);
@@ -83,20 +56,20 @@ test("an authorisation moves no money and says how long and how often it may be 
 });
 
 test("what is captured at once has no capture window", async () => {
-  const paid = await stripe.paymentIntents.create(
+  const paid = await simulator.stripe.paymentIntents.create(
     charge({ expand, payment_method_options: { card: { request_multicapture: "if_available" } } }),
   );
   expect(chargeOf(paid).payment_method_details?.card).not.toHaveProperty("capture_before");
 });
 
 test("multicapture can be asked for at the confirmation, and in known words only", async () => {
-  const made = await stripe.paymentIntents.create({
+  const made = await simulator.stripe.paymentIntents.create({
     amount: 5_000,
     currency: "usd",
     capture_method: "manual",
     allowed_payment_method_types: ["card"],
   });
-  const authorised = await stripe.paymentIntents.confirm(made.id, {
+  const authorised = await simulator.stripe.paymentIntents.confirm(made.id, {
     payment_method: "pm_card_visa",
     payment_method_options: { card: { request_multicapture: "if_available" } },
     expand,
@@ -180,7 +153,7 @@ test("a final capture of less releases the rest", async () => {
 test("a capture takes all that is left when no amount is given, and is final when nothing else is said", async () => {
   const { id } = await authorise();
   await part(id, 1_200);
-  expect(await stripe.paymentIntents.capture(id)).toMatchObject({
+  expect(await simulator.stripe.paymentIntents.capture(id)).toMatchObject({
     status: "succeeded",
     amount_received: 5_000,
   });
@@ -199,7 +172,7 @@ test("more than what is left cannot be captured", async () => {
     message: expect.stringContaining("1000"),
   });
   expect(await stripeError(part(id, 0))).toMatchObject({ statusCode: 400, param: "amount_to_capture" });
-  expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({
+  expect(await simulator.stripe.paymentIntents.retrieve(id)).toMatchObject({
     amount_received: 4_000,
     amount_capturable: 1_000,
   });
@@ -220,7 +193,10 @@ test("without multicapture a capture is final", async () => {
 
 test("a cancel before any capture releases everything and moves no money", async () => {
   const { id } = await authorise();
-  const canceled = await stripe.paymentIntents.cancel(id, { cancellation_reason: "abandoned", expand });
+  const canceled = await simulator.stripe.paymentIntents.cancel(id, {
+    cancellation_reason: "abandoned",
+    expand,
+  });
   expect(canceled).toMatchObject({
     status: "canceled",
     cancellation_reason: "abandoned",
@@ -233,7 +209,10 @@ test("a cancel before any capture releases everything and moves no money", async
     captured: false,
   });
   expect(await eventTypes()).toEqual(["payment_intent.canceled"]);
-  for (const again of [stripe.paymentIntents.cancel(id), stripe.paymentIntents.capture(id)]) {
+  for (const again of [
+    simulator.stripe.paymentIntents.cancel(id),
+    simulator.stripe.paymentIntents.capture(id),
+  ]) {
     expect(await stripeError(again)).toMatchObject({
       statusCode: 400,
       code: "payment_intent_unexpected_state",
@@ -246,7 +225,7 @@ test("a cancel before any capture releases everything and moves no money", async
 test("a cancel after a partial capture releases the rest, and the intent has succeeded with its part", async () => {
   const { id } = await authorise();
   await part(id, 2_000);
-  const ended = await stripe.paymentIntents.cancel(id, {
+  const ended = await simulator.stripe.paymentIntents.cancel(id, {
     cancellation_reason: "requested_by_customer",
     expand,
   });
@@ -259,7 +238,7 @@ test("a cancel after a partial capture releases the rest, and the intent has suc
   });
   expect(chargeOf(ended)).toMatchObject({ amount_captured: 2_000, amount_refunded: 3_000, captured: true });
   expect(await eventTypes()).toEqual(["charge.updated", "charge.updated", "payment_intent.succeeded"]);
-  expect(await stripeError(stripe.paymentIntents.cancel(id))).toMatchObject({
+  expect(await stripeError(simulator.stripe.paymentIntents.cancel(id))).toMatchObject({
     code: "payment_intent_unexpected_state",
   });
   expect(await admin(simulator.url, "effects")).toMatchObject({
@@ -270,17 +249,21 @@ test("a cancel after a partial capture releases the rest, and the intent has suc
 
 test("the charge is shown in full by create, retrieve, capture and cancel, also one that failed", async () => {
   const { id } = await authorise();
-  const chargeId = chargeOf(await stripe.paymentIntents.retrieve(id, { expand })).id;
+  const chargeId = chargeOf(await simulator.stripe.paymentIntents.retrieve(id, { expand })).id;
   expect(chargeOf(await part(id, 1_000)).id).toBe(chargeId);
-  expect(chargeOf(await stripe.paymentIntents.cancel(id, { expand })).id).toBe(chargeId);
-  expect((await stripe.charges.retrieve(chargeId)).payment_method_details?.card).toHaveProperty(
+  expect(chargeOf(await simulator.stripe.paymentIntents.cancel(id, { expand })).id).toBe(chargeId);
+  expect((await simulator.stripe.charges.retrieve(chargeId)).payment_method_details?.card).toHaveProperty(
     "capture_before",
   );
   const declined = await stripeError(authorise({ payment_method: "pm_card_chargeDeclined" }));
   const key = { idempotencyKey: "cancel-1" };
-  const canceled = await stripe.paymentIntents.cancel(declined.payment_intent?.id ?? "", { expand }, key);
+  const canceled = await simulator.stripe.paymentIntents.cancel(
+    declined.payment_intent?.id ?? "",
+    { expand },
+    key,
+  );
   expect(chargeOf(canceled)).toMatchObject({ status: "failed", failure_code: "card_declined" });
-  const replayed = await stripe.paymentIntents.cancel(canceled.id, { expand }, key);
+  const replayed = await simulator.stripe.paymentIntents.cancel(canceled.id, { expand }, key);
   expect(JSON.stringify(replayed)).toBe(JSON.stringify(canceled));
 });
 
@@ -291,7 +274,7 @@ test("of captures at the same moment as many succeed as the authorisation allows
   for (const result of results) {
     if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "amount_too_large" });
   }
-  expect(await stripe.paymentIntents.retrieve(id)).toMatchObject({
+  expect(await simulator.stripe.paymentIntents.retrieve(id)).toMatchObject({
     amount_received: 4_000,
     amount_capturable: 1_000,
   });
@@ -304,8 +287,8 @@ test("of captures at the same moment as many succeed as the authorisation allows
 test("captures and a cancel at the same moment: what was captured is in the ledger, the rest is released", async () => {
   for (let round = 0; round < 5; round += 1) {
     const { id } = await authorise({ metadata: { round: String(round) } });
-    await Promise.allSettled([part(id, 1_000), stripe.paymentIntents.cancel(id), part(id, 1_000)]);
-    const ended = await stripe.paymentIntents.retrieve(id, { expand });
+    await Promise.allSettled([part(id, 1_000), simulator.stripe.paymentIntents.cancel(id), part(id, 1_000)]);
+    const ended = await simulator.stripe.paymentIntents.retrieve(id, { expand });
     expect(ended.status).toBe(ended.amount_received === 0 ? "canceled" : "succeeded");
     expect(chargeOf(ended).amount_refunded).toBe(5_000 - ended.amount_received);
     expect(await admin(simulator.url, `effects?round=${round}`)).toMatchObject({
@@ -318,11 +301,11 @@ test("a capture's key gives its first answer again, although the intent went on"
   const { id } = await authorise();
   const key = { idempotencyKey: "capture-1" };
   const parameters = { amount_to_capture: 1_000, final_capture: false };
-  const first = await stripe.paymentIntents.capture(id, parameters, key);
+  const first = await simulator.stripe.paymentIntents.capture(id, parameters, key);
   await part(id, 500);
-  const again = await stripe.paymentIntents.capture(id, parameters, key);
+  const again = await simulator.stripe.paymentIntents.capture(id, parameters, key);
   expect(JSON.stringify(again)).toBe(JSON.stringify(first));
-  const other = stripe.paymentIntents.capture(id, { ...parameters, amount_to_capture: 2_000 }, key);
+  const other = simulator.stripe.paymentIntents.capture(id, { ...parameters, amount_to_capture: 2_000 }, key);
   expect(await stripeError(other)).toMatchObject({ statusCode: 400, rawType: "idempotency_error" });
   expect(await admin(simulator.url, "effects")).toMatchObject({
     count: 2,

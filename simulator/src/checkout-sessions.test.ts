@@ -1,45 +1,29 @@
 import type Stripe from "stripe";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Simulator } from "./server.ts";
+import { expect, test } from "vitest";
+import { receiver } from "./testing-receiver.ts";
 import {
   admin,
   createTestDatabase,
-  receiver,
   sdk,
   session,
+  shareSimulator,
   spawnForTest,
   startForTest,
   stripeError,
   submitCard,
   until,
-  type TestDatabase,
 } from "./testing.ts";
 
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  simulator = await startForTest(database.url, { session_seconds_min: 1 });
-  stripe = sdk(simulator.url);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  await admin(simulator.url, "reset", {});
-});
+const simulator = shareSimulator({ session_seconds_min: 1 });
 
 const now = (): number => Math.floor(Date.now() / 1_000);
 
 async function eventTypes(): Promise<string[]> {
-  return (await stripe.events.list({ limit: 100 })).data.map(({ type }) => type).toReversed();
+  return (await simulator.stripe.events.list({ limit: 100 })).data.map(({ type }) => type).toReversed();
 }
 
 test("a new session is open, unpaid, has its page's address and no intent, and is found again", async () => {
-  const made = await stripe.checkout.sessions.create(
+  const made = await simulator.stripe.checkout.sessions.create(
     session({
       client_reference_id: "checkout-1",
       metadata: { checkout_id: "c1" },
@@ -65,13 +49,13 @@ test("a new session is open, unpaid, has its page's address and no intent, and i
   });
   expect(made.id).toMatch(/^cs_test_/);
   expect(made.line_items).toBeUndefined();
-  const { lastResponse: _, ...plain } = await stripe.checkout.sessions.retrieve(made.id);
+  const { lastResponse: _, ...plain } = await simulator.stripe.checkout.sessions.retrieve(made.id);
   expect(made).toMatchObject(plain);
   expect(await eventTypes()).toEqual([]);
 });
 
 test("the lines of a session are listed and expanded with their prices", async () => {
-  const made = await stripe.checkout.sessions.create(session({ expand: ["line_items"] }));
+  const made = await simulator.stripe.checkout.sessions.create(session({ expand: ["line_items"] }));
   const expected = [
     { object: "item", description: "Mug", amount_total: 1_500, quantity: 1, price: { unit_amount: 1_500 } },
     {
@@ -83,19 +67,19 @@ test("the lines of a session are listed and expanded with their prices", async (
     },
   ];
   expect(made.line_items?.data).toMatchObject(expected);
-  expect((await stripe.checkout.sessions.listLineItems(made.id)).data).toMatchObject(expected);
+  expect((await simulator.stripe.checkout.sessions.listLineItems(made.id)).data).toMatchObject(expected);
 });
 
 test("the same idempotency key gives the same session, other parameters under it are refused", async () => {
   const key = { idempotencyKey: "nonce-1" };
-  const first = await stripe.checkout.sessions.create(session(), key);
-  const again = await stripe.checkout.sessions.create(session(), key);
+  const first = await simulator.stripe.checkout.sessions.create(session(), key);
+  const again = await simulator.stripe.checkout.sessions.create(session(), key);
   expect(again).toMatchObject({ id: first.id, url: first.url });
   const other = await stripeError(
-    stripe.checkout.sessions.create(session({ client_reference_id: "x" }), key),
+    simulator.stripe.checkout.sessions.create(session({ client_reference_id: "x" }), key),
   );
   expect(other).toMatchObject({ statusCode: 400, rawType: "idempotency_error" });
-  expect((await stripe.checkout.sessions.list()).data).toHaveLength(1);
+  expect((await simulator.stripe.checkout.sessions.list()).data).toHaveLength(1);
 });
 
 type Line = Stripe.Checkout.SessionCreateParams.LineItem;
@@ -152,7 +136,7 @@ test.each<[string, Stripe.Checkout.SessionCreateParams, object]>([
   ],
   ["what is not known", session({ allow_promotion_codes: true }), { code: "parameter_unknown" }],
 ])("a session with %s is refused", async (_, params, expected) => {
-  expect(await stripeError(stripe.checkout.sessions.create(params))).toMatchObject({
+  expect(await stripeError(simulator.stripe.checkout.sessions.create(params))).toMatchObject({
     statusCode: 400,
     ...expected,
   });
@@ -160,12 +144,12 @@ test.each<[string, Stripe.Checkout.SessionCreateParams, object]>([
 
 test("lines in two currencies are refused", async () => {
   const lines = [oneLine({}), oneLine({ currency: "eur" })];
-  const error = await stripeError(stripe.checkout.sessions.create(session({ line_items: lines })));
+  const error = await stripeError(simulator.stripe.checkout.sessions.create(session({ line_items: lines })));
   expect(error).toMatchObject({ statusCode: 400, param: "line_items" });
 });
 
 test("a session lives 30 minutes at least, unless a setting says otherwise", async () => {
-  const strict = await startForTest(database.url);
+  const strict = await startForTest(simulator.database_url);
   try {
     const error = await stripeError(
       sdk(strict.url).checkout.sessions.create(session({ expires_at: now() + 1_700 })),
@@ -181,7 +165,7 @@ test("a session lives 30 minutes at least, unless a setting says otherwise", asy
 });
 
 test("a card paid on the page completes the session, with one charge that carries the intent's metadata", async () => {
-  const made = await stripe.checkout.sessions.create(
+  const made = await simulator.stripe.checkout.sessions.create(
     session({
       metadata: { of: "session" },
       payment_intent_data: { metadata: { attempt_id: "a1", checkout_id: "c1" }, description: "Order" },
@@ -190,7 +174,7 @@ test("a card paid on the page completes the session, with one charge that carrie
   const answer = await submitCard(made.url);
   expect(answer.status).toBe(303);
   expect(answer.headers.get("location")).toBe(`https://shop.example/done?session=${made.id}`);
-  const paid = await stripe.checkout.sessions.retrieve(made.id, {
+  const paid = await simulator.stripe.checkout.sessions.retrieve(made.id, {
     expand: ["payment_intent", "payment_intent.latest_charge"],
   });
   expect(paid).toMatchObject({
@@ -218,7 +202,7 @@ test("a card paid on the page completes the session, with one charge that carrie
     "payment_intent.succeeded",
     "checkout.session.completed",
   ]);
-  const [event] = (await stripe.events.list({ type: "checkout.session.completed" })).data;
+  const [event] = (await simulator.stripe.events.list({ type: "checkout.session.completed" })).data;
   expect(event).toMatchObject({
     data: { object: { id: made.id, status: "complete", payment_status: "paid" } },
     request: { id: null, idempotency_key: null },
@@ -227,23 +211,23 @@ test("a card paid on the page completes the session, with one charge that carrie
 
 test("sessions are listed by status and by intent", async () => {
   const [open, paid] = [
-    await stripe.checkout.sessions.create(session()),
-    await stripe.checkout.sessions.create(session()),
+    await simulator.stripe.checkout.sessions.create(session()),
+    await simulator.stripe.checkout.sessions.create(session()),
   ];
   await submitCard(paid.url);
   const ids = async (filter: Stripe.Checkout.SessionListParams): Promise<string[]> =>
-    (await stripe.checkout.sessions.list(filter)).data.map(({ id }) => id);
+    (await simulator.stripe.checkout.sessions.list(filter)).data.map(({ id }) => id);
   expect(await ids({})).toEqual([paid.id, open.id]);
   expect(await ids({ status: "open" })).toEqual([open.id]);
-  const { payment_intent } = await stripe.checkout.sessions.retrieve(paid.id);
+  const { payment_intent } = await simulator.stripe.checkout.sessions.retrieve(paid.id);
   expect(await ids({ payment_intent: String(payment_intent) })).toEqual([paid.id]);
   expect(await ids({ limit: 1, starting_after: paid.id })).toEqual([open.id]);
 });
 
 test("an open session can be expired once; nothing can be paid on it then, and a begun intent ends with it", async () => {
-  const made = await stripe.checkout.sessions.create(session());
+  const made = await simulator.stripe.checkout.sessions.create(session());
   expect((await submitCard(made.url, { number: "4000000000000002" })).status).toBe(402);
-  const expired = await stripe.checkout.sessions.expire(made.id, { expand: ["payment_intent"] });
+  const expired = await simulator.stripe.checkout.sessions.expire(made.id, { expand: ["payment_intent"] });
   expect(expired).toMatchObject({
     status: "expired",
     payment_status: "unpaid",
@@ -251,7 +235,7 @@ test("an open session can be expired once; nothing can be paid on it then, and a
     payment_intent: { status: "canceled", cancellation_reason: "expired" },
   });
   expect((await submitCard(made.url)).status).toBe(410);
-  expect(await stripeError(stripe.checkout.sessions.expire(made.id))).toMatchObject({
+  expect(await stripeError(simulator.stripe.checkout.sessions.expire(made.id))).toMatchObject({
     statusCode: 400,
     message:
       'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of `expired`.',
@@ -267,37 +251,41 @@ test("an open session can be expired once; nothing can be paid on it then, and a
 });
 
 test("a paid session cannot be expired", async () => {
-  const made = await stripe.checkout.sessions.create(session());
+  const made = await simulator.stripe.checkout.sessions.create(session());
   await submitCard(made.url);
-  expect(await stripeError(stripe.checkout.sessions.expire(made.id))).toMatchObject({ statusCode: 400 });
-  expect(await stripe.checkout.sessions.retrieve(made.id)).toMatchObject({
+  expect(await stripeError(simulator.stripe.checkout.sessions.expire(made.id))).toMatchObject({
+    statusCode: 400,
+  });
+  expect(await simulator.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({
     status: "complete",
     payment_status: "paid",
   });
 });
 
 test("the intent of a page can be neither confirmed nor canceled by the API", async () => {
-  const made = await stripe.checkout.sessions.create(session());
+  const made = await simulator.stripe.checkout.sessions.create(session());
   await submitCard(made.url, { number: "4000000000000002" });
-  const intent = String((await stripe.checkout.sessions.retrieve(made.id)).payment_intent);
-  expect(await stripeError(stripe.paymentIntents.cancel(intent))).toMatchObject({ statusCode: 400 });
-  const confirmation = stripe.paymentIntents.confirm(intent, { payment_method: "pm_card_visa" });
+  const intent = String((await simulator.stripe.checkout.sessions.retrieve(made.id)).payment_intent);
+  expect(await stripeError(simulator.stripe.paymentIntents.cancel(intent))).toMatchObject({
+    statusCode: 400,
+  });
+  const confirmation = simulator.stripe.paymentIntents.confirm(intent, { payment_method: "pm_card_visa" });
   expect(await stripeError(confirmation)).toMatchObject({ statusCode: 400 });
   expect(await admin(simulator.url, "effects")).toMatchObject({ count: 0 });
 });
 
 test("pay and expire at the same moment: the session ends paid or expired, and is charged only if paid", async () => {
   for (let round = 0; round < 5; round += 1) {
-    const made = await stripe.checkout.sessions.create(
+    const made = await simulator.stripe.checkout.sessions.create(
       session({ payment_intent_data: { metadata: { attempt_id: `r${round}` } } }),
     );
     await Promise.allSettled([
       submitCard(made.url),
-      stripe.checkout.sessions.expire(made.id),
+      simulator.stripe.checkout.sessions.expire(made.id),
       submitCard(made.url),
       submitCard(made.url),
     ]);
-    const { status } = await stripe.checkout.sessions.retrieve(made.id);
+    const { status } = await simulator.stripe.checkout.sessions.retrieve(made.id);
     expect(["complete", "expired"]).toContain(status);
     expect(await admin(simulator.url, `effects?attempt_id=r${round}`)).toMatchObject({
       count: status === "complete" ? 1 : 0,
@@ -307,8 +295,11 @@ test("pay and expire at the same moment: the session ends paid or expired, and i
 
 test("at its time a session expires by itself and its webhook is sent", async () => {
   const hooks = await receiver();
-  await stripe.webhookEndpoints.create({ url: hooks.url, enabled_events: ["checkout.session.expired"] });
-  const made = await stripe.checkout.sessions.create(session({ expires_at: now() + 2 }));
+  await simulator.stripe.webhookEndpoints.create({
+    url: hooks.url,
+    enabled_events: ["checkout.session.expired"],
+  });
+  const made = await simulator.stripe.checkout.sessions.create(session({ expires_at: now() + 2 }));
   await until(() => hooks.received.length > 0);
   expect(now()).toBeGreaterThanOrEqual(made.expires_at);
   const event: Stripe.Event = JSON.parse(hooks.received[0]?.body ?? "");
@@ -316,7 +307,7 @@ test("at its time a session expires by itself and its webhook is sent", async ()
     type: "checkout.session.expired",
     data: { object: { id: made.id, status: "expired" } },
   });
-  expect(await stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "expired" });
+  expect(await simulator.stripe.checkout.sessions.retrieve(made.id)).toMatchObject({ status: "expired" });
   await hooks.close();
 });
 

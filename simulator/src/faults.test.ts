@@ -1,33 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Simulator } from "./server.ts";
-import {
-  admin,
-  createTestDatabase,
-  sdk,
-  startForTest,
-  stripeError,
-  summary,
-  tokenCharge,
-  type TestDatabase,
-} from "./testing.ts";
+import { expect, test } from "vitest";
+import { admin, sdk, shareSimulator, stripeError, summary, tokenCharge } from "./testing.ts";
 
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url, 1_000);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  await admin(simulator.url, "reset", {});
-});
+const simulator = shareSimulator({}, 1_000);
 
 interface Seen {
   status: number;
@@ -36,9 +11,10 @@ interface Seen {
 
 async function attempt(token: string, order: string, idempotencyKey: string): Promise<Seen> {
   try {
-    const intent = await stripe.paymentIntents.create(tokenCharge(token, { payment_order_id: order }), {
-      idempotencyKey,
-    });
+    const intent = await simulator.stripe.paymentIntents.create(
+      tokenCharge(token, { payment_order_id: order }),
+      { idempotencyKey },
+    );
     return { status: intent.lastResponse.statusCode, type: intent.status };
   } catch (error) {
     const { statusCode = 0, type } = await stripeError(Promise.reject(error));
@@ -85,12 +61,14 @@ test.each([
 
 test("a charge whose answer was lost is found by its metadata", async () => {
   await attempt("tok_fault_500_after_charge", "o7", randomUUID());
-  const { data } = await stripe.paymentIntents.search({ query: "metadata['payment_order_id']:'o7'" });
+  const { data } = await simulator.stripe.paymentIntents.search({
+    query: "metadata['payment_order_id']:'o7'",
+  });
   expect(data.map(({ status }) => status)).toEqual(["succeeded"]);
   await attempt("tok_fault_500_before", "o8", randomUUID());
-  expect((await stripe.paymentIntents.search({ query: "metadata['payment_order_id']:'o8'" })).data).toEqual(
-    [],
-  );
+  expect(
+    (await simulator.stripe.paymentIntents.search({ query: "metadata['payment_order_id']:'o8'" })).data,
+  ).toEqual([]);
 });
 
 function plainPost(token: string): Promise<Response> {
@@ -115,7 +93,7 @@ test("a broken connection leaves the charge behind and a truncated answer is no 
 });
 
 test("429 says when to come back and 502 is HTML", async () => {
-  const error = await stripeError(stripe.paymentIntents.create(tokenCharge("tok_fault_429")));
+  const error = await stripeError(simulator.stripe.paymentIntents.create(tokenCharge("tok_fault_429")));
   expect(error.headers).toMatchObject({ "retry-after": "1" });
   const response = await plainPost("tok_fault_html");
   expect(response.status).toBe(502);
@@ -128,9 +106,7 @@ test("a 'once' fault strikes the first attempt of each order only, across restar
     type: "StripeCardError",
   });
   expect((await attempt("tok_fault_once_500", "o1", randomUUID())).status).toBe(500);
-  await simulator.close();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url, 1_000);
+  await simulator.restart();
   expect(await attempt("tok_fault_once_processing_error", "o1", randomUUID())).toEqual(PAID);
   expect(await attempt("tok_fault_once_500", "o1", randomUUID())).toEqual(PAID);
   expect((await attempt("tok_fault_once_500", "o2", randomUUID())).status).toBe(500);
@@ -167,7 +143,7 @@ test("latency delays answers, and a reset forgets data and faults", async () => 
   await admin(simulator.url, "reset", {});
   expect(await admin(simulator.url, "faults")).toMatchObject({ latency_ms: 0, success_rate: 1, next: [] });
   expect((await summary(simulator.url)).charges).toBe(0);
-  expect((await stripe.paymentIntents.list()).data).toEqual([]);
+  expect((await simulator.stripe.paymentIntents.list()).data).toEqual([]);
 });
 
 test("an unknown fault or setting is refused with its reason", async () => {

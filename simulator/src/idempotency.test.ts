@@ -1,30 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Simulator } from "./server.ts";
-import {
-  admin,
-  charge,
-  createTestDatabase,
-  sdk,
-  startForTest,
-  stripeError,
-  tokenCharge,
-  type TestDatabase,
-} from "./testing.ts";
+import { expect, test } from "vitest";
+import { admin, charge, sdk, shareSimulator, startForTest, stripeError, tokenCharge } from "./testing.ts";
 
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
+const simulator = shareSimulator();
 
 async function chargesOf(order: string): Promise<unknown> {
   const body = await admin(simulator.url, `effects?payment_order_id=${order}`);
@@ -34,8 +12,8 @@ async function chargesOf(order: string): Promise<unknown> {
 test("the same key and parameters give the same answer and one charge", async () => {
   const idempotencyKey = randomUUID();
   const params = charge({ metadata: { payment_order_id: idempotencyKey } });
-  const first = await stripe.paymentIntents.create(params, { idempotencyKey });
-  const again = await stripe.paymentIntents.create(params, { idempotencyKey });
+  const first = await simulator.stripe.paymentIntents.create(params, { idempotencyKey });
+  const again = await simulator.stripe.paymentIntents.create(params, { idempotencyKey });
   expect(again.id).toBe(first.id);
   expect(JSON.stringify(again)).toBe(JSON.stringify(first));
   expect(again.lastResponse.headers["idempotent-replayed"]).toBe("true");
@@ -46,25 +24,31 @@ test("the same key and parameters give the same answer and one charge", async ()
 
 test("the order of the parameters does not matter, their values and the endpoint do", async () => {
   const idempotencyKey = randomUUID();
-  const intent = await stripe.paymentIntents.create({ amount: 10, currency: "usd" }, { idempotencyKey });
-  const swapped = await stripe.paymentIntents.create({ currency: "usd", amount: 10 }, { idempotencyKey });
+  const intent = await simulator.stripe.paymentIntents.create(
+    { amount: 10, currency: "usd" },
+    { idempotencyKey },
+  );
+  const swapped = await simulator.stripe.paymentIntents.create(
+    { currency: "usd", amount: 10 },
+    { idempotencyKey },
+  );
   expect(swapped.id).toBe(intent.id);
   const other = await stripeError(
-    stripe.paymentIntents.create({ amount: 11, currency: "usd" }, { idempotencyKey }),
+    simulator.stripe.paymentIntents.create({ amount: 11, currency: "usd" }, { idempotencyKey }),
   );
   expect(other).toMatchObject({ statusCode: 400, type: "StripeIdempotencyError" });
-  const endpoint = await stripeError(stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }));
+  const endpoint = await stripeError(
+    simulator.stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }),
+  );
   expect(endpoint.type).toBe("StripeIdempotencyError");
 });
 
 test("a decline is replayed, also after a restart of the simulator", async () => {
   const idempotencyKey = randomUUID();
   const params = charge({ payment_method: "pm_card_chargeDeclined" });
-  const first = await stripeError(stripe.paymentIntents.create(params, { idempotencyKey }));
-  await simulator.close();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url);
-  const again = await stripeError(stripe.paymentIntents.create(params, { idempotencyKey }));
+  const first = await stripeError(simulator.stripe.paymentIntents.create(params, { idempotencyKey }));
+  await simulator.restart();
+  const again = await stripeError(simulator.stripe.paymentIntents.create(params, { idempotencyKey }));
   expect(again).toMatchObject({
     statusCode: 402,
     code: "card_declined",
@@ -77,7 +61,7 @@ test("two hundred parallel requests with one key charge once", async () => {
   const idempotencyKey = randomUUID();
   const params = charge({ metadata: { payment_order_id: idempotencyKey } });
   const results = await Promise.allSettled(
-    Array.from({ length: 200 }, () => stripe.paymentIntents.create(params, { idempotencyKey })),
+    Array.from({ length: 200 }, () => simulator.stripe.paymentIntents.create(params, { idempotencyKey })),
   );
   const ids = new Set(results.flatMap((result) => (result.status === "fulfilled" ? [result.value.id] : [])));
   expect(ids.size).toBe(1);
@@ -88,11 +72,13 @@ test("two hundred parallel requests with one key charge once", async () => {
 });
 
 test("two simulators on one database charge one key once", async () => {
-  const second = await startForTest(database.url);
+  const second = await startForTest(simulator.database_url);
   const idempotencyKey = randomUUID();
   const params = charge({ metadata: { payment_order_id: idempotencyKey } });
   const intents = await Promise.all(
-    [stripe, sdk(second.url)].map((client) => client.paymentIntents.create(params, { idempotencyKey })),
+    [simulator.stripe, sdk(second.url)].map((client) =>
+      client.paymentIntents.create(params, { idempotencyKey }),
+    ),
   );
   await second.close();
   expect(intents[0]?.id).toBe(intents[1]?.id);
@@ -101,7 +87,7 @@ test("two simulators on one database charge one key once", async () => {
 
 test("parallel confirmations of one intent charge it once", async () => {
   const order = randomUUID();
-  const intent = await stripe.paymentIntents.create({
+  const intent = await simulator.stripe.paymentIntents.create({
     amount: 700,
     currency: "usd",
     payment_method: "pm_card_visa",
@@ -109,27 +95,31 @@ test("parallel confirmations of one intent charge it once", async () => {
     metadata: { payment_order_id: order },
   });
   const results = await Promise.allSettled(
-    Array.from({ length: 30 }, () => stripe.paymentIntents.confirm(intent.id)),
+    Array.from({ length: 30 }, () => simulator.stripe.paymentIntents.confirm(intent.id)),
   );
   expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(1);
   expect(await chargesOf(order)).toBe(1);
 });
 
 test("a refused confirmation is replayed, a request that was invalid is not", async () => {
-  const intent = await stripe.paymentIntents.create(charge());
+  const intent = await simulator.stripe.paymentIntents.create(charge());
   const idempotencyKey = randomUUID();
-  const first = await stripeError(stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }));
-  const again = await stripeError(stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }));
+  const first = await stripeError(simulator.stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }));
+  const again = await stripeError(simulator.stripe.paymentIntents.cancel(intent.id, {}, { idempotencyKey }));
   expect(first.code).toBe("payment_intent_unexpected_state");
   expect(again.headers).toMatchObject({ "idempotent-replayed": "true" });
   const invalid = randomUUID();
-  await stripeError(stripe.paymentIntents.create(tokenCharge("tok_unknown"), { idempotencyKey: invalid }));
-  const repaired = await stripe.paymentIntents.create(tokenCharge("tok_visa"), { idempotencyKey: invalid });
+  await stripeError(
+    simulator.stripe.paymentIntents.create(tokenCharge("tok_unknown"), { idempotencyKey: invalid }),
+  );
+  const repaired = await simulator.stripe.paymentIntents.create(tokenCharge("tok_visa"), {
+    idempotencyKey: invalid,
+  });
   expect(repaired.status).toBe("succeeded");
 });
 
 test("a confirmation's replay shows the answer of that time", async () => {
-  const intent = await stripe.paymentIntents.create({
+  const intent = await simulator.stripe.paymentIntents.create({
     amount: 900,
     currency: "usd",
     capture_method: "manual",
@@ -137,9 +127,9 @@ test("a confirmation's replay shows the answer of that time", async () => {
     allowed_payment_method_types: ["card"],
   });
   const idempotencyKey = randomUUID();
-  await stripe.paymentIntents.confirm(intent.id, {}, { idempotencyKey });
-  await stripe.paymentIntents.capture(intent.id);
-  const replayed = await stripe.paymentIntents.confirm(intent.id, {}, { idempotencyKey });
+  await simulator.stripe.paymentIntents.confirm(intent.id, {}, { idempotencyKey });
+  await simulator.stripe.paymentIntents.capture(intent.id);
+  const replayed = await simulator.stripe.paymentIntents.confirm(intent.id, {}, { idempotencyKey });
   expect(replayed.status).toBe("requires_capture");
-  expect((await stripe.paymentIntents.retrieve(intent.id)).status).toBe("succeeded");
+  expect((await simulator.stripe.paymentIntents.retrieve(intent.id)).status).toBe("succeeded");
 });

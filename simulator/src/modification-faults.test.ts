@@ -1,37 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type Stripe from "stripe";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { MODIFICATION_FAULT_NAMES } from "./fault-names.ts";
-import type { Simulator } from "./server.ts";
-import {
-  admin,
-  authorization,
-  createTestDatabase,
-  sdk,
-  startForTest,
-  stripeError,
-  summary,
-  type TestDatabase,
-} from "./testing.ts";
+import { admin, authorization, sdk, shareSimulator, stripeError, summary } from "./testing.ts";
 
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
+const simulator = shareSimulator();
 /** Does not wait for an answer that is late or never comes. */
-let hasty: ReturnType<typeof sdk>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url);
+let hasty: Stripe;
+beforeEach(() => {
   hasty = sdk(simulator.url, 500);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  await admin(simulator.url, "reset", {});
 });
 
 function strikeNext(fault: string, count = 1): Promise<unknown> {
@@ -74,16 +51,16 @@ test("every fault of captures and cancels is in the table", () => {
 test.each(TABLE)(
   "%s strikes a capture: the client sees %s, captured: %s, the same key: %s",
   async (fault, sees, happened, then) => {
-    const { id } = await stripe.paymentIntents.create(authorization());
+    const { id } = await simulator.stripe.paymentIntents.create(authorization());
     const key = { idempotencyKey: randomUUID() };
-    const capture = (client = stripe): Promise<string> =>
+    const capture = (client = simulator.stripe): Promise<string> =>
       seen(client.paymentIntents.capture(id, { amount_to_capture: 1_000, final_capture: false }, key));
     await strikeNext(fault);
-    expect(await capture(sees === CONNECTION ? hasty : stripe)).toBe(
+    expect(await capture(sees === CONNECTION ? hasty : simulator.stripe)).toBe(
       sees === "repeated" ? "requires_capture" : sees,
     );
     expect((await summary(simulator.url)).charges).toBe(happened ? 1 : 0);
-    expect((await stripe.paymentIntents.retrieve(id)).amount_received).toBe(happened ? 1_000 : 0);
+    expect((await simulator.stripe.paymentIntents.retrieve(id)).amount_received).toBe(happened ? 1_000 : 0);
     // Without a stored answer the same key executes now.
     expect(await capture()).toBe(then === FAILED ? FAILED : "requires_capture");
     expect((await summary(simulator.url)).charges).toBe(happened || then === null ? 1 : 0);
@@ -93,12 +70,15 @@ test.each(TABLE)(
 test.each(TABLE)(
   "%s strikes a cancel: the client sees %s, canceled: %s, the same key: %s",
   async (fault, sees, happened, then) => {
-    const { id } = await stripe.paymentIntents.create(authorization());
+    const { id } = await simulator.stripe.paymentIntents.create(authorization());
     const key = { idempotencyKey: randomUUID() };
-    const cancel = (client = stripe): Promise<string> => seen(client.paymentIntents.cancel(id, {}, key));
-    const status = async (): Promise<string> => (await stripe.paymentIntents.retrieve(id)).status;
+    const cancel = (client = simulator.stripe): Promise<string> =>
+      seen(client.paymentIntents.cancel(id, {}, key));
+    const status = async (): Promise<string> => (await simulator.stripe.paymentIntents.retrieve(id)).status;
     await strikeNext(fault);
-    expect(await cancel(sees === CONNECTION ? hasty : stripe)).toBe(sees === "repeated" ? "canceled" : sees);
+    expect(await cancel(sees === CONNECTION ? hasty : simulator.stripe)).toBe(
+      sees === "repeated" ? "canceled" : sees,
+    );
     expect(await status()).toBe(happened ? "canceled" : "requires_capture");
     expect(await cancel()).toBe(then === FAILED ? FAILED : "canceled");
     expect(await status()).toBe(happened || then === null ? "canceled" : "requires_capture");
@@ -107,13 +87,13 @@ test.each(TABLE)(
 );
 
 test("a capture whose connection breaks before it began is not made", async () => {
-  const { id } = await stripe.paymentIntents.create(authorization());
+  const { id } = await simulator.stripe.paymentIntents.create(authorization());
   await strikeNext("disconnect_before_charge");
   const options = { method: "POST", headers: { Authorization: "Bearer sk_test_simulator" } };
   await expect(fetch(`${simulator.url}/v1/payment_intents/${id}/capture`, options)).rejects.toThrow(
     "fetch failed",
   );
-  expect((await stripe.paymentIntents.retrieve(id)).status).toBe("requires_capture");
+  expect((await simulator.stripe.paymentIntents.retrieve(id)).status).toBe("requires_capture");
 });
 
 test("charges and modifications meet their own faults only, each as often as planned", async () => {
@@ -122,21 +102,21 @@ test("charges and modifications meet their own faults only, each as often as pla
     next_modifications: [{ fault: "429", count: 2 }],
   };
   expect(await admin(simulator.url, "faults", plan)).toMatchObject(plan);
-  expect(await seen(stripe.paymentIntents.create(authorization()))).toBe(FAILED);
-  const { id } = await stripe.paymentIntents.create(authorization());
-  expect(await seen(stripe.paymentIntents.capture(id))).toBe("StripeRateLimitError");
-  expect(await seen(stripe.paymentIntents.cancel(id))).toBe("StripeRateLimitError");
-  expect(await seen(stripe.paymentIntents.capture(id))).toBe("succeeded");
+  expect(await seen(simulator.stripe.paymentIntents.create(authorization()))).toBe(FAILED);
+  const { id } = await simulator.stripe.paymentIntents.create(authorization());
+  expect(await seen(simulator.stripe.paymentIntents.capture(id))).toBe("StripeRateLimitError");
+  expect(await seen(simulator.stripe.paymentIntents.cancel(id))).toBe("StripeRateLimitError");
+  expect(await seen(simulator.stripe.paymentIntents.capture(id))).toBe("succeeded");
   expect(await admin(simulator.url, "faults")).toMatchObject({ next: [], next_modifications: [] });
 });
 
 test("what is refused, and what only repeats a key, meets no fault", async () => {
-  const { id } = await stripe.paymentIntents.create(authorization({}, false));
+  const { id } = await simulator.stripe.paymentIntents.create(authorization({}, false));
   const key = { idempotencyKey: randomUUID() };
-  await stripe.paymentIntents.capture(id, {}, key);
+  await simulator.stripe.paymentIntents.capture(id, {}, key);
   await strikeNext("429");
-  expect(await seen(stripe.paymentIntents.capture(id, {}, key))).toBe("succeeded");
-  expect(await seen(stripe.paymentIntents.cancel(id))).toBe("StripeInvalidRequestError");
+  expect(await seen(simulator.stripe.paymentIntents.capture(id, {}, key))).toBe("succeeded");
+  expect(await seen(simulator.stripe.paymentIntents.cancel(id))).toBe("StripeInvalidRequestError");
   expect(await admin(simulator.url, "faults")).toMatchObject({
     next_modifications: [{ fault: "429", count: 1 }],
   });

@@ -1,39 +1,15 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Simulator } from "./server.ts";
-import {
-  admin,
-  charge,
-  createTestDatabase,
-  sdk,
-  startForTest,
-  stripeError,
-  summary,
-  tokenCharge,
-  type TestDatabase,
-} from "./testing.ts";
+import { expect, test } from "vitest";
+import { admin, charge, sdk, shareSimulator, stripeError, summary, tokenCharge } from "./testing.ts";
 
-let database: TestDatabase;
-let simulator: Simulator;
-let stripe: ReturnType<typeof sdk>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  simulator = await startForTest(database.url);
-  stripe = sdk(simulator.url);
-});
-afterAll(async () => {
-  await simulator.close();
-  await database.drop();
-});
-beforeEach(async () => {
-  await admin(simulator.url, "reset", {});
-});
+const simulator = shareSimulator();
 
 test("a confirmed charge succeeds, is found again, and moved money once", async () => {
-  const intent = await stripe.paymentIntents.create(charge({ metadata: { payment_order_id: "o1" } }));
+  const intent = await simulator.stripe.paymentIntents.create(
+    charge({ metadata: { payment_order_id: "o1" } }),
+  );
   expect(intent).toMatchObject({ object: "payment_intent", status: "succeeded", amount_received: 1_999 });
   expect(intent.lastResponse.requestId).toMatch(/^req_/);
-  const { lastResponse: _, ...plain } = await stripe.paymentIntents.retrieve(intent.id);
+  const { lastResponse: _, ...plain } = await simulator.stripe.paymentIntents.retrieve(intent.id);
   expect(intent).toMatchObject(plain);
   expect(await admin(simulator.url, "effects?payment_order_id=o1")).toMatchObject({
     count: 1,
@@ -44,32 +20,32 @@ test("a confirmed charge succeeds, is found again, and moved money once", async 
 });
 
 test("the first charge of an intent can be expanded and is listed by intent", async () => {
-  const intent = await stripe.paymentIntents.create(charge({ expand: ["latest_charge"] }));
+  const intent = await simulator.stripe.paymentIntents.create(charge({ expand: ["latest_charge"] }));
   expect(intent.latest_charge).toMatchObject({
     object: "charge",
     paid: true,
     captured: true,
     payment_intent: intent.id,
   });
-  const other = await stripe.paymentIntents.create(charge());
-  const charges = await stripe.charges.list({ payment_intent: intent.id });
+  const other = await simulator.stripe.paymentIntents.create(charge());
+  const charges = await simulator.stripe.charges.list({ payment_intent: intent.id });
   expect(charges.data.map((one) => one.payment_intent)).toEqual([intent.id]);
   expect(typeof other.latest_charge).toBe("string");
   const chargeId = typeof other.latest_charge === "string" ? other.latest_charge : "";
-  expect(await stripe.charges.retrieve(chargeId)).toMatchObject({ amount: 1_999 });
-  const expanded = await stripe.paymentIntents.retrieve(other.id, { expand: ["latest_charge"] });
+  expect(await simulator.stripe.charges.retrieve(chargeId)).toMatchObject({ amount: 1_999 });
+  const expanded = await simulator.stripe.paymentIntents.retrieve(other.id, { expand: ["latest_charge"] });
   expect(expanded.latest_charge).toMatchObject({ id: other.latest_charge });
 });
 
 test("an intent is created, confirmed, authorised and captured in part", async () => {
-  const created = await stripe.paymentIntents.create({
+  const created = await simulator.stripe.paymentIntents.create({
     amount: 5_000,
     currency: "eur",
     capture_method: "manual",
     allowed_payment_method_types: ["card"],
   });
   expect(created.status).toBe("requires_payment_method");
-  const authorised = await stripe.paymentIntents.confirm(created.id, {
+  const authorised = await simulator.stripe.paymentIntents.confirm(created.id, {
     payment_method: "pm_card_mastercard",
   });
   expect(authorised).toMatchObject({
@@ -78,20 +54,22 @@ test("an intent is created, confirmed, authorised and captured in part", async (
     amount_received: 0,
   });
   expect((await summary(simulator.url)).charges).toBe(0);
-  const captured = await stripe.paymentIntents.capture(created.id, { amount_to_capture: 4_000 });
+  const captured = await simulator.stripe.paymentIntents.capture(created.id, { amount_to_capture: 4_000 });
   expect(captured).toMatchObject({ status: "succeeded", amount_received: 4_000, amount_capturable: 0 });
   expect(await admin(simulator.url, "effects")).toMatchObject({
     count: 1,
     amount_by_currency: { eur: 4_000 },
   });
-  expect((await stripeError(stripe.paymentIntents.capture(created.id))).code).toBe(
+  expect((await stripeError(simulator.stripe.paymentIntents.capture(created.id))).code).toBe(
     "payment_intent_unexpected_state",
   );
 });
 
 test("a declined charge answers 402 and can be confirmed again with another card", async () => {
   const error = await stripeError(
-    stripe.paymentIntents.create(charge({ payment_method: "pm_card_chargeDeclinedInsufficientFunds" })),
+    simulator.stripe.paymentIntents.create(
+      charge({ payment_method: "pm_card_chargeDeclinedInsufficientFunds" }),
+    ),
   );
   expect(error).toMatchObject({
     statusCode: 402,
@@ -100,19 +78,20 @@ test("a declined charge answers 402 and can be confirmed again with another card
     decline_code: "insufficient_funds",
   });
   const id = error.payment_intent?.id ?? "";
-  const declined = await stripe.paymentIntents.retrieve(id);
+  const declined = await simulator.stripe.paymentIntents.retrieve(id);
   expect(declined).toMatchObject({ status: "requires_payment_method", payment_method: null });
   expect(declined.last_payment_error).toMatchObject({
     code: "card_declined",
     charge: declined.latest_charge,
   });
-  const paid = await stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
+  const paid = await simulator.stripe.paymentIntents.confirm(id, { payment_method: "pm_card_visa" });
   expect(paid).toMatchObject({ status: "succeeded", last_payment_error: null });
-  expect((await stripe.charges.list({ payment_intent: id })).data.map((one) => one.status)).toEqual([
-    "succeeded",
-    "failed",
-  ]);
-  expect((await stripeError(stripe.paymentIntents.confirm(id))).code).toBe("payment_intent_unexpected_state");
+  expect((await simulator.stripe.charges.list({ payment_intent: id })).data.map((one) => one.status)).toEqual(
+    ["succeeded", "failed"],
+  );
+  expect((await stripeError(simulator.stripe.paymentIntents.confirm(id))).code).toBe(
+    "payment_intent_unexpected_state",
+  );
   expect((await summary(simulator.url)).charges).toBe(1);
 });
 
@@ -129,40 +108,48 @@ test.each([
   ["tok_invalid_cvv", "incorrect_cvc", "incorrect_cvc"],
   ["tok_fraud_detected", "card_declined", "fraudulent"],
 ])("%s is declined with %s and %s and moves no money", async (token, code, declineCode) => {
-  const error = await stripeError(stripe.paymentIntents.create(tokenCharge(token)));
+  const error = await stripeError(simulator.stripe.paymentIntents.create(tokenCharge(token)));
   expect(error).toMatchObject({ statusCode: 402, code, decline_code: declineCode });
   expect((await summary(simulator.url)).charges).toBe(0);
 });
 
 test("tok_visa_4242 is paid and an unknown token is refused", async () => {
-  expect((await stripe.paymentIntents.create(tokenCharge("tok_visa_4242"))).status).toBe("succeeded");
-  const error = await stripeError(stripe.paymentIntents.create(tokenCharge("tok_nothing")));
+  expect((await simulator.stripe.paymentIntents.create(tokenCharge("tok_visa_4242"))).status).toBe(
+    "succeeded",
+  );
+  const error = await stripeError(simulator.stripe.paymentIntents.create(tokenCharge("tok_nothing")));
   expect(error).toMatchObject({
     statusCode: 400,
     code: "resource_missing",
     message: "No such token: 'tok_nothing'",
   });
-  const method = await stripeError(stripe.paymentIntents.create(charge({ payment_method: "pm_nothing" })));
+  const method = await stripeError(
+    simulator.stripe.paymentIntents.create(charge({ payment_method: "pm_nothing" })),
+  );
   expect(method).toMatchObject({ statusCode: 400, code: "resource_missing", param: "payment_method" });
 });
 
 test("a card that asks for authentication waits in requires_action and can be canceled", async () => {
-  const intent = await stripe.paymentIntents.create(
+  const intent = await simulator.stripe.paymentIntents.create(
     charge({ payment_method: "pm_card_authenticationRequired", return_url: "https://shop.example/back" }),
   );
   expect(intent).toMatchObject({ status: "requires_action", next_action: { type: "redirect_to_url" } });
-  const canceled = await stripe.paymentIntents.cancel(intent.id, { cancellation_reason: "abandoned" });
+  const canceled = await simulator.stripe.paymentIntents.cancel(intent.id, {
+    cancellation_reason: "abandoned",
+  });
   expect(canceled).toMatchObject({ status: "canceled", cancellation_reason: "abandoned" });
-  expect((await stripeError(stripe.paymentIntents.confirm(intent.id))).statusCode).toBe(400);
+  expect((await stripeError(simulator.stripe.paymentIntents.confirm(intent.id))).statusCode).toBe(400);
   expect((await summary(simulator.url)).charges).toBe(0);
 });
 
 test("a saved card made from a test number can be charged", async () => {
-  const method = await stripe.paymentMethods.create({
+  const method = await simulator.stripe.paymentMethods.create({
     type: "card",
     card: { number: "4000000000009995", exp_month: 12, exp_year: 2034, cvc: "123" },
   });
-  const error = await stripeError(stripe.paymentIntents.create(charge({ payment_method: method.id })));
+  const error = await stripeError(
+    simulator.stripe.paymentIntents.create(charge({ payment_method: method.id })),
+  );
   expect(error.decline_code).toBe("insufficient_funds");
 });
 
@@ -175,7 +162,7 @@ test.each([
   [{ customer: "cus_1" }, "resource_missing", "customer"],
   [{ application_fee_amount: 10 }, "parameter_unknown", "application_fee_amount"],
 ])("the invalid parameters %j are a 400 that names the field", async (changes, code, param) => {
-  const error = await stripeError(stripe.paymentIntents.create(charge(changes)));
+  const error = await stripeError(simulator.stripe.paymentIntents.create(charge(changes)));
   expect({ status: error.statusCode, code: error.code, param: error.param }).toEqual({
     status: 400,
     code,
@@ -185,8 +172,8 @@ test.each([
 
 test("automatic payment methods need a return_url unless redirects are off", async () => {
   const { allowed_payment_method_types: _, ...rest } = charge();
-  expect((await stripeError(stripe.paymentIntents.create(rest))).message).toContain("return_url");
-  const intent = await stripe.paymentIntents.create({
+  expect((await stripeError(simulator.stripe.paymentIntents.create(rest))).message).toContain("return_url");
+  const intent = await simulator.stripe.paymentIntents.create({
     ...rest,
     automatic_payment_methods: { enabled: true, allow_redirects: "never" },
   });
@@ -197,30 +184,34 @@ test("intents are listed newest first, page by page, and found by metadata", asy
   const ids: string[] = [];
   for (const index of [1, 2, 3, 4, 5]) {
     const metadata = { attempt_id: `a'${index}`, checkout_id: "c1" };
-    ids.unshift((await stripe.paymentIntents.create(charge({ metadata }))).id);
+    ids.unshift((await simulator.stripe.paymentIntents.create(charge({ metadata }))).id);
   }
   const listed: string[] = [];
-  for await (const intent of stripe.paymentIntents.list({ limit: 2 })) listed.push(intent.id);
+  for await (const intent of simulator.stripe.paymentIntents.list({ limit: 2 })) listed.push(intent.id);
   expect(listed).toEqual(ids);
-  const before = await stripe.paymentIntents.list({ limit: 2, ending_before: ids[3] ?? "" });
+  const before = await simulator.stripe.paymentIntents.list({ limit: 2, ending_before: ids[3] ?? "" });
   expect(before.data.map(({ id }) => id)).toEqual(ids.slice(1, 3));
   const now = Math.floor(Date.now() / 1_000);
-  expect((await stripe.paymentIntents.list({ created: { gte: now - 60, lte: now } })).data).toHaveLength(5);
-  expect((await stripe.paymentIntents.list({ created: { gt: now + 60 } })).data).toHaveLength(0);
-  const one = await stripe.paymentIntents.search({
+  expect(
+    (await simulator.stripe.paymentIntents.list({ created: { gte: now - 60, lte: now } })).data,
+  ).toHaveLength(5);
+  expect((await simulator.stripe.paymentIntents.list({ created: { gt: now + 60 } })).data).toHaveLength(0);
+  const one = await simulator.stripe.paymentIntents.search({
     query: "metadata['attempt_id']:'a\\'2' AND metadata['checkout_id']:'c1'",
   });
   expect(one.data.map(({ id }) => id)).toEqual([ids[3]]);
-  expect((await stripe.paymentIntents.search({ query: "metadata['checkout_id']:'c1'" })).data).toHaveLength(
-    5,
+  expect(
+    (await simulator.stripe.paymentIntents.search({ query: "metadata['checkout_id']:'c1'" })).data,
+  ).toHaveLength(5);
+  expect((await stripeError(simulator.stripe.paymentIntents.search({ query: "amount>5" }))).statusCode).toBe(
+    400,
   );
-  expect((await stripeError(stripe.paymentIntents.search({ query: "amount>5" }))).statusCode).toBe(400);
 });
 
 test("events tell the story of a request and show the objects as they were", async () => {
-  const { id } = await stripe.paymentIntents.create(charge());
-  await stripe.paymentIntents.create({ amount: 5, currency: "usd" });
-  const { data } = await stripe.events.list({ limit: 4 });
+  const { id } = await simulator.stripe.paymentIntents.create(charge());
+  await simulator.stripe.paymentIntents.create({ amount: 5, currency: "usd" });
+  const { data } = await simulator.stripe.events.list({ limit: 4 });
   expect(data.map(({ type }) => type)).toEqual([
     "payment_intent.created",
     "payment_intent.succeeded",
@@ -229,12 +220,14 @@ test("events tell the story of a request and show the objects as they were", asy
   ]);
   expect(data[1]?.data.object).toMatchObject({ id, status: "succeeded" });
   expect(data[3]?.data.object).toMatchObject({ id, status: "requires_payment_method", latest_charge: null });
-  expect((await stripe.events.list({ limit: 2, starting_after: data[1]?.id ?? "" })).data).toMatchObject(
-    data.slice(2),
-  );
-  const succeeded = await stripe.events.list({ type: "payment_intent.succeeded" });
+  expect(
+    (await simulator.stripe.events.list({ limit: 2, starting_after: data[1]?.id ?? "" })).data,
+  ).toMatchObject(data.slice(2));
+  const succeeded = await simulator.stripe.events.list({ type: "payment_intent.succeeded" });
   expect(succeeded.data).toHaveLength(1);
-  expect(await stripe.events.retrieve(data[1]?.id ?? "")).toMatchObject({ type: "payment_intent.succeeded" });
+  expect(await simulator.stripe.events.retrieve(data[1]?.id ?? "")).toMatchObject({
+    type: "payment_intent.succeeded",
+  });
 });
 
 test("a wrong key is a 401 and an unknown object or route a 404", async () => {
@@ -242,11 +235,11 @@ test("a wrong key is a 401 and an unknown object or route a 404", async () => {
   expect(
     (await stripeError(wrong.paymentIntents.list({}, { apiKey: "sk_test_wrong_key_here" }))).statusCode,
   ).toBe(401);
-  expect(await stripeError(stripe.paymentIntents.retrieve("pi_none"))).toMatchObject({
+  expect(await stripeError(simulator.stripe.paymentIntents.retrieve("pi_none"))).toMatchObject({
     statusCode: 404,
     code: "resource_missing",
   });
-  expect((await stripeError(stripe.customers.list())).statusCode).toBe(404);
+  expect((await stripeError(simulator.stripe.customers.list())).statusCode).toBe(404);
 });
 
 test.each(["%00", "pi_%00", "%", "%zz", "%ff"])(
@@ -278,10 +271,12 @@ test.each(["%00", "pi_%00", "%", "%zz", "%ff"])(
 test("with a success rate of zero a charge fails with the transient decline", async () => {
   await admin(simulator.url, "faults", { success_rate: 0 });
   const error = await stripeError(
-    stripe.paymentIntents.create(charge({ metadata: { payment_order_id: "o9" } })),
+    simulator.stripe.paymentIntents.create(charge({ metadata: { payment_order_id: "o9" } })),
   );
   expect(error.code).toBe("processing_error");
   await admin(simulator.url, "faults", { success_rate: 1 });
-  const retried = await stripe.paymentIntents.create(charge({ metadata: { payment_order_id: "o9" } }));
+  const retried = await simulator.stripe.paymentIntents.create(
+    charge({ metadata: { payment_order_id: "o9" } }),
+  );
   expect(retried.status).toBe("succeeded");
 });

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import http from "node:http";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import Stripe from "stripe";
+import { afterAll, beforeAll, beforeEach } from "vitest";
 import { startSimulator, type Simulator } from "./server.ts";
 import type { SimulatorConfig } from "./config.ts";
 
@@ -63,6 +63,80 @@ export function startForTest(
     roll_forward_seconds: 180,
     ...changes,
   });
+}
+
+/** A simulator in this process on a database of its own, and the SDK that talks to it. */
+export interface TestSimulator {
+  readonly url: string;
+  readonly database_url: string;
+  /** Of the process that runs now: a restart makes a new one. */
+  readonly stripe: Stripe;
+  /** Ends the simulator and starts it again on its database, after a pause, with what changes in its settings. */
+  restart(changes?: Partial<SimulatorConfig>, pauseMs?: number): Promise<void>;
+  /** Ends the simulator and drops its database. */
+  close(): Promise<void>;
+}
+
+export async function openSimulator(
+  settings: Partial<SimulatorConfig> = {},
+  timeoutMs?: number,
+): Promise<TestSimulator> {
+  const database = await createTestDatabase();
+  let simulator = await startForTest(database.url, settings);
+  let stripe = sdk(simulator.url, timeoutMs);
+  return {
+    get url() {
+      return simulator.url;
+    },
+    get stripe() {
+      return stripe;
+    },
+    database_url: database.url,
+    async restart(changes = {}, pauseMs = 0) {
+      await simulator.close();
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      simulator = await startForTest(database.url, { ...settings, ...changes });
+      stripe = sdk(simulator.url, timeoutMs);
+    },
+    async close() {
+      await simulator.close();
+      await database.drop();
+    },
+  };
+}
+
+/**
+ * The simulator that the tests of one file share: opened before the first, emptied before each, closed after the
+ * last. A file calls it once, outside its tests.
+ */
+export function shareSimulator(
+  settings: Partial<SimulatorConfig> = {},
+  timeoutMs?: number,
+): Omit<TestSimulator, "close"> {
+  let opened: TestSimulator | undefined;
+  const running = (): TestSimulator => {
+    if (opened === undefined) throw new Error("the simulator is there in tests and hooks only");
+    return opened;
+  };
+  beforeAll(async () => {
+    opened = await openSimulator(settings, timeoutMs);
+  });
+  beforeEach(async () => {
+    await admin(running().url, "reset", {});
+  });
+  afterAll(() => opened?.close());
+  return {
+    get url() {
+      return running().url;
+    },
+    get stripe() {
+      return running().stripe;
+    },
+    get database_url() {
+      return running().database_url;
+    },
+    restart: (changes, pauseMs) => running().restart(changes, pauseMs),
+  };
 }
 
 /** The simulator as a process of its own, for tests that kill it. */
@@ -213,35 +287,4 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     if (Date.now() > end) throw new Error("the condition did not come true within 10 s");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-export interface Received {
-  body: string;
-  signature: string;
-}
-
-/** A webhook receiver that answers with the next of `statuses`, then 200. */
-export async function receiver(
-  statuses: number[] = [],
-): Promise<{ url: string; received: Received[]; close(): Promise<void> }> {
-  const received: Received[] = [];
-  const server = http.createServer((request, response) => {
-    let body = "";
-    request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-    request.on("end", () => {
-      received.push({ body, signature: String(request.headers["stripe-signature"]) });
-      response.writeHead(statuses.shift() ?? 200).end();
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const close = async (): Promise<void> => {
-    const closed = once(server, "close");
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  };
-  return { url: `http://127.0.0.1:${port}/hooks`, received, close };
 }

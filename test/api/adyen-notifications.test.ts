@@ -3,6 +3,7 @@ import { hmacValidator } from "@adyen/api-library";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyLedger } from "../../src/ledger/ledger.ts";
 import { verifyPayments } from "../../src/payments/payments.ts";
+import { deadLetters, type Letter } from "../support/answers.ts";
 import { freePort, startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, orderIn } from "./requests.ts";
 
@@ -97,10 +98,8 @@ const inboxOf = (pspReference: string): Promise<unknown[]> =>
   stack.db.asOwner("select state from webhook_inbox where psp_event_id like '%' || $1 || '%'", [
     pspReference,
   ]);
-const lettersAbout = async (id: string): Promise<unknown[]> =>
-  (
-    (await stack.call("GET", "/dead_letters")).json["data"] as { subject_id: string; reason: string }[]
-  ).filter(({ subject_id }) => subject_id === id);
+const lettersAbout = async (id: string): Promise<Letter[]> =>
+  (await deadLetters(stack, "limit=25")).filter(({ subject_id }) => subject_id === id);
 
 const operationsOf = (id: string): Promise<Record<string, unknown>[]> =>
   stack.db.asOwner(
@@ -405,7 +404,7 @@ describe("CAPTURE_FAILED of a payment that is captured at once", () => {
     const { id, attempt_id, seller } = await paid();
     await notify({ eventCode: "CAPTURE_FAILED", merchantReference: attempt_id, success: true });
     await orderIn(stack, id, "FAILED");
-    const [letter] = (await lettersAbout(id)) as { dead_letter_id: string }[];
+    const [letter] = await lettersAbout(id);
     await stack.call("POST", `/dead_letters/${letter?.dead_letter_id ?? ""}/discard`, { note: "seen" });
     await notify({ eventCode: "CAPTURE", merchantReference: attempt_id, success: true });
     await expect

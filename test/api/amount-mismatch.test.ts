@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { deadLettersAbout, unresolvedOrders, type Letter } from "../support/answers.ts";
+import { idIn } from "../support/checked.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
 import { newSecret } from "./statuses.ts";
@@ -33,22 +35,18 @@ async function tell(
     { type, intent: { id: intent_id, ...intent } },
   );
   await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, secret) });
-  const { id } = JSON.parse(event) as { id: string };
+  const id = idIn(event);
   const state = (): Promise<unknown[]> =>
     stack.db.asOwner("select 1 from webhook_inbox where psp_event_id = $1 and state = 'applied'", [id]);
   await until("the webhook is applied", async () => (await state()).length === 1);
 }
 
-type Letter = { dead_letter_id: string; kind: string; reason: string };
 const discrepancies = async (id: string): Promise<Letter[]> =>
-  (
-    (await stack.call("GET", "/dead_letters?limit=100&state=waiting")).json["data"] as (Letter & {
-      subject_id: string;
-    })[]
-  ).filter(({ subject_id, kind }) => subject_id === id && kind === "discrepancy");
-const discard = ({ dead_letter_id }: Letter): Promise<Reply> =>
+  (await deadLettersAbout(stack, id)).filter(({ kind }) => kind === "discrepancy");
+type LetterId = Pick<Letter, "dead_letter_id">;
+const discard = ({ dead_letter_id }: LetterId): Promise<Reply> =>
   stack.call("POST", `/dead_letters/${dead_letter_id}/discard`, { note: "Refunded." });
-const redrive = ({ dead_letter_id }: Letter): Promise<Reply> =>
+const redrive = ({ dead_letter_id }: LetterId): Promise<Reply> =>
   stack.call("POST", `/dead_letters/${dead_letter_id}/redrive`, { note: "Again." });
 
 /** An order of 29.99 of which 50.00 were charged, while our own request got no answer. */
@@ -83,7 +81,7 @@ test("what is told later and says less leaves the attempt's wrong amount to a pe
     [`dead_${id}`, id],
   );
   // Asks the PSP again, which knows neither the intent nor a charge of the attempt.
-  expect((await redrive({ dead_letter_id: `dead_${id}`, kind: "", reason: "" })).status).toBe(200);
+  expect((await redrive({ dead_letter_id: `dead_${id}` })).status).toBe(200);
   const jobs = (): Promise<unknown[]> =>
     stack.db.asOwner(
       "select 1 from pgboss.job where data ->> 'payment_order_id' = $1 and state < 'completed'",
@@ -104,9 +102,7 @@ test("its letter cannot be discarded or redriven while the attempt is open; reso
   expect(refused.text).toContain("resolve the attempt");
   expectProblem(await redrive(letter), 409, "state_conflict");
   expect(await discrepancies(id)).toEqual([letter]);
-  const { data } = (await stack.call("GET", "/unresolved_orders?limit=100")).json as {
-    data: { payment_order_id: string; possible_actions: { action: string; path: string }[] }[];
-  };
+  const data = await unresolvedOrders(stack);
   expect(data.find(({ payment_order_id }) => payment_order_id === id)?.possible_actions).toMatchObject([
     { action: "resolve_attempt", path: `/attempts/${attempt_id}/resolve` },
   ]);

@@ -1,5 +1,7 @@
+import { Type } from "typebox";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { idIn, readJson } from "../support/checked.ts";
 import { simulatorKey } from "../support/simulator.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
@@ -24,6 +26,7 @@ afterAll(async () => {
   await stack.stopAll();
 });
 
+const Intent = Type.Object({ id: Type.String(), status: Type.String() });
 type Charged = { readonly id: string; readonly attempt_id: string; readonly reference: string };
 
 /** An order of 29.99 in this status, and its charge at the PSP. */
@@ -54,7 +57,7 @@ async function tell(
 ): Promise<void> {
   const event = stripeEvent({ attempt_id, payment_order_id: id, amount: 2_999 }, { type, intent });
   await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, secret) });
-  const { id: event_id } = JSON.parse(event) as { id: string };
+  const event_id = idIn(event);
   await until(`${type} is applied`, () => isApplied(event_id));
 }
 
@@ -95,7 +98,7 @@ describe("a paid attempt", () => {
         "metadata[payment_order_id]": paid.id,
       }),
     });
-    const { id: second, status } = (await made.json()) as { id: string; status: string };
+    const { id: second, status } = readJson(await made.text(), Intent);
     expect(status).toBe("succeeded");
     await until("a letter waits", async () => (await lettersAbout(paid.id)).length > 0);
     expect(await lettersAbout(paid.id)).toEqual([about(second)]);

@@ -1,6 +1,7 @@
 import Stripe from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { deadLetters, deadLettersAbout, orderOf, type OrderDetail } from "../support/answers.ts";
 import { simulatorKey } from "../support/simulator.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, orderIn, until } from "./requests.ts";
@@ -44,19 +45,10 @@ const captured = async (id: string, amount: string): Promise<unknown> => {
   );
 };
 
-type Operation = {
-  operation_id: string;
-  kind: string;
-  status: string;
-  void_cause: string | null;
-  failure_code: string | null;
-};
-const operationsOf = async (id: string): Promise<readonly Operation[]> =>
-  (await stack.call("GET", `/payments/${id}`)).json["operations"] as readonly Operation[];
+const operationsOf = async (id: string): Promise<OrderDetail["operations"]> =>
+  (await orderOf(stack, id)).operations;
 const lettersOf = async (queue: string): Promise<string[]> =>
-  ((await stack.call("GET", `/dead_letters?queue=${queue}`)).json["data"] as { reason: string }[]).map(
-    ({ reason }) => reason,
-  );
+  (await deadLetters(stack, `queue=${queue}`)).map(({ reason }) => reason);
 
 describe("when the time of an authorisation is over", () => {
   test("an order of which nothing was captured is CANCELED as expired, and given up at the PSP", async () => {
@@ -110,10 +102,7 @@ describe("what a person does at the PSP itself", () => {
     const { id, psp_token } = await authorise();
     await stripe.paymentIntents.capture(psp_token, { amount_to_capture: 3_000 });
     await until("a dead letter tells of it", async () => {
-      const { data } = (await stack.call("GET", "/dead_letters")).json as unknown as {
-        data: { subject_id: string; reason: string }[];
-      };
-      return data.some(({ subject_id, reason }) => subject_id === id && reason.includes("3000"));
+      return (await deadLettersAbout(stack, id)).some(({ reason }) => reason.includes("3000"));
     });
     expect((await stack.call("GET", `/payments/${id}`)).json).toMatchObject({ captured_amount: "0.00" });
     // When its time is over it cannot be given up any more: that is tried once, told, and shown until a person decides.
@@ -274,10 +263,7 @@ test("a buyer whose card was declined cannot pay the old payment any more once a
     }),
   ).rejects.toMatchObject({ type: "StripeCardError" });
   await until("another attempt waits for the buyer", async () => {
-    const { status, attempts } = (await stack.call("GET", `/payments/${id}`)).json as unknown as {
-      status: string;
-      attempts: { status: string }[];
-    };
+    const { status, attempts } = await orderOf(stack, id);
     return status === "PENDING" && attempts.length === 2;
   });
   await expect(

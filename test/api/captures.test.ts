@@ -1,16 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { orderOf, type OrderDetail } from "../support/answers.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import {
-  acceptCheckout,
-  card,
-  expectProblem,
-  orderIn,
-  path,
-  sendCheckout,
-  until,
-  type OrderDetail,
-} from "./requests.ts";
+import { acceptCheckout, card, expectProblem, orderIn, path, sendCheckout, until } from "./requests.ts";
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -23,19 +15,6 @@ afterAll(async () => {
   expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
   await stack.stopAll();
 });
-
-type Operation = {
-  kind: string;
-  capture_id: string | null;
-  amount: string | null;
-  status: string;
-  failure_code: string | null;
-};
-type Detail = OrderDetail & {
-  captured_amount: string;
-  operations: readonly Operation[];
-  attempts: readonly { status: string; authorization_expires_at: string | null }[];
-};
 
 /** An order of 100.00 USD whose card was authorised. */
 async function authorisedOrder(seller = "seller_bob", token = "tok_visa_4242"): Promise<string> {
@@ -51,16 +30,13 @@ async function authorisedOrder(seller = "seller_bob", token = "tok_visa_4242"): 
 let captureCount = 0;
 const capture = (id: string, body: Record<string, unknown> = {}): Promise<Reply> =>
   stack.call("POST", `/payments/${id}/capture`, { capture_id: `capture-${++captureCount}`, ...body });
-const read = async (id: string): Promise<Detail> =>
-  (await stack.call("GET", `/payments/${id}`)).json as unknown as Detail;
+const read = (id: string): Promise<OrderDetail> => orderOf(stack, id);
 const taken = async (id: string): Promise<number[]> => {
-  const { data } = (await stack.effects(`payment_order_id=${id}`)) as unknown as {
-    data: { amount_minor: number }[];
-  };
+  const { data } = await stack.effects(`payment_order_id=${id}`);
   return data.map(({ amount_minor }) => amount_minor).toSorted((a, b) => a - b);
 };
 /** The order once none of its operations is under way. */
-async function withoutOpenOperations(id: string): Promise<Detail> {
+async function withoutOpenOperations(id: string): Promise<OrderDetail> {
   await until(`no operation of ${id} is under way`, async () =>
     (await read(id)).operations.every(({ status }) => status === "succeeded" || status === "failed"),
   );
@@ -330,7 +306,7 @@ describe("a cancel", () => {
     await withoutOpenOperations(id);
     const replies = await Promise.all([1, 2, 3].map(() => stack.call("POST", `/payments/${id}/cancel`)));
     expect(replies.filter(({ status }) => status === 202).length).toBeGreaterThan(0);
-    const order = (await orderIn(stack, id, "SUCCESS")) as Detail;
+    const order = await orderIn(stack, id, "SUCCESS");
     expect(order.operations.filter(({ kind }) => kind === "void")).toHaveLength(1);
   });
 

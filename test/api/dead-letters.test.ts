@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deadLetters, type Letter } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import {
   type SentCheckout,
@@ -10,8 +11,6 @@ import {
   path,
   until,
 } from "./requests.ts";
-
-type DeadLetter = { readonly dead_letter_id: string; readonly subject_id: string; readonly state: string };
 
 let stack: TestStack;
 let givenUp: SentCheckout;
@@ -34,13 +33,9 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stopAll());
 
-async function letters(query: string): Promise<DeadLetter[]> {
-  const reply = await stack.call("GET", `/dead_letters?${query}`);
-  expect(reply, reply.text).toMatchObject({ status: 200 });
-  return reply.json["data"] as DeadLetter[];
-}
+const letters = (query: string): Promise<Letter[]> => deadLetters(stack, query);
 
-async function letterOf(index: number): Promise<DeadLetter> {
+async function letterOf(index: number): Promise<Letter> {
   const letter = (await letters("state=waiting&limit=100")).find(
     (one) => one.subject_id === givenUp.order_ids[index],
   );

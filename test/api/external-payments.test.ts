@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { deadLetters, unresolvedOrders, type Letter } from "../support/answers.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, path, sendCheckout, until } from "./requests.ts";
 import { externalAccounts, newSecret, sendStatus, statusBody, statusHeaders } from "./statuses.ts";
@@ -56,9 +57,7 @@ async function inState(id: string, state: string): Promise<Message> {
   await until(`${id} is ${state}`, async () => (await messageOf(id))?.state === state);
   return (await messageOf(id)) as Message;
 }
-type Letter = { subject_id: string; reason: string };
-const letters = async (): Promise<Letter[]> =>
-  (await stack.call("GET", "/dead_letters?limit=100&state=waiting")).json["data"] as Letter[];
+const letters = (): Promise<Letter[]> => deadLetters(stack);
 
 /** Sends a status that must be rejected, with a note and a dead letter that say why. */
 async function expectRejected(fields: Record<string, unknown>, why: RegExp, by = secret): Promise<void> {
@@ -374,10 +373,7 @@ describe("waiting", () => {
     expect(
       await stack.db.asOwner("select 1 from overdue_orders where payment_order_id = $1", [payment_order_id]),
     ).toEqual([]);
-    const { data } = (await stack.call("GET", "/unresolved_orders?limit=100")).json as {
-      data: { payment_order_id: string }[];
-    };
-    expect(data).toContainEqual(
+    expect(await unresolvedOrders(stack)).toContainEqual(
       expect.objectContaining({
         payment_order_id,
         status: "PENDING",

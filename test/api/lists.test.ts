@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pageOf, type Page } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn } from "./requests.ts";
 
@@ -9,23 +10,13 @@ beforeAll(async () => {
 afterAll(() => stack.stopAll());
 
 type Row = Record<string, unknown>;
-type Page = {
-  readonly data: readonly Row[];
-  readonly has_more: boolean;
-  readonly next_cursor: string | null;
-};
-
-async function page(path: string): Promise<Page> {
-  const reply = await stack.call("GET", path);
-  expect(reply, reply.text).toMatchObject({ status: 200 });
-  return reply.json as unknown as Page;
-}
 
 /** Walks a list one row at a time; `between` runs after each page. */
 async function walk(path: string, between: () => Promise<void> = async () => undefined): Promise<Row[]> {
   const rows: Row[] = [];
   for (let cursor: string | null = ""; cursor !== null;) {
-    const next: Page = await page(
+    const next: Page = await pageOf(
+      stack,
       `${path}${path.includes("?") ? "&" : "?"}limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`,
     );
     rows.push(...next.data);

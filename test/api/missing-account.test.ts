@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { deadLettersAbout, unresolvedOrders, type Letter } from "../support/answers.ts";
 import { freePort, startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, orderIn, path, until } from "./requests.ts";
 
@@ -41,11 +42,7 @@ afterAll(async () => {
 });
 
 const euros = [{ amount: "10.00", currency: "EUR" }];
-type Letter = { readonly queue: string; readonly subject_id: string; readonly reason: string };
-const lettersAbout = async (subject_id: string): Promise<Letter[]> =>
-  ((await stack.call("GET", "/dead_letters?state=waiting&limit=100")).json["data"] as Letter[]).filter(
-    (letter) => letter.subject_id === subject_id,
-  );
+const lettersAbout = (subjectId: string): Promise<Letter[]> => deadLettersAbout(stack, subjectId);
 
 test(
   "attempts of an account that is configured no more are a matter for a person, stop nobody else, and go on when it is back",
@@ -91,9 +88,7 @@ test(
       queue: "operation_execute",
       reason: expect.stringContaining("europe is not configured") as string,
     });
-    const unresolved = (await stack.call("GET", "/unresolved_orders?limit=100")).json["data"] as {
-      payment_order_id: string;
-    }[];
+    const unresolved = await unresolvedOrders(stack);
     expect(unresolved.map((row) => row.payment_order_id)).toEqual(
       expect.arrayContaining([...lost, authorised]),
     );

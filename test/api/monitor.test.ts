@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pageOf, type Page } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, orderIn, until } from "./requests.ts";
 
@@ -59,12 +60,12 @@ test("the list of what is undecided has pages, and shows captures that the PSP h
   for (const id of order_ids) await orderIn(stack, id, "PENDING");
   const seen: Record<string, unknown>[] = [];
   for (let cursor: string | null = ""; cursor !== null;) {
-    const { json } = await stack.call(
-      "GET",
+    const page: Page = await pageOf(
+      stack,
       `/unresolved_orders?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`,
     );
-    seen.push(...(json["data"] as Record<string, unknown>[]));
-    cursor = json["next_cursor"] as string | null;
+    seen.push(...page.data);
+    cursor = page.next_cursor;
   }
   const ids = seen.map((row) => row["payment_order_id"]);
   expect(new Set(ids).size).toBe(ids.length);

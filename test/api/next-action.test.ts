@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import type { OrderDetail } from "../support/answers.ts";
+import { idIn } from "../support/checked.ts";
 import { simulatorKey } from "../support/simulator.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import {
@@ -10,7 +12,6 @@ import {
   path,
   sendCheckout,
   until,
-  type OrderDetail,
 } from "./requests.ts";
 import { newSecret } from "./statuses.ts";
 import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
@@ -36,10 +37,8 @@ afterAll(async () => {
   await stack.stopAll();
 });
 
-type Shown = { type: string; redirect_url: string | null; client_secret: string | null; expires_at: string };
-
-async function nextAction(id: string): Promise<Shown | null> {
-  return ((await orderIn(stack, id, "PENDING")) as unknown as { next_action: Shown | null }).next_action;
+async function nextAction(id: string): Promise<OrderDetail["next_action"]> {
+  return (await orderIn(stack, id, "PENDING")).next_action;
 }
 
 /** A genuine webhook of ours about the order's attempt, once it is applied. */
@@ -59,7 +58,7 @@ async function tell(
     { type, intent: { ...own, ...intent } },
   );
   await sendStripe(stack, event, { "stripe-signature": stripeSignature(event, webhook_secret) });
-  const { id: event_id } = JSON.parse(event) as { id: string };
+  const event_id = idIn(event);
   await until(
     "the webhook is applied",
     async () =>
@@ -86,7 +85,10 @@ const asking = {
 };
 
 /** What the buyer's browser does on the bank's page. */
-async function answerBank(action: Shown | null, result: "complete" | "fail"): Promise<Response> {
+async function answerBank(
+  action: OrderDetail["next_action"],
+  result: "complete" | "fail",
+): Promise<Response> {
   return fetch(action?.redirect_url ?? "", {
     method: "POST",
     redirect: "manual",
@@ -194,7 +196,7 @@ describe("a card token that its bank wants confirmed", () => {
       headers: { authorization: `Bearer ${simulatorKey}` },
       body: form,
     });
-    const { id: other } = (await made.json()) as { id: string };
+    const other = idIn(await made.text());
     await stack.db.asOwner(
       `with changed as (update payment_attempts set psp_reference = $2 where psp_reference = $1 returning psp, attempt_id)
        insert into psp_references (psp, reference, type, subject_id) select psp, $2, 'payment_intent', attempt_id from changed`,

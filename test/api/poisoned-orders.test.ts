@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { deadLetters, type Letter } from "../support/answers.ts";
 import { freePort, startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, expectProblem, orderIn, path, until, type SentCheckout } from "./requests.ts";
 
@@ -61,15 +62,7 @@ const approve = async ({ checkout_id }: SentCheckout): Promise<void> => {
   );
 };
 
-type Letter = {
-  readonly dead_letter_id: string;
-  readonly queue: string;
-  readonly subject_id: string;
-  readonly reason: string;
-  readonly payload: Record<string, unknown>;
-};
-const letters = async (): Promise<Letter[]> =>
-  (await stack.call("GET", "/dead_letters?state=waiting&limit=100")).json["data"] as Letter[];
+const letters = (): Promise<Letter[]> => deadLetters(stack);
 const letterAbout = async (subject_id: string): Promise<Letter | undefined> =>
   (await letters()).find((letter) => letter.subject_id === subject_id);
 

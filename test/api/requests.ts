@@ -1,5 +1,8 @@
 import { expect } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
+import { PaymentOrderDetail } from "../../src/http/schemas/payment-order.ts";
+import type { OrderDetail } from "../support/answers.ts";
+import { checked } from "../support/checked.ts";
 import type { TestDatabase } from "../support/database.ts";
 import { checkoutBody, type Reply, type TestStack } from "../support/stack.ts";
 
@@ -57,28 +60,6 @@ export async function checkoutWaiting(
 /** The change that pays with this token of the simulator. */
 export const card = (token: string): Record<string, unknown> => ({ credit_card_info: { token } });
 
-export type OrderDetail = {
-  readonly status: string;
-  readonly status_cause: string;
-  readonly error_code: string | null;
-  readonly retry_count: number;
-  readonly attempts: readonly {
-    attempt_id: string;
-    attempt_number: number;
-    psp_key: string;
-    status: string;
-    created_at: string;
-    updated_at: string;
-  }[];
-  readonly transitions: readonly {
-    from_status: string | null;
-    to_status: string;
-    cause: string;
-    actor: string;
-    occurred_at: string;
-  }[];
-};
-
 /** An order with its attempts and history, once it is in one of these states. */
 export async function orderIn(
   stack: TestStack,
@@ -88,7 +69,7 @@ export async function orderIn(
   const first = await stack.call("GET", `/payments/${encodeURIComponent(paymentOrderId)}`);
   expect(first, first.text).toMatchObject({ status: 200 });
   const detail = await stack.waitForOrder(encodeURIComponent(paymentOrderId), statuses);
-  return detail as unknown as OrderDetail;
+  return checked(detail, PaymentOrderDetail);
 }
 
 /** The states an order went through. */

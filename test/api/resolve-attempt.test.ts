@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyPayments } from "../../src/payments/payments.ts";
+import { deadLettersAbout, unresolvedOrders, type Letter, type Unresolved } from "../support/answers.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, until } from "./requests.ts";
 
@@ -98,11 +99,7 @@ const approve = (approval: Record<string, unknown>, key: string): Promise<Reply>
   );
 const capturesOf = (id: string): Promise<unknown[]> =>
   stack.db.asOwner("select source from ledger_transactions where source = $1", [`order:${id}:captured`]);
-type Letter = { readonly dead_letter_id: string; readonly subject_id: string; readonly reason: string };
-const lettersAbout = async (id: string): Promise<Letter[]> =>
-  ((await stack.call("GET", "/dead_letters?limit=100&state=waiting")).json["data"] as Letter[]).filter(
-    ({ subject_id }) => subject_id === id,
-  );
+const lettersAbout = (id: string): Promise<Letter[]> => deadLettersAbout(stack, id);
 const auditsOf = (subject: string): Promise<unknown[]> =>
   stack.db.asOwner("select action, reason from audit_log where subject_id = $1 order by audit_id", [subject]);
 
@@ -549,12 +546,8 @@ describe("a resolution above the limit", () => {
 });
 
 describe("GET /unresolved_orders", () => {
-  type Listed = {
-    payment_order_id: string;
-    possible_actions: { action: string; path: string | null; reason: string }[];
-  };
-  async function listed(id: string): Promise<Listed["possible_actions"]> {
-    const { data } = (await stack.call("GET", "/unresolved_orders?limit=100")).json as { data: Listed[] };
+  async function listed(id: string): Promise<Unresolved["possible_actions"]> {
+    const data = await unresolvedOrders(stack);
     return data.find(({ payment_order_id }) => payment_order_id === id)?.possible_actions ?? [];
   }
   const actionsOf = async (id: string): Promise<string[]> => (await listed(id)).map(({ action }) => action);

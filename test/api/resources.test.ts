@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { pageOf, type Page } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import {
   type SentCheckout,
@@ -28,23 +29,13 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stopAll());
 
-type List = {
-  object: string;
-  data: Record<string, unknown>[];
-  has_more: boolean;
-  next_cursor: string | null;
-};
-const list = async (path: string): Promise<List> => {
-  const reply = await stack.call("GET", path);
-  expect(reply, reply.text).toMatchObject({ status: 200 });
-  return reply.json as unknown as List;
-};
+const list = (path: string): Promise<Page> => pageOf(stack, path);
 
 /** Every page of a list, and the rows in order. */
 async function walk(path: string): Promise<Record<string, unknown>[]> {
   const rows: Record<string, unknown>[] = [];
   for (let cursor: string | null = ""; cursor !== null;) {
-    const page = await list(
+    const page: Page = await list(
       `${path}${path.includes("?") ? "&" : "?"}limit=2${cursor === "" ? "" : `&cursor=${cursor}`}`,
     );
     expect(Object.keys(page).sort()).toEqual(["data", "has_more", "next_cursor", "object"]);
@@ -87,11 +78,9 @@ describe("POST /payments and what can be read of it", () => {
 
   test("GET /payments/:id shows every field of R142, the attempts and the history", async () => {
     const { json } = await stack.call("GET", `/payments/${paid.order_ids[0]}`);
-    const [charge] = (
-      (await stack.effects(`payment_order_id=${paid.order_ids[0]}`)) as unknown as {
-        data: { payment_intent: string }[];
-      }
-    ).data;
+    const {
+      data: [charge],
+    } = await stack.effects(`payment_order_id=${paid.order_ids[0]}`);
     expect(json).toEqual({
       object: "payment_order",
       payment_order_id: paid.order_ids[0],
@@ -449,7 +438,7 @@ describe("lists", () => {
       {},
       Array.from({ length: 30 }, () => ({ amount: "1.00", seller_account: "seller_many" })),
     );
-    const page = await list("/payments?seller_account=seller_many");
+    const page: Page = await list("/payments?seller_account=seller_many");
     expect(page).toMatchObject({ has_more: true });
     expect(page.data).toHaveLength(25);
     expect((await list("/payments?seller_account=seller_many&limit=100")).data).toHaveLength(30);

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { deadLettersAbout, unresolvedOrders, type Letter } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
 import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
-
-type Letter = { dead_letter_id: string; kind: string; reason: string };
 
 const secret = `whsec_${randomBytes(24).toString("base64")}`;
 let stack: TestStack;
@@ -30,11 +29,7 @@ async function tellsOfSuccess(payment_order_id: string, attempt_id: string, inte
   expect((await sendStripe(stack, body, headers)).status).toBe(200);
 }
 
-async function lettersAbout(id: string): Promise<readonly Letter[]> {
-  const { json } = await stack.call("GET", "/dead_letters?limit=100&state=waiting");
-  const data = json["data"] as (Letter & { subject_id: string })[];
-  return data.filter(({ subject_id }) => subject_id === id);
-}
+const lettersAbout = (id: string): Promise<readonly Letter[]> => deadLettersAbout(stack, id);
 
 const stepOf = async (id: string): Promise<unknown> =>
   (await stack.call("GET", `/payments/${id}`)).json["next_action"];
@@ -108,11 +103,7 @@ async function openAttempt(attempt: Record<string, unknown>): Promise<void> {
 }
 
 async function possibleActionsOf(id: string): Promise<readonly { action: string; path: string | null }[]> {
-  const { json } = await stack.call("GET", "/unresolved_orders?limit=100");
-  const rows = json["data"] as {
-    payment_order_id: string;
-    possible_actions: { action: string; path: string | null }[];
-  }[];
+  const rows = await unresolvedOrders(stack);
   const row = rows.find(({ payment_order_id }) => payment_order_id === id);
   return (row?.possible_actions ?? []).map(({ action, path }) => ({ action, path }));
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deadLetters } from "../support/answers.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
 import { nowSeconds, sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
@@ -153,9 +154,7 @@ describe("each message is decided alone", () => {
       );
       return (await messagesOf("evt_beside_20"))[0]?.state === "failed";
     });
-    const [letter] = (await stack.call("GET", "/dead_letters?queue=webhook_apply")).json["data"] as {
-      dead_letter_id: string;
-    }[];
+    const [letter] = await deadLetters(stack, "queue=webhook_apply");
     expect(letter).toMatchObject({
       subject_id: message_id,
       payload: { message_ids: [message_id] },

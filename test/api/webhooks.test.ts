@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deadLettersAbout } from "../support/answers.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
 import {
   acceptCheckout,
@@ -254,12 +255,9 @@ describe("a genuine webhook of Stripe's form", () => {
   ] as const)("with %s than the order's never makes it SUCCESS: a person is told", async ([, intent]) => {
     const order = await orphan();
     expect((await sendSigned(stripeEvent(order, { intent }))).status).toBe(200);
-    await until("a dead letter waits", async () =>
-      (
-        (await stack.call("GET", "/dead_letters?state=waiting&limit=100")).json["data"] as {
-          subject_id: string;
-        }[]
-      ).some((letter) => letter.subject_id === order.payment_order_id),
+    await until(
+      "a dead letter waits",
+      async () => (await deadLettersAbout(stack, order.payment_order_id)).length > 0,
     );
     expect(await orderIn(stack, order.payment_order_id, "UNKNOWN")).toMatchObject({
       wallet_updated: false,
@@ -278,12 +276,9 @@ describe("a genuine webhook of Stripe's form", () => {
       }),
     );
     await until("a dead letter waits", async () =>
-      (
-        (await stack.call("GET", "/dead_letters?state=waiting&limit=100")).json["data"] as {
-          subject_id: string;
-          reason: string;
-        }[]
-      ).some((letter) => letter.subject_id === order_ids[0] && letter.reason.includes("reports a success")),
+      (await deadLettersAbout(stack, order_ids[0])).some(({ reason }) =>
+        reason.includes("reports a success"),
+      ),
     );
     expect(await orderIn(stack, order_ids[0], "FAILED")).toMatchObject({ ledger_updated: false });
   });

@@ -94,9 +94,7 @@ describe("kill -9 at every step of a capture and of a void, under every fault of
     const failed = await stack.db.asOwner("select failure_code from operations where status = 'failed'");
     expect(failed).toEqual([]);
     for (const id of orderIds) {
-      const { data } = (await stack.effects(`payment_order_id=${id}`)) as unknown as {
-        data: { amount_minor: number }[];
-      };
+      const { data } = await stack.effects(`payment_order_id=${id}`);
       const made = await stack.db.asOwner(
         "select amount_minor::int from operations where payment_order_id = $1 and kind = 'capture' order by 1",
         [id],

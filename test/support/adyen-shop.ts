@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http from "node:http";
-import { createTestDatabase, startForTest, until } from "../../simulator/src/testing.ts";
+import { openSimulator, until } from "../../simulator/src/testing.ts";
 
 export const hmac_key = "E5".repeat(32);
 type Item = Record<string, unknown>;
@@ -55,11 +55,10 @@ export async function openAdyenShop(): Promise<AdyenShop> {
   });
   endpoint.listen(0, "127.0.0.1");
   await once(endpoint, "listening");
-  const db = await createTestDatabase();
   const address = endpoint.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const webhook = { url: `http://127.0.0.1:${port}/`, hmac_key };
-  const simulator = await startForTest(db.url, {
+  const simulator = await openSimulator({
     adyen: { api_key: "adyen-key", merchant_account: "Shop", webhook },
   });
 
@@ -105,7 +104,7 @@ export async function openAdyenShop(): Promise<AdyenShop> {
 
   return {
     url: simulator.url,
-    database_url: db.url,
+    database_url: simulator.database_url,
     received,
     forgetNotifications: () => {
       received.length = 0;
@@ -118,7 +117,6 @@ export async function openAdyenShop(): Promise<AdyenShop> {
     close: async () => {
       await simulator.close();
       endpoint.close();
-      await db.drop();
     },
   };
 }

@@ -2,7 +2,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import type Stripe from "stripe";
-import { admin, createTestDatabase, sdk, session, startForTest } from "../../simulator/src/testing.ts";
+import { admin, openSimulator, session } from "../../simulator/src/testing.ts";
 import { openBrowser } from "./browser.ts";
 
 /** Card numbers by what they do on the page. */
@@ -49,9 +49,8 @@ export async function payWith(page: Page, number: string): Promise<void> {
 
 /** A shop, the simulator in this process, and a browser. */
 export async function startPaymentPages(): Promise<PaymentPages> {
-  const database = await createTestDatabase();
-  const simulator = await startForTest(database.url, { session_seconds_min: 1 });
-  const stripe = sdk(simulator.url);
+  const simulator = await openSimulator({ session_seconds_min: 1 });
+  const { stripe } = simulator;
   const shop = await startShop();
   const browser: Browser = await openBrowser();
   const contexts: BrowserContext[] = [];
@@ -62,7 +61,7 @@ export async function startPaymentPages(): Promise<PaymentPages> {
   };
   return {
     url: simulator.url,
-    database_url: database.url,
+    database_url: simulator.database_url,
     stripe,
     newContext,
     newSession: (changes) =>
@@ -103,7 +102,6 @@ export async function startPaymentPages(): Promise<PaymentPages> {
       await browser.close();
       await shop.close();
       await simulator.close();
-      await database.drop();
     },
   };
 }

@@ -1,8 +1,22 @@
+import { Type, type Static } from "typebox";
 import { startStack, type Stack } from "../../src/cli/stack.ts";
 import { chooseFreePort as freePort } from "../../src/db/embedded/free-port.ts";
+import { checked } from "./checked.ts";
 import { createTestDatabase, serverUrl, type TestDatabase } from "./database.ts";
 
 export { freePort };
+
+const AmountByCurrency = Type.Record(Type.String(), Type.Integer());
+const Effects = Type.Object({
+  count: Type.Integer(),
+  amount_by_currency: AmountByCurrency,
+  data: Type.Array(Type.Object({ payment_intent: Type.String(), amount_minor: Type.Integer() })),
+});
+const EffectsSummary = Type.Object({
+  charges: Type.Integer(),
+  amount_by_currency: AmountByCurrency,
+  duplicate_orders: Type.Array(Type.String()),
+});
 
 export type TestStack = Stack & {
   readonly db: TestDatabase;
@@ -14,8 +28,8 @@ export type TestStack = Stack & {
     headers?: Record<string, string>,
   ): Promise<Reply>;
   /** What the simulator really did. */
-  effects(query: string): Promise<{ count: number }>;
-  effectsSummary(): Promise<{ charges: number; duplicate_orders: string[] }>;
+  effects(query: string): Promise<Static<typeof Effects>>;
+  effectsSummary(): Promise<Static<typeof EffectsSummary>>;
   /** Sets the simulator's global faults. */
   setFaults(faults: unknown): Promise<void>;
   /** Polls an order until its state is one of these; errors after `seconds`. */
@@ -77,9 +91,8 @@ export async function startTestStack(
     ...stack,
     db,
     call,
-    effects: async (query) => (await simulator(`effects?${query}`)) as { count: number },
-    effectsSummary: async () =>
-      (await simulator("effects/summary")) as { charges: number; duplicate_orders: string[] },
+    effects: async (query) => checked(await simulator(`effects?${query}`), Effects),
+    effectsSummary: async () => checked(await simulator("effects/summary"), EffectsSummary),
     setFaults: async (faults) => {
       await simulator("faults", faults);
     },

@@ -2,17 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import { hmacValidator } from "@adyen/api-library";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Simulator } from "../server.ts";
-import {
-  admin,
-  createTestDatabase,
-  sdk,
-  startForTest,
-  summary,
-  tokenCharge,
-  until,
-  type TestDatabase,
-} from "../testing.ts";
+import { admin, openSimulator, summary, tokenCharge, until, type TestSimulator } from "../testing.ts";
 
 const hmac_key = "C3".repeat(32);
 
@@ -33,33 +23,26 @@ const endpoint = http.createServer((request, response) => {
 const itemsReceived = (): Record<string, unknown>[] =>
   received.flatMap(({ notificationItems }) => notificationItems.map((item) => item.NotificationRequestItem));
 
-let db: TestDatabase;
-let simulator: Simulator;
-const start = (): Promise<Simulator> => {
-  const address = endpoint.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const webhook = { url: `http://127.0.0.1:${port}/`, hmac_key };
-  return startForTest(db.url, { adyen: { api_key: "adyen-key", merchant_account: "Shop", webhook } });
-};
+let simulator: TestSimulator;
 beforeAll(async () => {
   endpoint.listen(0, "127.0.0.1");
   await once(endpoint, "listening");
-  db = await createTestDatabase();
+  const address = endpoint.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const webhook = { url: `http://127.0.0.1:${port}/`, hmac_key };
+  simulator = await openSimulator({ adyen: { api_key: "adyen-key", merchant_account: "Shop", webhook } });
 });
 beforeEach(async () => {
-  simulator = await start();
+  await simulator.restart();
   await admin(simulator.url, "reset", {});
   received.length = 0;
   statuses = [];
 });
-afterEach(async () => {
-  // A notification whose answer the closing cut off would come again from the next test's simulator.
-  await admin(simulator.url, "reset", {});
-  await simulator.close();
-});
+// A notification whose answer the restart cut off would come again in the next test.
+afterEach(() => admin(simulator.url, "reset", {}));
 afterAll(async () => {
+  await simulator.close();
   endpoint.close();
-  await db.drop();
 });
 
 interface Answer {
@@ -96,7 +79,7 @@ test("a payment is in the same ledger of effects as Stripe's charges, by metadat
     merchantReference: "att_1",
     amount: { value: 1_000, currency: "EUR" },
   });
-  await sdk(simulator.url).paymentIntents.create(tokenCharge("tok_visa", { payment_order_id: "order-2" }));
+  await simulator.stripe.paymentIntents.create(tokenCharge("tok_visa", { payment_order_id: "order-2" }));
   expect(await summary(simulator.url)).toEqual({ charges: 2, duplicates: 0 });
   expect(await admin(simulator.url, "effects?payment_order_id=order-1")).toMatchObject({
     count: 1,
@@ -149,8 +132,7 @@ test("a notification comes again until it is accepted, also from the next proces
   statuses = [503];
   await pay("tok_visa", undefined, { reference: "att_9" });
   await until(() => received.length === 3);
-  await simulator.close();
-  simulator = await start();
+  await simulator.restart();
   await until(() => received.length === 4);
   expect(itemsReceived().map((item) => item["merchantReference"])).toEqual([
     "att_1",
@@ -174,8 +156,7 @@ test("a key gives its first answer again byte for byte, also in the next process
   const failed = await pay("tok_fault_500_after_charge", "key-2", {
     metadata: { payment_order_id: "order-2" },
   });
-  await simulator.close();
-  simulator = await start();
+  await simulator.restart();
   const again = await pay("tok_card_declined", "key-1");
   expect([again.status, again.text, again.headers.get("idempotency-key")]).toEqual([
     200,
