@@ -1,4 +1,5 @@
-import { renderCharge, renderIntent } from "./render.ts";
+import { renderCharge } from "./render-charge.ts";
+import { renderIntent } from "./render.ts";
 import type { FormMap } from "./form.ts";
 import { expandParam } from "./intent-params.ts";
 import { optionalInteger, optionalText, refuseUnknown } from "./params.ts";

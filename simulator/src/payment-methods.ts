@@ -6,7 +6,7 @@ import { metadataParam, missingParam, optionalMap, optionalText, refuseUnknown }
 import type { Plan, RequestFacts } from "./plan.ts";
 import { findPaymentMethod } from "./queries.ts";
 import type { PaymentMethodRecord } from "./records.ts";
-import { renderPaymentMethod } from "./render.ts";
+import { renderPaymentMethod } from "./render-payment-method.ts";
 import type { Store } from "./store.ts";
 import { invalidRequest, missingObject } from "./stripe-error.ts";
 

@@ -1,4 +1,3 @@
-import { cardDetails, cardNamed } from "./cards.ts";
 import { renderSession } from "./checkout-render.ts";
 import type {
   ChargeRecord,
@@ -6,21 +5,14 @@ import type {
   EventRecord,
   IntentRecord,
   PaymentFailure,
-  PaymentMethodRecord,
   RequestRecord,
 } from "./records.ts";
 import { StripeError } from "./stripe-error.ts";
+import { renderPaymentMethod } from "./render-payment-method.ts";
+import { renderCharge } from "./render-charge.ts";
 
 /** The version of Stripe's API whose objects are spoken here. */
 export const API_VERSION = "2026-10-28.endive";
-
-const EMPTY_BILLING = {
-  address: { city: null, country: null, line1: null, line2: null, postal_code: null, state: null },
-  email: null,
-  name: null,
-  phone: null,
-  tax_id: null,
-};
 
 const CARD_OPTIONS = {
   installments: null,
@@ -28,38 +20,6 @@ const CARD_OPTIONS = {
   network: null,
   request_three_d_secure: "automatic",
 };
-
-/** Stripe's PaymentMethod object for a card. */
-export function renderPaymentMethod(record: PaymentMethodRecord): unknown {
-  return {
-    id: record.id,
-    object: "payment_method",
-    allow_redisplay: "unspecified",
-    billing_details: EMPTY_BILLING,
-    card: renderCard(record.card),
-    created: record.created,
-    customer: null,
-    customer_account: null,
-    livemode: false,
-    metadata: record.metadata,
-    type: "card",
-  };
-}
-
-function renderCard(name: string): Record<string, unknown> {
-  const details = cardDetails(cardNamed(name));
-  return {
-    ...details,
-    checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: "pass" },
-    display_brand: details.brand,
-    fingerprint: `fp${details.brand}${details.last4}`,
-    generated_from: null,
-    networks: { available: [details.brand], preferred: null },
-    regulated_status: "unregulated",
-    three_d_secure_usage: { supported: true },
-    wallet: null,
-  };
-}
 
 function renderFailure(failure: PaymentFailure, created: number): unknown {
   const { code, decline_code, message } = failure.decline;
@@ -167,87 +127,6 @@ function expandedMethod(intent: IntentRecord): unknown {
     card: intent.card,
     metadata: {},
   });
-}
-
-function outcome(charge: ChargeRecord): unknown {
-  const { decline } = charge;
-  const risk = { risk_level: "normal", risk_score: 12 };
-  if (decline === undefined) {
-    return {
-      advice_code: null,
-      network_advice_code: null,
-      network_decline_code: null,
-      network_status: "approved_by_network",
-      reason: null,
-      ...risk,
-      seller_message: "Payment complete.",
-      type: "authorized",
-    };
-  }
-  return {
-    advice_code: decline.code === "processing_error" ? "try_again_later" : null,
-    network_advice_code: null,
-    network_decline_code: null,
-    network_status: decline.blocked === true ? "not_sent_to_network" : "declined_by_network",
-    reason: decline.blocked === true ? "highest_risk_level" : decline.decline_code,
-    ...(decline.blocked === true ? { risk_level: "highest", risk_score: 92 } : risk),
-    seller_message: "The bank did not complete the charge.",
-    type: decline.blocked === true ? "blocked" : "issuer_declined",
-  };
-}
-
-function chargedCard({ card, capture_before, multicapture }: ChargeRecord): Record<string, unknown> {
-  if (capture_before === undefined) return renderCard(card);
-  return { ...renderCard(card), capture_before, multicapture: { status: multicapture } };
-}
-
-/** Stripe's Charge object. */
-export function renderCharge(charge: ChargeRecord): Record<string, unknown> {
-  return {
-    id: charge.id,
-    object: "charge",
-    amount: charge.amount,
-    amount_captured: charge.amount_captured,
-    amount_refunded: charge.amount_refunded,
-    application: null,
-    application_fee: null,
-    application_fee_amount: null,
-    balance_transaction: charge.balance_transaction ?? null,
-    billing_details: EMPTY_BILLING,
-    calculated_statement_descriptor: "SIMULATOR",
-    captured: charge.captured,
-    created: charge.created,
-    currency: charge.currency,
-    customer: null,
-    description: null,
-    disputed: false,
-    failure_balance_transaction: null,
-    failure_code: charge.decline?.code ?? null,
-    failure_message: charge.decline?.message ?? null,
-    fraud_details: {},
-    livemode: false,
-    metadata: charge.metadata,
-    on_behalf_of: null,
-    outcome: outcome(charge),
-    paid: charge.status === "succeeded",
-    payment_intent: charge.payment_intent,
-    payment_method: charge.payment_method,
-    payment_method_details: { card: chargedCard(charge), type: "card" },
-    receipt_email: null,
-    receipt_number: null,
-    receipt_url: null,
-    refunded: charge.amount_refunded > 0 && charge.amount_refunded === charge.amount,
-    review: null,
-    shipping: null,
-    source: null,
-    source_transfer: null,
-    statement_descriptor: null,
-    statement_descriptor_suffix: null,
-    status: charge.status,
-    transfer_data: null,
-    transfer_group: null,
-    ...charge.extra,
-  };
 }
 
 function renderObject(object: EventRecord["object"]): unknown {

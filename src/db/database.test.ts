@@ -1,4 +1,3 @@
-import pg from "pg";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { Database, isInsideTransaction, isUnavailable, sqlStateOf, type Transaction } from "./database.ts";
@@ -21,9 +20,11 @@ function openSingle(): Database {
 
 const pidOf = async (queryable: Pick<Transaction, "query">): Promise<number> =>
   (await queryable.query<{ pid: number }>("select pg_backend_pid() as pid"))[0]?.pid ?? 0;
+
 const valueOf = async (name: string): Promise<unknown> =>
   (await db.database.query<{ value: bigint }>("select value from counters where name = $1", [name]))[0]
     ?.value;
+
 const raise = (sqlState: string): string =>
   `do $$ begin raise exception 'asked for' using errcode = '${sqlState}'; end $$`;
 
@@ -66,21 +67,6 @@ test("statements run with the service's login, in UTC", async () => {
   expect(
     await db.database.query("select current_user::text as role, current_setting('TimeZone') as zone"),
   ).toEqual([{ role: "pacioli_template_app", zone: "UTC" }]);
-});
-
-test.for([
-  ["2026-01-02 03:04:05.678901+00", "2026-01-02T03:04:05.678901Z"],
-  ["2026-01-02 03:04:05.6789+00", "2026-01-02T03:04:05.678900Z"],
-  ["2026-01-02 03:04:05+00", "2026-01-02T03:04:05.000000Z"],
-  ["2026-01-02 05:04:05.5+02", "2026-01-02T03:04:05.500000Z"],
-] as const)("the time %s is read with all six digits of its microseconds", async ([stored, read]) => {
-  expect(await db.database.query("select $1::timestamptz as at", [stored])).toEqual([{ at: read }]);
-});
-
-test("a time that RFC 3339 cannot write is an error and not another time", async () => {
-  await expect(db.database.query("select 'infinity'::timestamptz as at")).rejects.toThrow(
-    "RFC 3339 cannot write",
-  );
 });
 
 test("a connection that breaks in a transaction is an unavailable outcome and never comes back to the pool", async () => {
@@ -261,36 +247,6 @@ test("the mark of a transaction stands across awaits and in what it starts, and 
       .filter(([, mark]) => mark)
       .map(([where]) => where),
   ).toEqual(["at its start", "after awaits", "in branch 1", "in branch 2"]);
-});
-
-test("int8 comes as bigint without loss, both in a transaction and outside", async () => {
-  const text =
-    "select 9223372036854775807::bigint as largest, (-9223372036854775808)::bigint as smallest, 7::int as small";
-  const rows = [{ largest: 2n ** 63n - 1n, smallest: -(2n ** 63n), small: 7 }];
-  expect(await db.database.query(text)).toEqual(rows);
-  expect(await db.database.transaction((tx) => tx.query(text))).toEqual(rows);
-});
-
-test("times come as RFC 3339 in UTC with their microseconds, and go back unchanged", async () => {
-  const [row] = await db.database.query<{ at: string; whole: string }>(
-    "select '2026-03-01 01:02:03.000457+02'::timestamptz as at, '2026-01-02 03:04:05+00'::timestamptz as whole",
-  );
-  expect(row).toEqual({ at: "2026-02-28T23:02:03.000457Z", whole: "2026-01-02T03:04:05.000000Z" });
-  expect(
-    await db.database.query("select $1::timestamptz = '2026-03-01 01:02:03.000457+02'::timestamptz as same", [
-      row?.at,
-    ]),
-  ).toEqual([{ same: true }]);
-});
-
-test("other pools of the process keep the driver's own types, which pg-boss expects", async () => {
-  const client = new pg.Client({ connectionString: db.url });
-  await client.connect();
-  onTestFinished(() => client.end());
-  const { rows } = await client.query(
-    "select 5::bigint as number, '2026-01-02 03:04:05+00'::timestamptz as at",
-  );
-  expect(rows).toEqual([{ number: "5", at: new Date("2026-01-02T03:04:05Z") }]);
 });
 
 test("the state of an error is its SQLSTATE or the system's code; what says not now is told from what says no", () => {

@@ -1,0 +1,274 @@
+const idOf = (code: string, currency = "USD"): string =>
+  `(select account_id from ledger_accounts where code = '${code}' and currency = '${currency}')`;
+
+const transactionOf = (source: string): string =>
+  `(select transaction_id from ledger_transactions where source = '${source}')`;
+const ann = "seller:ann:pending";
+export const wrongAmount = `update ledger_entries set amount_minor = amount_minor - 1 where account_id = ${idOf(ann)} and account_version = 1`;
+
+type Case = {
+  readonly what: string;
+  readonly statements: readonly string[];
+  readonly found: readonly RegExp[];
+};
+
+export const cases: readonly Case[] = [
+  {
+    what: "a changed amount",
+    statements: [wrongAmount],
+    found: [
+      /sums to zero.*transaction \d+ \(order:o-1:captured\): 3 entries in USD sum to -1/,
+      /running balance.*account seller:ann:pending USD, entry 1: says balance -2924, its entries sum to -2925/,
+      /stored balance.*account seller:ann:pending USD/,
+    ],
+  },
+  {
+    what: "a deleted entry",
+    statements: [`delete from ledger_entries where account_id = ${idOf(ann)} and account_version = 1`],
+    found: [
+      /sums to zero.*\(order:o-1:captured\)/,
+      /stored balance.*account seller:ann:pending USD: stored balance -2924 at version 1, its 0 entries sum to 0/,
+      /sellers. earnings.*seller ann USD/,
+    ],
+  },
+  {
+    what: "a changed balance",
+    statements: [
+      `update ledger_accounts set balance_minor = balance_minor - 100 where account_id = ${idOf(ann)}`,
+    ],
+    found: [
+      /stored balance.*account seller:ann:pending USD: stored balance -3024 at version 1, its 1 entries sum to -2924/,
+      /debits equal credits.*currency USD: all balances together come to -100/,
+    ],
+  },
+  {
+    what: "a hole in the versions",
+    statements: [
+      "update ledger_entries set account_version = 9 where account_version = 2 and account_id = " +
+        idOf("psp:stripe:clearing"),
+    ],
+    found: [/running balance.*account psp:stripe:clearing USD, entry 9: version 2 is missing/],
+  },
+  {
+    what: "a transaction that does not balance, with balances that agree with it",
+    statements: [
+      "insert into ledger_transactions (created_at, source) values (now(), 'one-sided')",
+      `insert into ledger_entries select account_id, version + 1, ${transactionOf("one-sided")}, -50, balance_minor - 50 from ledger_accounts where account_id = ${idOf(ann)}`,
+      `update ledger_accounts set version = version + 1, balance_minor = balance_minor - 50 where account_id = ${idOf(ann)}`,
+    ],
+    found: [/sums to zero.*\(one-sided\): 1 entries in USD sum to -50/, /debits equal credits.*currency USD/],
+  },
+  {
+    what: "a transaction without entries",
+    statements: ["insert into ledger_transactions (created_at, source) values (now(), 'empty')"],
+    found: [/sums to zero.*\(empty\): has no entries/],
+  },
+  {
+    what: "an entry whose transaction is gone",
+    statements: [`delete from ledger_transactions where source = 'dip'`],
+    found: [/has its account and its transaction.*entry \d+\/1: its transaction \d+ does not exist/],
+  },
+  {
+    what: "an entry whose account is gone",
+    statements: [`delete from ledger_accounts where code = 'elsewhere:b'`],
+    found: [/has its account and its transaction.*entry \d+\/1: its account does not exist/],
+  },
+  {
+    what: "an account that stood below its floor, though it does not now",
+    statements: ["update ledger_accounts set floor_minor = 0 where code = 'bank:dipping'"],
+    found: [/below its floor.*account bank:dipping USD, entry 1: balance -5 is below the floor 0/],
+  },
+  {
+    what: "an account that stands below its floor",
+    statements: [
+      "alter table ledger_accounts drop constraint ledger_accounts_floor_check",
+      "update ledger_accounts set floor_minor = 3000 where code = 'seller:ann:pending' and currency = 'USD'",
+    ],
+    found: [
+      /below its floor.*account seller:ann:pending USD, entry 1: balance -2924 is below the floor 3000/,
+    ],
+  },
+  {
+    what: "a paid order without its ledger transaction",
+    statements: [
+      "update ledger_transactions set source = 'order:o-1:elsewhere' where source = 'order:o-1:captured'",
+    ],
+    found: [
+      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
+      /sellers. earnings.*seller ann USD/,
+    ],
+  },
+  {
+    what: "a paid order of another amount than was booked",
+    statements: [
+      "update payment_orders set amount_minor = 3000, captured_minor = 3000 where payment_order_id = 'o-1'",
+    ],
+    found: [/paid order has a ledger.*order o-1: has 3000 USD captured, the ledger debits 2999/],
+  },
+  {
+    what: "a paid order of another seller than was booked",
+    statements: ["update payment_orders set seller_account = 'bob' where payment_order_id = 'o-1'"],
+    found: [/sellers. earnings.*seller bob USD/],
+  },
+  {
+    what: "a capture whose order does not exist",
+    statements: ["delete from payment_orders where payment_order_id = 'o-2'"],
+    found: [/capture in the ledger.*transaction \d+ \(order:o-2:captured\): has no order/],
+  },
+  {
+    what: "a capture whose order failed",
+    statements: [
+      "update payment_orders set status = 'FAILED', captured_minor = 0, wallet_updated = false, ledger_updated = false where payment_order_id = 'o-2'",
+    ],
+    found: [
+      /capture in the ledger.*\(order:o-2:captured\): its order is FAILED/,
+      /history.*order o-2: is FAILED, its history ends in SUCCESS/,
+      /succeeded attempt.*order o-2: is FAILED with 1 succeeded and 0 authorised attempts/,
+    ],
+  },
+  {
+    what: "a checkout that says done and is not",
+    statements: [
+      "update payment_events set is_payment_done = true, unfinished_order_count = 0 where checkout_id = 'c-3'",
+    ],
+    found: [/checkout is done.*checkout c-3: says 0 unfinished orders, it has 1/],
+  },
+  {
+    what: "a checkout that is done and does not say so",
+    statements: [
+      "update payment_events set is_payment_done = false, unfinished_order_count = 1 where checkout_id = 'c-1'",
+    ],
+    found: [/checkout is done.*checkout c-1: says 1 unfinished orders, it has 0/],
+  },
+  {
+    what: "a history with a step taken out of its middle",
+    statements: [
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'EXECUTING'",
+    ],
+    found: [/history.*order o-1: its history has a gap/],
+  },
+  {
+    what: "a history without its beginning",
+    statements: [
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and from_status is null",
+    ],
+    found: [/history.*order o-1: its history has a gap/],
+  },
+  {
+    what: "a history without its end",
+    statements: [
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'SUCCESS'",
+    ],
+    found: [/history.*order o-1: is SUCCESS, its history ends in EXECUTING/],
+  },
+  {
+    what: "an order without any history",
+    statements: ["delete from payment_order_transitions where payment_order_id = 'o-1'"],
+    found: [/history.*order o-1: is SUCCESS, its history ends in nothing/],
+  },
+  {
+    what: "a step that the table of transitions does not allow",
+    statements: [
+      "update payment_order_transitions set from_status = 'NOT_STARTED' where payment_order_id = 'o-1' and to_status = 'SUCCESS'",
+      "delete from payment_order_transitions where payment_order_id = 'o-1' and to_status = 'EXECUTING'",
+    ],
+    found: [/history.*order o-1: /],
+  },
+  {
+    what: "a history of an order that does not exist",
+    statements: [
+      "insert into payment_order_transitions (payment_order_id, to_status, cause, actor) values ('ghost', 'NOT_STARTED', 'accepted', 'nobody')",
+    ],
+    found: [/history.*order ghost: /],
+  },
+  {
+    what: "a paid order without a succeeded attempt",
+    statements: ["update payment_attempts set status = 'declined' where payment_order_id = 'o-1'"],
+    found: [/succeeded attempt.*order o-1: is SUCCESS with 0 succeeded and 0 authorised attempts/],
+  },
+  {
+    what: "an authorisation that the ledger does not hold",
+    statements: [
+      "update ledger_transactions set source = 'order:o-5:elsewhere' where source = 'order:o-5:authorized'",
+    ],
+    found: [
+      /left of each authorisation.*order o-5: is AUTHORIZED, 400 of 1000 captured; the ledger holds -400/,
+    ],
+  },
+  {
+    what: "an authorised order without its authorised attempt",
+    statements: ["update payment_attempts set status = 'canceled' where payment_order_id = 'o-5'"],
+    found: [/succeeded attempt.*order o-5: is AUTHORIZED with 0 succeeded and 0 authorised attempts/],
+  },
+  {
+    what: "a captured amount that its captures do not come to",
+    statements: ["update payment_orders set captured_minor = 500 where payment_order_id = 'o-5'"],
+    found: [
+      /sum of its captures.*order o-5: says 500 captured and 0 in flight, its captures 400 and 0/,
+      /paid order has a ledger.*order o-5: has 500 EUR captured, the ledger debits 400/,
+    ],
+  },
+  {
+    what: "an id of the PSP that is no longer stored",
+    statements: [
+      "delete from psp_references where type = 'payment_intent' and subject_id = (select attempt_id from payment_attempts where payment_order_id = 'o-1')",
+    ],
+    found: [
+      /every id that a PSP gave.*attempt att_\w+: goes by pi_\w+ at stripe, which is stored for nothing/,
+    ],
+  },
+  {
+    what: "an id of the PSP that stands for another attempt than the one that goes by it",
+    statements: [
+      "update psp_references set subject_id = 'att_other' where type = 'payment_intent' and subject_id = (select attempt_id from payment_attempts where payment_order_id = 'o-1')",
+    ],
+    found: [
+      /every id that a PSP gave.*attempt att_\w+: goes by pi_\w+ at stripe, which is stored for att_other/,
+    ],
+  },
+  {
+    what: "a capture that goes by an id that is not stored",
+    statements: ["update operations set psp_reference = 'cap_lost' where capture_id = 'one'"],
+    found: [
+      /every id that a PSP gave.*operation op_\w+: goes by cap_lost at stripe, which is stored for nothing/,
+    ],
+  },
+  {
+    what: "a capture that was booked and failed",
+    statements: ["update operations set status = 'failed' where capture_id = 'one'"],
+    found: [
+      /capture in the ledger.*its capture is failed/,
+      /sum of its captures.*order o-5|paid order has a ledger.*order o-5/,
+    ],
+  },
+  {
+    what: "a capture that was reversed while its order is still paid",
+    statements: [
+      `insert into ledger_transactions (created_at, source, reverses_transaction_id) values (now(), 'reversal:order:o-1:captured', ${transactionOf("order:o-1:captured")})`,
+    ],
+    found: [
+      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
+      /sellers. earnings.*seller ann USD/,
+    ],
+  },
+  {
+    what: "a second capture of an order whose first one stands",
+    statements: [
+      "update ledger_transactions set source = 'order:o-1:captured:2' where source = 'order:o-1:captured'",
+    ],
+    found: [
+      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
+      /capture in the ledger.*\(order:o-1:captured:2\): its order is SUCCESS/,
+    ],
+  },
+  {
+    what: "money that was booked between two right accounts and never happened",
+    statements: [
+      "insert into ledger_transactions (created_at, source) values (now(), 'order:never:captured')",
+      `insert into ledger_entries select account_id, version + 1, ${transactionOf("order:never:captured")}, 70, balance_minor + 70 from ledger_accounts where account_id = ${idOf("psp:stripe:clearing")}`,
+      `insert into ledger_entries select account_id, version + 1, ${transactionOf("order:never:captured")}, -70, balance_minor - 70 from ledger_accounts where account_id = ${idOf(ann)}`,
+      `update ledger_accounts set version = version + 1, balance_minor = balance_minor + case when account_id = ${idOf(ann)} then -70 else 70 end where account_id in (${idOf(ann)}, ${idOf("psp:stripe:clearing")})`,
+    ],
+    found: [/capture in the ledger.*\(order:never:captured\): has no order/],
+  },
+];
