@@ -10,8 +10,8 @@ export function keyCheck(secretKey: string): (header: string | undefined) => voi
       throw new StripeError(
         401,
         "invalid_request_error",
-        "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer " +
-          "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+        "You did not provide an API key. You need to provide your API key in the Authorization header, " +
+          "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
       );
     }
     throw new StripeError(401, "invalid_request_error", `Invalid API Key provided: ${masked(header)}`);

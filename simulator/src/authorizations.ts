@@ -61,8 +61,8 @@ export function captured(
 }
 
 /**
- * What the end of an authorisation writes: all that was not captured goes back to the buyer. Where something was
- * captured the intent has succeeded with that.
+ * What the end of an authorisation writes: all that was not captured goes back to the buyer. Where something
+ * was captured the intent has succeeded with that.
  */
 export function released(
   { intent: before, charge: authorised }: Authorization,

@@ -53,8 +53,8 @@ export const PROCESSING_ERROR = decline(
 export const AUTHENTICATION_FAILED = decline(
   "payment_intent_authentication_failure",
   "authentication_required",
-  "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod " +
-    "to attempt to fulfill this PaymentIntent again.",
+  "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new " +
+    "PaymentMethod to attempt to fulfill this PaymentIntent again.",
 );
 
 const PAID: CardBehaviour = { kind: "paid" };

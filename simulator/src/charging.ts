@@ -27,7 +27,9 @@ export interface Confirmation {
   before: IntentRecord;
   method: ChosenMethod;
   decision: ChargeDecision;
-  /** Until when what is authorised could be captured (Unix seconds); null: what is paid is captured at once. */
+  /**
+   * Until when what is authorised could be captured (Unix seconds); null: what is paid is captured at once.
+   */
   capture_before: number | null;
   expand: readonly string[];
   /** Events the same request caused before the confirmation. */
@@ -36,7 +38,9 @@ export interface Confirmation {
   roll_forward_seconds: number;
 }
 
-/** The plan of a request that breaks down with these writes done: the client and the key learn of a 500 only. */
+/**
+ * The plan of a request that breaks down with these writes done: the client and the key learn of a 500 only.
+ */
 export function crashedPlan(writes: Writes): Plan {
   return { status: 500, answer: { kind: "body", body: serverError().body() }, writes, transport: "normal" };
 }

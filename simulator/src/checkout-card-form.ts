@@ -68,7 +68,10 @@ function cvcError(text: string, card: Card | undefined): string | undefined {
   return isAmex ? "The security code has 3 or 4 digits." : "The security code has 3 digits.";
 }
 
-/** Reads what a buyer typed. Only numbers of test cards are taken; any other is told apart and forgotten at once. */
+/**
+ * Reads what a buyer typed. Only numbers of test cards are taken; any other is told apart and forgotten at
+ * once.
+ */
 export function readCard(params: FormMap, nowMs: number): CardEntry {
   const number = field(params, "number");
   const again = { expiry: field(params, "expiry").slice(0, 9), name: nameOf(params) };

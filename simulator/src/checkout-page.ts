@@ -146,8 +146,9 @@ async function asking({ store }: PageParts, session: SessionRecord): Promise<Rep
 }
 
 /**
- * Answers requests to `/c/…`: the hosted page. Its forms carry no token against cross-site requests: there is no login
- * to borrow, whoever knows the address may pay, and what is paid with is a test card. Throws `FaultStrike`.
+ * Answers requests to `/c/…`: the hosted page. Its forms carry no token against cross-site requests: there is
+ * no login to borrow, whoever knows the address may pay, and what is paid with is a test card. Throws
+ * `FaultStrike`.
  */
 export function pageRoutes(parts: PageParts): (request: PageRequest) => Promise<Reply> {
   const threeDSecure = threeDSecurePage(parts);

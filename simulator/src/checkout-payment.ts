@@ -140,8 +140,9 @@ async function load(store: Store, id: string): Promise<SessionRecord> {
 }
 
 /**
- * The buyer pays with a card. However often, in however many tabs: each try moves the one intent of the session by one
- * version, so of two at once one is planned again, finds the session paid, and charges nothing.
+ * The buyer pays with a card. However often, in however many tabs: each try moves the one intent of the
+ * session by one version, so of two at once one is planned again, finds the session paid, and charges
+ * nothing.
  */
 export async function payStep(
   { store, faults }: PaymentParts,

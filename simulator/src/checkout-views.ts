@@ -48,8 +48,8 @@ function source(text: string): string {
 }
 
 /**
- * Nothing is loaded from anywhere, and only our own style and script run. `form-action` cannot be 'self': browsers hold
- * the redirect to the shop, and the shop's own further ones, against it.
+ * Nothing is loaded from anywhere, and only our own style and script run. `form-action` cannot be 'self':
+ * browsers hold the redirect to the shop, and the shop's own further ones, against it.
  */
 const POLICY = [
   "default-src 'none'",

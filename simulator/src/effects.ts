@@ -42,8 +42,8 @@ function conditions(filters: ReadonlyMap<string, string>): { where: string; valu
 }
 
 /**
- * The real movements of money that match: by metadata (`payment_order_id`, `checkout_id`, any other key) or by
- * `payment_intent`, `charge`, `currency`. `count` and the sums cover all of them, `data` the newest 1,000.
+ * The real movements of money that match: by metadata (`payment_order_id`, `checkout_id`, any other key) or
+ * by `payment_intent`, `charge`, `currency`. `count` and the sums cover all of them, `data` the newest 1,000.
  */
 export async function findEffects(pool: pg.Pool, filters: ReadonlyMap<string, string>): Promise<unknown> {
   const { where, values } = conditions(filters);
@@ -67,8 +67,8 @@ export async function findEffects(pool: pg.Pool, filters: ReadonlyMap<string, st
 }
 
 /**
- * How many movements there were, their sums, and every payment order that was charged more than once. The captures of
- * one authorisation are parts of one charge: they are bounded by what was authorised.
+ * How many movements there were, their sums, and every payment order that was charged more than once. The
+ * captures of one authorisation are parts of one charge: they are bounded by what was authorised.
  */
 export async function effectsSummary(pool: pg.Pool): Promise<unknown> {
   const { rows: sums } = await pool.query<{ currency: string; amount_minor: string; count: string }>(

@@ -13,7 +13,10 @@ export const MODIFICATION_FAULT_NAMES = [
   "slow",
 ] as const;
 
-/** Faults that can be asked for by token (`tok_fault_<name>`) or for the next charges (`POST /_simulator/faults`). */
+/**
+ * Faults that can be asked for by token (`tok_fault_<name>`) or for the next charges (`POST
+ * /_simulator/faults`).
+ */
 export const FAULT_NAMES = [...MODIFICATION_FAULT_NAMES, "once_500", "once_processing_error"] as const;
 
 /** Faults of the hosted page alone: only for the next charges, and only a charge on the page takes them. */
@@ -50,7 +53,9 @@ export function transportOf(fault: FaultName | undefined): Transport {
   }
 }
 
-/** Whether the fault strikes before the request begins to execute: nothing is charged and nothing is stored. */
+/**
+ * Whether the fault strikes before the request begins to execute: nothing is charged and nothing is stored.
+ */
 export function strikesFirst(fault: FaultName): boolean {
   return (
     fault === "timeout_before_charge" ||

@@ -87,8 +87,8 @@ export class Faults {
   }
 
   /**
-   * The fault of one capture or cancel. Taken when it is first asked for, and the same ever after: a request that is
-   * planned again, because its payment moved on meanwhile, meets no second fault.
+   * The fault of one capture or cancel. Taken when it is first asked for, and the same ever after: a request
+   * that is planned again, because its payment moved on meanwhile, meets no second fault.
    */
   forModification(): () => FaultName | undefined {
     let taken: { fault: FaultName | undefined } | undefined;

@@ -5,9 +5,9 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Groups concurrent callers into one flush. Items that arrive while a flush runs form the next one; there is no timer,
- * so a lone caller waits for nobody. When a flush of several items fails, each is tried alone, so that one bad item
- * cannot fail its neighbours.
+ * Groups concurrent callers into one flush. Items that arrive while a flush runs form the next one; there is
+ * no timer, so a lone caller waits for nobody. When a flush of several items fails, each is tried alone, so
+ * that one bad item cannot fail its neighbours.
  */
 export class GroupCommit<Item, Result> {
   readonly #flush: (items: readonly Item[]) => Promise<readonly Result[]>;

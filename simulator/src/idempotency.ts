@@ -85,8 +85,8 @@ export class Idempotency {
   }
 
   /**
-   * Executes `makePlan` once for the request's key and stores its answer in the same commit as its effects. What
-   * `makePlan` throws is not stored. `lookFirst` is for requests whose plan depends on what is stored.
+   * Executes `makePlan` once for the request's key and stores its answer in the same commit as its effects.
+   * What `makePlan` throws is not stored. `lookFirst` is for requests whose plan depends on what is stored.
    */
   async execute(request: KeyedRequest, makePlan: () => Promise<Plan>, lookFirst: boolean): Promise<Reply> {
     const key = request.idempotency_key;
@@ -123,8 +123,8 @@ export class Idempotency {
   }
 
   /**
-   * Carries out what no API request asks for: a buyer's act on the hosted page, or the clock's. `decide` is asked again
-   * when an object moved on meanwhile; without a plan nothing is written.
+   * Carries out what no API request asks for: a buyer's act on the hosted page, or the clock's. `decide` is
+   * asked again when an object moved on meanwhile; without a plan nothing is written.
    */
   async act<Decided extends { plan: Plan | null }>(decide: () => Promise<Decided>): Promise<Decided> {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {

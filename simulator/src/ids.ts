@@ -37,8 +37,8 @@ export function timePrefix(milliseconds: number): string {
 }
 
 /**
- * The 23 characters an intent shares with its charges and that make ids sort by time (byte order). The caller adds a
- * last character, so that the charges of an intent are found by their id alone.
+ * The 23 characters an intent shares with its charges and that make ids sort by time (byte order). The caller
+ * adds a last character, so that the charges of an intent are found by their id alone.
  */
 export function newStem(nowMs: number): string {
   if (nowMs > lastMs) {

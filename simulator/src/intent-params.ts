@@ -193,7 +193,8 @@ export function methodsParam(form: FormMap): IntentRecord["methods"] {
     throw missingParam("automatic_payment_methods[enabled]");
   if (enabled === true && types.length > 0) {
     throw invalidRequest(
-      "You may only specify one of these parameters: automatic_payment_methods, allowed_payment_method_types.",
+      "You may only specify one of these parameters: automatic_payment_methods, " +
+        "allowed_payment_method_types.",
     );
   }
   const unknown = types.find((type) => type !== "card" && type !== "link");

@@ -6,7 +6,8 @@ import type { Store } from "./store.ts";
 import { invalidRequest, missingObject } from "./stripe-error.ts";
 
 export const OF_A_PAGE =
-  "You cannot perform this action on PaymentIntents created by Checkout. To cancel, expire the Checkout Session instead.";
+  "You cannot perform this action on PaymentIntents created by Checkout. To cancel, expire the Checkout " +
+  "Session instead.";
 
 /** A 400 about the intent's state. The request did execute, so the answer is kept under its key. */
 export function stateConflict(message: string, intent: IntentRecord): Plan {
@@ -25,8 +26,8 @@ export async function loadIntent(store: Store, id: string): Promise<IntentRecord
 }
 
 /**
- * Adds the charge that the answer shows in full where the plan itself does not change it. It is written as it is: no
- * charge moves without its intent, so the intent's version guards it too.
+ * Adds the charge that the answer shows in full where the plan itself does not change it. It is written as it
+ * is: no charge moves without its intent, so the intent's version guards it too.
  */
 export async function withShownCharge(store: Store, plan: Plan): Promise<Plan> {
   const { answer, writes } = plan;

@@ -82,7 +82,10 @@ export function textList(form: FormMap, key: string): string[] {
   });
 }
 
-/** Metadata within Stripe's limits: 50 keys, keys up to 40 characters, values up to 500. Empty values are left out. */
+/**
+ * Metadata within Stripe's limits: 50 keys, keys up to 40 characters, values up to 500. Empty values are left
+ * out.
+ */
 export function metadataParam(form: FormMap, prefix = ""): Readonly<Record<string, string>> {
   const map = optionalMap(form, "metadata", prefix);
   if (map === undefined) return NO_METADATA;

@@ -26,18 +26,19 @@ import { invalidRequest } from "./stripe-error.ts";
 
 const CAPTURE_METHODS = ["automatic", "automatic_async", "manual"] as const;
 const RETURN_URL_NEEDED =
-  "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these " +
-  "payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want " +
-  "to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and " +
-  "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.";
+  "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of " +
+  "these payment methods might redirect your customer off of your page, you must provide a `return_url`. " +
+  "If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to " +
+  "`true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and " +
+  "Payment Intents.";
 const RETURN_URL_TOO_EARLY =
   "The parameter `return_url` cannot be passed when creating a PaymentIntent unless confirm is set to true.";
 const ALREADY_CONFIRMED =
   "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.";
 const METHOD_NEEDED =
   "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the " +
-  "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method " +
-  "or ConfirmationToken.";
+  "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a " +
+  "payment method or ConfirmationToken.";
 
 interface Parts {
   store: Store;

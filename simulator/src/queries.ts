@@ -79,7 +79,9 @@ export async function findRequest(pool: pg.Pool, stem: string): Promise<RequestR
   return rows[0] ?? null;
 }
 
-/** Requests that caused events (of these types, when given) from this stem on, newest first or oldest first. */
+/**
+ * Requests that caused events (of these types, when given) from this stem on, newest first or oldest first.
+ */
 export async function requestsWithEvents(
   pool: pg.Pool,
   filter: {

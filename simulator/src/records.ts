@@ -1,8 +1,8 @@
 import type { Decline } from "./cards.ts";
 
 /*
- * What is stored, in a shorter form than what is shown (render.ts). Amounts are JSON integers of minor units, as on
- * Stripe's wire: they have at most eight digits, so a JavaScript number is exact.
+ * What is stored, in a shorter form than what is shown (render.ts). Amounts are JSON integers of minor units,
+ * as on Stripe's wire: they have at most eight digits, so a JavaScript number is exact.
  */
 
 export type IntentStatus =
@@ -69,7 +69,10 @@ export interface ChargeRecord {
   currency: string;
   status: "succeeded" | "failed";
   captured: boolean;
-  /** Of one that was authorised first: until when it could be captured (Unix seconds), and whether in several parts. */
+  /**
+   * Of one that was authorised first: until when it could be captured (Unix seconds), and whether in several
+   * parts.
+   */
   capture_before?: number;
   multicapture?: "available" | "unavailable";
   /** Of the last capture; of one that was captured at once Stripe makes it later. */

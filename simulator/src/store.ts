@@ -19,7 +19,10 @@ export interface Operation {
   deliveries: readonly Delivery[];
 }
 
-/** `stale`: the intent or the session changed since it was read. `replay`: the idempotency key was stored before. */
+/**
+ * `stale`: the intent or the session changed since it was read. `replay`: the idempotency key was stored
+ * before.
+ */
 export type CommitOutcome = "done" | "replay" | "stale";
 
 interface Refusal {

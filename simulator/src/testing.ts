@@ -71,7 +71,9 @@ export interface TestSimulator {
   readonly database_url: string;
   /** Of the process that runs now: a restart makes a new one. */
   readonly stripe: Stripe;
-  /** Ends the simulator and starts it again on its database, after a pause, with what changes in its settings. */
+  /**
+   * Ends the simulator and starts it again on its database, after a pause, with what changes in its settings.
+   */
   restart(changes?: Partial<SimulatorConfig>, pauseMs?: number): Promise<void>;
   /** Ends the simulator and drops its database. */
   close(): Promise<void>;
@@ -106,8 +108,8 @@ export async function openSimulator(
 }
 
 /**
- * The simulator that the tests of one file share: opened before the first, emptied before each, closed after the
- * last. A file calls it once, outside its tests.
+ * The simulator that the tests of one file share: opened before the first, emptied before each, closed after
+ * the last. A file calls it once, outside its tests.
  */
 export function shareSimulator(
   settings: Partial<SimulatorConfig> = {},

@@ -34,8 +34,8 @@ export function backoffSeconds(attempts: number): number {
 }
 
 /**
- * Delivers events to the endpoints: new ones straight from memory, failed and left-over ones from the database when
- * they are due. A delivery stays in the database until the endpoint answered 2xx.
+ * Delivers events to the endpoints: new ones straight from memory, failed and left-over ones from the
+ * database when they are due. A delivery stays in the database until the endpoint answered 2xx.
  */
 export class WebhookSender {
   readonly #store: Store;

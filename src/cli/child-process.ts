@@ -13,7 +13,10 @@ export type ChildProcessOptions = {
 };
 
 const start_ms_max = 30_000;
-/** Requests leave much short-lived garbage: with 16 MB of room for it, V8's default, collecting took 6 % of the time under load. */
+/**
+ * Requests leave much short-lived garbage: with 16 MB of room for it, V8's default, collecting took 6 % of
+ * the time under load.
+ */
 const young_generation = "--max-semi-space-size=64";
 
 /** One of our own programs as a child, which can be stopped, killed and started again. */
@@ -50,7 +53,10 @@ export class ChildProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Starts it and gives its URL. Errors with the last of its output when it dies first or takes longer than 30 s. */
+  /**
+   * Starts it and gives its URL. Errors with the last of its output when it dies first or takes longer than
+   * 30 s.
+   */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<string> {
     const child = spawn(
       process.execPath,

@@ -8,7 +8,10 @@ import { composeService, type Service } from "./compose.ts";
 
 export type Roles = { readonly serves: boolean; readonly works: boolean };
 
-/** Runs a service process until a signal: `serve` answers HTTP, `work` brings payments forward; a process may do both. */
+/**
+ * Runs a service process until a signal: `serve` answers HTTP, `work` brings payments forward; a process may
+ * do both.
+ */
 export async function runService(roles: Roles, mode: "development" | "production"): Promise<void> {
   const config = loadConfig(mode);
   if (roles.serves) assertBuiltInKeyStaysLocal(config);

@@ -28,7 +28,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Plays a database with a self-signed certificate, or without TLS, and keeps the passwords that it is told. */
+/**
+ * Plays a database with a self-signed certificate, or without TLS, and keeps the passwords that it is told.
+ */
 async function playDatabase(hasTls: boolean): Promise<{ url: string; told: string[] }> {
   const told: string[] = [];
   const sockets = new Set<Socket>();

@@ -23,14 +23,20 @@ export type Transaction = Queryable & {
 
 const insideTransaction = new AsyncLocalStorage<boolean>();
 
-/** Whether the calling code runs inside a database transaction; the PSP router refuses to call out when it does. */
+/**
+ * Whether the calling code runs inside a database transaction; the PSP router refuses to call out when it
+ * does.
+ */
 export function isInsideTransaction(): boolean {
   return insideTransaction.getStore() === true;
 }
 
 const { builtins, getTypeParser } = pg.types;
 
-/** int8 as bigint and timestamptz as RFC 3339, on our pools only: pg-boss has its own and expects the defaults. */
+/**
+ * int8 as bigint and timestamptz as RFC 3339, on our pools only: pg-boss has its own and expects the
+ * defaults.
+ */
 const types: pg.CustomTypesConfig = {
   getTypeParser(oid, format) {
     if (oid === builtins.INT8) return (text: string) => BigInt(text);
@@ -62,7 +68,10 @@ export type DatabaseOptions = {
 
 /** SQLSTATEs after which the same transaction may simply be run again: deadlock, serialization failure. */
 const retryableStates = new Set(["40P01", "40001"]);
-/** SQLSTATE classes and codes that mean "not now": connection lost, shutting down, too many connections, lock or statement timeout. */
+/**
+ * SQLSTATE classes and codes that mean "not now": connection lost, shutting down, too many connections, lock
+ * or statement timeout.
+ */
 const unavailableStates = /^(08|53|57P|58)/;
 const unavailableCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND"]);
 
@@ -227,7 +236,9 @@ class Statements {
   }
 }
 
-/** What is sent until the end of this turn of the event loop leaves in one write: each write wakes PostgreSQL. */
+/**
+ * What is sent until the end of this turn of the event loop leaves in one write: each write wakes PostgreSQL.
+ */
 function writeOncePerTurn(client: pg.PoolClient): void {
   const { stream } = client.connection;
   stream.cork();

@@ -74,8 +74,8 @@ function describe({ kind, object, column, right, grantee, is_grantable }: Grant)
 
 /**
  * Every access list of this database in one query. `roles` are those whose rights the login has or can take
- * on, and 0 is everybody. Of PostgreSQL's own objects, which everybody may read and run, only what was granted
- * to these roles by name counts; what comes with an extension and is everybody's is left out too.
+ * on, and 0 is everybody. Of PostgreSQL's own objects, which everybody may read and run, only what was
+ * granted to these roles by name counts; what comes with an extension and is everybody's is left out too.
  */
 const granted = `
   with roles as (

@@ -225,7 +225,10 @@ test("more waiting items than the bound are refused with 503, and room comes bac
 
 type CommitLosingProxy = { readonly url: string; loseNextCommit(): void; close(): Promise<void> };
 
-/** Stands between driver and server; drops the connection when the server has answered a COMMIT, without passing the answer on. */
+/**
+ * Stands between driver and server; drops the connection when the server has answered a COMMIT, without
+ * passing the answer on.
+ */
 async function openProxyThatLosesACommit(serverUrl: string): Promise<CommitLosingProxy> {
   const { hostname, port } = new URL(serverUrl);
   const sockets = new Set<Socket>();

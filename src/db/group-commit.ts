@@ -47,7 +47,10 @@ export class GroupCommit<Item, Result> {
     this.#waitingItemsMax = options.waiting_items_max ?? 20_000;
   }
 
-  /** Resolves with the item's own result once its transaction is committed. Errors: `unavailable`, or what the flush threw for it. */
+  /**
+   * Resolves with the item's own result once its transaction is committed. Errors: `unavailable`, or what the
+   * flush threw for it.
+   */
   submit(item: Item): Promise<Result> {
     if (this.#isClosed)
       return Promise.reject(

@@ -86,10 +86,10 @@ async function assertMayMigrate(client: Client): Promise<void> {
 export function explainLockTimeout(error: unknown): unknown {
   if (!hasLockTimeout(error)) return error;
   return new Error(
-    "Another session holds a lock that `migrate` needs. Let another `migrate` finish, or stop the service; then run it " +
-      "again. Who holds one: select a.pid, a.usename, a.application_name from pg_locks l join pg_stat_activity a using (pid) " +
-      "where l.granted and l.locktype in ('advisory', 'relation') and pid <> pg_backend_pid(); and to end it: " +
-      "select pg_terminate_backend(<pid>);",
+    "Another session holds a lock that `migrate` needs. Let another `migrate` finish, or stop the service; " +
+      "then run it again. Who holds one: select a.pid, a.usename, a.application_name from pg_locks l join " +
+      "pg_stat_activity a using (pid) where l.granted and l.locktype in ('advisory', 'relation') and pid " +
+      "<> pg_backend_pid(); and to end it: select pg_terminate_backend(<pid>);",
     { cause: error },
   );
 }

@@ -14,8 +14,8 @@ export function preparedIfCall(statement: pg.QueryConfig): pg.QueryConfig {
 }
 
 /**
- * A migration changed the columns of a function that this connection has prepared. Another connection prepares
- * it anew.
+ * A migration changed the columns of a function that this connection has prepared. Another connection
+ * prepares it anew.
  */
 export function isOutdatedPlan(thrown: unknown): boolean {
   return thrown instanceof pg.DatabaseError && thrown.routine === "RevalidateCachedQuery";

@@ -22,9 +22,10 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   payment_attempts: {
     insert: "*",
     update:
-      "psp_reference status inquiry_count epoch sent_at has_stored_failure psp_call_ms failure_class failure_code " +
-      "failure_message page_token page_url authorization_expires_at authorization_ended_as resolved_as resolution_reference " +
-      "resolution_note resolved_by resolution_due_at next_action next_action_expires_at updated_at",
+      "psp_reference status inquiry_count epoch sent_at has_stored_failure psp_call_ms failure_class " +
+      "failure_code failure_message page_token page_url authorization_expires_at authorization_ended_as " +
+      "resolved_as resolution_reference resolution_note resolved_by resolution_due_at next_action " +
+      "next_action_expires_at updated_at",
   },
   payment_events: {
     insert: "*",
@@ -33,14 +34,16 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   operations: {
     insert: "*",
     update:
-      "void_cause status key_number epoch key_sent_at sent_at has_stored_failure psp_reference inquiry_count failure_class " +
-      "failure_code failure_message leased_until due_at resolved_as resolved_by resolution_note updated_at",
+      "void_cause status key_number epoch key_sent_at sent_at has_stored_failure psp_reference " +
+      "inquiry_count failure_class failure_code failure_message leased_until due_at resolved_as " +
+      "resolved_by resolution_note updated_at",
   },
   payment_orders: {
     insert: "*",
     update:
-      "captured_minor capturing_minor failed_capture_count status status_cause status_actor attempt_id card_token psp_token " +
-      "psp_nonce wallet_updated ledger_updated retry_count last_retry_at next_retry_at error_code error_message updated_at",
+      "captured_minor capturing_minor failed_capture_count status status_cause status_actor attempt_id " +
+      "card_token psp_token psp_nonce wallet_updated ledger_updated retry_count last_retry_at " +
+      "next_retry_at error_code error_message updated_at",
   },
   psp_references: { insert: "*" },
   risk_block_list: { insert: "*", delete: true },
@@ -53,8 +56,9 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   "pgboss.warning": jobs,
   "pgboss.queue": {
     update:
-      "deferred_count queued_count ready_count active_count failed_count total_count created_delta completed_delta " +
-      "failed_delta delta_on delta_seconds ready_history singletons_active monitor_claim_on monitor_on maintain_on",
+      "deferred_count queued_count ready_count active_count failed_count total_count created_delta " +
+      "completed_delta failed_delta delta_on delta_seconds ready_history singletons_active " +
+      "monitor_claim_on monitor_on maintain_on",
   },
   "pgboss.version": { update: "cron_on bam_on flow_on reindex_on monitor_backoff_on" },
 };

@@ -12,8 +12,7 @@ export const client_id_rule =
 
 /** Control characters, spaces other than U+0020, soft hyphens, joiners, direction marks, fillers and tags. */
 const refused =
-  "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f" +
-  "\\u205f-\\u206f\\u3000\\u3164\\ufeff\\uffa0\\ufff0-\\uffff\\u{e0000}-\\u{e0fff}\\ud800-\\udfff";
+  "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufeff\\uffa0\\ufff0-\\uffff\\u{e0000}-\\u{e0fff}\\ud800-\\udfff";
 const refusedText = new RegExp(`^ | $|^\\.{1,2}$|[${refused}]`, "u");
 
 /** URLs drop the path segments "." and "..", so an object with such an id could not be read back. */

@@ -6,9 +6,9 @@ const quote = '"';
 const exact_digits = 12;
 
 /**
- * Whether nothing would be removed from this valid JSON: a quick look at its names, strings and numbers, also at
- * those that the parser drops because a name stands twice. False says nothing. To parse a charge of 5 kB and
- * walk through it took 52 µs, this takes 29.
+ * Whether nothing would be removed from this valid JSON: a quick look at its names, strings and numbers, also
+ * at those that the parser drops because a name stands twice. False says nothing. To parse a charge of 5 kB
+ * and walk through it took 52 µs, this takes 29.
  */
 export function isSurelyHarmless(json: string): boolean {
   // Only without escapes is a string what stands between two quotes.

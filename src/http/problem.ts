@@ -40,7 +40,9 @@ export function problemOf(error: AppError, requestId: string) {
 /** Named in `param`, but found before a route has the request, so no fields of it. */
 const no_fields = ["Host", "path"];
 
-/** The one fault of a 400 that names its field and lists none, so that clients read all of them in one way. */
+/**
+ * The one fault of a 400 that names its field and lists none, so that clients read all of them in one way.
+ */
 function faultsOf({ status, code, param, message, errors }: AppError): readonly FieldError[] {
   if (errors.length > 0 || param === undefined || status !== 400) return errors;
   if (no_fields.includes(param)) return errors;

@@ -114,7 +114,9 @@ export const isPlainId = (text: string): boolean => /^(?:\w+|\d+\.\d{1,4})$/.tes
 
 const ofEvent = ["data", "object"];
 const ofItem = ["notificationItems", 0, "NotificationRequestItem"];
-/** Where adapters read what names a payment, and its amounts. An external account's ids are refused instead. */
+/**
+ * Where adapters read what names a payment, and its amounts. An external account's ids are refused instead.
+ */
 const knownPlaces: readonly (readonly (string | number)[])[] = [
   ["id"],
   ...["id", "amount", "amount_received", "amount_total", "payment_intent"].map((name) => [...ofEvent, name]),

@@ -66,7 +66,8 @@ export function createServer(context: HttpContext): App {
     faults.assertRoom(request.raw.socket);
     assertHostHeader(request);
     if (context.isDraining()) refuseWhileDraining(request, reply);
-    // No route, no body: without this a body sent to a path that does not exist was read, parsed and searched.
+    // No route, no body: without this a body sent to a path that does not exist was read, parsed and
+    // searched.
     if (request.is404) throw nothingServed();
   });
   app.addHook("preValidation", async (request) => {

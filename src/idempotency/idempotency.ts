@@ -23,7 +23,10 @@ export type { AnswerKey, AnswerRow } from "./queries.ts";
 /** What was answered, byte for byte, and whether it was answered before. */
 export type Answer = { readonly status: number; readonly body: string; readonly is_replay: boolean };
 
-/** SHA-256 over method, path and canonical JSON body (RFC 8785): equal for the same request however it was written. */
+/**
+ * SHA-256 over method, path and canonical JSON body (RFC 8785): equal for the same request however it was
+ * written.
+ */
 export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
   return hash("sha256", `${method} ${path}\n${canonicalJson(body ?? null)}`, "buffer");
 }

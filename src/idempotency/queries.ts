@@ -10,7 +10,10 @@ export type AnswerRow = AnswerKey & {
 };
 export type NewAnswer = AnswerRow & { readonly lifetime_hours: number };
 
-/** Holds back other requests with this key until the transaction ends; errors with SQLSTATE 55P03 after two seconds. */
+/**
+ * Holds back other requests with this key until the transaction ends; errors with SQLSTATE 55P03 after two
+ * seconds.
+ */
 export async function lockKey(tx: Queryable, key: AnswerKey): Promise<void> {
   await tx.query(
     "select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtextextended($1, 42))",

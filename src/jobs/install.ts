@@ -4,7 +4,10 @@ import { queueNames, queueSettings } from "./queues.ts";
 
 export const schema = "pgboss";
 
-/** Makes or upgrades pg-boss's schema and our queues, and lets the service's role use them. `url` is the owner's. */
+/**
+ * Makes or upgrades pg-boss's schema and our queues, and lets the service's role use them. `url` is the
+ * owner's.
+ */
 export async function installJobs(url: string): Promise<void> {
   const boss = new PgBoss({
     ...connectionOf(url),

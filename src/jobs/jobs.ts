@@ -91,7 +91,10 @@ export class Jobs {
     await this.#boss.stop({ graceful: false });
   }
 
-  /** Adds jobs in the caller's transaction. Call `wake` after the commit, so that an idle worker of this process looks at once. */
+  /**
+   * Adds jobs in the caller's transaction. Call `wake` after the commit, so that an idle worker of this
+   * process looks at once.
+   */
   async enqueue<Name extends QueueName>(
     tx: Transaction,
     queue: Name,
@@ -154,7 +157,9 @@ export class Jobs {
     await this.#boss.complete(queue, jobs.map(claimOf), null, { db: inTransaction(tx) });
   }
 
-  /** Gives claimed jobs back for another try after the queue's delay; past its limit they go to `dead_letter`. */
+  /**
+   * Gives claimed jobs back for another try after the queue's delay; past its limit they go to `dead_letter`.
+   */
   async fail(tx: Transaction, queue: QueueName, jobs: readonly Claimed[], reason: string): Promise<void> {
     if (jobs.length === 0) return;
     await this.#boss.fail(queue, jobs.map(claimOf), { reason }, { db: inTransaction(tx) });

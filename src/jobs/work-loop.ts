@@ -4,7 +4,10 @@ import { summaryOf } from "../logged-error.ts";
 export type WorkLoopOptions = {
   readonly name: string;
   readonly log: Logger;
-  /** How long to wait for a wake-up when there was nothing to do; the safety net for work enqueued by other processes. */
+  /**
+   * How long to wait for a wake-up when there was nothing to do; the safety net for work enqueued by other
+   * processes.
+   */
   readonly idle_poll_ms: number;
   /** Does what there is to do and gives how much it was; 0 lets the loop wait. */
   readonly run: () => Promise<number>;

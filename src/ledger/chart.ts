@@ -37,7 +37,10 @@ const ofSeller =
 export const chart = {
   /** What the PSP owes us. */
   pspClearing: ofPsp("clearing", "asset"),
-  /** What issuers hold for us and nobody has captured: a memorandum, mirrored by `authorizations`. Never more is captured or released. */
+  /**
+   * What issuers hold for us and nobody has captured: a memorandum, mirrored by `authorizations`. Never more
+   * is captured or released.
+   */
   pspAuthorized: ofPsp("authorized", "asset", 0n),
   authorizations: platform("authorizations", "liability", 0n),
   pspFees: ofPsp("fees", "expense"),

@@ -31,7 +31,8 @@ async function findTransactionIds(
 ): Promise<bigint[] | null> {
   if (source === undefined) return transaction_id === undefined ? null : [transaction_id];
   const rows = await db.query<{ transaction_id: bigint }>(
-    "select transaction_id from ledger_transactions where source = $1 and ($2::bigint is null or transaction_id = $2)",
+    `select transaction_id from ledger_transactions
+      where source = $1 and ($2::bigint is null or transaction_id = $2)`,
     [source, transaction_id ?? null],
   );
   return rows.map((row) => row.transaction_id);
@@ -49,7 +50,8 @@ function selectEntriesOf(
         and ($2::text is null or currency = $2)
         and ($3::timestamptz is null or created_at >= $3)
         and ($4::timestamptz is null or created_at < $4)
-        and ($5::bigint is null or (transaction_id, account_id, account_version) < ($5, $6::bigint, $7::bigint))
+        and ($5::bigint is null
+             or (transaction_id, account_id, account_version) < ($5, $6::bigint, $7::bigint))
         and ($8::text is null or owner_id = $8)
         and ($9::text is null or code = $9)
       order by transaction_id desc, account_id desc, account_version desc
@@ -73,7 +75,8 @@ async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<
     filter.created_from === undefined && filter.created_until === undefined
       ? []
       : await db.query<{ first: bigint | null; last: bigint | null }>(
-          `select ledger_first_transaction_since($1) as first, ledger_first_transaction_since($2::timestamptz + interval '80 seconds') as last`,
+          `select ledger_first_transaction_since($1) as first,
+                  ledger_first_transaction_since($2::timestamptz + interval '80 seconds') as last`,
           [filter.created_from ?? null, filter.created_until ?? null],
         );
   return db.query<EntryRow>(
@@ -84,7 +87,8 @@ async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<
         and ($3::timestamptz is null or created_at < $3)
         and ($8::bigint is null or transaction_id >= $8)
         and ($9::bigint is null or transaction_id < $9)
-        and ($4::bigint is null or (transaction_id, account_id, account_version) < ($4, $5::bigint, $6::bigint))
+        and ($4::bigint is null
+             or (transaction_id, account_id, account_version) < ($4, $5::bigint, $6::bigint))
         -- Said once more without the rest of the row, so that the index of transactions begins there.
         and ($4::bigint is null or transaction_id <= $4)
       order by transaction_id desc, account_id desc, account_version desc
@@ -112,13 +116,16 @@ function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<En
   return db.query<EntryRow>(
     `with accounts as materialized (
        select a.account_id as of_account,
-              case when $4::timestamptz is null then 1 else ledger_version_before(a.account_id, $4) + 1 end as first_version,
+              case when $4::timestamptz is null then 1
+                   else ledger_version_before(a.account_id, $4) + 1 end as first_version,
               least(
-                case when $5::timestamptz is null then a.version else ledger_version_before(a.account_id, $5) end,
+                case when $5::timestamptz is null then a.version
+                     else ledger_version_before(a.account_id, $5) end,
                 case when $6::timestamptz is null then a.version
                      when a.account_id = $7::bigint then $8::bigint - 1
                      -- Of entries of one time those of the higher account come first.
-                     when a.account_id < $7::bigint then ledger_version_before(a.account_id, $6 + interval '1 microsecond')
+                     when a.account_id < $7::bigint
+                     then ledger_version_before(a.account_id, $6 + interval '1 microsecond')
                      else ledger_version_before(a.account_id, $6) end
               ) as last_version
          from ledger_accounts a

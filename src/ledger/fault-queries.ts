@@ -6,8 +6,9 @@ export type FaultRow = { readonly subject: string; readonly problem: string };
 const faults_shown_max = 20;
 
 /**
- * The first rows of a query that looks for faults. It is planned to run to its end, as it does when all is right:
- * under a bare `limit`, PostgreSQL expected 20 faults early, chose a nested loop, and took 50 s for 40,000 payments.
+ * The first rows of a query that looks for faults. It is planned to run to its end, as it does when all is
+ * right: under a bare `limit`, PostgreSQL expected 20 faults early, chose a nested loop, and took 50 s for
+ * 40,000 payments.
  */
 export function selectFaults(db: Queryable, query: string): Promise<FaultRow[]> {
   return db.query<FaultRow>(

@@ -35,7 +35,10 @@ export type { FaultRow } from "./fault-queries.ts";
 export { verifyLedger } from "./verify.ts";
 export type { Check } from "./verify.ts";
 
-/** Posts single transactions for many callers at once, each answered for itself, sharing database transactions. */
+/**
+ * Posts single transactions for many callers at once, each answered for itself, sharing database
+ * transactions.
+ */
 export type Ledger = { post(draft: TransactionDraft): Promise<Posting>; close(): Promise<void> };
 
 /** A ledger over the given database; up to `batch_items_max` transactions share a commit. */

@@ -149,7 +149,8 @@ test("posters at the same time leave a ledger that some order of them explains",
       const posted = decided.filter(({ posting }) => posting.outcome === "posted");
       expect(new Set(posted.map(({ draft }) => draft.source))).toHaveLength(posted.length);
       const model = new LedgerModel();
-      // The accounts' floors need the true order, which the versions in the ledger prove (verifyLedger); sums do not.
+      // The accounts' floors need the true order, which the versions in the ledger prove (verifyLedger); sums
+      // do not.
       for (const { draft } of posted)
         model.post({
           ...draft,

@@ -4,12 +4,14 @@ import type { AccountRef } from "./chart.ts";
 import { assertBalanced, batchParameters, postAll, type PlacedEntry, type TransactionDraft } from "./post.ts";
 import { postOrderedBatch, type OrderedPosting, type Posting } from "./queries.ts";
 
-/** An account that bears a part of a shared amount. `max_minor`: at most so much; null: as its floor allows. */
+/**
+ * An account that bears a part of a shared amount. `max_minor`: at most so much; null: as its floor allows.
+ */
 export type Bearer = { readonly account: AccountRef; readonly max_minor: bigint | null };
 
 /**
- * An amount (debit positive, credit negative) that accounts bear in this order, each as much of what is left as
- * its maximum and its floor allow. All are of one currency.
+ * An amount (debit positive, credit negative) that accounts bear in this order, each as much of what is left
+ * as its maximum and its floor allow. All are of one currency.
  */
 export type SharedEntryDraft = {
   readonly shared_minor: bigint;

@@ -39,7 +39,9 @@ export async function postAll(
 /** An entry with the position of its transaction in the batch, from 1. */
 export type PlacedEntry = EntryDraft & { readonly transaction: number };
 
-/** The parameters of `ledger_post`: each account of the batch once, and entries that point at it by position. */
+/**
+ * The parameters of `ledger_post`: each account of the batch once, and entries that point at it by position.
+ */
 export function batchParameters(
   drafts: readonly TransactionDraft[],
   placed: readonly PlacedEntry[],
@@ -71,7 +73,10 @@ export function batchParameters(
   ];
 }
 
-/** The rule of the database once more, where a bug can still be named: an entry is never 0, a transaction sums to 0 per currency. */
+/**
+ * The rule of the database once more, where a bug can still be named: an entry is never 0, a transaction sums
+ * to 0 per currency.
+ */
 export function assertBalanced(draft: TransactionDraft): void {
   const sums = new Map<string, bigint>();
   for (const { account, amount_minor } of draft.entries) {

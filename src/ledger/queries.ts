@@ -130,7 +130,10 @@ export function selectStatement(
   );
 }
 
-/** The signed balance now (`at` null) or as of a time, by when it was recorded or by when it happened; no row: no such account. */
+/**
+ * The signed balance now (`at` null) or as of a time, by when it was recorded or by when it happened; no row:
+ * no such account.
+ */
 export async function selectBalance(
   db: Queryable,
   account: { code: string; currency: string },

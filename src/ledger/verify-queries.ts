@@ -25,7 +25,8 @@ export function findUnbalancedTransactions(db: Queryable): Promise<FaultRow[]> {
     db,
     `select 'transaction ' || t.transaction_id || ' (' || t.source || ')' as subject,
             case when sums.currency is null then 'has no entries'
-                 else sums.entry_count || ' entries in ' || sums.currency || ' sum to ' || sums.difference end as problem
+                 else sums.entry_count || ' entries in ' || sums.currency
+                   || ' sum to ' || sums.difference end as problem
        from ledger_transactions t
        left join (
          select e.transaction_id, a.currency, sum(e.amount_minor) as difference, count(*) as entry_count
@@ -59,7 +60,8 @@ export function findBrokenRunningBalances(db: Queryable): Promise<FaultRow[]> {
     `select 'account ' || a.code || ' ' || a.currency || ', entry ' || r.account_version as subject,
             case when r.account_version <> r.expected_version
                  then 'version ' || r.expected_version || ' is missing'
-                 else 'says balance ' || r.balance_after_minor || ', its entries sum to ' || r.expected_balance end as problem
+                 else 'says balance ' || r.balance_after_minor
+                   || ', its entries sum to ' || r.expected_balance end as problem
        from (
          select account_id, account_version, balance_after_minor,
                 row_number() over running as expected_version,
@@ -79,7 +81,8 @@ export function findWrongBalances(db: Queryable): Promise<FaultRow[]> {
     db,
     `select 'account ' || a.code || ' ' || a.currency as subject,
             'stored balance ' || a.balance_minor || ' at version ' || a.version
-              || ', its ' || coalesce(s.entry_count, 0) || ' entries sum to ' || coalesce(s.sum_minor, 0) as problem
+              || ', its ' || coalesce(s.entry_count, 0)
+              || ' entries sum to ' || coalesce(s.sum_minor, 0) as problem
        from ledger_accounts a
        left join (
          select account_id, sum(amount_minor) as sum_minor, count(*) as entry_count
@@ -99,7 +102,8 @@ export function findBrokenFloors(db: Queryable): Promise<FaultRow[]> {
        from ledger_accounts a
        join ledger_entries e on e.account_id = a.account_id
       where a.floor_minor is not null
-        and case when a.kind in ('asset', 'expense') then e.balance_after_minor else -e.balance_after_minor end < a.floor_minor
+        and case when a.kind in ('asset', 'expense') then e.balance_after_minor
+                 else -e.balance_after_minor end < a.floor_minor
       order by e.account_id, e.account_version`,
   );
 }
@@ -108,7 +112,8 @@ export function findBrokenFloors(db: Queryable): Promise<FaultRow[]> {
 export function findUnbalancedCurrencies(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
-    `select 'currency ' || currency as subject, 'all balances together come to ' || sum(balance_minor) as problem
+    `select 'currency ' || currency as subject,
+            'all balances together come to ' || sum(balance_minor) as problem
        from ledger_accounts
       group by currency
      having sum(balance_minor) <> 0`,

@@ -17,7 +17,10 @@ export type Check = {
   readonly faults: readonly FaultRow[];
 };
 
-/** Recomputes the whole ledger from its entries. Reads only; run it inside one snapshot for a consistent answer. */
+/**
+ * Recomputes the whole ledger from its entries. Reads only; run it inside one snapshot for a consistent
+ * answer.
+ */
 export async function verifyLedger(db: Queryable): Promise<readonly Check[]> {
   const counts = await countLedger(db);
   return [

@@ -5,9 +5,10 @@ import type { Money } from "./amount.ts";
 const basis_points_whole = 10_000n;
 
 /**
- * Splits an amount in proportion to `weights` by the largest remainder: each part is rounded towards zero, and the
- * minor units left over go one each to the largest remainders, ties to the lower index. The parts add up to the amount
- * exactly, a weight of zero gets nothing, and a negative amount splits as the mirror of the positive one.
+ * Splits an amount in proportion to `weights` by the largest remainder: each part is rounded towards zero,
+ * and the minor units left over go one each to the largest remainders, ties to the lower index. The parts add
+ * up to the amount exactly, a weight of zero gets nothing, and a negative amount splits as the mirror of the
+ * positive one.
  *
  * Throws an AssertionError on a negative weight or when no weight is positive.
  */

@@ -1,7 +1,9 @@
 import { strict as assert } from "node:assert";
 import type { CurrencyCode } from "./currencies.ts";
 
-/** An exact amount: whole minor units (cents, yen, fils) of one currency. Negative for balances and reversals. */
+/**
+ * An exact amount: whole minor units (cents, yen, fils) of one currency. Negative for balances and reversals.
+ */
 export type Money = { readonly amount_minor: bigint; readonly currency: CurrencyCode };
 
 /**
@@ -23,7 +25,9 @@ export function subtractMoney(left: Money, right: Money): Money {
   return { amount_minor: left.amount_minor - right.amount_minor, currency: left.currency };
 }
 
-/** −1, 0 or 1, as for `Array.prototype.sort`. Both must have one currency, else it throws an AssertionError. */
+/**
+ * −1, 0 or 1, as for `Array.prototype.sort`. Both must have one currency, else it throws an AssertionError.
+ */
 export function compareMoney(left: Money, right: Money): -1 | 0 | 1 {
   assertSameCurrency(left, right);
   if (left.amount_minor === right.amount_minor) return 0;

@@ -7,7 +7,10 @@ const someDay = new Date("2026-06-15T12:00:00Z");
 const nonMoneyCodes = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX".split(" ");
 const retiredCodes = "ANG BGN BYR CUC EEK HRK LTL LVL MRO SLL STD USS VEF ZMK ZWL".split(" ");
 
-/** Where dinero.js departs from ISO 4217, each reviewed; a new release that changes one of them fails the test. */
+/**
+ * Where dinero.js departs from ISO 4217, each reviewed; a new release that changes one of them fails the
+ * test.
+ */
 const dineroExceptions = new Map([
   ["MGA", "counts fifths, as coins do; ISO 4217 gives two digits"],
   ["MRU", "counts fifths, as coins do; ISO 4217 gives two digits"],

@@ -3,7 +3,9 @@ import { currency_rows, type CurrencyRow } from "./currency-table.ts";
 
 declare const currency_code_brand: unique symbol;
 
-/** An ISO 4217 code that is in our table, in use or retired. Made by `isCurrencyCode` and `toCurrencyCode`. */
+/**
+ * An ISO 4217 code that is in our table, in use or retired. Made by `isCurrencyCode` and `toCurrencyCode`.
+ */
 export type CurrencyCode = string & { readonly [currency_code_brand]: true };
 
 /** What the table knows of a currency; see `CurrencyRow`. */
@@ -16,15 +18,17 @@ export function isCurrencyCode(text: string): text is CurrencyCode {
   return rows_by_code.has(text);
 }
 
-/** A text known to be a code (read from our database, written in the source) as one; else an AssertionError. */
+/**
+ * A text known to be a code (read from our database, written in the source) as one; else an AssertionError.
+ */
 export function toCurrencyCode(text: string): CurrencyCode {
   assert.ok(isCurrencyCode(text), `${text} is not a currency code`);
   return text;
 }
 
 /**
- * Whether a new payment may use this code on the day of `date` in UTC: false for unknown and non-money codes, and for
- * codes that are retired or not introduced yet on that day. Throws a RangeError for an invalid date.
+ * Whether a new payment may use this code on the day of `date` in UTC: false for unknown and non-money codes,
+ * and for codes that are retired or not introduced yet on that day. Throws a RangeError for an invalid date.
  */
 export function isPaymentCurrency(text: string, date: Date): boolean {
   const row = rows_by_code.get(text);

@@ -12,12 +12,13 @@ export type CurrencyRow = {
 };
 
 /**
- * ISO 4217 as of amendment 180 (effective 2026-01-01): the currencies and funds of lists one and two, and those that
- * moved to list three since 2010, whose stored amounts must stay readable. Not here, because an amount in them has no
- * minor unit: XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX.
+ * ISO 4217 as of amendment 180 (effective 2026-01-01): the currencies and funds of lists one and two, and
+ * those that moved to list three since 2010, whose stored amounts must stay readable. Not here, because an
+ * amount in them has no minor unit: XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX.
  *
- * `valid_from` is given for codes introduced since 2016. `valid_until` is the last day, inclusive, for a new payment:
- * the day the amendment or the law of the changeover names. A retired code's number may belong to its successor.
+ * `valid_from` is given for codes introduced since 2016. `valid_until` is the last day, inclusive, for a new
+ * payment: the day the amendment or the law of the changeover names. A retired code's number may belong to
+ * its successor.
  */
 export const currency_rows: readonly CurrencyRow[] = [
   { code: "AED", numeric: "784", exponent: 2, name: "UAE Dirham" },

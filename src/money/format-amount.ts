@@ -2,8 +2,9 @@ import type { Money } from "./amount.ts";
 import { exponentOf } from "./currencies.ts";
 
 /**
- * The exact decimal string of an amount, always with all of its currency's digits: "19.99" USD, "500" JPY, "1.234" BHD.
- * A negative amount (a balance, a reversal) gets a leading "-". This is the wire format, not a localised one.
+ * The exact decimal string of an amount, always with all of its currency's digits: "19.99" USD, "500" JPY,
+ * "1.234" BHD. A negative amount (a balance, a reversal) gets a leading "-". This is the wire format, not a
+ * localised one.
  */
 export function formatAmount(money: Money): string {
   const exponent = exponentOf(money.currency);

@@ -16,7 +16,10 @@ function parse(text: string, code: string): bigint | AmountRefusal {
   return parsed.ok ? parsed.money.amount_minor : parsed.reason;
 }
 
-/** The minor units of a decimal, read digit by digit; null when it is none, or has more than `exponent` decimals. */
+/**
+ * The minor units of a decimal, read digit by digit; null when it is none, or has more than `exponent`
+ * decimals.
+ */
 function readByHand(text: string, exponent: number): bigint | null {
   const [whole = "", fraction = "", ...rest] = text.split(".");
   const hasPoint = text.includes(".");

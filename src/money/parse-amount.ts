@@ -8,19 +8,24 @@ export type ParsedAmount =
   | { readonly ok: true; readonly money: Money }
   | { readonly ok: false; readonly reason: AmountRefusal };
 
-/** Sign, whole digits without leading zeros, fraction. A text can match in one way only: the time is linear. */
+/**
+ * Sign, whole digits without leading zeros, fraction. A text can match in one way only: the time is linear.
+ */
 const decimal_pattern = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
 
 /** No amount in range has more digits before the point, so a longer one is never converted. */
 const whole_digits_max = amount_minor_max.toString().length;
 
 /**
- * Reads a payment's amount from a decimal string in the currency's own precision: ASCII digits, optionally a point and
- * more digits ("19.99", "19.9", "500"). Nothing is trimmed, rounded or guessed. Never throws; linear in the length.
+ * Reads a payment's amount from a decimal string in the currency's own precision: ASCII digits, optionally a
+ * point and more digits ("19.99", "19.9", "500"). Nothing is trimmed, rounded or guessed. Never throws;
+ * linear in the length.
  *
  * Reasons, the first that applies:
- * - `not_a_decimal`: spaces, "+", exponents, separators, ".5", "5.", "007", other scripts' digits, an empty text;
- * - `too_many_digits`: more digits after the point than the currency has, even if they are zeros ("10.000" USD);
+ * - `not_a_decimal`: spaces, "+", exponents, separators, ".5", "5.", "007", other scripts' digits, an empty
+ * text;
+ * - `too_many_digits`: more digits after the point than the currency has, even if they are zeros ("10.000"
+ * USD);
  * - `not_positive`: zero, or a well-formed number with a leading "-";
  * - `out_of_range`: more than `amount_minor_max` minor units.
  */

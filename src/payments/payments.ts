@@ -109,7 +109,10 @@ export type Payments = {
   readonly workers: { start(): void; stop(): Promise<void> };
 };
 
-/** Makes the room's parts. In a process that does not work, the workers are never started and all orders go by the queue. */
+/**
+ * Makes the room's parts. In a process that does not work, the workers are never started and all orders go by
+ * the queue.
+ */
 export function createPayments(
   parts: Parts,
   settings: PaymentSettings,

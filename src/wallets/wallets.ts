@@ -1,4 +1,7 @@
-/** The door of the wallets room: a seller's money, read from the seller's ledger accounts; there is no second truth. */
+/**
+ * The door of the wallets room: a seller's money, read from the seller's ledger accounts; there is no second
+ * truth.
+ */
 import type { Queryable, Timestamp } from "../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
 import { selectWallets, type WalletBalanceRow, type WalletFilter } from "./queries.ts";

@@ -1,6 +1,6 @@
 /**
- * The simulated Adyen: Checkout API v72 (/payments, /payments/details, and the captures and cancels of a payment) below
- * `/adyen`, and its notifications.
+ * The simulated Adyen: Checkout API v72 (/payments, /payments/details, and the captures and cancels of a
+ * payment) below `/adyen`, and its notifications.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminRequest } from "../admin.ts";
@@ -79,7 +79,9 @@ function jsonOf(body: string): unknown {
   throw new AdyenError(400, "702", "Problem reading or understanding request");
 }
 
-/** The PSP behind the HTTP listener: Stripe's test cards, faults and ledger of effects, and tables of its own. */
+/**
+ * The PSP behind the HTTP listener: Stripe's test cards, faults and ledger of effects, and tables of its own.
+ */
 export class AdyenPsp {
   readonly #settings: AdyenSettings;
   readonly #faults: Faults;

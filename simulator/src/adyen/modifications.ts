@@ -103,9 +103,9 @@ function struck(operation: Operation, fault: FaultName | undefined): Plan {
 }
 
 /**
- * POST /payments/{paymentPspReference}/captures and /cancels. The answer only says that the request arrived. Whether it
- * succeeds is decided here all the same: what it takes from the payment is written only if the payment is still in the
- * version that was read, so captures never exceed what was authorised.
+ * POST /payments/{paymentPspReference}/captures and /cancels. The answer only says that the request arrived.
+ * Whether it succeeds is decided here all the same: what it takes from the payment is written only if the
+ * payment is still in the version that was read, so captures never exceed what was authorised.
  */
 export function planModification(
   payment: VersionedPayment | null,

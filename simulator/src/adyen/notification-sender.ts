@@ -13,8 +13,8 @@ const HEADERS = {
 };
 
 /**
- * Delivers notifications until they are answered 2xx, after 1, 2, 4 … seconds, up to an hour apart. Each waits in
- * memory for its turn; the database is read at the start only, for what an earlier process left.
+ * Delivers notifications until they are answered 2xx, after 1, 2, 4 … seconds, up to an hour apart. Each
+ * waits in memory for its turn; the database is read at the start only, for what an earlier process left.
  */
 export class NotificationSender {
   readonly #store: AdyenStore;

@@ -16,7 +16,10 @@ export interface PaymentParams {
   manual_capture: boolean;
 }
 
-/** Fields that change nothing here. Others are refused, lest one is ignored that would change where money goes. */
+/**
+ * Fields that change nothing here. Others are refused, lest one is ignored that would change where money
+ * goes.
+ */
 const IGNORED = [
   "applicationInfo",
   "browserInfo",

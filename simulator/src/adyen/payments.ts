@@ -48,7 +48,9 @@ function settled(record: PaymentRecord, refusal: Refusal | null): PaymentRecord 
   return { ...record, result_code: refusal.code === "4" ? "Error" : "Refused", refusal };
 }
 
-/** What the buyer brings back from the page of an authentication: whether it went well, and for which payment. */
+/**
+ * What the buyer brings back from the page of an authentication: whether it went well, and for which payment.
+ */
 export function redirectResult(pspReference: string, isAuthenticated: boolean): string {
   return `${isAuthenticated ? "authenticated" : "failed"}.${pspReference}`;
 }
@@ -72,7 +74,9 @@ function renderPayment(record: PaymentRecord, baseUrl: string): unknown {
   return { resultCode, merchantReference, action };
 }
 
-/** The row that money moving leaves in the shared ledger; it is found by the caller's metadata and reference. */
+/**
+ * The row that money moving leaves in the shared ledger; it is found by the caller's metadata and reference.
+ */
 export function effectOf(
   { psp_reference, card, metadata, reference, amount: { currency } }: PaymentRecord,
   { kind, charge, value }: { kind: EffectRecord["kind"]; charge: string; value: number },

@@ -43,7 +43,10 @@ export function parsePasswd(text: string): Account[] {
   });
 }
 
-/** Whether a cluster could live in `folder`: really makes a folder there, gives it to the account, writes as it. */
+/**
+ * Whether a cluster could live in `folder`: really makes a folder there, gives it to the account, writes as
+ * it.
+ */
 export async function canHoldCluster(folder: string, account: Account): Promise<boolean> {
   let probe: string | undefined;
   try {
@@ -59,8 +62,8 @@ export async function canHoldCluster(folder: string, account: Account): Promise<
 }
 
 /**
- * Makes sure that the account can use a cluster that is already there. One that belongs to root (copied or restored by
- * root) is given to the account.
+ * Makes sure that the account can use a cluster that is already there. One that belongs to root (copied or
+ * restored by root) is given to the account.
  *
  * @throws EmbeddedPostgresError when the account cannot enter the folder
  */

@@ -34,8 +34,8 @@ export function programPath(nativeDir: string, program: "postgres" | "initdb"): 
 }
 
 /**
- * PostgreSQL's programs at a place where the account can run them: the installed package, or, when that lies in a
- * folder the account cannot enter, a copy that is made once per version in a public folder.
+ * PostgreSQL's programs at a place where the account can run them: the installed package, or, when that lies
+ * in a folder the account cannot enter, a copy that is made once per version in a public folder.
  */
 export async function provideBinaries(
   installedDir: string,
@@ -74,7 +74,10 @@ export async function provideBinaries(
   );
 }
 
-/** Copies through a temporary sibling and a rename, so that nobody meets half a copy and two copiers do not collide. */
+/**
+ * Copies through a temporary sibling and a rename, so that nobody meets half a copy and two copiers do not
+ * collide.
+ */
 async function copyOnce(from: string, to: string): Promise<void> {
   const temporary = `${to}.${randomBytes(6).toString("hex")}`;
   try {

@@ -24,7 +24,10 @@ const INITDB_OPTIONS = [
   "--no-instructions",
 ];
 
-/** The superuser's password: made with the cluster, and never without it, or an old cluster could not be opened. */
+/**
+ * The superuser's password: made with the cluster, and never without it, or an old cluster could not be
+ * opened.
+ */
 export async function readPassword(dataDir: string, isNewCluster: boolean): Promise<string> {
   const path = join(dataDir, "postgres-password");
   const present = (await readIfPresent(path))?.trim();

@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, DatabaseError } from "pg";
 
-/** SQLSTATE of `create database` for a name that exists, and of losing a race for it to a creator without the lock. */
+/**
+ * SQLSTATE of `create database` for a name that exists, and of losing a race for it to a creator without the
+ * lock.
+ */
 const DATABASE_EXISTS = new Set(["42P04", "23505"]);
 
-/** Makes creators of databases wait for each other; the lock goes with the session. Any fixed number would do. */
+/**
+ * Makes creators of databases wait for each other; the lock goes with the session. Any fixed number would do.
+ */
 const CREATION_LOCK = "7220301514";
 
 /** The superuser's connection URL. The password is URL-safe by its making. */

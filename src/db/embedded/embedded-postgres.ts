@@ -53,8 +53,8 @@ const STOP_LOCK_TIMEOUT_SECONDS = 10;
 const RUNNING_TIMEOUT_SECONDS = 180;
 
 /**
- * Starts the PostgreSQL of a data folder, making it at the first start, or joins the one that already runs there.
- * The server outlives this process unless `stop` is called; the next start then adopts it.
+ * Starts the PostgreSQL of a data folder, making it at the first start, or joins the one that already runs
+ * there. The server outlives this process unless `stop` is called; the next start then adopts it.
  *
  * @throws EmbeddedPostgresError saying what to do, when there can be no server
  */
@@ -116,7 +116,10 @@ async function startLocked(
   return describeServer(dataDir, password, server, true);
 }
 
-/** The server that already runs on the cluster, once it answers; undefined when none does or it is just stopping. */
+/**
+ * The server that already runs on the cluster, once it answers; undefined when none does or it is just
+ * stopping.
+ */
 async function findRunning(
   place: ClusterPlace,
   password: string,

@@ -11,8 +11,8 @@ export const FALLBACK_ROOTS: readonly string[] = [
 ];
 
 /**
- * Creates `folder` (mode 0755) or takes the one that is there. Undefined when that cannot be done, or when the folder
- * is not ours alone to write: in a public place such as /tmp somebody else may have prepared it.
+ * Creates `folder` (mode 0755) or takes the one that is there. Undefined when that cannot be done, or when
+ * the folder is not ours alone to write: in a public place such as /tmp somebody else may have prepared it.
  */
 export async function findSafeFolder(folder: string): Promise<string | undefined> {
   try {

@@ -23,7 +23,8 @@ async function linkUnlessPresent(to: string, path: string): Promise<void> {
   try {
     await symlink(to, path);
   } catch (error) {
-    // Present already is the normal case; where we may not write, a missing link shows when the program is tried.
+    // Present already is the normal case; where we may not write, a missing link shows when the program is
+    // tried.
     const code = systemErrorCode(error);
     if (code !== "EEXIST" && code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
   }

@@ -15,7 +15,8 @@ export type ClusterPlace = { readonly parent_dir: string; readonly cluster_dir: 
  * Finds the cluster of a data folder: in it, or at the place that `location.json` names.
  *
  * @returns undefined when none was ever made
- * @throws EmbeddedPostgresError when the recorded place is gone, also when that was a temporary folder (never silently
+ * @throws EmbeddedPostgresError when the recorded place is gone, also when that was a temporary folder (never
+ * silently
  *   an empty database instead), or when the folder holds something that is not a whole cluster
  */
 export async function findCluster(dataDir: string): Promise<ClusterPlace | undefined> {
@@ -43,8 +44,8 @@ export async function findCluster(dataDir: string): Promise<ClusterPlace | undef
 }
 
 /**
- * Chooses the place of a new cluster: the data folder, or, when the account cannot work there (root's data folder
- * below a folder that only root can enter), a folder of its own under the first usable fallback root.
+ * Chooses the place of a new cluster: the data folder, or, when the account cannot work there (root's data
+ * folder below a folder that only root can enter), a folder of its own under the first usable fallback root.
  */
 export async function choosePlace(
   dataDir: string,
@@ -69,8 +70,9 @@ export async function choosePlace(
 }
 
 /**
- * Records a cluster that lives outside its data folder, so that the next start finds it again: `planned` before it is
- * made, so that an interruption leads back to the same place, `made` once its absence would be a loss.
+ * Records a cluster that lives outside its data folder, so that the next start finds it again: `planned`
+ * before it is made, so that an interruption leads back to the same place, `made` once its absence would be a
+ * loss.
  */
 export async function recordPlace(
   dataDir: string,
@@ -90,7 +92,10 @@ function locationFile(dataDir: string): string {
   return join(dataDir, "location.json");
 }
 
-/** Whether a cluster is there. Ours appear whole, by a rename, so anything between is damage and not ours to remove. */
+/**
+ * Whether a cluster is there. Ours appear whole, by a rename, so anything between is damage and not ours to
+ * remove.
+ */
 async function isWholeCluster(clusterDir: string): Promise<boolean> {
   const entries = await listFolder(clusterDir);
   if (entries === undefined) return false;
@@ -126,8 +131,8 @@ async function isPresent(path: string): Promise<boolean> {
 }
 
 /**
- * A cluster at this place belonged to a data folder that was deleted, with its password: the user started afresh. It
- * is stopped if need be and set aside, and only the latest one is kept.
+ * A cluster at this place belonged to a data folder that was deleted, with its password: the user started
+ * afresh. It is stopped if need be and set aside, and only the latest one is kept.
  */
 async function setAbandonedAside(place: ClusterPlace, onProgress: (line: string) => void): Promise<void> {
   if (!(await isWholeCluster(place.cluster_dir))) return;

@@ -3,9 +3,9 @@ import { systemErrorCode } from "./embedded-error.ts";
 import { readCommandLine, readWorkingFolder } from "./processes.ts";
 
 /**
- * Ends the backends that a killed server left behind: processes called `postgres: …` that work in this cluster's
- * folder. Safe only once their server is dead, when PostgreSQL recovers from its log anyway. Linux only; elsewhere the
- * start waits for them to end by themselves.
+ * Ends the backends that a killed server left behind: processes called `postgres: …` that work in this
+ * cluster's folder. Safe only once their server is dead, when PostgreSQL recovers from its log anyway. Linux
+ * only; elsewhere the start waits for them to end by themselves.
  */
 export async function endOrphans(clusterDir: string): Promise<void> {
   if (process.platform !== "linux") return;

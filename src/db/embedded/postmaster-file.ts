@@ -3,8 +3,8 @@ import { readIfPresent, writeAtomically } from "./state-files.ts";
 import { isProcessAlive, readCommandLine, readWorkingFolder } from "./processes.ts";
 
 /**
- * What `postmaster.pid` in the cluster says. The line order is PostgreSQL's (src/include/utils/pidfile.h): process id,
- * data directory, start time, port, socket folder, listen address, shared memory, status.
+ * What `postmaster.pid` in the cluster says. The line order is PostgreSQL's (src/include/utils/pidfile.h):
+ * process id, data directory, start time, port, socket folder, listen address, shared memory, status.
  */
 export type PostmasterFile = {
   readonly process_id: number;
@@ -16,8 +16,8 @@ export type PostmasterFile = {
 const IMPOSSIBLE_PROCESS_ID = 2_147_483_646;
 
 /**
- * Reads `postmaster.pid`, or undefined when there is none. An empty or cut one, as a power cut leaves it, names a
- * process that cannot exist.
+ * Reads `postmaster.pid`, or undefined when there is none. An empty or cut one, as a power cut leaves it,
+ * names a process that cannot exist.
  */
 export async function readPostmasterFile(clusterDir: string): Promise<PostmasterFile | undefined> {
   const lines = (await readIfPresent(join(clusterDir, "postmaster.pid")))?.split("\n");
@@ -31,7 +31,10 @@ export async function readPostmasterFile(clusterDir: string): Promise<Postmaster
   };
 }
 
-/** Whether the process that the file names is the server of this cluster, as far as the system shows command lines. */
+/**
+ * Whether the process that the file names is the server of this cluster, as far as the system shows command
+ * lines.
+ */
 export async function isPostmasterAlive(clusterDir: string, file: PostmasterFile): Promise<boolean> {
   if (!(await isProcessAlive(file.process_id))) return false;
   const command = await readCommandLine(file.process_id);
@@ -41,9 +44,9 @@ export async function isPostmasterAlive(clusterDir: string, file: PostmasterFile
 }
 
 /**
- * Makes PostgreSQL see a stale file as stale, although an unrelated process now has the id in it. The file is kept and
- * only its id replaced: it also names the shared memory, which PostgreSQL checks for orphans of the killed server
- * before it takes the cluster. Deleting the file would skip that check.
+ * Makes PostgreSQL see a stale file as stale, although an unrelated process now has the id in it. The file is
+ * kept and only its id replaced: it also names the shared memory, which PostgreSQL checks for orphans of the
+ * killed server before it takes the cluster. Deleting the file would skip that check.
  */
 export async function disownPostmasterFile(clusterDir: string): Promise<void> {
   const path = join(clusterDir, "postmaster.pid");

@@ -5,7 +5,10 @@ import { systemErrorCode } from "./embedded-error.ts";
 
 const run = promisify(execFile);
 
-/** The whole environment of every program started here: nothing leaks in, messages are in English, times in UTC. */
+/**
+ * The whole environment of every program started here: nothing leaks in, messages are in English, times in
+ * UTC.
+ */
 export const CHILD_ENV: Readonly<Record<string, string>> = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LC_ALL: "C",

@@ -61,7 +61,8 @@ export async function startServer(plan: ServerPlan, port: number | undefined): P
         candidate = await chooseFreePort();
         break;
       case "orphans":
-        // Idle backends of a killed server end within moments; one that is busy computing would not notice for long.
+        // Idle backends of a killed server end within moments; one that is busy computing would not notice
+        // for long.
         if (performance.now() > giveUpOnOrphans)
           throw startFailure(plan, "found processes of an old one", outcome.log);
         await sleep(250);
@@ -110,7 +111,9 @@ async function tryToStart(plan: ServerPlan, port: number): Promise<StartOutcome>
 
 type ServerChild = { readonly process_id: number; hasEnded(): boolean };
 
-/** Starts the program in a process group of its own, so that Ctrl-C reaches us and not, before we drained, it. */
+/**
+ * Starts the program in a process group of its own, so that Ctrl-C reaches us and not, before we drained, it.
+ */
 async function spawnServer(plan: ServerPlan, port: number): Promise<ServerChild> {
   const settings = { ...SETTINGS, port: String(port) };
   const args = ["-D", plan.cluster_dir];
@@ -147,8 +150,8 @@ async function spawnServer(plan: ServerPlan, port: number): Promise<ServerChild>
 }
 
 /**
- * Stops a server: fast shutdown (sessions end, everything is written), and after 10 s an immediate one, which the
- * next start recovers from.
+ * Stops a server: fast shutdown (sessions end, everything is written), and after 10 s an immediate one, which
+ * the next start recovers from.
  */
 export async function stopServer(processId: number): Promise<void> {
   signal(processId, "SIGINT");

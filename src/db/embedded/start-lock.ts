@@ -6,12 +6,14 @@ import { identifyProcess, isSameProcessAlive } from "./processes.ts";
 import { giveToFolderOwner, readIfPresent } from "./state-files.ts";
 
 const POLL_MILLISECONDS = 40;
-/** A lock file is created and filled in two steps; one that stays unreadable this long was left by a crash. */
+/**
+ * A lock file is created and filled in two steps; one that stays unreadable this long was left by a crash.
+ */
 const UNREADABLE_GRACE_MILLISECONDS = 2_000;
 
 /**
- * Takes the lock file `path`, waiting for a live holder. A lock whose holder died is taken over. Should two starters
- * ever hold it at once, PostgreSQL's own lock still admits a single server per cluster.
+ * Takes the lock file `path`, waiting for a live holder. A lock whose holder died is taken over. Should two
+ * starters ever hold it at once, PostgreSQL's own lock still admits a single server per cluster.
  *
  * @returns a function that gives the lock back
  * @throws EmbeddedPostgresError when a live process holds it for longer than `timeout_seconds`
@@ -54,7 +56,9 @@ async function createExclusively(path: string, content: string): Promise<boolean
   return true;
 }
 
-/** Removes the lock only if it is still the one judged stale; a newer one, grabbed by mistake, is put back. */
+/**
+ * Removes the lock only if it is still the one judged stale; a newer one, grabbed by mistake, is put back.
+ */
 async function removeStale(path: string, staleContent: string): Promise<void> {
   const aside = `${path}.${randomBytes(6).toString("hex")}`;
   try {

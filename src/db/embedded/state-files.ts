@@ -25,7 +25,9 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
   }
 }
 
-/** Writes a whole file in one step and to disk: a reader, or a power cut, sees the old text or the new one. */
+/**
+ * Writes a whole file in one step and to disk: a reader, or a power cut, sees the old text or the new one.
+ */
 export async function writeAtomically(path: string, text: string, mode: number): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}`;
   try {

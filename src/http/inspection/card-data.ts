@@ -14,7 +14,10 @@ const tracks = /%?\bB\d{12,19}\^[^^]{2,26}\^\d{4}|;\d{12,19}=\d{4}/i;
 const mayBeSpoken = /cv[vcn]|card [vs]/i;
 const spokenCode =
   /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b/i;
-/** As many digits as a card number has, with no letter but x between them: most texts have none, so no more is looked at. */
+/**
+ * As many digits as a card number has, with no letter but x between them: most texts have none, so no more is
+ * looked at.
+ */
 const mayBeCardNumber = new RegExp(`\\d(?:[^0-9A-WYZa-wyz]*\\d){${card_digits_min - 1}}`);
 /** One letter between all groups of a printed number, as in `4242x4242x4242x4242`. */
 const groupsWithLetter =
@@ -26,8 +29,8 @@ const escape_levels_max = 3;
 
 /**
  * The kind of card data in a text that must not be kept. Digits are found in any script and with any signs
- * between them, and written by codes too. 4 % of random 16-digit numbers look like a card's. SECURITY.md lists
- * what is not found: finding it too would refuse ordinary order, telephone and tracking numbers.
+ * between them, and written by codes too. 4 % of random 16-digit numbers look like a card's. SECURITY.md
+ * lists what is not found: finding it too would refuse ordinary order, telephone and tracking numbers.
  */
 export function cardDataIn(
   text: string,

@@ -14,9 +14,9 @@ const clearEscapes =
 /** HTML's names of blanks, dashes and other signs, which a reader sees between digits. */
 const signs = new Set(
   (
-    "tab newline nbsp nonbreakingspace ensp emsp emsp13 emsp14 numsp puncsp thinsp thinspace hairsp verythinspace " +
-    "mediumspace thickspace ndash mdash minus hyphen dash horbar lowbar underbar middot centerdot bull bullet period " +
-    "comma colon semi sol bsol vert verbar verticalline ast midast hellip"
+    "tab newline nbsp nonbreakingspace ensp emsp emsp13 emsp14 numsp puncsp thinsp thinspace hairsp " +
+    "verythinspace mediumspace thickspace ndash mdash minus hyphen dash horbar lowbar underbar middot " +
+    "centerdot bull bullet period comma colon semi sol bsol vert verbar verticalline ast midast hellip"
   ).split(" "),
 );
 /** And of characters that nobody sees. */

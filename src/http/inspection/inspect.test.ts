@@ -109,7 +109,8 @@ test("a number whose check digit does not fit, or of 12 or 20 digits, is no card
     expect(verdictOf({ note: text })).toBe("taken");
 });
 
-// Random UUIDs of which some digits, taken across their groups, would pass as a card number: about one in eight hundred does.
+// Random UUIDs of which some digits, taken across their groups, would pass as a card number: about one in
+// eight hundred does.
 test.each([
   "48b87578-5160-4440-8301-007444514ecc",
   "a4242424-2424-4242-8424-24242424abcd",

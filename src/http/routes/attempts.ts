@@ -16,8 +16,8 @@ const seen = Type.Object(
     outcome: Type.String({
       enum: ["succeeded", "authorized", "failed"],
       description:
-        "succeeded: the PSP took the money. authorized: the PSP holds it, for an order with capture_method manual. " +
-        "failed: neither, for good.",
+        "succeeded: the PSP took the money. authorized: the PSP holds it, for an order with capture_method " +
+        "manual. failed: neither, for good.",
     }),
     psp_reference: Type.Optional(
       Type.String({
@@ -39,8 +39,8 @@ const seen = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
         maxItems: letters_read_max,
         description:
-          "The dead letters about the attempt that you have read. Each that tells of money must be among them, " +
-          "because the resolution closes it.",
+          "The dead letters about the attempt that you have read. Each that tells of money must be among " +
+          "them, because the resolution closes it.",
       }),
     ),
   },

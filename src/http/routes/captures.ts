@@ -62,8 +62,8 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "resolveOperation",
         summary:
-          "Record the outcome of a capture or void that you saw at the PSP and that the PSP did not report: " +
-          "202 means stored and queued",
+          "Record the outcome of a capture or void that you saw at the PSP and that the PSP did not " +
+          "report: 202 means stored and queued",
         headers: idempotencyHeaders,
         params: Type.Object({ operation_id: Type.String({ minLength: 1, maxLength: 64 }) }),
         body: Type.Object(

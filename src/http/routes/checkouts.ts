@@ -52,8 +52,8 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "cancelCheckout",
         summary:
-          "Cancel every order that can be canceled, and close the page: 200 if done at once, 202 if the PSP " +
-          "must first release something",
+          "Cancel every order that can be canceled, and close the page: 200 if done at once, 202 if the " +
+          "PSP must first release something",
         headers: idempotencyHeaders,
         params,
         response: { 200: PaymentOrders, 202: PaymentOrders, ...problemResponses },

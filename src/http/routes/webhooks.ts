@@ -13,7 +13,10 @@ import { problemResponses } from "../schemas/problem.ts";
 const ok = Type.Object({ status: Type.Literal("ok") });
 
 const mebibyte = 1_048_576;
-/** A PSP sends from few addresses, hundreds of small webhooks at once: bytes are limited, and never their number. */
+/**
+ * A PSP sends from few addresses, hundreds of small webhooks at once: bytes are limited, and never their
+ * number.
+ */
 const body_limits = {
   body_bytes_max: mebibyte,
   sender_bytes_max: 16 * mebibyte,
@@ -35,7 +38,8 @@ export function registerWebhookRoutes(app: App, { inbox, router }: HttpContext):
       schema: {
         operationId: "receivePaymentStatus",
         summary:
-          "An external account reports how a payment ended (Standard Webhooks headers, signed with a secret of the account)",
+          "An external account reports how a payment ended (Standard Webhooks headers, signed with a " +
+          "secret of the account)",
         security: [],
         response: { 200: ok, ...problemResponses },
       },

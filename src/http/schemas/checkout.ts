@@ -81,7 +81,8 @@ export const NewCheckout = Type.Object(
         enum: ["automatic", "manual"],
         default: "automatic",
         description:
-          "manual: the card is only authorised, and captures take the money of each order. Only with credit_card_info.",
+          "manual: the card is only authorised, and captures take the money of each order. Only with " +
+          "credit_card_info.",
       }),
     ),
     payment_orders: Type.Array(
@@ -136,7 +137,8 @@ export const AcceptedCheckout = Type.Object(
     status_url: Type.Optional(
       Type.String({
         description:
-          "A page for the buyer that shows the outcome of the payment; relative to this host. It expires after STATUS_LINK_SECONDS.",
+          "A page for the buyer that shows the outcome of the payment; relative to this host. It expires " +
+          "after STATUS_LINK_SECONDS.",
       }),
     ),
   },
@@ -158,7 +160,8 @@ export const Checkout = Type.Object(
     status_url: nullable(
       Type.String({
         description:
-          "A page for the buyer that shows the outcome of the payment; relative to this host. null once it was revoked.",
+          "A page for the buyer that shows the outcome of the payment; relative to this host. null once it " +
+          "was revoked.",
       }),
     ),
     risk_decision: Type.String(),

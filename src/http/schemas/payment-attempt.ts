@@ -39,8 +39,8 @@ export const PaymentAttempt = Type.Object(
         },
         {
           description:
-            "The outcome that a person saw at the PSP. It takes effect at due_at, when no call to the PSP can " +
-            "still be in flight.",
+            "The outcome that a person saw at the PSP. It takes effect at due_at, when no call to the PSP " +
+            "can still be in flight.",
         },
       ),
     ),

@@ -5,7 +5,8 @@ import { PaymentOperation } from "./payment-operation.ts";
 
 export const orderStatus = Type.String({
   description:
-    "NOT_STARTED, EXECUTING, PENDING, UNKNOWN, RETRY_SCHEDULED, AUTHORIZED, SUCCESS, FAILED or CANCELED; more may come.",
+    "NOT_STARTED, EXECUTING, PENDING, UNKNOWN, RETRY_SCHEDULED, AUTHORIZED, SUCCESS, FAILED or CANCELED; " +
+    "more may come.",
 });
 
 export const NextAction = nullable(

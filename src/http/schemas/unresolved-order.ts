@@ -44,7 +44,8 @@ export const UnresolvedOrder = Type.Object(
       Type.Object({
         action: Type.String({
           description:
-            "wait, review, cancel, redrive, discard, resolve_attempt, resolve_operation or approve; more may come.",
+            "wait, review, cancel, redrive, discard, resolve_attempt, resolve_operation or approve; more " +
+            "may come.",
         }),
         path: nullable(Type.String({ description: "The path to POST to, below /api/v1." })),
         reason: Type.String(),

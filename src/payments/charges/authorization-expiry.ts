@@ -10,8 +10,9 @@ import { insertVoids } from "../store/operation-queries.ts";
 const batch_attempts_max = 500;
 
 /**
- * Gives authorisations up whose time is over: the deadline is a column, and the PSP is asked, so that the buyer's
- * money is surely free and no capture can follow. One that the PSP ended first ends here all the same.
+ * Gives authorisations up whose time is over: the deadline is a column, and the PSP is asked, so that the
+ * buyer's money is surely free and no capture can follow. One that the PSP ended first ends here all the
+ * same.
  */
 export function createAuthorizationExpiry({
   database,

@@ -10,7 +10,10 @@ type Line = {
   readonly currency: string;
 };
 
-/** What the page of a checkout shows and until when: always the same for an attempt, because its key at the PSP asks for that. */
+/**
+ * What the page of a checkout shows and until when: always the same for an attempt, because its key at the
+ * PSP asks for that.
+ */
 export function pageOf(
   page: HostedPage,
   orders: readonly Line[],

@@ -29,7 +29,10 @@ export type PagesOptions = {
   readonly unknown_quiet_seconds: number;
 };
 
-/** Hosted pages: the PSP is asked for one, and its token is stored, before the POST of the checkout is answered. */
+/**
+ * Hosted pages: the PSP is asked for one, and its token is stored, before the POST of the checkout is
+ * answered.
+ */
 export class Pages {
   readonly #options: PagesOptions;
   readonly #waiting: (() => void)[] = [];

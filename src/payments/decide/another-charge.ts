@@ -38,7 +38,10 @@ export function namesAnotherCharge(attempt: Names, outcome: AttemptOutcome): boo
   return !(isSeen && named === attempt.resolution_reference);
 }
 
-/** The reference that the attempt learns from a report; null: it keeps its own. Only a person changes a known one. */
+/**
+ * The reference that the attempt learns from a report; null: it keeps its own. Only a person changes a known
+ * one.
+ */
 export function learntReference(
   attempt: Names,
   outcome: AttemptOutcome,

@@ -29,8 +29,8 @@ export type DecidableOperation = {
 };
 
 /**
- * How the report came. `is_first_send`: no earlier request may have reached the PSP; otherwise "not sent" proves
- * nothing. `key_number`: the number of the key that the answered request had.
+ * How the report came. `is_first_send`: no earlier request may have reached the PSP; otherwise "not sent"
+ * proves nothing. `key_number`: the number of the key that the answered request had.
  */
 type DecidableSource =
   | { readonly kind: "charge"; readonly is_first_send: boolean }

@@ -41,7 +41,10 @@ export function decideOperation(input: DecisionInput): Decision | null {
   }
 }
 
-/** An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our change: a person looks. */
+/**
+ * An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our
+ * change: a person looks.
+ */
 function decideUnclear(
   input: DecisionInput,
   operation: DecidableOperation,
@@ -54,7 +57,9 @@ function decideUnclear(
     : null;
 }
 
-/** Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP. */
+/**
+ * Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP.
+ */
 function decideWithoutOperation(input: DecisionInput): Decision | null {
   const { order, outcome } = input;
   switch (outcome.kind) {
@@ -93,7 +98,10 @@ function decideWithoutOperation(input: DecisionInput): Decision | null {
   }
 }
 
-/** The state does not show the change: an answer to our request must be followed up, a webhook may simply be an old one. */
+/**
+ * The state does not show the change: an answer to our request must be followed up, a webhook may simply be
+ * an old one.
+ */
 function decideStill(input: DecisionInput, operation: DecidableOperation): Decision | null {
   // Only the capture's own report can tell whether it came before the end; then this decides about the rest.
   if (input.outcome.kind === "canceled")

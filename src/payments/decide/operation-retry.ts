@@ -47,7 +47,10 @@ export function failedFor(
   });
 }
 
-/** A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person knows. */
+/**
+ * A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person
+ * knows.
+ */
 const leavesMoneyHeld = ({ kind, void_cause }: RetriedOperation, { code }: Failure): boolean =>
   kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");
 

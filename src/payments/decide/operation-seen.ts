@@ -22,7 +22,9 @@ export function seenBy(
   );
 }
 
-/** The answer to a request with an earlier key, which was given up: only that it was done after all counts. */
+/**
+ * The answer to a request with an earlier key, which was given up: only that it was done after all counts.
+ */
 export const isOvertaken = (
   { source }: DecisionInput,
   { key_number }: DecidableOperation,

@@ -190,8 +190,8 @@ const discrepancy = (input: DecisionInput, alarm: string): Decision =>
   unchanged(input, { alarm, alarm_kind: "discrepancy" });
 
 /**
- * A PSP's decline of a paid attempt is an older report. A collector ends each attempt once: its money may have
- * bounced.
+ * A PSP's decline of a paid attempt is an older report. A collector ends each attempt once: its money may
+ * have bounced.
  */
 function bounced(input: DecisionInput): Decision | null {
   const { outcome, can_be_asked } = input;

@@ -5,8 +5,8 @@ import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
 import { isOvertaken, seenBy } from "./operation-seen.ts";
 
 /**
- * A report while an attempt that waits for its buyer is being voided: it may be given up, paid meanwhile, or neither yet.
- * `decideCharge` and `decline` say what becomes of the charge.
+ * A report while an attempt that waits for its buyer is being voided: it may be given up, paid meanwhile, or
+ * neither yet. `decideCharge` and `decline` say what becomes of the charge.
  */
 export function decideVoid(
   input: DecisionInput,

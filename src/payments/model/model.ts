@@ -178,7 +178,10 @@ export type AttemptResolution = {
 
 export type OperationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";
 
-/** Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it could still be paid with another one. */
+/**
+ * Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it
+ * could still be paid with another one.
+ */
 export type VoidCause = "canceled" | "expired" | "declined";
 
 /** The outcome that a person saw at the PSP, and how they know it. */

@@ -29,5 +29,7 @@ export function retryPolicies(settings: { attempts_max: number; backoff_base: nu
   };
 }
 
-/** Unanswered inquiries (about four minutes with the delays above) after which a dead letter tells a person. */
+/**
+ * Unanswered inquiries (about four minutes with the delays above) after which a dead letter tells a person.
+ */
 export const inquiries_before_alarm = 8;

@@ -12,7 +12,10 @@ import {
   selectOrdersOfCheckouts,
 } from "../store/queries.ts";
 
-/** Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`, `state_conflict`. */
+/**
+ * Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`,
+ * `state_conflict`.
+ */
 export async function cancelOrder(
   tx: Transaction,
   jobs: Jobs,

@@ -6,7 +6,10 @@ import { checkoutSubject, countStatuses, execute } from "./action-orders.ts";
 import type { OrderRow } from "../model/model.ts";
 import { lockOrdersOfCheckout, moveOrder } from "../store/queries.ts";
 
-/** Decides the orders of a checkout that the risk rules hold for review. Errors: `not_found`, `state_conflict`. */
+/**
+ * Decides the orders of a checkout that the risk rules hold for review. Errors: `not_found`,
+ * `state_conflict`.
+ */
 export async function reviewCheckout(
   tx: Transaction,
   jobs: Jobs,

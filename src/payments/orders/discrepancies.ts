@@ -57,7 +57,9 @@ export async function discardLetter(
   return letter;
 }
 
-/** Errors if only this letter says that somebody must look at an attempt of which a wrong amount was taken. */
+/**
+ * Errors if only this letter says that somebody must look at an attempt of which a wrong amount was taken.
+ */
 async function assertAnswered(tx: Transaction, letter: DeadLetterRow): Promise<void> {
   const { attempt_id } = letter.payload;
   if (letter.state !== "waiting" || typeof attempt_id !== "string") return;

@@ -9,7 +9,10 @@ export type Sorted =
   | { readonly created: IntakeRequest }
   | { readonly repeats: IntakeRequest };
 
-/** Tells new checkouts from repeated and refused ones, in the order of arrival; earlier ones of the batch count as known. */
+/**
+ * Tells new checkouts from repeated and refused ones, in the order of arrival; earlier ones of the batch
+ * count as known.
+ */
 export function sort(
   requests: readonly IntakeRequest[],
   answers: ReadonlyMap<string, AnswerRow>,

@@ -36,7 +36,10 @@ type Decided =
   /** Stored, now or before; its answer needs the PSP's page. */
   | { readonly hosted: { readonly is_new: boolean } }
   | { readonly refusal: AppError };
-/** Takes checkouts in: many requests share one transaction that stores them, their risk decision and their jobs. */
+/**
+ * Takes checkouts in: many requests share one transaction that stores them, their risk decision and their
+ * jobs.
+ */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #group: GroupCommit<IntakeRequest, Decided>;
@@ -119,7 +122,10 @@ export class Intake {
     });
   }
 
-  /** Stores new checkouts. Orders that the risk rules let pass start at once while the executor has places; the others are queued. */
+  /**
+   * Stores new checkouts. Orders that the risk rules let pass start at once while the executor has places;
+   * the others are queued.
+   */
   async #store(
     tx: Transaction,
     requests: readonly IntakeRequest[],

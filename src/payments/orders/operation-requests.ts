@@ -27,8 +27,8 @@ export type CaptureRequest = {
 type Parts = { readonly jobs: Jobs };
 
 /**
- * Asks for a capture of a locked order; what is under way counts, so that captures at once take no more than was
- * authorised. Errors: `capture_id_reused`, `capture_exceeds_authorization`, `state_conflict`.
+ * Asks for a capture of a locked order; what is under way counts, so that captures at once take no more than
+ * was authorised. Errors: `capture_id_reused`, `capture_exceeds_authorization`, `state_conflict`.
  */
 export async function requestCapture(
   tx: Transaction,
@@ -91,9 +91,9 @@ function repeated(before: OperationRow, { capture_id, fingerprint }: CaptureRequ
 }
 
 /**
- * Has the PSP give up what locked orders of one checkout still hold there: authorisations, payments that wait for their
- * buyer, a page. Gives the attempts concerned; none: there is nothing to give up. Errors: `state_conflict` while a
- * capture is under way, unless such orders are to be left alone.
+ * Has the PSP give up what locked orders of one checkout still hold there: authorisations, payments that wait
+ * for their buyer, a page. Gives the attempts concerned; none: there is nothing to give up. Errors:
+ * `state_conflict` while a capture is under way, unless such orders are to be left alone.
  */
 export async function requestVoids(
   tx: Transaction,

@@ -52,7 +52,10 @@ export async function resolveOperation(
   return { operation: await find(tx, operationId), is_new: true };
 }
 
-/** A failure that was none: the payment must still be open, with nothing else under way that would be mixed up with it. */
+/**
+ * A failure that was none: the payment must still be open, with nothing else under way that would be mixed up
+ * with it.
+ */
 async function assertReopenable(
   tx: Transaction,
   row: RunnableOperation,

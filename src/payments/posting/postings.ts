@@ -36,7 +36,9 @@ export function postingsOf(
   ];
 }
 
-/** What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other. */
+/**
+ * What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other.
+ */
 function authorizationPosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
   return {
     source: `order:${order.payment_order_id}:authorized${again(order)}`,
@@ -61,8 +63,9 @@ function releasePosting(
 }
 
 /**
- * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of several
- * captures is that of their sum, to the minor unit. A capture of an authorisation takes as much off it.
+ * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of
+ * several captures is that of their sum, to the minor unit. A capture of an authorisation takes as much off
+ * it.
  */
 export function capturePosting(
   order: BookedOrder,
@@ -95,7 +98,10 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
   ];
 }
 
-/** The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for each of its captures. */
+/**
+ * The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for
+ * each of its captures.
+ */
 export const captureSource = (
   order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
 ): string =>

@@ -37,7 +37,9 @@ export async function matchReport(
   return rejected(contradiction, discrepanciesOf(report, signer, [attempt, named], contradiction));
 }
 
-/** A report may be earlier than its order; about an order that ended unpaid it is money that nobody expects. */
+/**
+ * A report may be earlier than its order; about an order that ended unpaid it is money that nobody expects.
+ */
 async function matchWithoutAttempt(
   db: Queryable,
   report: ExternalReport,

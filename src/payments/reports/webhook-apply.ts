@@ -214,7 +214,10 @@ export class WebhookApplier {
       : matched;
   }
 
-  /** By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the PSP's id of ours yet. */
+  /**
+   * By our id or the PSP's; a change that is neither was made by a person there, unless we have not heard the
+   * PSP's id of ours yet.
+   */
   async #readOperation(
     report: Extract<WebhookReport, { operation_reference: string }>,
     attempts: ReadonlyMap<string, AttemptRow>,

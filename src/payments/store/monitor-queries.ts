@@ -35,18 +35,21 @@ export function recordOverdue(
         where o.status <> 'SUCCESS' and o.status in ${movingStates}
           and o.status_cause <> 'risk_review'
           and t.occurred_at < now() - $1 * interval '1 second'
-          -- What waits for a time, its own, its page's or its collector's, is not overdue before that has passed as long ago.
+          -- What waits for a time, its own, its page's or its collector's, is not overdue before that has
+          -- passed as long ago.
           and coalesce(case o.status
                 when 'RETRY_SCHEDULED' then o.next_retry_at
                 when 'PENDING' then greatest(
                   -- Moved to real time by what the clocks differ.
                   (select max(a.page_expires_at) + (now() - $4::timestamptz) from payment_attempts a
                     where a.checkout_id = o.checkout_id and a.payment_order_id is null),
-                  (select t.occurred_at + (($3::jsonb ->> (e.external ->> 'psp'))::float8 - $1) * interval '1 second'
+                  (select t.occurred_at
+                          + (($3::jsonb ->> (e.external ->> 'psp'))::float8 - $1) * interval '1 second'
                      from payment_events e where e.checkout_id = o.checkout_id and e.external is not null))
               end, '-infinity') < now() - $1 * interval '1 second'
           and not exists (
-            select from overdue_orders d where d.payment_order_id = o.payment_order_id and d.transition_number = t.transition_number
+            select from overdue_orders d
+             where d.payment_order_id = o.payment_order_id and d.transition_number = t.transition_number
           )
         order by t.occurred_at
         limit $2
@@ -58,7 +61,10 @@ export function recordOverdue(
      ), events as (
        insert into checkout_events (type, checkout_id, data)
        select 'payment_order.overdue', s.checkout_id,
-              jsonb_build_object('payment_order_id', s.payment_order_id, 'status', s.status, 'seconds', round(s.seconds::numeric))
+              jsonb_build_object(
+                'payment_order_id', s.payment_order_id,
+                'status', s.status,
+                'seconds', round(s.seconds::numeric))
          from stuck s join told using (payment_order_id)
      )
      select s.payment_order_id, s.status, s.seconds from stuck s join told using (payment_order_id)`,
@@ -113,12 +119,15 @@ export type UnresolvedFilter = {
 export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promise<UnresolvedRow[]> {
   return db.query<UnresolvedRow>(
     `with waiting as (
-       select o.payment_order_id from payment_orders o where o.status <> 'SUCCESS' and o.status in ${movingStates}
+       select o.payment_order_id from payment_orders o
+        where o.status <> 'SUCCESS' and o.status in ${movingStates}
        union
        select o.payment_order_id
          from operations m
          join payment_attempts a on a.attempt_id = m.attempt_id
-         join payment_orders o on o.checkout_id = a.checkout_id and (m.payment_order_id is null or m.payment_order_id = o.payment_order_id)
+         join payment_orders o
+           on o.checkout_id = a.checkout_id
+          and (m.payment_order_id is null or m.payment_order_id = o.payment_order_id)
         where m.status in ('queued', 'executing', 'pending', 'unknown')
        union
        -- Held beyond its time: nobody could give it up.
@@ -141,10 +150,13 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
        ) t
        left join lateral (
-         select attempt_id, payment_order_id, psp, status, inquiry_count, authorization_expires_at, resolved_as,
-                case when status in ('executing', 'pending', 'unknown') then resolution_due_at end as resolution_due_at
+         select attempt_id, payment_order_id, psp, status,
+                inquiry_count, authorization_expires_at, resolved_as,
+                case when status in ('executing', 'pending', 'unknown')
+                     then resolution_due_at end as resolution_due_at
            from payment_attempts a
-          where a.checkout_id = o.checkout_id and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
+          where a.checkout_id = o.checkout_id
+            and (a.payment_order_id is null or a.payment_order_id = o.payment_order_id)
           order by a.created_at desc limit 1
        ) a on true
        left join lateral (
@@ -152,7 +164,8 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
           where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed')
           order by m.operation_id limit 1
        ) m on true
-       left join approvals p on p.kind = 'attempt_resolution' and p.subject_id = a.attempt_id and p.state = 'open'
+       left join approvals p
+         on p.kind = 'attempt_resolution' and p.subject_id = a.attempt_id and p.state = 'open'
        left join lateral (
          select l.* from (
          (select dead_letter_id, kind from dead_letters d
@@ -165,7 +178,8 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
          union all
          (select dead_letter_id, kind from dead_letters d
            where d.state = 'waiting'
-             and d.queue = case when m.operation_id is null then 'payment_execute' else 'operation_execute' end
+             and d.queue =
+                 case when m.operation_id is null then 'payment_execute' else 'operation_execute' end
              and d.subject_id = coalesce(m.operation_id, o.payment_order_id)
            limit 1)
          ) l order by l.kind <> 'discrepancy' limit 1

@@ -18,7 +18,10 @@ export type NewOperation = Pick<
   readonly void_cause?: VoidCause;
 };
 
-/** Stores an operation; what a capture asks for counts as under way from now on. The order is locked by the caller. */
+/**
+ * Stores an operation; what a capture asks for counts as under way from now on. The order is locked by the
+ * caller.
+ */
 export async function insertOperation(tx: Queryable, draft: NewOperation): Promise<OperationRow> {
   const [row] = await tx.query<OperationRow>(
     `with counted as (
@@ -56,8 +59,9 @@ export type NewVoid = {
 };
 
 /**
- * Stores voids of attempts that have none, and gives the ids of those that are new. Who cancels a payment that is
- * being given up because its card was declined wants no other attempt to follow: that void changes its cause.
+ * Stores voids of attempts that have none, and gives the ids of those that are new. Who cancels a payment
+ * that is being given up because its card was declined wants no other attempt to follow: that void changes
+ * its cause.
  */
 export async function insertVoids(tx: Queryable, drafts: readonly NewVoid[]): Promise<OperationId[]> {
   if (drafts.length === 0) return [];

@@ -10,7 +10,10 @@ import type {
   VoidCause,
 } from "../model/model.ts";
 
-/** An order under its lock, the attempt that a report is about, and the operation that it names or that is in flight. */
+/**
+ * An order under its lock, the attempt that a report is about, and the operation that it names or that is in
+ * flight.
+ */
 export type OpenRow = {
   readonly payment_order_id: PaymentOrderId;
   readonly checkout_id: CheckoutId;

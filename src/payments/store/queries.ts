@@ -74,7 +74,8 @@ export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<A
 }
 
 /**
- * The attempts of a checkout that its buyer may still pay. While a discrepancy waits they may have paid already.
+ * The attempts of a checkout that its buyer may still pay. While a discrepancy waits they may have paid
+ * already.
  */
 export function selectPayableAttempts(db: Queryable, checkoutId: string): Promise<AttemptRow[]> {
   return db.query<AttemptRow>(

@@ -7,7 +7,9 @@ const againOf = "case when o.failed_capture_count > 0 then ':' || o.failed_captu
 const isNotReversed =
   "not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)";
 
-/** The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures. */
+/**
+ * The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures.
+ */
 const capturesOfOrders = `
   select o.payment_order_id, 'order:' || o.payment_order_id || ':captured' || ${againOf} as source
     from payment_orders o where o.captured_minor > 0
@@ -59,7 +61,8 @@ export function findOrdersWithoutCapture(db: Queryable): Promise<FaultRow[]> {
      )
      select 'order ' || o.payment_order_id as subject,
             case when b.debit_minor is null then 'is paid but not in the ledger'
-                 else 'has ' || o.captured_minor || ' ' || o.currency || ' captured, the ledger debits ' || b.debit_minor end as problem
+                 else 'has ' || o.captured_minor || ' ' || o.currency || ' captured, the ledger debits '
+                   || b.debit_minor end as problem
        from payment_orders o
        left join booked b on b.payment_order_id = o.payment_order_id and b.currency = o.currency
       where o.captured_minor > 0 and b.debit_minor is distinct from o.captured_minor`,
@@ -77,12 +80,14 @@ export function findCapturesWithoutOrder(db: Queryable): Promise<FaultRow[]> {
       where parts is not null and ${isNotReversed}
         and (o.status is distinct from 'SUCCESS' or coalesce(parts[2], '') <> ${againOf})
      union all
-     select 'transaction ' || t.transaction_id || ' (' || t.source || ')', coalesce('its capture is ' || m.status, 'has no capture')
+     select 'transaction ' || t.transaction_id || ' (' || t.source || ')',
+            coalesce('its capture is ' || m.status, 'has no capture')
        from ledger_transactions t
        -- An operation's id is 29 characters long.
        left join operations m on m.operation_id = right(t.source, 29) and m.kind = 'capture'
       where t.source like 'order:%:captured:op_%' and t.source not like '%:captured' and ${isNotReversed}
-        and (m.status is distinct from 'succeeded' or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.operation_id)`,
+        and (m.status is distinct from 'succeeded'
+             or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.operation_id)`,
   );
 }
 
@@ -94,7 +99,9 @@ export function findWrongAuthorizations(db: Queryable): Promise<FaultRow[]> {
        select c.payment_order_id, sum(e.amount_minor) as held_minor
          from (${capturesOfOrders}
                union all
-               select o.payment_order_id, 'order:' || o.payment_order_id || ':' || word || case when n > 1 then ':' || n else '' end
+               select o.payment_order_id,
+                      'order:' || o.payment_order_id || ':' || word
+                        || case when n > 1 then ':' || n else '' end
                  from payment_orders o
                  cross join unnest(array['authorized', 'released']) as word
                  cross join generate_series(1, o.failed_capture_count + 1) as n
@@ -109,10 +116,12 @@ export function findWrongAuthorizations(db: Queryable): Promise<FaultRow[]> {
         group by c.payment_order_id
      )
      select 'order ' || o.payment_order_id as subject,
-            'is ' || o.status || ', ' || o.captured_minor || ' of ' || o.amount_minor || ' captured; the ledger holds ' || coalesce(h.held_minor, 0) as problem
+            'is ' || o.status || ', ' || o.captured_minor || ' of ' || o.amount_minor
+              || ' captured; the ledger holds ' || coalesce(h.held_minor, 0) as problem
        from payment_orders o
        left join held h on h.payment_order_id = o.payment_order_id
-      where coalesce(h.held_minor, 0) <> case o.status when 'AUTHORIZED' then o.amount_minor - o.captured_minor else 0 end`,
+      where coalesce(h.held_minor, 0)
+         <> case o.status when 'AUTHORIZED' then o.amount_minor - o.captured_minor else 0 end`,
   );
 }
 
@@ -121,7 +130,8 @@ export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `select 'order ' || o.payment_order_id as subject,
-            'says ' || o.captured_minor || ' captured and ' || o.capturing_minor || ' in flight, its captures '
+            'says ' || o.captured_minor || ' captured and ' || o.capturing_minor
+              || ' in flight, its captures '
               || coalesce(m.captured_minor, 0) || ' and ' || coalesce(m.capturing_minor, 0) as problem
        from payment_orders o
        left join (
@@ -138,7 +148,8 @@ export function findOrdersWithoutAttempt(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `select 'order ' || o.payment_order_id as subject,
-            'is ' || o.status || ' with ' || count(*) filter (where a.status = 'succeeded') || ' succeeded and '
+            'is ' || o.status || ' with '
+              || count(*) filter (where a.status = 'succeeded') || ' succeeded and '
               || count(*) filter (where a.status = 'authorized') || ' authorised attempts' as problem
        from payment_orders o
        left join (
@@ -161,7 +172,8 @@ export function findForgedOutcomes(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `select 'order ' || t.payment_order_id as subject,
-            'was moved to ' || t.to_status || ' by ' || t.actor || ', and its attempt is of ' || a.psp as problem
+            'was moved to ' || t.to_status || ' by ' || t.actor
+              || ', and its attempt is of ' || a.psp as problem
        from payment_order_transitions t
        join payment_attempts a on a.attempt_id = t.attempt_id
       where t.actor like 'webhook:%' and t.actor <> 'webhook:' || a.psp
@@ -213,7 +225,8 @@ export function findWrongHistories(db: Queryable): Promise<FaultRow[]> {
     db,
     `select 'order ' || coalesce(o.payment_order_id, h.payment_order_id) as subject,
             case when h.is_broken then 'its history has a gap'
-                 else 'is ' || o.status || ', its history ends in ' || coalesce(h.last_status::text, 'nothing') end as problem
+                 else 'is ' || o.status || ', its history ends in '
+                   || coalesce(h.last_status::text, 'nothing') end as problem
        from payment_orders o
        full join (
          select payment_order_id,
@@ -222,8 +235,10 @@ export function findWrongHistories(db: Queryable): Promise<FaultRow[]> {
            from (
              select payment_order_id, transition_number, from_status, to_status,
                     exists (select 1 from payment_order_allowed_transitions a
-                             where a.from_status is not distinct from t.from_status and a.to_status = t.to_status) as is_allowed,
-                    lag(to_status) over (partition by payment_order_id order by transition_number) as former_status
+                             where a.from_status is not distinct from t.from_status
+                               and a.to_status = t.to_status) as is_allowed,
+                    lag(to_status) over (
+                      partition by payment_order_id order by transition_number) as former_status
                from payment_order_transitions t
            ) steps
           group by payment_order_id
@@ -236,7 +251,8 @@ export function findWrongDoneFlags(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `select 'checkout ' || e.checkout_id as subject,
-            'says ' || e.unfinished_order_count || ' unfinished orders, it has ' || count(*) filter (where o.status <> 'SUCCESS') as problem
+            'says ' || e.unfinished_order_count || ' unfinished orders, it has '
+              || count(*) filter (where o.status <> 'SUCCESS') as problem
        from payment_events e
        left join payment_orders o on o.checkout_id = e.checkout_id
       group by e.checkout_id, e.unfinished_order_count, e.is_payment_done
@@ -245,7 +261,10 @@ export function findWrongDoneFlags(db: Queryable): Promise<FaultRow[]> {
   );
 }
 
-/** Credits to sellers and commission from captures against the gross of the paid orders, per seller and currency. */
+/**
+ * Credits to sellers and commission from captures against the gross of the paid orders, per seller and
+ * currency.
+ */
 export function findWrongWallets(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
@@ -264,9 +283,11 @@ export function findWrongWallets(db: Queryable): Promise<FaultRow[]> {
         group by o.seller_account, o.currency
      )
      select 'seller ' || earned.seller_account || ' ' || earned.currency as subject,
-            'earned ' || earned.gross_minor || ', the ledger credits ' || coalesce(booked.credited_minor, 0) as problem
+            'earned ' || earned.gross_minor || ', the ledger credits '
+              || coalesce(booked.credited_minor, 0) as problem
        from earned
-       left join booked on booked.seller_account = earned.seller_account and booked.currency = earned.currency
+       left join booked
+         on booked.seller_account = earned.seller_account and booked.currency = earned.currency
       where booked.credited_minor is distinct from earned.gross_minor`,
   );
 }

@@ -7,7 +7,10 @@ import type { AttemptRow, CheckoutRow, OperationRow, OrderRow, OrderStatus } fro
 export const amountOf = (row: { readonly amount_minor: bigint; readonly currency: string }): string =>
   formatAmount({ amount_minor: row.amount_minor, currency: toCurrencyCode(row.currency) });
 
-/** The answer to a POST of a checkout (R141): states as they were when it was accepted, so that a repetition gets the same bytes. */
+/**
+ * The answer to a POST of a checkout (R141): states as they were when it was accepted, so that a repetition
+ * gets the same bytes.
+ */
 export type AcceptedCheckout = {
   readonly object: "checkout";
   readonly checkout_id: string;
