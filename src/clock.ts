@@ -25,7 +25,9 @@ export function now(): Date {
   return new Date(readMilliseconds());
 }
 
-/** Replaces the source of time (milliseconds since 1970); gives back a function that restores the former one. */
+/**
+ * Replaces the source of time (milliseconds since 1970); gives back a function that restores the former one.
+ */
 export function replaceClock(source: TimeSource): () => void {
   const former = readMilliseconds;
   readMilliseconds = source;

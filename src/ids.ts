@@ -22,7 +22,10 @@ type Prefix = (typeof idPrefixes)[number];
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** Random bytes are drawn for 256 ids at a time: a call to the system for each one took longer than all the rest. */
+/**
+ * Random bytes are drawn for 256 ids at a time: a call to the system for each one took longer than all the
+ * rest.
+ */
 let pool = Buffer.alloc(0);
 
 function drawRandom(): Buffer {

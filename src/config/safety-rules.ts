@@ -39,8 +39,8 @@ type SafetySettings = {
 };
 
 /**
- * Everybody knows the built-in key. No rule of the settings, since commands that do not listen share them: the
- * image sets HOST for `migrate` too.
+ * Everybody knows the built-in key. No rule of the settings, since commands that do not listen share them:
+ * the image sets HOST for `migrate` too.
  */
 export function assertBuiltInKeyStaysLocal({
   api_key,

@@ -44,9 +44,9 @@ type AuthenticatorOptions = {
 type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller>;
 
 /**
- * Gives the caller of a request, before its body is read and where that took long once more. A text that cannot be a key is refused without
- * asking the database, and addresses that send wrong keys are limited before the next look-up. Errors:
- * `unauthenticated`, `rate_limited`.
+ * Gives the caller of a request, before its body is read and where that took long once more. A text that
+ * cannot be a key is refused without asking the database, and addresses that send wrong keys are limited
+ * before the next look-up. Errors: `unauthenticated`, `rate_limited`.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const lookup = new KeyLookup((keyHash) => findApiKey(options.database, keyHash));

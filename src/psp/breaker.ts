@@ -54,7 +54,9 @@ export class Breaker {
     }
   }
 
-  /** Whether a new attempt may be meant for this PSP. A trial that is due is promised to the first who asks. */
+  /**
+   * Whether a new attempt may be meant for this PSP. A trial that is due is promised to the first who asks.
+   */
   tryReserve(): boolean {
     if (this.#state.kind === "closed") return true;
     const nowMs = monotonicMilliseconds();
@@ -63,7 +65,10 @@ export class Breaker {
     return true;
   }
 
-  /** The call's result. To be asked only when there is nothing to wait for, in the same turn of the event loop. */
+  /**
+   * The call's result. To be asked only when there is nothing to wait for, in the same turn of the event
+   * loop.
+   */
   async run<Result extends Outcome>(call: () => Promise<Result>): Promise<Result> {
     if (this.#state.kind === "open") this.#enter({ kind: "half_open" });
     const state = this.#state;

@@ -8,8 +8,8 @@ type Change = Pick<OperationRequest, "kind" | "money" | "captured_before_minor">
 export const authorization_ended = "authorization_ended";
 
 /**
- * What a charge's state says about the one change of it that is under way. `unchanged`: nothing happened yet, or the
- * state is an old one. A total that this change cannot explain is unknown: a person must look.
+ * What a charge's state says about the one change of it that is under way. `unchanged`: nothing happened yet,
+ * or the state is an old one. A total that this change cannot explain is unknown: a person must look.
  */
 export function changeSeenIn(
   state: OperationAnswer,

@@ -92,8 +92,8 @@ type PspResult =
       readonly is_open?: boolean;
     }
   /**
-   * Closed, and no charge can follow: a page that expired, an authorisation that was given up. `captured`: what was taken of an
-   * authorisation before; left out where the PSP does not say so.
+   * Closed, and no charge can follow: a page that expired, an authorisation that was given up. `captured`:
+   * what was taken of an authorisation before; left out where the PSP does not say so.
    */
   | {
       readonly kind: "canceled";
@@ -158,7 +158,10 @@ type OperationResult =
     }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
-/** What a request for a change gives: what came of it or, where the PSP shows that, what the charge has become. */
+/**
+ * What a request for a change gives: what came of it or, where the PSP shows that, what the charge has
+ * become.
+ */
 export type OperationAnswer = OperationOutcome | PspOutcome;
 
 /**

@@ -39,7 +39,10 @@ export type ExternalReport = {
  * ours. `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
  */
 export type WebhookReport =
-  /** Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means if the change is not ours. */
+  /**
+   * Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means
+   * if the change is not ours.
+   */
   | {
       readonly operation_id: string | null;
       readonly operation_reference: string;

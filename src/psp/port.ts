@@ -65,8 +65,8 @@ export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & 
 export type PspPages = { register(request: PageRequest): Promise<PageOutcome> };
 
 /**
- * A change of a charge after it was made. A capture takes `money` of an authorisation; a void gives up what is left
- * of one, a payment that waits for its buyer, or a page.
+ * A change of a charge after it was made. A capture takes `money` of an authorisation; a void gives up what
+ * is left of one, a payment that waits for its buyer, or a page.
  */
 export type OperationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "page_token"> & {
   readonly kind: "capture" | "void";
@@ -75,7 +75,9 @@ export type OperationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "p
   readonly psp_key: string;
   /** Of a capture: what to take; of a void: what was authorised. */
   readonly money: Money;
-  /** What was taken before. There is one change at a time, so the PSP's total tells whether this one happened. */
+  /**
+   * What was taken before. There is one change at a time, so the PSP's total tells whether this one happened.
+   */
   readonly captured_before_minor: bigint;
   /** Of a capture: what is left is released. */
   readonly is_final: boolean;

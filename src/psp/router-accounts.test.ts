@@ -57,7 +57,9 @@ function account(name: "eu" | "us"): Psp {
   });
 }
 
-/** Europe's currency goes to Europe, three quarters of all others to America; each stands in for the other. */
+/**
+ * Europe's currency goes to Europe, three quarters of all others to America; each stands in for the other.
+ */
 const openRouter = (options: Partial<RouterOptions> = {}): PspRouter =>
   new PspRouter([account("eu"), account("us")], {
     failures_in_a_row: 3,

@@ -49,8 +49,9 @@ export class PspRouter {
 
   /**
    * The PSP for a new attempt of an order: the first in the order of the rules whose breaker is not open and
-   * where no earlier attempt was `tried`; else one where it was; else, with every breaker open, the rules' first.
-   * `tried`: PSPs where an earlier attempt of this order certainly did nothing. No other fail-over is safe.
+   * where no earlier attempt was `tried`; else one where it was; else, with every breaker open, the rules'
+   * first. `tried`: PSPs where an earlier attempt of this order certainly did nothing. No other fail-over is
+   * safe.
    */
   choose(facts: RoutingFacts, tried: readonly string[] = []): string {
     const allowed = this.#allowed(facts);
@@ -58,7 +59,9 @@ export class PspRouter {
     return this.#chooseOf(fitting.length === 0 ? allowed : fitting, tried);
   }
 
-  /** As above among the PSPs that have hosted pages; undefined when none of those that the rules allow has. */
+  /**
+   * As above among the PSPs that have hosted pages; undefined when none of those that the rules allow has.
+   */
   chooseForPage(facts: RoutingFacts): string | undefined {
     const withPages = this.#withPages(facts);
     return withPages.length === 0 ? undefined : this.#chooseOf(withPages, []);
@@ -161,7 +164,10 @@ export class PspRouter {
     return this.#routes.has(name);
   }
 
-  /** The outcome of a charge; while the PSP's breaker is open or all its places are taken, `not_sent` without a call. */
+  /**
+   * The outcome of a charge; while the PSP's breaker is open or all its places are taken, `not_sent` without
+   * a call.
+   */
   charge(pspName: string, request: ChargeRequest): Promise<PspOutcome> {
     return this.#call(
       pspName,

@@ -9,7 +9,10 @@ export type RoutingFacts = {
   readonly card_country: string | null;
 };
 
-/** What must hold of an order; a condition that is not there always does. Amounts are in the order's own minor unit, bounds included. */
+/**
+ * What must hold of an order; a condition that is not there always does. Amounts are in the order's own minor
+ * unit, bounds included.
+ */
 export type RoutingCondition = {
   readonly currencies?: readonly string[] | undefined;
   readonly amount_minor_min?: bigint | undefined;
@@ -24,8 +27,8 @@ export type RoutingTarget = { readonly psp: string; readonly weight: number };
 export type RoutingRule = { readonly when: RoutingCondition; readonly to: readonly RoutingTarget[] };
 
 /**
- * The PSPs that the rules allow for an order, best first: those of the first rule that fits by its weights, then
- * those of later rules that fit too. The same order always gets the same list. Empty: no rule fits.
+ * The PSPs that the rules allow for an order, best first: those of the first rule that fits by its weights,
+ * then those of later rules that fit too. The same order always gets the same list. Empty: no rule fits.
  */
 export function preferredPsps(rules: readonly RoutingRule[], facts: RoutingFacts): readonly string[] {
   const fitting = rules.filter((rule) => fits(rule.when, facts));
@@ -43,9 +46,9 @@ function fits(when: RoutingCondition, { money, card_country }: RoutingFacts): bo
 }
 
 /**
- * Weighted rendezvous hashing: each PSP draws an exponential waiting time from the order's id, and the shortest
- * wins with a chance of weight / sum of weights. Leaving one PSP out spreads only its own orders, by the weights
- * of the others. (Schindelhauer and Schomaker, Weighted Distributed Hash Tables, SPAA 2005.)
+ * Weighted rendezvous hashing: each PSP draws an exponential waiting time from the order's id, and the
+ * shortest wins with a chance of weight / sum of weights. Leaving one PSP out spreads only its own orders, by
+ * the weights of the others. (Schindelhauer and Schomaker, Weighted Distributed Hash Tables, SPAA 2005.)
  */
 function byWeight(to: readonly RoutingTarget[], payment_order_id: string): string[] {
   const standIns = to.filter(({ weight }) => weight === 0).map(({ psp }) => psp);

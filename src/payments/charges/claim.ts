@@ -251,7 +251,10 @@ const hasNotEnded = ({ status }: OrderRow): boolean =>
 export const pageEnd = (at: Date, page_seconds: number): Timestamp =>
   new Date(at.getTime() + page_seconds * 1_000).toISOString();
 
-/** A logical charge that is about to be: its id is its key at the PSP. Without an order it covers the whole checkout. */
+/**
+ * A logical charge that is about to be: its id is its key at the PSP. Without an order it covers the whole
+ * checkout.
+ */
 export function newAttempt(
   charged: Pick<
     NewAttempt,

@@ -134,7 +134,8 @@ export class Executor {
       );
       const [next] = index < 0 ? [] : this.#ready.splice(index, 1);
       if (next === undefined) return;
-      // Near the end of its lease somebody else may take it up, so it is no first send any more: it is left to the sweep or the queue.
+      // Near the end of its lease somebody else may take it up, so it is no first send any more: it is left
+      // to the sweep or the queue.
       if (monotonicMilliseconds() < next.until_ms) this.#start(next.task);
       else this.#drop(next.task);
     }

@@ -220,8 +220,8 @@ export class OperationRunner {
 }
 
 /**
- * Not one that is decided, whose turn has not come, or that another job runs. A manual resolution waits only for
- * a PSP call already in flight.
+ * Not one that is decided, whose turn has not come, or that another job runs. A manual resolution waits only
+ * for a PSP call already in flight.
  */
 function isWorkFor(row: RunnableOperation): boolean {
   if (row.status === "succeeded" || row.status === "failed") return false;

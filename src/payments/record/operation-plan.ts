@@ -22,8 +22,8 @@ export type PlannableOperation = RetriedOperation &
   Pick<RunnableOperation, "operation_id" | "status" | "lane" | "key_number" | "epoch">;
 
 /**
- * The states, retries and letters of an operation that changes no charge's state; null: the report changes nothing. A
- * kind adds what its success or failure books.
+ * The states, retries and letters of an operation that changes no charge's state; null: the report changes
+ * nothing. A kind adds what its success or failure books.
  */
 export function planOfOperation(
   { operation, report }: { readonly operation: PlannableOperation; readonly report: PspReport },

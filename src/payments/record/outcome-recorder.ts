@@ -22,7 +22,10 @@ export type RecorderOptions = {
   readonly kinds: OperationKinds;
 };
 
-/** Writes outcomes: order, attempt, operation, history, ledger, wallet, event and job change in one shared commit. */
+/**
+ * Writes outcomes: order, attempt, operation, history, ledger, wallet, event and job change in one shared
+ * commit.
+ */
 export class OutcomeRecorder {
   readonly #options: RecorderOptions;
   readonly #group: GroupCommit<PspReport, "recorded">;

@@ -2,7 +2,9 @@ import type { Job } from "../../jobs/jobs.ts";
 import type { AttemptOutcome, Decision } from "../decide/decision.ts";
 import type { OpenRow } from "../store/outcome-queries.ts";
 
-/** Where a report comes from. What led to it (a job, a webhook) is completed in the commit that records it. */
+/**
+ * Where a report comes from. What led to it (a job, a webhook) is completed in the commit that records it.
+ */
 export type ReportSource =
   /** A charge, or the registration of a page. */
   | (Call & { readonly kind: "charge"; readonly is_first_send: boolean; readonly job: ExecuteJob })
@@ -44,7 +46,9 @@ export type PspReport = {
   readonly source: ReportSource;
 };
 
-/** A report about one order of an attempt; only the first order's completes the source and looks at it again. */
+/**
+ * A report about one order of an attempt; only the first order's completes the source and looks at it again.
+ */
 export type OrderReport = PspReport & {
   readonly payment_order_id: string;
   readonly attempt_id: string;

@@ -42,7 +42,9 @@ export const epochsOf = (row: OpenRow): Epochs => ({
   operation_epoch: row.operation_id === null ? null : row.operation_epoch,
 });
 
-/** What a decision needs to know of a report's source. Who took the work up again makes a first send doubtful. */
+/**
+ * What a decision needs to know of a report's source. Who took the work up again makes a first send doubtful.
+ */
 export function sourceFactsOf(source: ReportSource, current: Epochs): DecisionInput["source"] {
   switch (source.kind) {
     case "charge":

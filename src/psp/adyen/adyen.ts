@@ -124,7 +124,10 @@ async function charge(api: PaymentsApi, options: AdyenOptions, request: ChargeRe
   }
 }
 
-/** `shopperReference/storedPaymentMethodId`: Adyen finds a stored card by both. Without a slash it is the latter alone. */
+/**
+ * `shopperReference/storedPaymentMethodId`: Adyen finds a stored card by both. Without a slash it is the
+ * latter alone.
+ */
 function cardOf(token: string): Pick<PaymentRequest, "paymentMethod" | "shopperReference"> {
   const slash = token.lastIndexOf("/");
   const paymentMethod = { type: CardDetails.TypeEnum.Scheme, storedPaymentMethodId: token.slice(slash + 1) };

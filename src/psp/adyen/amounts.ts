@@ -1,6 +1,8 @@
 import { isCurrencyCode, type Money } from "../../money/money.ts";
 
-/** The currencies whose decimals Adyen tells (https://docs.adyen.com/development-resources/currency-codes). */
+/**
+ * The currencies whose decimals Adyen tells (https://docs.adyen.com/development-resources/currency-codes).
+ */
 const listed = new Set(
   (
     "AED ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BMD BND BOB BRL BSD BWP BYN BZD CAD CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD " +

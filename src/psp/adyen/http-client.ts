@@ -17,7 +17,10 @@ export class AdyenAnswerError extends Error {
   }
 }
 
-/** Our HTTP client in the library's place for one's own. It reads the body itself: the library would take any text for an answer. */
+/**
+ * Our HTTP client in the library's place for one's own. It reads the body itself: the library would take any
+ * text for an answer.
+ */
 export class AdyenHttpClient {
   readonly #client: PspHttpClient;
   readonly #path_prefix: string;

@@ -1,6 +1,6 @@
 /**
- * The parts of Adyen's library that we use, each by its own path: the library as a whole takes 0.7 seconds to load,
- * and these a tenth of that.
+ * The parts of Adyen's library that we use, each by its own path: the library as a whole takes 0.7 seconds to
+ * load, and these a tenth of that.
  */
 import clientModule from "@adyen/api-library/lib/src/client.js";
 import { ModificationsApi } from "@adyen/api-library/lib/src/services/checkout/modificationsApi.js";
@@ -13,7 +13,10 @@ import { PaymentResponse } from "@adyen/api-library/lib/src/typings/checkout/pay
 import { NotificationRequestItem } from "@adyen/api-library/lib/src/typings/notification/notificationRequestItem.js";
 import type { IRequest } from "@adyen/api-library/lib/src/typings/requestOptions.js";
 
-/** They are CommonJS: Node gives all the exports of such a module as its default, other loaders the default among them. */
+/**
+ * They are CommonJS: Node gives all the exports of such a module as its default, other loaders the default
+ * among them.
+ */
 const defaultOf = <Exported>(module: { default: Exported }): Exported =>
   "default" in module ? module.default : module;
 

@@ -6,8 +6,8 @@ import type { ModificationsApi } from "./library.ts";
 import { outcomeOfError } from "./outcomes.ts";
 
 /**
- * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our reference
- * tells the end. Repeating it under its key gives the same answer.
+ * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our
+ * reference tells the end. Repeating it under its key gives the same answer.
  */
 export async function operate(
   api: ModificationsApi,

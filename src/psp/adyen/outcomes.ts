@@ -63,8 +63,8 @@ function resultOf(payment: PaymentResponse, request: PaymentRequested): PspOutco
 }
 
 /**
- * While the buyer must act there is no payment yet: its reference comes with the result, so until then it goes
- * by ours.
+ * While the buyer must act there is no payment yet: its reference comes with the result, so until then it
+ * goes by ours.
  */
 function pendingAs(payment: PaymentResponse, attempt_id: string): PspOutcome {
   const next_action = actionOf(payment);
@@ -88,7 +88,10 @@ function outcomeOfSuccess(
   return authorisedAs(capture_method, pspReference, charged);
 }
 
-/** Adyen authorises every payment; what is captured at once is as good as charged. It does not tell until when an authorisation holds. */
+/**
+ * Adyen authorises every payment; what is captured at once is as good as charged. It does not tell until when
+ * an authorisation holds.
+ */
 export function authorisedAs(capture_method: CaptureMethod, psp_reference: string, money: Money): PspOutcome {
   if (capture_method === "automatic") return { kind: "succeeded", psp_reference, charged: money };
   return {
@@ -110,8 +113,8 @@ function actionOf({ action }: PaymentResponse): NextAction | null {
 }
 
 /**
- * Sorts what came instead of a result by what it says about the money: nothing was charged only when Adyen refused
- * the request as such (4xx), or no connection was opened. A 5xx may have been acted on.
+ * Sorts what came instead of a result by what it says about the money: nothing was charged only when Adyen
+ * refused the request as such (4xx), or no connection was opened. A 5xx may have been acted on.
  */
 export function outcomeOfError(error: unknown): PspOutcome {
   if (error instanceof AdyenAnswerError) return outcomeOfAnswer(error);

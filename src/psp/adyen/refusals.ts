@@ -9,8 +9,8 @@ type Reason = {
 };
 
 /**
- * Adyen's refusal reasons (https://docs.adyen.com/development-resources/refusal-reasons), as far as we have words of
- * our own for them or the same card may work in a moment. Every other one is a hard decline.
+ * Adyen's refusal reasons (https://docs.adyen.com/development-resources/refusal-reasons), as far as we have
+ * words of our own for them or the same card may work in a moment. Every other one is a hard decline.
  */
 const reasons: readonly Reason[] = [
   { code: "2", text: "Refused", ours: "card_declined" },
@@ -26,7 +26,10 @@ const reasons: readonly Reason[] = [
 const byCode = new Map(reasons.map((reason) => [reason.code, reason]));
 const byText = new Map(reasons.map((reason) => [snakeCase(reason.text), reason]));
 
-/** Why Adyen refused. An answer has the reason's number and text; a webhook has the text only, and no signature over it. */
+/**
+ * Why Adyen refused. An answer has the reason's number and text; a webhook has the text only, and no
+ * signature over it.
+ */
 export function failureOfRefusal(code: string | undefined, text: string | undefined): Failure {
   const words = snakeCase(text ?? "");
   const reason = (code === undefined ? undefined : byCode.get(code)) ?? byText.get(words);

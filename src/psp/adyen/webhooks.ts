@@ -35,8 +35,9 @@ const unsupportedKinds =
   /REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|^(NOTIFICATION_OF_FRAUD|REQUEST_FOR_INFORMATION|PAYOUT_.*|PAIDOUT_.*|REPORT_AVAILABLE)$/;
 
 /**
- * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours. Refunds and
- * disputes say nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays after all.
+ * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours.
+ * Refunds and disputes say nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays
+ * after all.
  */
 export function readWebhook(body: string, capture_method: CaptureMethod): WebhookReport {
   const item = itemOf(body);
@@ -172,8 +173,8 @@ function outcomeOf(
 }
 
 /**
- * Our reference, when it is one. The signature joins the fields by colons and escapes none, so an item with a colon
- * inside a field could be another item cut differently: it names nobody.
+ * Our reference, when it is one. The signature joins the fields by colons and escapes none, so an item with a
+ * colon inside a field could be another item cut differently: it names nobody.
  */
 function referenceOf(item: NotificationRequestItem, prefix: "att" | "op"): string | null {
   const { pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode } = item;
@@ -190,7 +191,10 @@ function referenceOf(item: NotificationRequestItem, prefix: "att" | "op"): strin
   return isOurs && !signed.some((text) => text?.includes(":") === true) ? merchantReference : null;
 }
 
-/** The one item of a message: in JSON there is never another (https://docs.adyen.com/development-resources/webhooks/webhook-types). */
+/**
+ * The one item of a message: in JSON there is never another
+ * (https://docs.adyen.com/development-resources/webhooks/webhook-types).
+ */
 function itemOf(body: string): NotificationRequestItem | undefined {
   const items = field(parsed(body), "notificationItems");
   if (!Array.isArray(items) || items.length !== 1) return undefined;

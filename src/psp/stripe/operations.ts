@@ -7,8 +7,8 @@ import { isStoredFailure, outcomeOfError, outcomeOfIntent, storedFailure } from 
 import { closePage } from "./pages.ts";
 
 /**
- * Captures or cancels an intent, or expires a page, and gives what it then is. Stripe's total of what was taken
- * (`amount_received`) tells whether a capture happened, whatever became of the answer to it.
+ * Captures or cancels an intent, or expires a page, and gives what it then is. Stripe's total of what was
+ * taken (`amount_received`) tells whether a capture happened, whatever became of the answer to it.
  */
 export async function operate(stripe: Stripe, request: OperationRequest): Promise<OperationAnswer> {
   const { page_token, psp_reference } = request;
@@ -100,7 +100,8 @@ async function afterError(
     };
   }
   const outcome = outcomeOfError(error);
-  // A request refused as such was not acted on, and neither was an equal one before it: that would be 409 or its stored answer.
+  // A request refused as such was not acted on, and neither was an equal one before it: that would be 409 or
+  // its stored answer.
   const isRefused =
     outcome.kind === "declined" ||
     (outcome.kind === "not_sent" && outcome.failure.class === "invalid_request");

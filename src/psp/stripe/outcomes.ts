@@ -6,13 +6,18 @@ import { withReferences } from "../references.ts";
 import { fromStripeAmount } from "./amounts.ts";
 import { referencesOfIntent } from "./references.ts";
 
-/** Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says them). */
+/**
+ * Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says
+ * them).
+ */
 const ourCodes = new Map([
   ["incorrect_cvc", "invalid_cvv"],
   ["fraudulent", "fraud_detected"],
   ["generic_decline", "card_declined"],
 ]);
-/** Declines after which Stripe's own advice is to try again later (https://docs.stripe.com/declines/codes). */
+/**
+ * Declines after which Stripe's own advice is to try again later (https://docs.stripe.com/declines/codes).
+ */
 const transientCodes = new Set([
   "processing_error",
   "issuer_not_available",

@@ -10,7 +10,10 @@ import { referencesOfSession } from "./references.ts";
 /** Marks a charge made on a page: there a declined card is not the end, the buyer may take another one. */
 export const page_mark = { page: "1" } as const;
 
-/** Opens a Checkout Session (https://docs.stripe.com/api/checkout/sessions): one charge, a line for each order. */
+/**
+ * Opens a Checkout Session (https://docs.stripe.com/api/checkout/sessions): one charge, a line for each
+ * order.
+ */
 export async function registerPage(stripe: Stripe, request: PageRequest): Promise<PageOutcome> {
   const lines: Stripe.Checkout.SessionCreateParams.LineItem[] = [];
   for (const line of request.lines) {
@@ -64,7 +67,10 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
   }
 }
 
-/** The parameters of the redirect are for the shop's page to show something at once; nothing here ever reads them. */
+/**
+ * The parameters of the redirect are for the shop's page to show something at once; nothing here ever reads
+ * them.
+ */
 function returnUrl({ return_url, checkout_id }: PageRequest, result: "success" | "canceled"): string {
   const [address = "", fragment] = return_url.split("#", 2);
   // Stripe puts the session's id in place of the word in braces, which must not be encoded.

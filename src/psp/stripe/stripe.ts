@@ -131,7 +131,10 @@ function captureParams({ capture_method }: ChargeRequest): Partial<Stripe.Paymen
   };
 }
 
-/** Stripe takes values of at most 500 characters; the attempt's id is what finds the charge again, the others are for people. */
+/**
+ * Stripe takes values of at most 500 characters; the attempt's id is what finds the charge again, the others
+ * are for people.
+ */
 function metadataFor(request: ChargeRequest): Record<string, string> {
   const { attempt_id, checkout_id, payment_order_id } = request;
   const fits = (value: string | null): value is string => value !== null && value.length <= 500;
@@ -146,7 +149,8 @@ function cardOf(
   token: string,
 ): Pick<Stripe.PaymentIntentCreateParams, "payment_method" | "payment_method_data"> {
   if (!token.startsWith("tok_")) return { payment_method: token };
-  // Stripe takes a card token here (https://docs.stripe.com/payments/accept-a-payment-charges); the SDK's type leaves it out.
+  // Stripe takes a card token here (https://docs.stripe.com/payments/accept-a-payment-charges); the SDK's
+  // type leaves it out.
   const card = { type: "card" as const, card: { token } };
   return { payment_method_data: card };
 }
