@@ -115,6 +115,14 @@ export const textRules: readonly TextRule[] = [
     advice: "finish it, or leave it out",
   },
   {
+    name: "comment-width",
+    // What is said to the linter must stand in one line.
+    files: /^(src|simulator\/src)\/.*\.ts$/,
+    reads_comments: true,
+    pattern: /^(?=\s*(\/\*\*|\/\/|\*) (?!oxlint-)).{111}/,
+    advice: "fold the comment: it has 110 columns at the most, like the code",
+  },
+  {
     name: "machine-path",
     files: /./,
     reads_comments: true,

@@ -245,6 +245,16 @@ export const checkerPlants: readonly {
   { rule: "file-name", file: "src/ledger/utils.ts", text: "export {};\n" },
   { rule: "unfinished", file: "src/ledger/planted-todo.ts", text: "// TODO: the rest\nexport {};\n" },
   { rule: "unfinished", file: "migrations/9999_planted.sql", text: "-- FIXME\n" },
+  {
+    rule: "comment-width",
+    file: "src/ledger/planted-comment.ts",
+    text: `// ${"w".repeat(108)}\nexport {};\n`,
+  },
+  {
+    rule: "comment-width",
+    file: "simulator/src/planted-comment.ts",
+    text: `/**\n * ${"w".repeat(108)}\n */\nexport {};\n`,
+  },
   { rule: "machine-path", file: "docs/planted.md", text: "Look into /home/somebody/pacioli.\n" },
   { rule: "registry-host", file: "docs/planted-registry.md", text: "https://registry.npmjs.org\n" },
   { rule: "registry-host", file: "planted.npmrc", text: "registry=https://example.com\n" },
