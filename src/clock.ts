@@ -1,6 +1,6 @@
 /**
- * The only place that reads the time. Of the two clocks, `Clock` has business time, on which terms, expiries and days
- * depend; `now` is real time, for ids and signatures. Durations use `monotonicMilliseconds`.
+ * The only place that reads the time. Of the two clocks, `Clock` has business time, on which terms, expiries
+ * and days depend; `now` is real time, for ids and signatures. Durations use `monotonicMilliseconds`.
  */
 
 /** Business time. It is passed to what depends on it, and to SQL as a parameter. */

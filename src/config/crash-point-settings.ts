@@ -3,8 +3,8 @@ import { crashPointNames, type ArmedCrashPoint } from "../payments/payments.ts";
 import type { Mode, SettingsReader } from "./settings-reader.ts";
 
 /**
- * For tests: `CRASH_POINT=after_psp_call:3` kills the service there, FREEZE_POINT stops it; with both, the latter
- * counts. Refused in production. Nothing is armed here.
+ * For tests: `CRASH_POINT=after_psp_call:3` kills the service there, FREEZE_POINT stops it; with both, the
+ * latter counts. Refused in production. Nothing is armed here.
  */
 export function crashPointOf(read: SettingsReader, mode: Mode): ArmedCrashPoint | undefined {
   const crash = parse(read, mode, {

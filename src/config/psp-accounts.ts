@@ -67,8 +67,8 @@ export function pspAccounts(
 }
 
 /**
- * With accounts that take cards in PSP_ACCOUNTS the account of variables is out of use: its orders would find no
- * account, and nobody would have said so.
+ * With accounts that take cards in PSP_ACCOUNTS the account of variables is out of use: its orders would find
+ * no account, and nobody would have said so.
  */
 function refuseSilentRemoval(
   read: SettingsReader,

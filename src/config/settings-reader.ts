@@ -128,7 +128,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** An object in a setting in JSON. Its faults name the field and never repeat the value: it may be a secret that went astray. */
+/**
+ * An object in a setting in JSON. Its faults name the field and never repeat the value: it may be a secret
+ * that went astray.
+ */
 export class Fields implements AccountFields {
   readonly #read: SettingsReader;
   readonly #path: string;

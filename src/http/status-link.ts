@@ -16,7 +16,9 @@ export function statusUrl(
   return `/pay/${encodeURIComponent(checkout_id)}?token=${expires}.${macOf(secret_key, checkout_id, expires)}`;
 }
 
-/** Errors: `not_found` unless we signed the link for this checkout; `link_expired` if it has expired at `at`. */
+/**
+ * Errors: `not_found` unless we signed the link for this checkout; `link_expired` if it has expired at `at`.
+ */
 export function assertStatusLink(secretKey: string, checkoutId: string, token: string, at: Date): void {
   const [, expires = "", mac = ""] = /^(\d{1,12})\.([\w-]{32})$/.exec(token) ?? [];
   const expected = Buffer.from(macOf(secretKey, checkoutId, expires));

@@ -39,9 +39,10 @@ const asOrdered = (draft: PostingDraft): OrderedTransactionDraft =>
   isOrdered(draft) ? draft : { ...draft, shared: [] };
 
 /**
- * Posts transactions whose shared amounts are divided under the locks of their accounts, in one call. One that its
- * accounts cannot bear is `below_floor`, and its neighbours stand. Throws AssertionError for a draft that does not
- * balance, names an account twice beside a shared amount, or has the source of another one in the batch.
+ * Posts transactions whose shared amounts are divided under the locks of their accounts, in one call. One
+ * that its accounts cannot bear is `below_floor`, and its neighbours stand. Throws AssertionError for a draft
+ * that does not balance, names an account twice beside a shared amount, or has the source of another one in
+ * the batch.
  */
 export async function postAllOrdered(
   tx: Queryable,

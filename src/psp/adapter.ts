@@ -1,4 +1,7 @@
-/** What an adapter is to the settings and to the registry: how an account of its kind is read and becomes a PSP. */
+/**
+ * What an adapter is to the settings and to the registry: how an account of its kind is read and becomes a
+ * PSP.
+ */
 import type { Psp } from "./port.ts";
 
 type AnyAccount = {
@@ -73,8 +76,8 @@ export type Adapter = {
   /** Whether test cards pay with this key. */
   isTestKey(secret_key: string): boolean;
   /**
-   * Only where a webhook's secret alone tells who speaks, so that no two accounts may share one: what is the same of
-   * two ways to write one secret.
+   * Only where a webhook's secret alone tells who speaks, so that no two accounts may share one: what is the
+   * same of two ways to write one secret.
    */
   readonly secretAsKey?: (webhook_secret: string) => string;
 };
@@ -98,7 +101,9 @@ export function defineAdapter<Account extends PspAccount>({
   };
 }
 
-/** The account that variables of its own describe. It takes the cards while no account in PSP_ACCOUNTS does. */
+/**
+ * The account that variables of its own describe. It takes the cards while no account in PSP_ACCOUNTS does.
+ */
 export type AccountOfVariables = {
   readonly name: string;
   readonly variables: {

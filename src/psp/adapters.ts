@@ -1,6 +1,6 @@
 /**
- * The registry of adapters, and their door for the settings and the composition root. No other file outside an
- * adapter's folder names a PSP.
+ * The registry of adapters, and their door for the settings and the composition root. No other file outside
+ * an adapter's folder names a PSP.
  */
 import type { AccountOfVariables, Adapter, PspAccount } from "./adapter.ts";
 import { adyen } from "./adyen/settings.ts";

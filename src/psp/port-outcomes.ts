@@ -34,7 +34,10 @@ export type NextAction = {
   readonly client_secret: string | null;
 };
 
-/** What a PSP's id is of, in the PSP's own word. `payment`, `capture` and `void` are Adyen's pspReferences of these. */
+/**
+ * What a PSP's id is of, in the PSP's own word. `payment`, `capture` and `void` are Adyen's pspReferences of
+ * these.
+ */
 export type PspReferenceType =
   | "payment_intent"
   | "charge"
@@ -54,7 +57,10 @@ export type PspReference = { readonly type: PspReferenceType; readonly reference
 /** `references`: every id in the answer or message, among them `psp_reference`; left out: it has none. */
 type WithReferences = { readonly references?: readonly PspReference[] };
 
-/** What came of a charge. A value, never an exception. `no_call_made`: no call was made, so it says nothing about the PSP's health. */
+/**
+ * What came of a charge. A value, never an exception. `no_call_made`: no call was made, so it says nothing
+ * about the PSP's health.
+ */
 export type PspOutcome = WithReferences & PspResult;
 
 type PspResult =
@@ -127,7 +133,10 @@ type PspResult =
       readonly needs_person?: true;
     };
 
-/** What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked again. */
+/**
+ * What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked
+ * again.
+ */
 export type PageOutcome = WithReferences & PageResult;
 
 type PageResult =

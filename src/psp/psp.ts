@@ -1,4 +1,7 @@
-/** The door of the PSP room. The door to its adapters is `adapters.ts`, for the settings and the composition root. */
+/**
+ * The door of the PSP room. The door to its adapters is `adapters.ts`, for the settings and the composition
+ * root.
+ */
 export { PspRouter } from "./router.ts";
 export type { RoutingFacts } from "./routing-rules.ts";
 export { authorization_ended, changeSeenIn } from "./operation-state.ts";

@@ -38,7 +38,10 @@ const dayParameters = (sums: readonly DaySum[], at: Date): string[] => [
   at.toISOString(),
 ];
 
-/** Adds to what buyers have spent on the day of `at` (UTC) and gives the new totals by `buyer currency`. Rows are locked in key order. */
+/**
+ * Adds to what buyers have spent on the day of `at` (UTC) and gives the new totals by `buyer currency`. Rows
+ * are locked in key order.
+ */
 export async function addBuyerDays(
   tx: Queryable,
   sums: readonly DaySum[],
@@ -57,7 +60,9 @@ export async function addBuyerDays(
   return new Map(rows.map((row) => [`${row.buyer_account} ${row.currency}`, row.amount_minor]));
 }
 
-/** Takes off again what `addBuyerDays` added at the same `at` in the same transaction, whose locks still hold. */
+/**
+ * Takes off again what `addBuyerDays` added at the same `at` in the same transaction, whose locks still hold.
+ */
 export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[], at: Date): Promise<void> {
   await tx.query(
     `update risk_buyer_days d

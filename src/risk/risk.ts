@@ -26,9 +26,10 @@ export type RiskLimits = {
 };
 
 /**
- * Decides a batch of checkouts in the transaction that stores them. What a buyer spends in a day is
- * counted on a row that this transaction locks, so that two checkouts at once cannot both slip under the limit.
- * `blocked` was read in this transaction by `selectBlocked`, of at least these subjects; `at` is the business time.
+ * Decides a batch of checkouts in the transaction that stores them. What a buyer spends in a day is counted
+ * on a row that this transaction locks, so that two checkouts at once cannot both slip under the limit.
+ * `blocked` was read in this transaction by `selectBlocked`, of at least these subjects; `at` is the business
+ * time.
  */
 export async function assess(
   tx: Transaction,

@@ -49,8 +49,8 @@ export function createAttemptResolver({ database, recorder, log, idle_poll_ms }:
 }
 
 /**
- * Lets the resolution with a charge through once every transaction has ended that may not have seen it. If one
- * of them has booked that charge for another attempt, the recorder now finds it.
+ * Lets the resolution with a charge through once every transaction has ended that may not have seen it. If
+ * one of them has booked that charge for another attempt, the recorder now finds it.
  */
 function createTurnstile(): (due: readonly DueResolution[]) => DueResolution[] {
   let awaited: ReadonlyMap<string, bigint> = new Map();

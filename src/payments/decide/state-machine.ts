@@ -18,8 +18,9 @@ import { contradictedResolution } from "./resolution-contradiction.ts";
 import { openAttemptStatuses, type Cause } from "../model/model.ts";
 
 /**
- * The one place that turns a PSP's report into states; null: nothing changes. It only moves forward: reports about
- * an attempt that is closed change nothing, except that money that moved against what we believed raises an alarm.
+ * The one place that turns a PSP's report into states; null: nothing changes. It only moves forward: reports
+ * about an attempt that is closed change nothing, except that money that moved against what we believed
+ * raises an alarm.
  */
 export function decideReport(input: DecisionInput): Decision | null {
   return contradictedResolution(input, decideCharge) ?? reportOfAnotherCharge(input) ?? decideByState(input);

@@ -22,7 +22,10 @@ export type IntakeOptions = {
   readonly jobs: Jobs;
   readonly router: PspRouter;
   readonly clock: Clock;
-  /** This process's own, when it has one: while it has places, orders start with their acceptance and need no turn in the queue. */
+  /**
+   * This process's own, when it has one: while it has places, orders start with their acceptance and need no
+   * turn in the queue.
+   */
   readonly executor: Executor | null;
   readonly pages: Pages;
   readonly limits: RiskLimits;

@@ -14,8 +14,8 @@ import { writeOrderChanges } from "../store/outcome-queries.ts";
 import { addReferences, type ReferenceConflict } from "../store/reference-queries.ts";
 
 /**
- * Writes a batch of plans, set by set, and gives what it wrote for each. The orders are locked by the caller, and
- * each has one plan. `effective_at`: the business time of the postings; null: when they are recorded.
+ * Writes a batch of plans, set by set, and gives what it wrote for each. The orders are locked by the caller,
+ * and each has one plan. `effective_at`: the business time of the postings; null: when they are recorded.
  */
 export async function applyPlans(
   tx: Transaction,
@@ -68,7 +68,9 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
   ]);
 }
 
-/** An id that stands for something else already is told to a person: some money is booked for the wrong one. */
+/**
+ * An id that stands for something else already is told to a person: some money is booked for the wrong one.
+ */
 async function writeReferences(tx: Transaction, changes: readonly PlannedChanges[]): Promise<void> {
   const references = changes.flatMap((one) => one.references);
   const conflicts = await addReferences(tx, references);

@@ -62,7 +62,10 @@ export class OutcomeRecorder {
       await this.#record(tx, charges[round] ?? [], operations[round] ?? []);
   }
 
-  /** Charges and operations are locked before any of them is decided, and posted together, so that accounts are locked in one order. */
+  /**
+   * Charges and operations are locked before any of them is decided, and posted together, so that accounts
+   * are locked in one order.
+   */
   async #record(
     tx: Transaction,
     charges: readonly OrderReport[],

@@ -12,8 +12,8 @@ export type Plan = PlannedChanges & {
   /** The sources of the ledger transactions that are reversed. */
   readonly reversed_sources: readonly string[];
   /**
-   * What follows instead if the ledger refuses the one transaction that the plan books: it books nothing. A refusal
-   * that is not named here is a bug, and so is every one if this is null: the report is not recorded.
+   * What follows instead if the ledger refuses the one transaction that the plan books: it books nothing. A
+   * refusal that is not named here is a bug, and so is every one if this is null: the report is not recorded.
    */
   readonly if_refused: Readonly<Partial<Record<Refusal, PlannedChanges>>> | null;
 };

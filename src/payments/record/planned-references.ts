@@ -17,7 +17,10 @@ const types_of_operations: readonly PspReferenceType[] = [
   "transfer",
 ];
 
-/** Adds the ids in a report about a charge, or about an operation of one; also where nothing else follows from it. */
+/**
+ * Adds the ids in a report about a charge, or about an operation of one; also where nothing else follows from
+ * it.
+ */
 export function withChargeReferences(plan: Plan | null, report: OrderReport, row: OpenRow): Plan | null {
   const { outcome, source, is_first } = report;
   // A page has one charge, which the report of its first order brings.

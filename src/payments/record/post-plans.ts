@@ -6,7 +6,8 @@ type Booking = { readonly plan: Plan; readonly draft: PostingDraft };
 
 /**
  * Posts what a batch of plans books, in one call: two calls could lock accounts in another order than other
- * transactions. Gives what is to be written for each plan: its changes, or those that follow from its refusal.
+ * transactions. Gives what is to be written for each plan: its changes, or those that follow from its
+ * refusal.
  */
 export async function postPlans(
   tx: Transaction,

@@ -38,7 +38,10 @@ export type WebhookApplierOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** What a message reports about an attempt of ours, about an operation of one, or about an operation without a charge. */
+/**
+ * What a message reports about an attempt of ours, about an operation of one, or about an operation without a
+ * charge.
+ */
 type Report = {
   readonly attempt: Pick<AttemptRow, "attempt_id" | "payment_order_id"> | null;
   readonly operation_id: string | null;

@@ -8,8 +8,8 @@ type Stored = Pick<
 >;
 
 /**
- * Stores a resolution, to be recorded at the earliest this many seconds after the last request. The caller has
- * locked the orders.
+ * Stores a resolution, to be recorded at the earliest this many seconds after the last request. The caller
+ * has locked the orders.
  */
 export async function storeAttemptResolution(
   tx: Queryable,

@@ -1,8 +1,8 @@
 import type { Queryable } from "../../db/db.ts";
 
 /**
- * Attempts whose authorisation, or whose buyer's time to confirm, has expired at `at` and that have no void yet. A
- * void that the PSP refused waits for a person.
+ * Attempts whose authorisation, or whose buyer's time to confirm, has expired at `at` and that have no void
+ * yet. A void that the PSP refused waits for a person.
  */
 export async function selectExpiredAuthorizations(tx: Queryable, at: Date, limit: number): Promise<string[]> {
   const rows = await tx.query<{ attempt_id: string }>(

@@ -55,7 +55,10 @@ export type NewOrder = {
   readonly error_message: string | null;
 };
 
-/** Inserts checkouts, created at `at`, with their orders and first attempts, plainly: a row that another transaction inserted first is a unique violation. */
+/**
+ * Inserts checkouts, created at `at`, with their orders and first attempts, plainly: a row that another
+ * transaction inserted first is a unique violation.
+ */
 export async function insertCheckouts(
   tx: Queryable,
   events: readonly NewEvent[],

@@ -128,7 +128,10 @@ export async function selectOperationByReference(
   return row;
 }
 
-/** Whether the PSP may know an operation of the attempt, or one without, by a reference that we have not heard yet. */
+/**
+ * Whether the PSP may know an operation of the attempt, or one without, by a reference that we have not heard
+ * yet.
+ */
 export async function hasUnnamedOperation(
   db: Queryable,
   psp: string,

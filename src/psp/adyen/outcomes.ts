@@ -10,7 +10,10 @@ import { failureOfRefusal } from "./refusals.ts";
 
 const fraud_cancelled = "22";
 
-/** Reads Adyen's result code (https://docs.adyen.com/online-payments/build-your-integration/payment-result-codes). */
+/**
+ * Reads Adyen's result code
+ * (https://docs.adyen.com/online-payments/build-your-integration/payment-result-codes).
+ */
 export function outcomeOfPayment(payment: PaymentResponse, request: PaymentRequested): PspOutcome {
   const { merchantReference, pspReference } = payment;
   if (merchantReference !== undefined && merchantReference !== request.attempt_id) {

@@ -3,8 +3,8 @@ import type { PspReference } from "../port-outcomes.ts";
 import { referenceIn } from "../references.ts";
 
 /**
- * The ids in an intent. Only an expanded charge shows a balance transaction, and of several captures always the
- * last one's.
+ * The ids in an intent. Only an expanded charge shows a balance transaction, and of several captures always
+ * the last one's.
  */
 export function referencesOfIntent({ id, latest_charge }: Stripe.PaymentIntent): readonly PspReference[] {
   const isExpanded = typeof latest_charge === "object" && latest_charge !== null;
