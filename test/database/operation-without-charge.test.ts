@@ -116,6 +116,10 @@ test("a webhook about an operation without a charge is applied, by our id or by 
   expect(await statusOf(ours)).toBe("succeeded");
   const theirs = await insert("pending");
   await db.asService("update operations set psp_reference = 'ref-2' where operation_id = $1", [theirs]);
+  await db.asService(
+    "insert into psp_references (psp, reference, type, subject_id) values ('adyen', 'ref-2', 'payout', $1)",
+    [theirs],
+  );
   expect(await reported("adyen", "ref-2", "")).toBe("applied");
   expect(await statusOf(theirs)).toBe("succeeded");
 });
