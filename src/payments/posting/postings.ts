@@ -64,8 +64,8 @@ function releasePosting(
 
 /**
  * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of
- * several captures is that of their sum, to the minor unit. A capture of an authorisation takes as much off
- * it.
+ * several captures at one rate is that of their sum, to the minor unit; each takes the rate of the moment in
+ * which it is recorded. A capture of an authorisation takes as much off it.
  */
 export function capturePosting(
   order: BookedOrder,
