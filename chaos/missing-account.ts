@@ -45,7 +45,7 @@ export async function removeAccount(
 async function noteHeldUp(context: ClientContext): Promise<void> {
   const unresolved =
     read((await context.http.api("GET", "/unresolved_orders?limit=100")).text, Unresolved)?.data ?? [];
-  // Read later: an order is recorded and told of in one commit. The orders of a page share a letter.
+  // Read later: an order's outcome and its letter are written in one commit. The orders of a page share a letter.
   const told = new Set((await lettersOf(context)).map(({ payload }) => payload.attempt_id));
   for (const { payment_order_id, status, attempt_id, error_message } of unresolved) {
     if (status !== "UNKNOWN" || error_message?.includes(tells) !== true) continue;

@@ -179,7 +179,7 @@ async function write(parts: StripeParts, request: StripeRequest): Promise<Reply>
     if (request.path[0] === "webhook_endpoints") await parts.endpoints.load();
     return reply;
   } finally {
-    // Once it is stored, lest the clock looks before it is there; also when the commit's own answer was lost.
+    // Once it is stored, so that the clock does not look too early; also when its commit's answer was lost.
     noticeEnds(parts, planned);
   }
 }

@@ -15,7 +15,7 @@ export function preparedIfCall(statement: pg.QueryConfig): pg.QueryConfig {
 
 /**
  * A migration changed the columns of a function that this connection has prepared. Another connection
- * prepares it anew.
+ * prepares the new form.
  */
 export function isOutdatedPlan(thrown: unknown): boolean {
   return thrown instanceof pg.DatabaseError && thrown.routine === "RevalidateCachedQuery";

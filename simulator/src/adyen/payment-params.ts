@@ -17,7 +17,7 @@ export interface PaymentParams {
 }
 
 /**
- * Fields that change nothing here. Others are refused, lest one is ignored that would change where money
+ * Fields that change nothing here. Others are refused, so that none is ignored that would change where money
  * goes.
  */
 const IGNORED = [

@@ -53,7 +53,7 @@ export async function resolveOperation(
 }
 
 /**
- * A failure that was none: the payment must still be open, with nothing else under way that would be mixed up
+ * The operation did not fail after all: the payment must still be open, with nothing else in flight to mix up
  * with it.
  */
 async function assertReopenable(
