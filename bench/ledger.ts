@@ -1,32 +1,17 @@
 import { openDatabase } from "../src/cli/compose.ts";
 import { migrateDatabase } from "../src/cli/migrate.ts";
 import type { Database } from "../src/db/db.ts";
-import { chart, openLedger, postAll, verifyLedger, type TransactionDraft } from "../src/ledger/ledger.ts";
-import { toCurrencyCode } from "../src/money/money.ts";
+import { chart, openLedger, postAll, verifyLedger } from "../src/ledger/ledger.ts";
 import { closedLoop } from "./load.ts";
 import { printJson, printTable, progress, type Row } from "./report.ts";
 import { freshDatabase, urlOf, type Server } from "./server.ts";
+import { batch_items, postFor } from "./post-for.ts";
+import { drawsOf, type Draw } from "./transfers.ts";
 
 const measured_seconds = 4;
-const batch_items = 1_000;
 const per_call_connections = 16;
 const entries_before_repeat = 1_000_000;
-const usd = toCurrencyCode("USD");
-
-type Draw = () => TransactionDraft;
-
-/** Every transfer touches the PSP's clearing account; the other side is one of a hundred busy sellers. */
-const oneHotAccount: Draw = () =>
-  transfer(chart.pspClearing("stripe", usd), chart.sellerPending(`seller-${random(100)}`, usd));
-/** The harder hot case: the other side is one of 10,000 sellers, so each batch moves about 950 accounts. */
-const oneHotManySellers: Draw = () =>
-  transfer(chart.pspClearing("stripe", usd), chart.sellerPending(`seller-${random(10_000)}`, usd));
-/** Both sides are drawn from 10,000 accounts. */
-const randomAccounts: Draw = () =>
-  transfer(
-    chart.pspClearing(`psp-${random(10_000)}`, usd),
-    chart.sellerPending(`seller-${random(10_000)}`, usd),
-  );
+const draws = drawsOf(chart);
 
 /**
  * Transfers per second through the ledger's public door with every rule of the database on, beside one
@@ -83,14 +68,12 @@ type Result = Row & {
 
 async function measureAll(database: Database, size: string): Promise<Result[]> {
   const results: Result[] = [];
-  for (const [accounts, draw] of [
-    ["one hot account", oneHotAccount],
-    ["one hot, 10,000 sellers", oneHotManySellers],
-    ["10,000 random", randomAccounts],
-  ] as const) {
+  for (const [accounts, draw] of Object.entries(draws)) {
     progress(`${size}: ${accounts} …`);
-    await grouped(database, draw, 0.5);
-    const groupedRate = await grouped(database, draw, measured_seconds);
+    const ledger = openLedger(database, batch_items);
+    await postFor(0.5, ledger, draw);
+    const groupedRate = await postFor(measured_seconds, ledger, draw);
+    await ledger.close();
     const perCallRate = await perCall(database, draw, measured_seconds / 2);
     results.push({
       accounts,
@@ -101,24 +84,6 @@ async function measureAll(database: Database, size: string): Promise<Result[]> {
     });
   }
   return results;
-}
-
-/** Three batches of callers, so that one is made up while another is written. */
-async function grouped(database: Database, draw: Draw, seconds: number): Promise<number> {
-  const ledger = openLedger(database, batch_items);
-  let posted = 0;
-  const start = performance.now();
-  await closedLoop(
-    3 * batch_items,
-    () => performance.now() - start > seconds * 1_000,
-    async () => {
-      const { outcome } = await ledger.post(draw());
-      if (outcome !== "posted") throw new Error(`a transfer was ${outcome}`);
-      posted += 1;
-    },
-  );
-  await ledger.close();
-  return posted / ((performance.now() - start) / 1_000);
 }
 
 async function perCall(database: Database, draw: Draw, seconds: number): Promise<number> {
@@ -145,40 +110,19 @@ async function fill(database: Database): Promise<void> {
     progress(`${missing.toLocaleString("en-US")} entries to go …`);
     const ledger = openLedger(database, 2_000);
     await Promise.all(
-      Array.from({ length: Math.min(50_000, Math.ceil(missing / 2)) }, () => ledger.post(oneHotAccount())),
+      Array.from({ length: Math.min(50_000, Math.ceil(missing / 2)) }, () =>
+        ledger.post(draws["one hot account"]()),
+      ),
     );
     await ledger.close();
   }
 }
 
-async function bytesPerTransaction(database: Database): Promise<{ total: number; tables: number }> {
+export async function bytesPerTransaction(database: Database): Promise<{ total: number; tables: number }> {
   const [row] = await database.query<{ total: number; tables: number }>(
     `select (pg_total_relation_size('ledger_transactions') + pg_total_relation_size('ledger_entries'))::float8 / count(*) as total,
             (pg_relation_size('ledger_transactions') + pg_relation_size('ledger_entries'))::float8 / count(*) as tables
        from ledger_transactions`,
   );
   return row ?? { total: Number.NaN, tables: Number.NaN };
-}
-
-let count = 0;
-const run = Date.now().toString(36).padStart(10, "0");
-
-/** A source as long as a real one: `order:` + an id of 26 characters + `:captured`. */
-function transfer(
-  debit: TransactionDraft["entries"][number]["account"],
-  credit: TransactionDraft["entries"][number]["account"],
-): TransactionDraft {
-  count += 1;
-  const amount_minor = BigInt(1 + random(100_000));
-  return {
-    source: `order:${run}${String(count).padStart(16, "0")}:captured`,
-    entries: [
-      { account: debit, amount_minor },
-      { account: credit, amount_minor: -amount_minor },
-    ],
-  };
-}
-
-function random(below: number): number {
-  return Math.floor(Math.random() * below);
 }

@@ -4,14 +4,12 @@ import { startStack, type Stack } from "../src/cli/stack.ts";
 import { ensureDatabase } from "../src/db/embedded/embedded-postgres.ts";
 import type { Database } from "../src/db/db.ts";
 import { added_rate_per_second, measureAddedLatency, type AddedLatency } from "./added-latency.ts";
-import { checkout } from "./checkout.ts";
-import { Client, closedLoop } from "./load.ts";
 import { freshDatabase, type Server } from "./server.ts";
 import { percentile, printJson, printTable, progress } from "./report.ts";
+import { connections, measureThroughput } from "./throughput.ts";
 
 const load_seconds = 15;
 const latency_seconds = 10;
-const connections = 256;
 
 /**
  * The whole path: accepted over HTTP, charged at the simulator through the Stripe SDK, posted and final,
@@ -96,37 +94,19 @@ const summarize = ({ added_ms, psp_ms }: AddedLatency) => ({
 
 async function load(stack: Stack, seconds: number, database: Database) {
   progress(`load for ${seconds} s …`);
-  const client = new Client(stack.service_url, connections);
-  const start = performance.now();
-  const answers: number[] = [];
-  let accepted = 0;
-  let refused = 0;
+  let is_over = false;
   let checks_passed = 0;
-  const isOver = (): boolean => performance.now() - start > seconds * 1_000;
-  const checking = checkWhile(database, isOver, () => {
-    checks_passed += 1;
-  });
-  await closedLoop(connections, isOver, async () => {
-    const sent = performance.now();
-    const status = await client.post("/api/v1/payments", checkout());
-    answers.push(performance.now() - sent);
-    if (status === 202) accepted += 1;
-    else refused += 1;
-  });
-  const acceptedSeconds = (performance.now() - start) / 1_000;
-  await drained(database);
-  const finishedSeconds = (performance.now() - start) / 1_000;
+  const checking = checkWhile(
+    database,
+    () => is_over,
+    () => {
+      checks_passed += 1;
+    },
+  );
+  const throughput = await measureThroughput(stack.service_url, database, seconds);
+  is_over = true;
   await checking;
-  client.close();
-  answers.sort((a, b) => a - b);
-  return {
-    accepted_per_second: accepted / acceptedSeconds,
-    finished_per_second: accepted / finishedSeconds,
-    refused,
-    checks_passed,
-    answer_ms_p50: percentile(answers, 0.5),
-    answer_ms_p99: percentile(answers, 0.99),
-  };
+  return { ...throughput, checks_passed };
 }
 
 /** Looks at the trial balance and at floors again and again while money moves. */
@@ -138,15 +118,5 @@ async function checkWhile(database: Database, isOver: () => boolean, passed: () 
     );
     if (wrong.length > 0) throw new Error("the books were out of balance during the run");
     passed();
-  }
-}
-
-async function drained(database: Database): Promise<void> {
-  for (;;) {
-    const [row] = await database.query<{ open: boolean }>(
-      "select exists (select 1 from payment_orders where status in ('NOT_STARTED', 'EXECUTING', 'UNKNOWN', 'PENDING', 'RETRY_SCHEDULED')) as open",
-    );
-    if (row?.open === false) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
