@@ -12,8 +12,8 @@ import { freshDatabase, startServer, urlOf, type Server } from "./server.ts";
 import { drawsOf, type Draws } from "./transfers.ts";
 import type { Side } from "./two-stacks.ts";
 
-const slices = 16;
-const slice_seconds = 1.5;
+const slices = 40;
+const slice_seconds = 1;
 
 type LedgerSide = { readonly database: Database; readonly ledger: LedgerRoom.Ledger; readonly draws: Draws };
 

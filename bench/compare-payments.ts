@@ -2,10 +2,10 @@ import { compareFigure, measureByTurns, type Comparison } from "./by-turns.ts";
 import { measureThroughput } from "./throughput.ts";
 import { withTwoStacks, type Side } from "./two-stacks.ts";
 
-const slices = 24;
-const slice_seconds = 3;
+const slices = 40;
+const slice_seconds = 2;
 
-/** Payments at full load: on one side at a time, for three seconds each in turn. */
+/** Payments at full load: on one side at a time, for two seconds each in turn. */
 export function comparePayments(
   sides: readonly [Side, Side],
   options: { readonly has_webhooks: boolean },

@@ -371,12 +371,14 @@ as $$
 declare
   v_added bigint;
 begin
-  -- In the order of the key, so that processes that store the same ids queue instead of deadlocking.
+  -- In the order of the key, so that processes that store the same ids queue instead of deadlocking. Which are
+  -- known is asked first: `on conflict` writes two log records more for each payment. An id that another
+  -- process stores at the same moment is a unique violation, after which each report is written alone.
   insert into psp_references (psp, reference, type, subject_id)
-  select n.psp, n.reference, n.type, n.subject_id
+  select distinct on (n.psp, n.reference) n.psp, n.reference, n.type, n.subject_id
     from json_to_recordset(p_references) as n (psp text, reference text, type text, subject_id text)
-   order by n.psp, n.reference
-  on conflict (psp, reference) do nothing;
+   where not exists (select from psp_references r where r.psp = n.psp and r.reference = n.reference)
+   order by n.psp, n.reference;
   get diagnostics v_added = row_count;
   if v_added = json_array_length(p_references) then
     return;

@@ -14,10 +14,10 @@ export type ChildProcessOptions = {
 
 const start_ms_max = 30_000;
 /**
- * Requests leave much short-lived garbage: with 16 MB of room for it, V8's default, collecting took 6 % of
- * the time under load.
+ * Requests leave much short-lived garbage. With 64 MB of room for it, collecting took 41 µs of each payment,
+ * with 128 MB 30; the process takes about 0.5 GB at full load with either.
  */
-const young_generation = "--max-semi-space-size=64";
+const young_generation = "--max-semi-space-size=128";
 
 /** One of our own programs as a child, which can be stopped, killed and started again. */
 export class ChildProcess {

@@ -37,8 +37,9 @@ export async function storeAttemptResolution(
 }
 
 /**
- * Another attempt at the same PSP that has this reference or was resolved with it, or the operation that it
- * belongs to. Collectors' references are only with their attempts: several may have the same.
+ * Another attempt at the same PSP that has this reference, goes by it or was resolved with it, or the
+ * operation that it belongs to. A collector's reference may be that of one transfer for several orders, so
+ * it belongs to none of them.
  */
 export async function selectHolderOfReference(
   tx: Queryable,
@@ -48,7 +49,7 @@ export async function selectHolderOfReference(
   const [row] = await tx.query<{ subject_id: string }>(
     `select subject_id from psp_references where psp = $2 and reference = $3 and subject_id <> $1
      union all
-     select attempt_id from payment_attempts where psp_reference = $3 and psp = $2 and attempt_id <> $1
+     select attempt_id from payment_attempts where attempt_id = $3 and psp = $2 and attempt_id <> $1
      union all
      select attempt_id from payment_attempts
       where psp = $2 and resolution_reference = $3 and resolved_as in ('succeeded', 'authorized') and attempt_id <> $1
