@@ -10,12 +10,13 @@ create type ledger_account_kind as enum ('asset', 'liability', 'revenue', 'expen
 create function is_client_id(p_id text) returns boolean
 language sql immutable parallel safe as $$
   select octet_length(p_id) between 1 and 255
-     and p_id !~ ('^ | $|^[.]{1,2}$|[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180e\u2000-\u200f'
-                  '\u2028-\u202f\u205f-\u206f\u3000\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]')
+     and p_id !~ ('^ | $|^[.]{1,2}$|[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180e'
+                  '\u2000-\u200f\u2028-\u202f\u205f-\u206f'
+                  '\u3000\u3164\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]')
 $$;
 
--- A domain is checked when a value enters, not at every update of a row that holds one. As a table's check the
--- function above took 7 µs for each column of each updating statement.
+-- A domain is checked when a value enters, not at every update of a row that holds one. As a table's check
+-- the function above took 7 µs for each column of each updating statement.
 create domain client_id as text check (is_client_id(value));
 create domain currency_code as text collate "C" check (value ~ '^[A-Z]{3}$');
 
@@ -43,8 +44,8 @@ create table ledger_accounts (
 -- For lists of an owner or of a currency. Postings change none of these columns, so the indexes cost them
 -- nothing.
 create index ledger_accounts_owner_index on ledger_accounts (owner_id, account_id) where owner_id is not null;
--- Every account has a positive id. The condition keeps the index to queries that state it too: on tables without
--- statistics a posting looked up each of its accounts here, among all accounts of the currency.
+-- Every account has a positive id. The condition keeps the index to queries that state it too: on tables
+-- without statistics a posting looked up each of its accounts here, among all accounts of the currency.
 create index ledger_accounts_currency_index on ledger_accounts (currency, account_id) where account_id > 0;
 
 -- The owners of accounts in the order of their creation: one row for all currencies (empty), and one for each
@@ -111,8 +112,8 @@ create index ledger_entries_transaction_id_index on ledger_entries (transaction_
 create function ledger_refuse_change() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
-  raise exception 'ledger history cannot be changed: % of % refused; correct it with a reversal', tg_op, tg_table_name
-    using errcode = 'PL002';
+  raise exception 'ledger history cannot be changed: % of % refused; correct it with a reversal',
+    tg_op, tg_table_name using errcode = 'PL002';
 end
 $$;
 
@@ -126,12 +127,14 @@ create trigger ledger_accounts_kept before delete or truncate on ledger_accounts
 create function ledger_check_entries() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp
 -- The new rows are few and the tables are large: always look up by key, whatever the statistics say.
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 declare
   v_faulty record;
 begin
-  select e.transaction_id, e.currency, e.difference_minor, e.unknown_accounts, t.transaction_id is null as is_unknown
+  select e.transaction_id, e.currency, e.difference_minor, e.unknown_accounts,
+         t.transaction_id is null as is_unknown
     into v_faulty
     from (
       select n.transaction_id, a.currency, sum(n.amount_minor) as difference_minor,
@@ -146,8 +149,10 @@ begin
   if found then
     raise exception 'unbalanced ledger transaction %', v_faulty.transaction_id
       using errcode = 'PL003',
-            detail = format('its entries in %s sum to %s; entries of unknown accounts: %s; transaction row missing: %s',
-              coalesce(v_faulty.currency, '?'), v_faulty.difference_minor, v_faulty.unknown_accounts, v_faulty.is_unknown);
+            detail = format(
+              'its entries in %s sum to %s; entries of unknown accounts: %s; transaction row missing: %s',
+              coalesce(v_faulty.currency, '?'), v_faulty.difference_minor, v_faulty.unknown_accounts,
+              v_faulty.is_unknown);
   end if;
   return null;
 end
@@ -156,3 +161,9 @@ $$;
 create trigger ledger_entries_balanced after insert on ledger_entries
   referencing new table as new_entries
   for each statement execute function ledger_check_entries();
+
+grant select on ledger_accounts, ledger_owners, ledger_transactions, ledger_entries to pacioli_service;
+revoke execute on all functions in schema public from public;
+grant execute on function
+  is_client_id(text)
+to pacioli_service;

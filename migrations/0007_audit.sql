@@ -32,4 +32,5 @@ create trigger audit_log_append_only before update or delete or truncate on audi
 
 -- The service adds rows, but can choose neither their number nor their time.
 grant select on audit_log to pacioli_service;
-grant insert (actor, action, subject_type, subject_id, before, after, reason, request_id) on audit_log to pacioli_service;
+grant insert (actor, action, subject_type, subject_id, before, after, reason, request_id)
+  on audit_log to pacioli_service;

@@ -24,8 +24,9 @@ create table approvals (
   constraint approvals_in_time_check check (state <> 'approved' or decided_at < expires_at),
   -- Nobody approves what they proposed, and the command line approves nothing.
   constraint approvals_two_keys_check check (
-    case state when 'approved' then approver_key_id is not null and approver_key_id is distinct from proposer_key_id
-               else approver_key_id is null end
+    case state when 'approved'
+      then approver_key_id is not null and approver_key_id is distinct from proposer_key_id
+      else approver_key_id is null end
   )
 );
 
@@ -43,21 +44,25 @@ begin
   if old.state <> 'open' then
     raise exception 'approval % is already %', old.approval_id, old.state using errcode = 'PL002';
   end if;
-  if (new.approval_id, new.kind, new.subject_id, new.content, new.proposed_by, new.proposer_key_id, new.created_at, new.expires_at)
+  if (new.approval_id, new.kind, new.subject_id, new.content, new.proposed_by, new.proposer_key_id,
+      new.created_at, new.expires_at)
      is distinct from
-     (old.approval_id, old.kind, old.subject_id, old.content, old.proposed_by, old.proposer_key_id, old.created_at, old.expires_at) then
+     (old.approval_id, old.kind, old.subject_id, old.content, old.proposed_by, old.proposer_key_id,
+      old.created_at, old.expires_at) then
     raise exception 'the proposal of approval % cannot be changed', old.approval_id using errcode = 'PL002';
   end if;
   return new;
 end
 $$;
 
-create trigger approvals_updated before update on approvals for each row execute function approvals_before_update();
+create trigger approvals_updated before update on approvals
+  for each row execute function approvals_before_update();
 create trigger approvals_kept before delete or truncate on approvals
   for each statement execute function refuse_history_change();
 
 grant select on approvals to pacioli_service;
-grant insert (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, created_at, expires_at)
-  on approvals to pacioli_service;
+grant insert (
+  approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, created_at, expires_at
+) on approvals to pacioli_service;
 grant update (state, decided_by, approver_key_id, decision_note, decided_at) on approvals to pacioli_service;
 revoke execute on all functions in schema public from public;

@@ -8,7 +8,8 @@ create table checkout_events (
   event_number bigint primary key default nextval('event_numbers'),
   occurred_at timestamptz not null default clock_timestamp(),
   type text collate "C" not null check (type in (
-    'checkout.created', 'checkout.completed', 'checkout.reopened', 'payment_order.overdue', 'payment_order.captured', 'payment_order.capture_failed'
+    'checkout.created', 'checkout.completed', 'checkout.reopened',
+    'payment_order.overdue', 'payment_order.captured', 'payment_order.capture_failed'
   )),
   checkout_id client_id not null,
   data jsonb

@@ -92,12 +92,9 @@ language sql stable as $$
   ), 0)
 $$;
 
-grant select on ledger_accounts, ledger_owners, ledger_transactions, ledger_entries, ledger_entry_lines to pacioli_service;
+grant select on ledger_entry_lines to pacioli_service;
 revoke execute on all functions in schema public from public;
 grant execute on function
-  is_client_id(text),
-  ledger_post(text[], text[], ledger_account_kind[], text[], bigint[], text[], timestamptz[], text[], bigint[], int[], int[], bigint[]),
-  ledger_post_ordered(text[], text[], ledger_account_kind[], text[], bigint[], text[], timestamptz[], text[], bigint[], int[], int[], bigint[], int[], bigint[]),
   ledger_version_before(bigint, timestamptz),
   ledger_first_transaction_since(timestamptz),
   ledger_balance_as_recorded(bigint, timestamptz),
