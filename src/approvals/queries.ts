@@ -24,7 +24,8 @@ export type ApprovalRow = {
   readonly decided_at: Timestamp | null;
 };
 
-const columns = `approval_id, kind, subject_id, content, content_hash, state, proposed_by, proposer_key_id, decided_by,
+const columns = `
+  approval_id, kind, subject_id, content, content_hash, state, proposed_by, proposer_key_id, decided_by,
   approver_key_id, decision_note, created_at, expires_at, decided_at`;
 
 type NewApproval = Pick<
@@ -41,7 +42,8 @@ export async function insertApproval(
 ): Promise<ApprovalRow | undefined> {
   const [row] = await tx.query<ApprovalRow>(
     `insert into approvals
-       (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id, created_at, expires_at)
+       (approval_id, kind, subject_id, content, content_hash, proposed_by, proposer_key_id,
+        created_at, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $9::timestamptz, $9::timestamptz + $8 * interval '1 hour')
      on conflict (kind, subject_id) where state = 'open' do nothing
      returning ${columns}`,
@@ -127,7 +129,8 @@ export async function expireApprovals(
 ): Promise<number> {
   const rows = await tx.query(
     `update approvals set state = 'expired', decided_at = $3::timestamptz
-      where state = 'open' and expires_at <= $3::timestamptz and ($1::text is null or (kind = $1 and subject_id = $2))
+      where state = 'open' and expires_at <= $3::timestamptz
+        and ($1::text is null or (kind = $1 and subject_id = $2))
      returning approval_id`,
     [subject?.kind ?? null, subject?.subject_id ?? null, at.toISOString()],
   );

@@ -24,10 +24,11 @@ export type AuditRow = NewAudit & { readonly audit_id: bigint; readonly occurred
 export async function insertAudits(tx: Queryable, audits: readonly NewAudit[]): Promise<void> {
   await tx.query(
     `insert into audit_log (actor, action, subject_type, subject_id, before, after, reason, request_id)
-     select actor, action, subject_type, subject_id, nullif(before, 'null'::jsonb), nullif(after, 'null'::jsonb), reason, request_id
+     select actor, action, subject_type, subject_id,
+            nullif(before, 'null'::jsonb), nullif(after, 'null'::jsonb), reason, request_id
        from json_to_recordset($1::json)
-            as a (actor text, action text, subject_type text, subject_id text, before jsonb, after jsonb, reason text,
-                  request_id text)`,
+            as a (actor text, action text, subject_type text, subject_id text, before jsonb, after jsonb,
+                  reason text, request_id text)`,
     [JSON.stringify(audits, (_name, value: unknown) => (typeof value === "bigint" ? String(value) : value))],
   );
 }

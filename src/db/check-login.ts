@@ -81,12 +81,14 @@ async function readRights(client: pg.Client): Promise<Rights> {
            ) as is_owner,
            array(
              select pg_describe_object(classid, objid, objsubid) from pg_shdepend
-              where deptype = 'o' and refclassid = 'pg_authid'::regclass and refobjid in (select oid from roles)
+              where deptype = 'o' and refclassid = 'pg_authid'::regclass
+                and refobjid in (select oid from roles)
                 and dbid = (select oid from current)
               order by 1 limit 5
            ) as owned,
            exists (
-             select from roles r where has_parameter_privilege(r.oid, 'session_replication_role', 'set, alter system')
+             select from roles r
+              where has_parameter_privilege(r.oid, 'session_replication_role', 'set, alter system')
            ) as can_turn_triggers_off,
            current_setting('session_replication_role') <> 'origin' as has_triggers_off,
            array(
@@ -127,7 +129,8 @@ async function checkMembership(client: pg.Client, login: string): Promise<void> 
   const {
     rows: [schema],
   } = await client.query<{ exists: boolean; is_readable: boolean }>(`
-    select f.oid is not null as exists, coalesce(has_function_privilege(session_user, f.oid, 'execute'), false) as is_readable
+    select f.oid is not null as exists,
+           coalesce(has_function_privilege(session_user, f.oid, 'execute'), false) as is_readable
       from (select to_regprocedure('public.service_role()') as oid) f`);
   if (schema?.exists !== true) throw new Error("The database has no schema yet: run `pacioli migrate`.");
   const isMember =

@@ -81,29 +81,36 @@ const granted = `
   with roles as (
     select oid from pg_roles where pg_has_role(session_user, oid, 'member')
   ), spaces as (
-    select oid, nspname, nspacl, case nspname when 'public' then '' else quote_ident(nspname) || '.' end as prefix,
-           nspname in ('pg_catalog', 'information_schema') or nspname like 'pg\\_toast%' or nspname like 'pg\\_temp%' as is_system
+    select oid, nspname, nspacl,
+           case nspname when 'public' then '' else quote_ident(nspname) || '.' end as prefix,
+           nspname in ('pg_catalog', 'information_schema')
+             or nspname like 'pg\\_toast%' or nspname like 'pg\\_temp%' as is_system
       from pg_namespace
   ), extended as (
     select classid, objid from pg_depend where deptype = 'e'
   ), lists as (
-    select case c.relkind when 'S' then 'sequence' else 'table' end as kind, s.prefix || quote_ident(c.relname) as object,
+    select case c.relkind when 'S' then 'sequence' else 'table' end as kind,
+           s.prefix || quote_ident(c.relname) as object,
            null::text as "column", c.relacl as acl, s.is_system or e.objid is not null as is_given
       from pg_class c
       join spaces s on s.oid = c.relnamespace
       left join extended e on e.classid = 'pg_class'::regclass and e.objid = c.oid
      where c.relacl is not null
     union all
-    select 'column', s.prefix || quote_ident(c.relname), a.attname::text, a.attacl, s.is_system or e.objid is not null
+    select 'column', s.prefix || quote_ident(c.relname), a.attname::text, a.attacl,
+           s.is_system or e.objid is not null
       from pg_attribute a
       join pg_class c on c.oid = a.attrelid
       join spaces s on s.oid = c.relnamespace
       left join extended e on e.classid = 'pg_class'::regclass and e.objid = c.oid
      where a.attacl is not null
     union all
-    select 'schema', quote_ident(s.nspname), null, s.nspacl, s.is_system from spaces s where s.nspacl is not null
+    select 'schema', quote_ident(s.nspname), null, s.nspacl, s.is_system
+      from spaces s where s.nspacl is not null
     union all
-    select 'function', s.prefix || quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', null,
+    select 'function',
+           s.prefix || quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+           null,
            coalesce(p.proacl, acldefault('f', p.proowner)),
            s.is_system or e.objid is not null
       from pg_proc p
@@ -116,9 +123,11 @@ const granted = `
     union all
     select 'other', 'foreign server ' || quote_ident(srvname), null, srvacl, false from pg_foreign_server
     union all
-    select 'other', 'foreign data wrapper ' || quote_ident(fdwname), null, fdwacl, false from pg_foreign_data_wrapper
+    select 'other', 'foreign data wrapper ' || quote_ident(fdwname), null, fdwacl, false
+      from pg_foreign_data_wrapper
     union all
-    select 'other', 'large object ' || oid, null, lomacl, false from pg_largeobject_metadata where lomacl is not null
+    select 'other', 'large object ' || oid, null, lomacl, false
+      from pg_largeobject_metadata where lomacl is not null
     union all
     select 'other', 'parameter ' || parname, null, paracl, false from pg_parameter_acl
      where parname <> 'session_replication_role'

@@ -51,7 +51,9 @@ export async function revokeApiKey(db: Queryable, keyId: string, admin: string):
 /** Keys in force that were made for development: everyone knows them, or they may have a single character. */
 export async function selectDevelopmentKeys(db: Queryable, hashes: readonly Buffer[]): Promise<string[]> {
   const rows = await db.query<{ key_id: string }>(
-    "select key_id from api_keys where revoked_at is null and (key_hash = any ($1) or name = 'environment') order by key_id",
+    `select key_id from api_keys
+      where revoked_at is null and (key_hash = any ($1) or name = 'environment')
+      order by key_id`,
     [hashes],
   );
   return rows.map(({ key_id }) => key_id);

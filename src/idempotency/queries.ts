@@ -36,7 +36,8 @@ export async function selectAnswers(
   const rows = await tx.query<AnswerRow>(
     `select key_id, idempotency_key, fingerprint, response_status, response_body
        from idempotency_keys
-      where idempotency_key = any ($1::text[]) and key_id = any ($2::text[]) and expires_at > $3::timestamptz`,
+      where idempotency_key = any ($1::text[]) and key_id = any ($2::text[])
+         and expires_at > $3::timestamptz`,
     [
       textArray(keys.map((key) => key.idempotency_key)),
       textArray([...new Set(keys.map((key) => key.key_id))]),
@@ -59,7 +60,8 @@ export async function insertAnswers(tx: Queryable, answers: readonly NewAnswer[]
      select key_id, idempotency_key, decode(fingerprint, 'hex'), response_status, response_body,
             $2::timestamptz, $2::timestamptz + lifetime_hours * interval '1 hour'
        from json_to_recordset($1::json)
-            as a (key_id text, idempotency_key text, fingerprint text, response_status smallint, response_body text, lifetime_hours double precision)`,
+            as a (key_id text, idempotency_key text, fingerprint text, response_status smallint,
+                  response_body text, lifetime_hours double precision)`,
     [
       JSON.stringify(
         answers.map((answer) => ({ ...answer, fingerprint: answer.fingerprint.toString("hex") })),

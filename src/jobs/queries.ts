@@ -102,7 +102,8 @@ export async function decideWaiting(
   { state, actor, note }: { state: "redriven" | "discarded"; actor: string; note: string },
 ): Promise<void> {
   await tx.query(
-    `update dead_letters set state = $4, decided_by = $5, decision_note = $6, decided_at = now() where ${isAnswered}`,
+    `update dead_letters set state = $4, decided_by = $5, decision_note = $6, decided_at = now()
+      where ${isAnswered}`,
     [...answeredBy(subjects), state, actor, note],
   );
 }

@@ -61,7 +61,8 @@ export type AccountFilter = AccountName & {
 /** Newest first. */
 export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<AccountRow[]> {
   return db.query<AccountRow>(
-    `select account_id, code, kind, currency::text, owner_id, balance_minor, version, floor_minor, created_at, updated_at
+    `select account_id, code, kind, currency::text, owner_id, balance_minor, version, floor_minor, created_at,
+            updated_at
        from ledger_accounts
       where ($1::text is null or owner_id = $1)
         and ($2::text is null or code = $2)
@@ -97,7 +98,8 @@ export type EntryRow = {
   readonly effective_at: Timestamp;
 };
 
-export const entryColumns = `account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
+export const entryColumns = `
+  account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
   owner_id, source, description, created_at, effective_at`;
 
 export async function selectEntry(
@@ -190,7 +192,8 @@ export function selectReversibleEntries(
   sources: readonly string[],
 ): Promise<ReversibleEntryRow[]> {
   return db.query<ReversibleEntryRow>(
-    `select t.source, t.transaction_id, a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor, e.amount_minor
+    `select t.source, t.transaction_id, a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor,
+            e.amount_minor
        from ledger_transactions t
        join ledger_entries e on e.transaction_id = t.transaction_id
        join ledger_accounts a on a.account_id = e.account_id

@@ -53,7 +53,8 @@ export async function addBuyerDays(
        from unnest($1::text[], $2::text[], $3::bigint[]) as s (buyer_account, currency, amount_minor)
       group by buyer_account, currency
       order by buyer_account, currency
-     on conflict (buyer_account, currency, day) do update set amount_minor = d.amount_minor + excluded.amount_minor
+     on conflict (buyer_account, currency, day)
+     do update set amount_minor = d.amount_minor + excluded.amount_minor
      returning buyer_account, currency::text, amount_minor`,
     dayParameters(sums, at),
   );
@@ -72,7 +73,8 @@ export async function subtractBuyerDays(tx: Queryable, sums: readonly DaySum[], 
            from unnest($1::text[], $2::text[], $3::bigint[]) as u (buyer_account, currency, amount_minor)
           group by buyer_account, currency
        ) s
-      where d.buyer_account = s.buyer_account and d.currency = s.currency and d.day = ($4::timestamptz at time zone 'UTC')::date`,
+      where d.buyer_account = s.buyer_account and d.currency = s.currency
+        and d.day = ($4::timestamptz at time zone 'UTC')::date`,
     dayParameters(sums, at),
   );
 }
@@ -98,7 +100,8 @@ export async function deleteBlock(
   value: string,
 ): Promise<BlockRow | undefined> {
   const [row] = await tx.query<BlockRow>(
-    "delete from risk_block_list where kind = $1 and value = $2 returning kind, value, reason, created_by, created_at",
+    `delete from risk_block_list where kind = $1 and value = $2
+     returning kind, value, reason, created_by, created_at`,
     [kind, value],
   );
   return row;
@@ -106,6 +109,8 @@ export async function deleteBlock(
 
 export function selectBlockList(db: Queryable): Promise<BlockRow[]> {
   return db.query<BlockRow>(
-    "select kind, value, reason, created_by, created_at from risk_block_list order by created_at desc, kind, value",
+    `select kind, value, reason, created_by, created_at
+       from risk_block_list
+      order by created_at desc, kind, value`,
   );
 }

@@ -27,7 +27,8 @@ export async function insertMessages(tx: Queryable, messages: readonly NewMessag
     `insert into webhook_inbox (message_id, psp, psp_event_id, type, attempt_id, payment_order_id, body)
      select message_id, psp, psp_event_id, type, attempt_id, payment_order_id, body
        from json_to_recordset($1::json)
-            as m (message_id text, psp text, psp_event_id text, type text, attempt_id text, payment_order_id text, body text)
+            as m (message_id text, psp text, psp_event_id text, type text, attempt_id text,
+                  payment_order_id text, body text)
       order by psp, psp_event_id
      on conflict (psp, psp_event_id) where state <> 'failed' do nothing
      returning message_id`,
@@ -108,7 +109,8 @@ export async function markMessages(
   if (messageIds.length === 0) return;
   await tx.query(
     `update webhook_inbox
-        set state = $2, note = left($3, 500), processed_at = case when $2 = 'unmatched' then null else now() end
+        set state = $2, note = left($3, 500),
+            processed_at = case when $2 = 'unmatched' then null else now() end
       where message_id = any ($1::text[]) and state in ('received', 'unmatched')`,
     [textArray(messageIds), state, note],
   );

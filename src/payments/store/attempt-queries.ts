@@ -41,12 +41,14 @@ export function takeUpAttempts(
        from (
          select o.attempt_id, o.has_discrepancy,
                 case when o.failure_code = $4 then 'ask_only'
-                     else payments_turn(o.created_at, o.sent_at, o.has_stored_failure or o.has_discrepancy, ($2::jsonb ->> o.psp)::float8, $3)
+                     else payments_turn(o.created_at, o.sent_at, o.has_stored_failure or o.has_discrepancy,
+                                        ($2::jsonb ->> o.psp)::float8, $3)
                 end as turn
            from (
              select *, payments_has_discrepancy(checkout_id, payment_order_id) as has_discrepancy
                from payment_attempts
-              where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown') and resolved_as is null
+              where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown')
+                and resolved_as is null
              offset 0
            ) o
        ) t
@@ -130,7 +132,9 @@ export function selectStaleAttempts(
 ): Promise<StaleAttempt[]> {
   return db.query<StaleAttempt>(
     `select a.attempt_id, coalesce(a.payment_order_id, (
-              select o.payment_order_id from payment_orders o where o.checkout_id = a.checkout_id order by o.position limit 1
+              select o.payment_order_id from payment_orders o
+               where o.checkout_id = a.checkout_id
+               order by o.position limit 1
             )) as payment_order_id
        from payment_attempts a
       where a.status = 'executing' and a.updated_at < now() - $1 * interval '1 second'
@@ -150,7 +154,8 @@ export async function renewStaleAttempts(
     `update payment_attempts a set updated_at = now(), epoch = a.epoch + 1
        from (
          select attempt_id from payment_attempts
-          where attempt_id = any ($1::text[]) and status = 'executing' and updated_at < now() - $2 * interval '1 second'
+          where attempt_id = any ($1::text[]) and status = 'executing'
+            and updated_at < now() - $2 * interval '1 second'
           order by attempt_id
             for no key update skip locked
        ) stale

@@ -52,7 +52,8 @@ export async function selectHolderOfReference(
      select attempt_id from payment_attempts where attempt_id = $3 and psp = $2 and attempt_id <> $1
      union all
      select attempt_id from payment_attempts
-      where psp = $2 and resolution_reference = $3 and resolved_as in ('succeeded', 'authorized') and attempt_id <> $1
+      where psp = $2 and resolution_reference = $3 and attempt_id <> $1
+        and resolved_as in ('succeeded', 'authorized')
      limit 1`,
     [attempt_id, psp, psp_reference],
   );

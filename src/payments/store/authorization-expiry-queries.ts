@@ -18,7 +18,9 @@ export async function selectExpiredAuthorizations(tx: Queryable, at: Date, limit
        ) a
       where not exists (
           select from operations m
-           where m.attempt_id = a.attempt_id and (m.status not in ('succeeded', 'failed') or (m.void_cause = 'expired' and m.status = 'failed')))
+           where m.attempt_id = a.attempt_id
+             and (m.status not in ('succeeded', 'failed')
+                  or (m.void_cause = 'expired' and m.status = 'failed')))
       order by a.ends_at
       limit $1`,
     [limit, at.toISOString()],

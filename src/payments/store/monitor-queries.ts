@@ -131,14 +131,18 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
         where m.status in ('queued', 'executing', 'pending', 'unknown')
        union
        -- Held beyond its time: nobody could give it up.
-       select a.payment_order_id from payment_attempts a where a.status = 'authorized' and a.authorization_expires_at <= $5::timestamptz and a.payment_order_id is not null
+       select a.payment_order_id from payment_attempts a
+        where a.status = 'authorized' and a.authorization_expires_at <= $5::timestamptz
+          and a.payment_order_id is not null
      )
      select o.payment_order_id, o.checkout_id, o.status, o.status_cause, w.since as status_since,
             floor(extract(epoch from w.until - w.since))::int as status_age_seconds,
-            a.psp, a.attempt_id, a.inquiry_count, m.operation_id, m.kind as operation_kind, m.status as operation_status,
-            coalesce(m.failure_message, o.error_message) as error_message, o.error_code, o.next_retry_at, o.created_at,
-            a.status as attempt_status, a.resolved_as, a.resolution_due_at, p.approval_id, d.dead_letter_id, d.kind as dead_letter_kind
-       -- Sorted first, so that the rest is read for as many as the page takes, and not for all that an outage left.
+            a.psp, a.attempt_id, a.inquiry_count, m.operation_id, m.kind as operation_kind,
+            m.status as operation_status, coalesce(m.failure_message, o.error_message) as error_message,
+            o.error_code, o.next_retry_at, o.created_at, a.status as attempt_status, a.resolved_as,
+            a.resolution_due_at, p.approval_id, d.dead_letter_id, d.kind as dead_letter_kind
+       -- Sorted first, so that the rest is read for as many as the page takes,
+       -- and not for all that an outage left.
        from (
          select o.* from waiting join payment_orders o on o.payment_order_id = waiting.payment_order_id
           where $3::timestamptz is null or (o.created_at, o.payment_order_id) > ($3, $4::text)
@@ -186,8 +190,10 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        ) d on true
        -- "until" is now, in the time that "since" is in: an authorisation ends in business time.
        cross join lateral (
-         select case when o.status in ${movingStates} then t.occurred_at else coalesce(m.created_at, a.authorization_expires_at) end as since,
-                case when o.status in ${movingStates} or m.created_at is not null then now() else $5::timestamptz end as until
+         select case when o.status in ${movingStates} then t.occurred_at
+                     else coalesce(m.created_at, a.authorization_expires_at) end as since,
+                case when o.status in ${movingStates} or m.created_at is not null
+                     then now() else $5::timestamptz end as until
        ) w
       where w.since <= w.until - $1 * interval '1 second'
       order by o.created_at, o.payment_order_id

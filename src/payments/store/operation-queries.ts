@@ -3,9 +3,10 @@ import type { OperationId } from "../../ids.ts";
 import type { OperationRow, VoidCause } from "../model/model.ts";
 
 const columns = `m.operation_id, m.attempt_id, m.payment_order_id, m.kind, m.psp,
-  (select k.is_reopenable from operation_kinds k where k.kind = m.kind) as is_reopenable, m.capture_id, m.request_fingerprint, m.amount_minor,
-  m.currency::text, m.is_final, m.void_cause, m.status, m.psp_reference, m.failure_code,
-  m.failure_message, m.resolved_as, m.resolved_by, m.resolution_note, m.created_by, m.created_at, m.updated_at`;
+  (select k.is_reopenable from operation_kinds k where k.kind = m.kind) as is_reopenable,
+  m.capture_id, m.request_fingerprint, m.amount_minor, m.currency::text, m.is_final, m.void_cause, m.status,
+  m.psp_reference, m.failure_code, m.failure_message, m.resolved_as, m.resolved_by, m.resolution_note,
+  m.created_by, m.created_at, m.updated_at`;
 
 export type NewOperation = Pick<
   OperationRow,
@@ -28,8 +29,9 @@ export async function insertOperation(tx: Queryable, draft: NewOperation): Promi
        update payment_orders set capturing_minor = capturing_minor + $8::bigint, updated_at = now()
         where payment_order_id = $3 and $8::bigint is not null
      )
-     insert into operations as m (operation_id, attempt_id, lane, psp, payment_order_id, kind, capture_id, request_fingerprint,
-                                  currency, amount_minor, is_final, void_cause, created_by)
+     insert into operations as m
+       (operation_id, attempt_id, lane, psp, payment_order_id, kind, capture_id, request_fingerprint,
+        currency, amount_minor, is_final, void_cause, created_by)
      select $1, a.attempt_id, 'attempt:' || a.attempt_id, a.psp, $3, $4, $5, $6, $7, $8, $9, $10, $11
        from payment_attempts a where a.attempt_id = $2
      returning ${columns}`,
@@ -66,9 +68,13 @@ export type NewVoid = {
 export async function insertVoids(tx: Queryable, drafts: readonly NewVoid[]): Promise<OperationId[]> {
   if (drafts.length === 0) return [];
   const rows = await tx.query<{ operation_id: OperationId; is_new: boolean }>(
-    `insert into operations as m (operation_id, attempt_id, lane, psp, payment_order_id, kind, currency, is_final, void_cause, created_by)
-     select d.operation_id, a.attempt_id, 'attempt:' || a.attempt_id, a.psp, a.payment_order_id, 'void', a.currency, true, d.void_cause, d.created_by
-       from json_to_recordset($1::json) as d (operation_id text, attempt_id text, void_cause text, created_by text)
+    `insert into operations as m
+       (operation_id, attempt_id, lane, psp, payment_order_id, kind, currency, is_final, void_cause,
+        created_by)
+     select d.operation_id, a.attempt_id, 'attempt:' || a.attempt_id, a.psp, a.payment_order_id, 'void',
+            a.currency, true, d.void_cause, d.created_by
+       from json_to_recordset($1::json)
+            as d (operation_id text, attempt_id text, void_cause text, created_by text)
        join payment_attempts a on a.attempt_id = d.attempt_id
       order by a.attempt_id
      on conflict (attempt_id) where kind = 'void' and status <> 'failed'

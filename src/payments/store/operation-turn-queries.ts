@@ -86,7 +86,8 @@ export async function startOperations(
        from (
          select q.operation_id,
                 case q.status when 'queued' then 'first_send'
-                  else payments_turn(q.key_sent_at, q.sent_at, q.has_stored_failure, ($3::jsonb ->> q.psp)::float8, $4) end as turn
+                  else payments_turn(q.key_sent_at, q.sent_at, q.has_stored_failure,
+                                     ($3::jsonb ->> q.psp)::float8, $4) end as turn
            from operations q
           where q.operation_id = any ($1::text[])
        ) t

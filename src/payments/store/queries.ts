@@ -1,18 +1,22 @@
 import { textArray, type Queryable, type Timestamp } from "../../db/db.ts";
 import type { AttemptRow, Cause, CheckoutRow, OrderRow, OrderStatus } from "../model/model.ts";
 
-export const orderColumns = `o.payment_order_id, o.checkout_id, o.buyer_account, o.seller_account, o.amount_minor,
-  o.currency::text, o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.attempt_id, o.psp_token, o.wallet_updated, o.ledger_updated, o.retry_count,
-  o.last_retry_at, o.next_retry_at, o.error_code, o.error_message, o.created_at, o.updated_at`;
+export const orderColumns = `
+  o.payment_order_id, o.checkout_id, o.buyer_account, o.seller_account, o.amount_minor, o.currency::text,
+  o.capture_method, o.captured_minor, o.capturing_minor, o.status, o.status_cause, o.attempt_id, o.psp_token,
+  o.wallet_updated, o.ledger_updated, o.retry_count, o.last_retry_at, o.next_retry_at, o.error_code,
+  o.error_message, o.created_at, o.updated_at`;
 
-export const attemptColumns = `a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key,
-  a.psp_reference, a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
-  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.capture_method, a.authorization_expires_at,
-  a.resolved_as, a.resolution_reference, a.resolution_note, a.resolved_by, a.resolution_due_at,
-  a.next_action, a.next_action_expires_at, a.created_at, a.updated_at`;
+export const attemptColumns = `
+  a.attempt_id, a.checkout_id, a.payment_order_id, a.attempt_number, a.psp, a.psp_key, a.psp_reference,
+  a.amount_minor, a.currency::text, a.status, a.inquiry_count, a.psp_call_ms, a.failure_class, a.failure_code,
+  a.failure_message, a.page_token, a.page_url, a.page_expires_at, a.capture_method,
+  a.authorization_expires_at, a.resolved_as, a.resolution_reference, a.resolution_note, a.resolved_by,
+  a.resolution_due_at, a.next_action, a.next_action_expires_at, a.created_at, a.updated_at`;
 
-const eventColumns = `e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.external, e.is_payment_done,
-  e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
+const eventColumns = `
+  e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.external,
+  e.is_payment_done, e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
 
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
   const [row] = await db.query<OrderRow>(
@@ -34,7 +38,9 @@ export async function lockOrder(tx: Queryable, paymentOrderId: string): Promise<
 /** Locks orders, in key order. */
 export async function lockOrders(tx: Queryable, paymentOrderIds: readonly string[]): Promise<void> {
   await tx.query(
-    `select from payment_orders o where o.payment_order_id = any ($1::text[]) order by o.payment_order_id for no key update`,
+    `select from payment_orders o
+      where o.payment_order_id = any ($1::text[])
+      order by o.payment_order_id for no key update`,
     [textArray(paymentOrderIds)],
   );
 }
@@ -42,7 +48,9 @@ export async function lockOrders(tx: Queryable, paymentOrderIds: readonly string
 /** Locks all orders of a checkout, in key order. */
 export function lockOrdersOfCheckout(tx: Queryable, checkoutId: string): Promise<OrderRow[]> {
   return tx.query<OrderRow>(
-    `select ${orderColumns} from payment_orders o where o.checkout_id = $1 order by o.payment_order_id for no key update`,
+    `select ${orderColumns} from payment_orders o
+      where o.checkout_id = $1
+      order by o.payment_order_id for no key update`,
     [checkoutId],
   );
 }
@@ -58,7 +66,9 @@ export async function selectCheckout(db: Queryable, checkoutId: string): Promise
 /** The orders of some checkouts in the order in which the client sent them. */
 export function selectOrdersOfCheckouts(db: Queryable, checkoutIds: readonly string[]): Promise<OrderRow[]> {
   return db.query<OrderRow>(
-    `select ${orderColumns} from payment_orders o where o.checkout_id = any ($1::text[]) order by o.checkout_id, o.position`,
+    `select ${orderColumns} from payment_orders o
+      where o.checkout_id = any ($1::text[])
+      order by o.checkout_id, o.position`,
     [textArray(checkoutIds)],
   );
 }
@@ -202,8 +212,8 @@ export async function failOrders(
 ): Promise<void> {
   await tx.query(
     `update payment_orders
-        set status = 'FAILED', status_cause = $2, status_actor = $3, error_code = $2, error_message = left($4, 500),
-            next_retry_at = null, updated_at = now()
+        set status = 'FAILED', status_cause = $2, status_actor = $3,
+            error_code = $2, error_message = left($4, 500), next_retry_at = null, updated_at = now()
       where payment_order_id = any ($1::text[])`,
     [textArray(paymentOrderIds), failure.cause, failure.actor, failure.message],
   );
@@ -226,9 +236,11 @@ export function selectInFlight(
   at: Date,
 ): Promise<{ status: OrderStatus; count: number; oldest_seconds: number }[]> {
   return db.query(
-    `select status, count(*)::int as count, extract(epoch from $1::timestamptz - min(created_at))::float8 as oldest_seconds
+    `select status, count(*)::int as count,
+            extract(epoch from $1::timestamptz - min(created_at))::float8 as oldest_seconds
        from payment_orders
-      where status <> 'SUCCESS' and status in ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'AUTHORIZED')
+      where status <> 'SUCCESS'
+        and status in ('NOT_STARTED', 'EXECUTING', 'PENDING', 'UNKNOWN', 'RETRY_SCHEDULED', 'AUTHORIZED')
       group by status`,
     [at.toISOString()],
   );

@@ -9,7 +9,8 @@ export async function selectStaleOperations(
 ): Promise<OperationId[]> {
   const rows = await db.query<{ operation_id: OperationId }>(
     `select operation_id from operations
-      where status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $1 * interval '1 second'
+      where status in ('queued', 'executing', 'pending', 'unknown')
+        and updated_at < now() - $1 * interval '1 second'
       order by updated_at
       limit $2`,
     [staleSeconds, limit],
@@ -28,7 +29,8 @@ export async function renewStaleOperations(
        from (
          select operation_id from operations
           where operation_id = any ($1::text[])
-            and status in ('queued', 'executing', 'pending', 'unknown') and updated_at < now() - $2 * interval '1 second'
+            and status in ('queued', 'executing', 'pending', 'unknown')
+            and updated_at < now() - $2 * interval '1 second'
           order by operation_id
             for no key update skip locked
        ) stale

@@ -39,7 +39,8 @@ export async function countPayments(db: Queryable): Promise<Counts> {
             (select count(*) from operations) as operations,
             (select count(*) from payment_attempts) as attempts,
             (select count(*) from psp_references) as references,
-            (select count(*) from ledger_transactions where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
+            (select count(*) from ledger_transactions
+              where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from payment_events) as checkouts
        from payment_orders`,
@@ -206,17 +207,20 @@ export function findWrongReferences(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `select 'attempt ' || a.attempt_id as subject,
-            'goes by ' || a.psp_reference || ' at ' || a.psp || ', which is stored for ' || coalesce(r.subject_id, 'nothing') as problem
+            'goes by ' || a.psp_reference || ' at ' || a.psp || ', which is stored for '
+              || coalesce(r.subject_id, 'nothing') as problem
        from payment_attempts a
        join payment_events e on e.checkout_id = a.checkout_id and e.external is null
        left join psp_references r on r.psp = a.psp and r.reference = a.psp_reference
       where a.psp_reference <> a.attempt_id and r.subject_id is distinct from a.attempt_id
      union all
      select 'operation ' || m.operation_id,
-            'goes by ' || m.psp_reference || ' at ' || m.psp || ', which is stored for ' || coalesce(r.subject_id, 'nothing')
+            'goes by ' || m.psp_reference || ' at ' || m.psp || ', which is stored for '
+              || coalesce(r.subject_id, 'nothing')
        from operations m
        left join psp_references r on r.psp = m.psp and r.reference = m.psp_reference
-      where m.psp_reference is not null and r.subject_id is distinct from m.operation_id and r.subject_id is distinct from m.attempt_id`,
+      where m.psp_reference is not null
+        and r.subject_id is distinct from m.operation_id and r.subject_id is distinct from m.attempt_id`,
   );
 }
 
