@@ -74,6 +74,17 @@ create trigger payment_order_transitions_append_only
   before update or delete or truncate on payment_order_transitions
   for each statement execute function refuse_history_change();
 
+-- Both checks below end here: an order may not change so.
+create function payment_orders_refuse(
+  p_order_id text, p_from_status payment_order_status, p_to_status payment_order_status
+) returns void
+language plpgsql as $$
+begin
+  raise exception 'payment order % may not go from % to %',
+    p_order_id, coalesce(p_from_status::text, 'nothing'), p_to_status using errcode = 'PL005';
+end
+$$;
+
 -- The history is written and checked in one statement: what the check refuses is rolled back with it.
 -- Both run as the owner: the service's role may read the history, but only a change of state writes it.
 -- An order that is stored in EXECUTING was accepted and handed to the executor in one commit: two steps.
@@ -103,9 +114,7 @@ begin
    )
    limit 1;
   if found then
-    raise exception 'payment order % may not go from % to %',
-      v_refused.payment_order_id, coalesce(v_refused.from_status::text, 'nothing'), v_refused.to_status
-      using errcode = 'PL005';
+    perform payment_orders_refuse(v_refused.payment_order_id, v_refused.from_status, v_refused.to_status);
   end if;
   return null;
 end
@@ -136,9 +145,7 @@ begin
    )
    limit 1;
   if found then
-    raise exception 'payment order % may not go from % to %',
-      v_refused.payment_order_id, coalesce(v_refused.from_status::text, 'nothing'), v_refused.to_status
-      using errcode = 'PL005';
+    perform payment_orders_refuse(v_refused.payment_order_id, v_refused.from_status, v_refused.to_status);
   end if;
   return null;
 end

@@ -2,21 +2,27 @@
 
 -- The set-based steps that open attempts: functions for the reason in 0021_intake.
 
--- Whether a PSP has reported money of this order that is not in our books, and nobody has dealt with it yet:
--- then nothing more is sent, because the buyer might pay twice. Without an order: any order of the checkout.
-create function payments_has_discrepancy(p_checkout_id text, p_order_id text) returns boolean
+-- The dead letter about money of this order that a PSP has reported and that is not in our books, while
+-- nobody has dealt with it. Null: there is none. Without an order: of any order of the checkout.
+create function payments_discrepancy(p_checkout_id text, p_order_id text) returns text
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 begin
-  return exists (
-    select from payment_orders o
+  return (
+    select d.dead_letter_id
+      from payment_orders o
       join dead_letters d on d.queue = 'payment_execute' and d.subject_id = o.payment_order_id
      where o.checkout_id = p_checkout_id and (p_order_id is null or o.payment_order_id = p_order_id)
-       and d.state = 'waiting' and d.kind = 'discrepancy');
+       and d.state = 'waiting' and d.kind = 'discrepancy'
+     limit 1);
 end
 $$;
+
+-- Whether there is one: then nothing more is sent, because the buyer might pay twice.
+create function payments_has_discrepancy(p_checkout_id text, p_order_id text) returns boolean
+language sql stable as $$ select payments_discrepancy(p_checkout_id, p_order_id) is not null $$;
 
 -- Locks orders in key order and gives what their execution needs: state, open attempt, how many
 -- attempts there were, the card token, and whether a discrepancy stops new attempts.
@@ -108,6 +114,7 @@ $$;
 
 revoke execute on all functions in schema public from public;
 grant execute on function
+  payments_discrepancy(text, text),
   payments_has_discrepancy(text, text),
   payments_lock_for_execution(text[]),
   payments_open_attempts(json, text)

@@ -37,7 +37,7 @@ export async function selectAnswers(
     `select key_id, idempotency_key, fingerprint, response_status, response_body
        from idempotency_keys
       where idempotency_key = any ($1::text[]) and key_id = any ($2::text[])
-         and expires_at > $3::timestamptz`,
+        and expires_at > $3::timestamptz`,
     [
       textArray(keys.map((key) => key.idempotency_key)),
       textArray([...new Set(keys.map((key) => key.key_id))]),

@@ -2,7 +2,7 @@ import { textArray, type Queryable, type Timestamp } from "../../db/db.ts";
 import type { AttemptId, CheckoutId, PaymentOrderId } from "../../ids.ts";
 import type { CaptureMethod, Turn } from "../../psp/psp.ts";
 import { amount_mismatch, type AttemptRow, type HostedPage, type OrderStatus } from "../model/model.ts";
-import { attemptColumns } from "./queries.ts";
+import { attemptColumns, inFlight } from "./queries.ts";
 
 /** Attempts by id. */
 export function selectAttemptsById(tx: Queryable, attemptIds: readonly string[]): Promise<AttemptRow[]> {
@@ -47,7 +47,7 @@ export function takeUpAttempts(
            from (
              select *, payments_has_discrepancy(checkout_id, payment_order_id) as has_discrepancy
                from payment_attempts
-              where attempt_id = any ($1::text[]) and status in ('executing', 'pending', 'unknown')
+              where attempt_id = any ($1::text[]) and status in ${inFlight}
                 and resolved_as is null
              offset 0
            ) o

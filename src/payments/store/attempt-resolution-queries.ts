@@ -1,6 +1,6 @@
 import { textArray, type Queryable } from "../../db/db.ts";
 import type { AttemptRow } from "../model/model.ts";
-import { attemptColumns } from "./queries.ts";
+import { attemptColumns, inFlight } from "./queries.ts";
 
 type Stored = Pick<
   AttemptRow,
@@ -76,7 +76,7 @@ export function selectDueResolutions(db: Queryable, limit: number): Promise<DueR
             pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest_running,
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next_transaction
        from payment_attempts a
-      where a.resolved_as is not null and a.status in ('executing', 'pending', 'unknown')
+      where a.resolved_as is not null and a.status in ${inFlight}
         and a.resolution_due_at <= now()
       order by a.resolution_due_at
       limit $1`,

@@ -1,4 +1,5 @@
 import type { Queryable } from "../../db/db.ts";
+import { openOperation } from "./queries.ts";
 
 /**
  * Attempts whose authorisation, or whose buyer's time to confirm, has expired at `at` and that have no void
@@ -19,7 +20,7 @@ export async function selectExpiredAuthorizations(tx: Queryable, at: Date, limit
       where not exists (
           select from operations m
            where m.attempt_id = a.attempt_id
-             and (m.status not in ('succeeded', 'failed')
+             and (m.status in ${openOperation}
                   or (m.void_cause = 'expired' and m.status = 'failed')))
       order by a.ends_at
       limit $1`,

@@ -1,6 +1,7 @@
 import type { Queryable, Timestamp } from "../../db/db.ts";
 import type { LetterKind } from "../../jobs/jobs.ts";
 import type { AttemptStatus, OperationStatus, OrderStatus } from "../model/model.ts";
+import { inFlight, openOperation } from "./queries.ts";
 
 export type OverdueRow = {
   readonly payment_order_id: string;
@@ -128,7 +129,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
          join payment_orders o
            on o.checkout_id = a.checkout_id
           and (m.payment_order_id is null or m.payment_order_id = o.payment_order_id)
-        where m.status in ('queued', 'executing', 'pending', 'unknown')
+        where m.status in ${openOperation}
        union
        -- Held beyond its time: nobody could give it up.
        select a.payment_order_id from payment_attempts a
@@ -156,7 +157,7 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        left join lateral (
          select attempt_id, payment_order_id, psp, status,
                 inquiry_count, authorization_expires_at, resolved_as,
-                case when status in ('executing', 'pending', 'unknown')
+                case when status in ${inFlight}
                      then resolution_due_at end as resolution_due_at
            from payment_attempts a
           where a.checkout_id = o.checkout_id
@@ -165,27 +166,26 @@ export function selectUnresolved(db: Queryable, filter: UnresolvedFilter): Promi
        ) a on true
        left join lateral (
          select operation_id, kind, status, failure_message, created_at from operations m
-          where m.attempt_id = a.attempt_id and m.status not in ('succeeded', 'failed')
+          where m.attempt_id = a.attempt_id and m.status in ${openOperation}
           order by m.operation_id limit 1
        ) m on true
        left join approvals p
          on p.kind = 'attempt_resolution' and p.subject_id = a.attempt_id and p.state = 'open'
        left join lateral (
          select l.* from (
-         (select dead_letter_id, kind from dead_letters d
-           where d.state = 'waiting' and d.kind = 'discrepancy' and d.queue = 'payment_execute'
-             and m.operation_id is null
-             and d.subject_id = any (case when a.attempt_id is not null and a.payment_order_id is null
-               then array(select c.payment_order_id from payment_orders c where c.checkout_id = o.checkout_id)
-               else array[o.payment_order_id] end)
-           limit 1)
-         union all
-         (select dead_letter_id, kind from dead_letters d
-           where d.state = 'waiting'
-             and d.queue =
-                 case when m.operation_id is null then 'payment_execute' else 'operation_execute' end
-             and d.subject_id = coalesce(m.operation_id, o.payment_order_id)
-           limit 1)
+           select discrepancy_id as dead_letter_id, 'discrepancy' as kind
+             from payments_discrepancy(
+                    o.checkout_id,
+                    case when a.attempt_id is null or a.payment_order_id is not null
+                         then o.payment_order_id end) as discrepancy_id
+            where discrepancy_id is not null and m.operation_id is null
+           union all
+           (select dead_letter_id, kind from dead_letters d
+             where d.state = 'waiting'
+               and d.queue =
+                   case when m.operation_id is null then 'payment_execute' else 'operation_execute' end
+               and d.subject_id = coalesce(m.operation_id, o.payment_order_id)
+             limit 1)
          ) l order by l.kind <> 'discrepancy' limit 1
        ) d on true
        -- "until" is now, in the time that "since" is in: an authorisation ends in business time.

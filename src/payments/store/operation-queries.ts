@@ -1,6 +1,7 @@
 import { textArray, type Queryable } from "../../db/db.ts";
 import type { OperationId } from "../../ids.ts";
 import type { OperationRow, VoidCause } from "../model/model.ts";
+import { inFlight, isAttemptOfOrder } from "./queries.ts";
 
 const columns = `m.operation_id, m.attempt_id, m.payment_order_id, m.kind, m.psp,
   (select k.is_reopenable from operation_kinds k where k.kind = m.kind) as is_reopenable,
@@ -101,8 +102,7 @@ export function selectOperations(db: Queryable, paymentOrderId: string): Promise
        from operations m
       where m.attempt_id in (
         select a.attempt_id from payment_attempts a
-         where a.payment_order_id = $1
-            or (a.payment_order_id is null and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1)))
+         where ${isAttemptOfOrder})
       order by m.operation_id`,
     [paymentOrderId],
   );
@@ -146,7 +146,7 @@ export async function hasUnnamedOperation(
   const rows = await db.query(
     `select 1 from operations
       where psp = $1 and (attempt_id = $2 or $2::text is null and attempt_id is null)
-        and psp_reference is null and status in ('executing', 'pending', 'unknown')
+        and psp_reference is null and status in ${inFlight}
       limit 1`,
     [psp, attemptId],
   );

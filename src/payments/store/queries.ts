@@ -18,6 +18,18 @@ const eventColumns = `
   e.checkout_id, e.buyer_info, e.seller_info, e.credit_card_info, e.hosted_page, e.external,
   e.is_payment_done, e.risk_decision, e.risk_reasons, e.status_link_revoked_at, e.created_at, e.updated_at`;
 
+/** Of attempts and operations: the PSP may have been asked, and the outcome is not known. */
+export const inFlight = "('executing', 'pending', 'unknown')";
+
+/** Of operations: not decided, and perhaps not begun. */
+export const openOperation = "('queued', 'executing', 'pending', 'unknown')";
+
+/** Whether the attempt `a` is one of the order $1: its own, or a page of its checkout. */
+export const isAttemptOfOrder = `(
+  a.payment_order_id = $1
+  or (a.payment_order_id is null
+      and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1)))`;
+
 export async function selectOrder(db: Queryable, paymentOrderId: string): Promise<OrderRow | undefined> {
   const [row] = await db.query<OrderRow>(
     `select ${orderColumns} from payment_orders o where o.payment_order_id = $1`,
@@ -76,8 +88,7 @@ export function selectOrdersOfCheckouts(db: Queryable, checkoutIds: readonly str
 export function selectAttempts(db: Queryable, paymentOrderId: string): Promise<AttemptRow[]> {
   return db.query<AttemptRow>(
     `select ${attemptColumns} from payment_attempts a
-      where a.payment_order_id = $1
-         or (a.payment_order_id is null and a.checkout_id = (select o.checkout_id from payment_orders o where o.payment_order_id = $1))
+      where ${isAttemptOfOrder}
       order by a.attempt_number`,
     [paymentOrderId],
   );
@@ -91,7 +102,7 @@ export function selectPayableAttempts(db: Queryable, checkoutId: string): Promis
   return db.query<AttemptRow>(
     `select ${attemptColumns}
        from payment_attempts a
-      where a.status in ('executing', 'pending', 'unknown')
+      where a.status in ${inFlight}
         and (a.payment_order_id in (select o.payment_order_id from payment_orders o where o.checkout_id = $1)
              or (a.payment_order_id is null and a.checkout_id = $1))
         and not payments_has_discrepancy(a.checkout_id, a.payment_order_id)

@@ -1,5 +1,6 @@
 import { textArray, type Queryable } from "../../db/db.ts";
 import type { OperationId } from "../../ids.ts";
+import { openOperation } from "./queries.ts";
 
 /** Operations that nobody touched for so long. */
 export async function selectStaleOperations(
@@ -9,7 +10,7 @@ export async function selectStaleOperations(
 ): Promise<OperationId[]> {
   const rows = await db.query<{ operation_id: OperationId }>(
     `select operation_id from operations
-      where status in ('queued', 'executing', 'pending', 'unknown')
+      where status in ${openOperation}
         and updated_at < now() - $1 * interval '1 second'
       order by updated_at
       limit $2`,
@@ -29,7 +30,7 @@ export async function renewStaleOperations(
        from (
          select operation_id from operations
           where operation_id = any ($1::text[])
-            and status in ('queued', 'executing', 'pending', 'unknown')
+            and status in ${openOperation}
             and updated_at < now() - $2 * interval '1 second'
           order by operation_id
             for no key update skip locked

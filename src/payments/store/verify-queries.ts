@@ -1,5 +1,6 @@
 import type { Queryable } from "../../db/db.ts";
 import { selectFaults, type FaultRow } from "../../ledger/ledger.ts";
+import { openOperation } from "./queries.ts";
 
 /** The suffix of sources of an order whose captures failed before. */
 const againOf = "case when o.failed_capture_count > 0 then ':' || o.failed_capture_count + 1 else '' end";
@@ -137,7 +138,7 @@ export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
        from payment_orders o
        left join (
          select payment_order_id, sum(amount_minor) filter (where status = 'succeeded') as captured_minor,
-                sum(amount_minor) filter (where status not in ('succeeded', 'failed')) as capturing_minor
+                sum(amount_minor) filter (where status in ${openOperation}) as capturing_minor
            from operations where kind = 'capture' group by payment_order_id
        ) m on m.payment_order_id = o.payment_order_id
       where o.capturing_minor <> coalesce(m.capturing_minor, 0)
