@@ -36,7 +36,10 @@ export async function healOrder(owner: Queryable, payment_order_id: string): Pro
 
 export type Unsettled = { readonly what: string; readonly count: number; readonly example: string };
 
-/** What still moves: orders whose state is not their last, payments on which a buyer has acted (by order), captures and voids, webhooks that are not applied. */
+/**
+ * What still moves: orders whose state is not their last, payments on which a buyer has acted (by order),
+ * captures and voids, webhooks that are not applied.
+ */
 export function selectUnsettled(db: Queryable, acted: ReadonlyMap<string, string>): Promise<Unsettled[]> {
   return db.query<Unsettled>(
     `select status::text as what, count(*)::int as count, min(payment_order_id) as example
@@ -50,7 +53,9 @@ export function selectUnsettled(db: Queryable, acted: ReadonlyMap<string, string
        from operations where status not in ('succeeded', 'failed') group by status
      union all
      select 'webhooks ' || state, count(*)::int, min(psp_event_id)
-       from webhook_inbox where state = 'received' or (state = 'unmatched' and psp = '${external_account}') group by state`,
+       from webhook_inbox
+      where state = 'received' or (state = 'unmatched' and psp = '${external_account}')
+      group by state`,
     [JSON.stringify(Object.fromEntries(acted))],
   );
 }
@@ -84,24 +89,32 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
   return db.query<Outcome>(
     `select o.payment_order_id, o.checkout_id, o.seller_account, o.amount_minor, o.currency::text as currency,
             o.status::text as status, o.status_cause, o.psp_token, o.captured_minor, o.capturing_minor,
-            (select coalesce(string_agg(m.amount_minor::text, ' ' order by m.amount_minor), '') from operations m
-              where m.payment_order_id = o.payment_order_id and m.kind = 'capture' and m.status = 'succeeded') as captures,
+            (select coalesce(string_agg(m.amount_minor::text, ' ' order by m.amount_minor), '')
+               from operations m
+              where m.payment_order_id = o.payment_order_id
+                and m.kind = 'capture' and m.status = 'succeeded') as captures,
             a.attempts, a.paid_attempt_id,
             exists (select from dead_letters d
-                     where d.state = 'waiting' and o.payment_order_id in (d.subject_id, d.payload ->> 'payment_order_id')) as has_open_case,
+                     where d.state = 'waiting'
+                       and o.payment_order_id in (d.subject_id, d.payload ->> 'payment_order_id'))
+              as has_open_case,
             l.capture_count, l.seller_credit_minor, l.commission_minor
        from payment_orders o
        cross join lateral (
-         select coalesce(string_agg(concat_ws(' ', attempt_id, status, failure_code), ', ' order by attempt_number), 'none') as attempts,
+         select coalesce(string_agg(concat_ws(' ', attempt_id, status, failure_code), ', '
+                                    order by attempt_number), 'none') as attempts,
                 min(attempt_id) filter (where status in ('succeeded', 'authorized')) as paid_attempt_id
            from payment_attempts p
           where p.checkout_id = o.checkout_id
-            and exists (select from payment_attempt_orders c where c.attempt_id = p.attempt_id and c.payment_order_id = o.payment_order_id)
+            and exists (select from payment_attempt_orders c
+                         where c.attempt_id = p.attempt_id and c.payment_order_id = o.payment_order_id)
        ) a
        cross join lateral (
          select count(distinct t.transaction_id)::int as capture_count,
-                coalesce(-sum(e.amount_minor) filter (where n.owner_id = o.seller_account), 0)::bigint as seller_credit_minor,
-                coalesce(-sum(e.amount_minor) filter (where n.code = 'platform:commission'), 0)::bigint as commission_minor
+                coalesce(-sum(e.amount_minor) filter (where n.owner_id = o.seller_account), 0)::bigint
+                  as seller_credit_minor,
+                coalesce(-sum(e.amount_minor) filter (where n.code = 'platform:commission'), 0)::bigint
+                  as commission_minor
            from ledger_transactions t
            join ledger_entries e on e.transaction_id = t.transaction_id
            join ledger_accounts n on n.account_id = e.account_id
@@ -135,10 +148,12 @@ export type Message = { readonly psp_event_id: string; readonly state: string };
 /** Webhooks that were taken in although they are forged, twice, or that found nothing here. */
 export function selectDubiousMessages(db: Queryable): Promise<Message[]> {
   return db.query<Message>(
-    `select psp_event_id, case when count(*) > 1 then 'stored ' || count(*) || ' times' else min(state) end as state
+    `select psp_event_id,
+            case when count(*) > 1 then 'stored ' || count(*) || ' times' else min(state) end as state
        from webhook_inbox m
       -- The simulator tells everything to one account, which may not speak for a charge of another.
-      where not exists (select from payment_attempts a where a.attempt_id = m.attempt_id and a.psp = $1 and m.psp = $2)
+      where not exists (select from payment_attempts a
+                         where a.attempt_id = m.attempt_id and a.psp = $1 and m.psp = $2)
       group by psp, psp_event_id
      having count(*) > 1
          or case when psp = '${external_account}' then min(state) <> case
@@ -147,7 +162,8 @@ export function selectDubiousMessages(db: Queryable): Promise<Message[]> {
                    when exists (select from payment_orders o where psp_event_id = 'msg_' || o.payment_order_id
                                    and o.status = 'CANCELED' and o.attempt_id is null) then 'rejected'
                    else 'applied' end
-                 else min(state) not in ('applied', 'ignored') or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe' end
+                 else min(state) not in ('applied', 'ignored')
+                   or psp_event_id like '${forged_event_prefix}%' or psp <> 'stripe' end
       order by psp_event_id`,
     [spare_account, card_account],
   );
@@ -180,7 +196,8 @@ export type StoredCapture = {
 export function selectCaptures(db: Queryable): Promise<StoredCapture[]> {
   return db.query<StoredCapture>(
     `select m.payment_order_id, m.capture_id, m.status::text as status, m.failure_code,
-            exists (select from dead_letters d where d.subject_id = m.operation_id and d.state = 'waiting') as has_open_case
+            exists (select from dead_letters d
+                     where d.subject_id = m.operation_id and d.state = 'waiting') as has_open_case
        from operations m where m.kind = 'capture'`,
   );
 }

@@ -2,8 +2,9 @@
 --
 --   psql "$DATABASE_URL" -f examples/ledger.sql
 --
--- Change the four variables first. Amounts are in minor units (cents of USD, yen of JPY); a debit is positive, a
--- credit negative. examples/ledger.txt is the output for the orders of test/database/ledger-examples.test.ts.
+-- Change the four variables first. Amounts are in minor units (cents of USD, yen of JPY); a debit is
+-- positive, a credit negative. examples/ledger.txt is the output for the orders of
+-- test/database/ledger-examples.test.ts.
 
 \set seller 'seller_ann'
 \set order 'order_2'
@@ -23,7 +24,9 @@ with posted as (
 ), of_order as (
   select transaction_id from posted
   union all
-  select r.transaction_id from ledger_transactions r join posted p on r.reverses_transaction_id = p.transaction_id
+  select r.transaction_id
+    from ledger_transactions r
+    join posted p on r.reverses_transaction_id = p.transaction_id
 )
 select transaction_id, l.source, l.code,
        case when l.amount_minor > 0 then l.amount_minor end as debit,

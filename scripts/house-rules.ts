@@ -123,6 +123,14 @@ export const textRules: readonly TextRule[] = [
     advice: "fold the comment: it has 110 columns at the most, like the code",
   },
   {
+    name: "sql-width",
+    files: /\.sql$|queries\.ts$/,
+    reads_comments: true,
+    // The formatter breaks code, and leaves what is between backquotes.
+    pattern: /^(?!\s*\/\/ oxlint-).{111}/,
+    advice: "fold the statement: a line has 110 columns at the most, like the code",
+  },
+  {
     name: "machine-path",
     files: /./,
     reads_comments: true,

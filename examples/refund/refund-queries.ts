@@ -11,14 +11,18 @@ export type NewRefund = {
 /** Stores a refund of the order's paid attempt, in the attempt's lane: behind its captures, one at a time. */
 export async function insertRefund(tx: Queryable, refund: NewRefund): Promise<void> {
   const rows = await tx.query<{ operation_id: string }>(
-    `insert into operations (operation_id, kind, lane, is_final, psp, attempt_id, payment_order_id, amount_minor, currency, created_by)
-     select $1, 'refund', 'attempt:' || a.attempt_id, false, a.psp, a.attempt_id, a.payment_order_id, $3, a.currency, $4
+    `insert into operations
+       (operation_id, kind, lane, is_final, psp, attempt_id, payment_order_id, amount_minor, currency,
+        created_by)
+     select $1, 'refund', 'attempt:' || a.attempt_id, false, a.psp, a.attempt_id, a.payment_order_id, $3,
+            a.currency, $4
        from payment_attempts a
       where a.payment_order_id = $2 and a.status = 'succeeded'
      returning operation_id`,
     [refund.operation_id, refund.payment_order_id, refund.amount_minor, refund.created_by],
   );
-  // The money is reserved by now: without an operation nothing would give it back. Pages have one attempt for all orders.
+  // The money is reserved by now: without an operation nothing would give it back. Pages have one attempt for
+  // all orders.
   if (rows.length !== 1)
     throw new Error(`the order ${refund.payment_order_id} has no paid attempt of its own`);
 }

@@ -247,9 +247,9 @@ export async function deleteEndpoint(pool: pg.Pool, id: string): Promise<void> {
 /** Forgets everything. */
 export async function emptyEverything(pool: pg.Pool): Promise<void> {
   await pool.query(
-    `truncate simulator.payment_intents, simulator.charges, simulator.checkout_sessions, simulator.payment_methods,
-       simulator.requests, simulator.effects, simulator.once_faults, simulator.webhook_endpoints, simulator.webhook_deliveries,
-       simulator.rolled_forward
+    `truncate simulator.payment_intents, simulator.charges, simulator.checkout_sessions,
+       simulator.payment_methods, simulator.requests, simulator.effects, simulator.once_faults,
+       simulator.webhook_endpoints, simulator.webhook_deliveries, simulator.rolled_forward
      restart identity`,
   );
 }

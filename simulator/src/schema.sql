@@ -1,4 +1,5 @@
--- Everything the simulated PSP remembers. Applied at each start, under an advisory lock: every statement is repeatable.
+-- Everything the simulated PSP remembers. Applied at each start, under an advisory lock:
+-- every statement is repeatable.
 create schema if not exists simulator;
 
 create table if not exists simulator.payment_intents (
@@ -11,7 +12,8 @@ create index if not exists payment_intents_metadata
   on simulator.payment_intents using gin (metadata jsonb_path_ops);
 
 create index if not exists payment_intents_authorised
-  on simulator.payment_intents (((record ->> 'capture_before')::bigint)) where record ->> 'status' = 'requires_capture';
+  on simulator.payment_intents (((record ->> 'capture_before')::bigint))
+  where record ->> 'status' = 'requires_capture';
 
 create table if not exists simulator.charges (
   id text collate "C" primary key,
@@ -25,15 +27,16 @@ create table if not exists simulator.checkout_sessions (
   expires_at bigint not null generated always as ((record ->> 'expires_at')::bigint) stored,
   record json not null
 );
-create index if not exists checkout_sessions_open on simulator.checkout_sessions (expires_at) where status = 'open';
+create index if not exists checkout_sessions_open
+  on simulator.checkout_sessions (expires_at) where status = 'open';
 
 create table if not exists simulator.payment_methods (
   id text collate "C" primary key,
   record json not null
 );
 
--- One row for each request that changed something: its answer under its idempotency key, and the events it caused
--- (`types`; the event ids are this id and a position) with the objects as they were then.
+-- One row for each request that changed something: its answer under its idempotency key, and the events it
+-- caused (`types`; the event ids are this id and a position) with the objects as they were then.
 create table if not exists simulator.requests (
   id text collate "C" primary key,
   key text collate "C",
@@ -70,7 +73,8 @@ create table if not exists simulator.webhook_endpoints (
   record json not null
 );
 
--- A new delivery is sent from memory at once; its row becomes due only for a process that did not get that far.
+-- A new delivery is sent from memory at once; its row becomes due only for a process
+-- that did not get that far.
 create table if not exists simulator.webhook_deliveries (
   event_id text collate "C" not null,
   endpoint_id text collate "C" not null,
@@ -89,9 +93,9 @@ create table if not exists simulator.rolled_forward (
 );
 create index if not exists rolled_forward_due on simulator.rolled_forward (due_at);
 
--- Writes a batch of requests in one transaction. Each row names its operation (its request). An operation is refused
--- as a whole, and only it, when its idempotency key is already stored ('replay') or when the intent or the session it
--- changes has moved on since it was read ('stale'). Returns the refused operations.
+-- Writes a batch of requests in one transaction. Each row names its operation (its request). An operation is
+-- refused as a whole, and only it, when its idempotency key is already stored ('replay') or when the intent
+-- or the session it changes has moved on since it was read ('stale'). Returns the refused operations.
 drop function if exists simulator.commit_operations(json, json, json, json, json, json, json, json);
 drop function if exists simulator.commit_operations(json, json, json, json, json, json, json, json, json);
 create or replace function simulator.commit_operations(
@@ -107,7 +111,8 @@ declare
   replayed integer[] := '{}';
   refused integer[] := '{}';
 begin
-  -- Changed intents are locked and compared one by one: a join here could be planned as a scan of the whole table.
+  -- Changed intents are locked and compared one by one: a join here could be planned
+  -- as a scan of the whole table.
   for changed in
     select r.operation, r.id, r.version from json_to_recordset(p_intents)
       as r(operation integer, id text, version integer)
@@ -131,12 +136,15 @@ begin
 
   if p_requests is not null then
     with wanted as (
-      select r.* from json_to_recordset(p_requests) as r(operation integer, id text, key text, fingerprint text,
-        request_id text, status integer, types text[], record json)
+      select r.*
+        from json_to_recordset(p_requests)
+          as r(operation integer, id text, key text, fingerprint text, request_id text, status integer,
+            types text[], record json)
         where r.operation <> all (stale)
     ), claimed as (
       insert into simulator.requests (id, key, fingerprint, request_id, status, types, record)
-        select w.id, w.key, w.fingerprint, w.request_id, w.status, w.types, w.record from wanted w order by w.key
+        select w.id, w.key, w.fingerprint, w.request_id, w.status, w.types, w.record
+          from wanted w order by w.key
         on conflict (key) where key is not null do nothing
         returning id
     )
@@ -149,7 +157,8 @@ begin
   if p_intents is not null then
     insert into simulator.payment_intents (id, version, metadata, record)
       select r.id, r.version, r.metadata, r.record
-        from json_to_recordset(p_intents) as r(operation integer, id text, version integer, metadata jsonb, record json)
+        from json_to_recordset(p_intents)
+          as r(operation integer, id text, version integer, metadata jsonb, record json)
         where r.operation <> all (refused)
       on conflict (id) do update
         set version = excluded.version, metadata = excluded.metadata, record = excluded.record
@@ -162,7 +171,8 @@ begin
       on conflict (id) do update set record = excluded.record;
   end if;
   if p_effects is not null then
-    insert into simulator.effects (kind, payment_intent, charge, amount_minor, currency, card, metadata, created_at)
+    insert into simulator.effects
+        (kind, payment_intent, charge, amount_minor, currency, card, metadata, created_at)
       select r.kind, r.payment_intent, r.charge, r.amount_minor, r.currency, r.card, r.metadata,
           to_timestamp(r.created_ms / 1000.0)
         from json_to_recordset(p_effects) as r(operation integer, kind text, payment_intent text, charge text,
@@ -183,7 +193,8 @@ begin
   end if;
   if p_payment_methods is not null then
     insert into simulator.payment_methods (id, record)
-      select r.id, r.record from json_to_recordset(p_payment_methods) as r(operation integer, id text, record json)
+      select r.id, r.record
+        from json_to_recordset(p_payment_methods) as r(operation integer, id text, record json)
         where r.operation <> all (refused);
   end if;
   if p_sessions is not null then
@@ -204,7 +215,8 @@ begin
   if p_rolled_forward is not null then
     insert into simulator.rolled_forward (id, due_at, writes)
       select r.id, r.due_at, r.writes
-        from json_to_recordset(p_rolled_forward) as r(operation integer, id text, due_at double precision, writes json)
+        from json_to_recordset(p_rolled_forward)
+          as r(operation integer, id text, due_at double precision, writes json)
         where r.operation <> all (refused);
   end if;
   if p_rolled_forward_done is not null then

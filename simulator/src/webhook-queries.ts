@@ -19,7 +19,8 @@ interface DueRow extends RequestRow {
 /** The deliveries that are due, oldest first. */
 export async function dueDeliveries(pool: pg.Pool, limit: number): Promise<DueDelivery[]> {
   const { rows } = await pool.query<DueRow>(
-    `select r.id, r.key, r.fingerprint, r.request_id, r.status, r.types, r.record, d.event_id, d.endpoint_id, d.attempts
+    `select r.id, r.key, r.fingerprint, r.request_id, r.status, r.types, r.record,
+            d.event_id, d.endpoint_id, d.attempts
      from simulator.webhook_deliveries d join simulator.requests r on r.id = substr(d.event_id, 5, 23)
      where d.next_attempt_at <= now() order by d.next_attempt_at, d.event_id limit $1`,
     [limit],
@@ -43,7 +44,8 @@ export async function msUntilNextDelivery(pool: pg.Pool): Promise<number | null>
 export async function finishDeliveries(pool: pg.Pool, deliveries: readonly Delivery[]): Promise<void> {
   await pool.query({
     name: "finish_deliveries",
-    text: `delete from simulator.webhook_deliveries d using unnest($1::text[], $2::text[]) as f(event_id, endpoint_id)
+    text: `delete from simulator.webhook_deliveries d
+           using unnest($1::text[], $2::text[]) as f(event_id, endpoint_id)
            where d.event_id = f.event_id and d.endpoint_id = f.endpoint_id`,
     values: [deliveries.map(({ event }) => event.id), deliveries.map(({ endpoint_id }) => endpoint_id)],
   });
@@ -57,7 +59,8 @@ export async function postponeDelivery(
   delaySeconds: number,
 ): Promise<void> {
   await pool.query(
-    `update simulator.webhook_deliveries set attempts = $3, next_attempt_at = now() + make_interval(secs => $4)
+    `update simulator.webhook_deliveries
+        set attempts = $3, next_attempt_at = now() + make_interval(secs => $4)
      where event_id = $1 and endpoint_id = $2`,
     [delivery.event.id, delivery.endpoint_id, attempts, delaySeconds],
   );

@@ -255,6 +255,12 @@ export const checkerPlants: readonly {
     file: "simulator/src/planted-comment.ts",
     text: `/**\n * ${"w".repeat(108)}\n */\nexport {};\n`,
   },
+  {
+    rule: "sql-width",
+    file: "src/ledger/planted-width-queries.ts",
+    text: `export const planted = \`\n  select ${"w".repeat(102)}\`;\n`,
+  },
+  { rule: "sql-width", file: "migrations/9999_planted-width.sql", text: `-- ${"w".repeat(108)}\n` },
   { rule: "machine-path", file: "docs/planted.md", text: "Look into /home/somebody/pacioli.\n" },
   { rule: "registry-host", file: "docs/planted-registry.md", text: "https://registry.npmjs.org\n" },
   { rule: "registry-host", file: "planted.npmrc", text: "registry=https://example.com\n" },

@@ -1,6 +1,8 @@
--- What the simulated Adyen remembers; applied after ../schema.sql, whose `effects` and `once_faults` it shares.
+-- What the simulated Adyen remembers; applied after ../schema.sql,
+-- whose `effects` and `once_faults` it shares.
 
--- The answer to each request that was executed under an idempotency key. `json`, not `jsonb`: a replay is byte for byte.
+-- The answer to each request that was executed under an idempotency key. `json`, not `jsonb`:
+-- a replay is byte for byte.
 create table if not exists simulator.adyen_requests (
   key text collate "C" primary key,
   status integer not null,
@@ -23,8 +25,9 @@ create table if not exists simulator.adyen_notifications (
   next_attempt_at timestamptz not null default now()
 );
 
--- Writes a batch of requests in one transaction, each with all its effects or not at all. Returns the operations that
--- were refused: their key is already stored ('replay'), or their payment moved on since it was read ('stale').
+-- Writes a batch of requests in one transaction, each with all its effects or not at all. Returns the
+-- operations that were refused: their key is already stored ('replay'), or their payment moved on since it
+-- was read ('stale').
 drop function if exists simulator.adyen_commit(json);
 create or replace function simulator.commit_adyen_operations(p_operations json)
 returns table (operation integer, refusal text)
@@ -34,8 +37,10 @@ declare
   found_version integer;
 begin
   for o in
-    select r.* from json_to_recordset(p_operations) as r(operation integer, key text, status integer, answer json,
-      psp_reference text, version integer, record json, effect json, once_fault text, notification_id text, item json)
+    select r.*
+      from json_to_recordset(p_operations)
+        as r(operation integer, key text, status integer, answer json, psp_reference text, version integer,
+          record json, effect json, once_fault text, notification_id text, item json)
       order by r.key
   loop
     operation := o.operation;
@@ -63,7 +68,8 @@ begin
         on conflict (psp_reference) do update set version = excluded.version, record = excluded.record;
     end if;
     if o.effect is not null then
-      insert into simulator.effects (kind, payment_intent, charge, amount_minor, currency, card, metadata, created_at)
+      insert into simulator.effects
+          (kind, payment_intent, charge, amount_minor, currency, card, metadata, created_at)
         select e.kind, e.payment_intent, e.charge, e.amount_minor, e.currency, e.card, e.metadata, now()
           from json_to_record(o.effect) as e(kind text, payment_intent text, charge text, amount_minor bigint,
             currency text, card text, metadata jsonb);
