@@ -170,6 +170,18 @@ test("when one branch of a transaction fails, what another one still sends is re
   expect(await valueOf("escaped")).toBeUndefined();
 });
 
+test("of statements that were sent together the first failure counts, whichever branch throws first", async () => {
+  let tries = 0;
+  const call = db.database.transaction(async (tx) => {
+    tries += 1;
+    // The more awaits a failure passes, the later it arrives.
+    const failing = tx.query(raise("40P01")).finally(async () => undefined);
+    await Promise.all([failing, tx.query("select 1")]);
+  });
+  await expect(call).rejects.toMatchObject({ code: "40P01" });
+  expect(tries).toBe(3);
+});
+
 test("an error reaches the caller only when every statement that was under way has ended", async () => {
   const single = openSingle();
   let isDone = false;

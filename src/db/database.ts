@@ -66,6 +66,8 @@ export type DatabaseOptions = {
   readonly is_read_only?: boolean;
 };
 
+/** Of statements after one that failed. */
+const transaction_aborted = "25P02";
 /** SQLSTATEs after which the same transaction may simply be run again: deadlock, serialization failure. */
 const retryableStates = new Set(["40P01", "40001"]);
 /**
@@ -185,8 +187,9 @@ export class Database implements Queryable {
         });
       isBroken = false;
       return result;
-    } catch (error) {
+    } catch (thrown) {
       await statements.close();
+      const error = statements.causeOf(thrown);
       isBroken = await client.query("rollback").then(
         () => isOutdatedPlan(error),
         () => true,
@@ -206,6 +209,7 @@ export class Database implements Queryable {
 class Statements {
   readonly #client: pg.PoolClient;
   readonly #underWay = new Set<Promise<unknown>>();
+  #firstFailure: unknown;
   #isClosed = false;
 
   constructor(client: pg.PoolClient) {
@@ -220,9 +224,20 @@ class Statements {
     this.#underWay.add(answer);
     try {
       return await answer;
+    } catch (error) {
+      this.#firstFailure ??= error;
+      throw error;
     } finally {
       this.#underWay.delete(answer);
     }
+  }
+
+  /**
+   * Statements that were sent together fail together: of two branches of the work, the one that is not to
+   * blame may throw first. Only the failure that came first says whether the transaction may run again.
+   */
+  causeOf(thrown: unknown): unknown {
+    return sqlStateOf(thrown) === transaction_aborted ? (this.#firstFailure ?? thrown) : thrown;
   }
 
   countInFlight(): number {

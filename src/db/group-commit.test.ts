@@ -176,6 +176,22 @@ test("a commit whose answer is lost is found again: the items are tried one by o
   expect(await names()).toEqual(["a", "b", "before", "c"]);
 });
 
+test("an item that loses a race for each of its rows is written as soon as it finds them all", async () => {
+  const rows = ["x", "y", "z"];
+  const raced = [...rows];
+  const { group, batches } = openGroup({
+    flush: async (tx, items) => {
+      const known = await names();
+      for (const row of raced.splice(0, 1)) await db.asOwner("insert into items (name) values ($1)", [row]);
+      const added = rows.filter((row) => !known.includes(row));
+      for (const row of added) await tx.query("insert into items (name) values ($1)", [row]);
+      return items;
+    },
+  });
+  expect(await group.submit("all")).toBe("all");
+  expect(batches).toHaveLength(rows.length + 1);
+});
+
 test("close decides what was handed over and refuses what comes after", async () => {
   const held = gate();
   const { group } = openGroup({

@@ -9,6 +9,8 @@ type Waiting<Item, Result> = {
 };
 
 const unique_violation = "23505";
+/** How often an item alone may find that another process has just stored a row of its own. */
+const races_lost_max = 5;
 
 export type GroupCommitOptions<Item, Result> = {
   readonly name: string;
@@ -96,7 +98,7 @@ export class GroupCommit<Item, Result> {
     this.#drainsRunning -= 1;
   }
 
-  async #settle(batch: readonly Waiting<Item, Result>[], isSecondTry = false): Promise<void> {
+  async #settle(batch: readonly Waiting<Item, Result>[], racesLost = 0): Promise<void> {
     try {
       const results = await this.#flush(batch.map((waiting) => waiting.item));
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there are as many results as items, and one may be undefined
@@ -104,10 +106,11 @@ export class GroupCommit<Item, Result> {
     } catch (error) {
       const [only, ...others] = batch;
       if (only === undefined) return;
-      // Another process inserted the same row first: now it is there to be found.
-      const isRaceLost = sqlStateOf(error) === unique_violation && !isSecondTry;
+      // Another process inserted the same row first: now it is there to be found. An item with several rows
+      // may lose a race for each of them.
+      const isRaceLost = sqlStateOf(error) === unique_violation && racesLost < races_lost_max;
       if (others.length === 0 && !isRaceLost) return only.reject(error);
-      for (const waiting of batch) await this.#settle([waiting], others.length === 0);
+      for (const waiting of batch) await this.#settle([waiting], others.length === 0 ? racesLost + 1 : 0);
     }
   }
 
