@@ -175,7 +175,7 @@ test("of statements that were sent together the first failure counts, whichever 
   const call = db.database.transaction(async (tx) => {
     tries += 1;
     // The more awaits a failure passes, the later it arrives.
-    const failing = tx.query(raise("40P01")).finally(async () => undefined);
+    const failing = tx.query(raise("40P01")).finally(() => undefined);
     await Promise.all([failing, tx.query("select 1")]);
   });
   await expect(call).rejects.toMatchObject({ code: "40P01" });
