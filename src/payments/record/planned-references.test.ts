@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { attemptId, checkoutId, operationId, paymentOrderId } from "../../ids.ts";
 import type { PspReference } from "../../psp/psp.ts";
 import { usd } from "../../../test/support/charge-decisions.ts";
+import type { OperationStatus } from "../model/model.ts";
 import type { OpenRow } from "../store/outcome-queries.ts";
 import { emptyPlan, type Plan } from "./plan.ts";
 import { withChargeReferences } from "./planned-references.ts";
@@ -37,14 +38,14 @@ const attempt = {
   has_next_action: false,
 } as const;
 const none: OpenRow = { ...attempt, operation_id: null };
-const operation = (operation_kind: string): OpenRow => ({
+const operation = (operation_kind: string, operation_status: OperationStatus = "executing"): OpenRow => ({
   ...attempt,
   operation_id: operationId("op_1"),
   operation_kind,
   lane: "attempt:att_1",
   unknown_inquiries_max: 8,
   accepted_inquiries_max: 8,
-  operation_status: "executing",
+  operation_status,
   operation_amount_minor: 2_999n,
   capture_id: null,
   is_final: true,
@@ -61,6 +62,15 @@ const booked: PspReference = { type: "balance_transaction", reference: "txn_1" }
 
 const inquiry: ReportSource = { kind: "inquiry", epoch: 1, psp_call_ms: 1, job: null };
 const ofOperation: ReportSource = { kind: "webhook", message_id: "inwh_1", operation_id: "op_1" };
+const answer = (is_first_send: boolean): ReportSource => ({
+  kind: "operation",
+  operation_id: "op_1",
+  is_first_send,
+  key_number: 1,
+  epoch: 1,
+  psp_call_ms: 1,
+  job: { id: "job_1", retry_count: 0, data: { operation_id: "op_1" } },
+});
 const resolution: ReportSource = { kind: "resolution", operation: null };
 
 function report(
@@ -138,6 +148,14 @@ test("a balance transaction stands for the capture that has just been made, and 
   expect(planned(settled("unknown"), about, operation("capture"))).toEqual([]);
   expect(planned(settled("succeeded"), about, operation("void"))).toEqual([]);
   expect(planned(settled("succeeded"), report([booked]), operation("capture"))).toEqual([]);
+});
+
+test("it stands for the capture also if a webhook told of that before the answer to the request", () => {
+  const made = operation("capture", "succeeded");
+  expect(planned(null, report([booked], answer(true)), made)).toEqual(["txn_1 op_1"]);
+  // By then it may be a later capture's.
+  expect(planned(null, report([booked], answer(false)), made)).toEqual([]);
+  expect(planned(null, report([booked], answer(true)), operation("capture"))).toEqual([]);
 });
 
 test("and for the attempt, if that was captured at once", () => {

@@ -70,20 +70,23 @@ function newReferences({ outcome: { references = [] } }: OrderReport, row: OpenR
 function subjectOf(
   { type }: PspReference,
   plan: Plan | null,
-  { source }: OrderReport,
-  {
-    attempt_id,
-    operation_id,
-    operation_kind,
-    capture_method,
-  }: OpenRow & { readonly operation_kind?: string },
+  report: OrderReport,
+  row: OpenRow,
 ): string | null {
-  const named = operationIdOf(source) === null ? null : operation_id;
+  const { attempt_id, capture_method } = row;
+  const named = operationIdOf(report.source) === null ? null : row.operation_id;
   if (types_of_operations.includes(type)) return named ?? attempt_id;
   if (type !== "balance_transaction" || capture_method === "automatic") return attempt_id;
   // Of an authorisation it is the last capture's: this one's, if it is the one that has just been made.
-  const isOfCapture = operation_kind === "capture" && plan?.operation?.status === "succeeded";
-  return isOfCapture ? named : null;
+  return isOfCapture(plan, report, row) ? named : null;
+}
+
+/** The answer to the request for a capture is about it also if a webhook came first and told that it was made. */
+function isOfCapture(plan: Plan | null, { source }: OrderReport, row: OpenRow): boolean {
+  if (row.operation_id === null || row.operation_kind !== "capture") return false;
+  const isMadeNow = plan?.operation?.status === "succeeded";
+  const isAnswer = source.kind === "operation" && source.is_first_send;
+  return isMadeNow || (isAnswer && row.operation_status === "succeeded");
 }
 
 function withReferences(plan: Plan | null, references: readonly PlannedReference[]): Plan | null {
