@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { newId } from "../../src/ids.ts";
 import { createClock } from "../../src/clock.ts";
 import { Jobs } from "../../src/jobs/jobs.ts";
@@ -9,6 +9,8 @@ import { operationKinds, type OperationKind } from "../../src/payments/record/op
 import { failedInstead, planOfOperation } from "../../src/payments/record/operation-plan.ts";
 import { OutcomeRecorder } from "../../src/payments/record/outcome-recorder.ts";
 import { emptyPlan, type Plan } from "../../src/payments/record/plan.ts";
+import type { PspReference } from "../../src/psp/psp.ts";
+import { addReferences } from "../../src/payments/store/reference-queries.ts";
 import type { RunnableOperation } from "../../src/payments/store/operation-turn-queries.ts";
 import { attemptOf, insertOrder, type OrderFixture } from "../support/booked-orders.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -117,11 +119,11 @@ async function levy(seller: string, amount_minor: bigint, kind = "levy"): Promis
   return operation_id;
 }
 
-const recordDone = (operation_id: string): Promise<void> =>
+const recordDone = (operation_id: string, references: readonly PspReference[] = []): Promise<void> =>
   recorder.record({
     payment_order_id: null,
     attempt_id: null,
-    outcome: { kind: "done", psp_reference: null },
+    outcome: { kind: "done", psp_reference: null, references },
     actor: "test",
     source: { kind: "webhook", message_id: operation_id, operation_id },
   });
@@ -177,6 +179,45 @@ test("an operation whose amount its seller cannot bear fails with a dead letter,
   expect(letters).toEqual([{ reason: "The levy was not booked: The seller has too little." }]);
   const queued = await db.asOwner("select data from pgboss.job where data ->> 'operation_id' = $1", [next]);
   expect(queued).toHaveLength(1);
+});
+
+test("the PSP's ids of an operation are stored also if the ledger refuses it, and each conflict is told", async () => {
+  await fund(chart.sellerPending("hal", usd), 50n);
+  const [holder, tooMuch] = [await levy("hal", 10n), await levy("hal", 51n)];
+  const done = (id: string, reference: string): Promise<void> =>
+    recordDone(id, [{ type: "transfer", reference }]);
+  await done(holder, "tr_held");
+  await Promise.all([done(tooMuch, "tr_refused"), done(tooMuch, "tr_held")]);
+  expect(await outcomeOf(tooMuch)).toEqual({ status: "failed", failure_code: "below_floor" });
+  const stored = await db.asService("select subject_id from psp_references where reference = 'tr_refused'");
+  expect(stored).toEqual([{ subject_id: tooMuch }]);
+  const letters = await db.asService(
+    "select reason from dead_letters where subject_id = $1 and kind = 'discrepancy'",
+    [tooMuch],
+  );
+  expect(letters).toEqual([
+    { reason: expect.stringContaining(`names tr_held (transfer) for ${tooMuch}`) as string },
+  ]);
+});
+
+test("a plan waits for ids that another process stores before it locks the ledger's accounts", async () => {
+  await fund(chart.sellerPending("ida", usd), 50n);
+  const [other, id] = [await levy("ida", 1n), await levy("ida", 1n)];
+  let recording: Promise<void> | undefined;
+  await db.database.transaction(async (tx) => {
+    await tx.query("set local lock_timeout = '300ms'");
+    await addReferences(tx, [{ psp: "stripe", type: "transfer", reference: "tr_ida", subject_id: other }]);
+    recording = recordDone(id, [{ type: "transfer", reference: "tr_ida" }]);
+    recording.catch(() => undefined);
+    await vi.waitFor(async () => {
+      const waiting =
+        "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+      expect(await db.asOwner(waiting)).toHaveLength(1);
+    });
+    await postAll(tx, [transfer("meanwhile:ida", bank, chart.sellerPending("ida", usd), 1n)]);
+  });
+  await recording;
+  expect(await outcomeOf(id)).toEqual(succeeded);
 });
 
 test("a refusal that no plan names fails its own report only", async () => {

@@ -25,7 +25,12 @@ export async function applyPlans(
 ): Promise<readonly PlannedChanges[]> {
   const refusable = plans.filter(({ if_refused }) => if_refused !== null);
   const certain = plans.filter(({ if_refused }) => if_refused === null);
-  const [followed] = await Promise.all([postPlans(tx, plans, effective_at), write(tx, jobs, certain)]);
+  const [, followed] = await Promise.all([
+    // First, and in one call, so that every process waits for ids before it locks the ledger's accounts.
+    writeReferences(tx, plans),
+    postPlans(tx, plans, effective_at),
+    write(tx, jobs, certain),
+  ]);
   // What follows from a plan that may be refused is known only now.
   if (refusable.length > 0)
     await write(
@@ -55,7 +60,6 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
       tx,
       changes.flatMap(({ order }) => order ?? []),
     ),
-    writeReferences(tx, changes),
     markAuthorizationsEnded(
       tx,
       changes.flatMap(({ ended_authorization }) => ended_authorization ?? []),
@@ -71,8 +75,8 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
 /**
  * An id that stands for something else already is told to a person: some money is booked for the wrong one.
  */
-async function writeReferences(tx: Transaction, changes: readonly PlannedChanges[]): Promise<void> {
-  const references = changes.flatMap((one) => one.references);
+async function writeReferences(tx: Transaction, plans: readonly Plan[]): Promise<void> {
+  const references = plans.flatMap((plan) => plan.references);
   const conflicts = await addReferences(tx, references);
   if (conflicts.length === 0) return;
   const letters = new Map(references.map(({ subject_id, letter }) => [subject_id, letter]));

@@ -11,6 +11,8 @@ export type Plan = PlannedChanges & {
   readonly postings: readonly PostingDraft[];
   /** The sources of the ledger transactions that are reversed. */
   readonly reversed_sources: readonly string[];
+  /** The ids that the PSP gave with the report. They are stored whatever the ledger says. */
+  readonly references: readonly PlannedReference[];
   /**
    * What follows instead if the ledger refuses the one transaction that the plan books: it books nothing. A
    * refusal that is not named here is a bug, and so is every one if this is null: the report is not recorded.
@@ -31,8 +33,6 @@ export type PlannedChanges = {
   readonly ended_authorization: EndedAuthorization | null;
   readonly capturing: readonly CapturingChange[];
   readonly events: readonly CheckoutEvent[];
-  /** The ids that the PSP gave with the report. */
-  readonly references: readonly PlannedReference[];
   readonly voids: readonly NewVoid[];
   readonly jobs: readonly PlannedJob[];
   readonly dead_letters: readonly DeadLetterDraft[];
@@ -47,7 +47,6 @@ export const noChanges: PlannedChanges = {
   ended_authorization: null,
   capturing: [],
   events: [],
-  references: [],
   voids: [],
   jobs: [],
   dead_letters: [],
@@ -55,7 +54,13 @@ export const noChanges: PlannedChanges = {
 };
 
 /** Changes nothing and books nothing. */
-export const emptyPlan: Plan = { ...noChanges, postings: [], reversed_sources: [], if_refused: null };
+export const emptyPlan: Plan = {
+  ...noChanges,
+  postings: [],
+  reversed_sources: [],
+  references: [],
+  if_refused: null,
+};
 
 /** `letter`: where a person is told if the id stands for something else already. */
 export type PlannedReference = NewReference & {

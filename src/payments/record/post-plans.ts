@@ -51,8 +51,7 @@ function changesWhenRefused({ plan, draft }: Booking, outcome: PostingOutcome | 
   const isRefusal = outcome !== undefined && outcome !== "posted" && outcome !== "already_posted";
   const changes = isRefusal ? plan.if_refused?.[outcome] : undefined;
   if (changes === undefined) throw new Error(`${draft.source} was not posted: ${outcome}`);
-  // The PSP gave its ids whatever the ledger says.
-  return { ...changes, references: [...plan.references, ...changes.references] };
+  return changes;
 }
 
 /** Of several transactions one could be refused while the others stand. */
