@@ -81,7 +81,7 @@ function subjectOf(
   return isOfCapture(plan, report, row) ? named : null;
 }
 
-/** The answer to the request for a capture is about it also if a webhook came first and told that it was made. */
+/** Also if a webhook told that the capture was made before the answer to its request did. */
 function isOfCapture(plan: Plan | null, { source }: OrderReport, row: OpenRow): boolean {
   if (row.operation_id === null || row.operation_kind !== "capture") return false;
   const isMadeNow = plan?.operation?.status === "succeeded";
