@@ -181,6 +181,25 @@ test("an operation whose amount its seller cannot bear fails with a dead letter,
   expect(queued).toHaveLength(1);
 });
 
+test("an older letter about an operation does not hide that the PSP made it and nothing was booked", async () => {
+  await fund(chart.sellerPending("jan", usd), 50n);
+  const id = await levy("jan", 51n);
+  await db.asService(
+    `insert into dead_letters (dead_letter_id, queue, subject_id, payload, reason, attempt_count)
+     values ('dead_older', 'operation_execute', $1, '{}', 'The outcome is unknown.', 1)`,
+    [id],
+  );
+  await recordDone(id);
+  const letters = await db.asService(
+    "select kind, reason from dead_letters where subject_id = $1 order by dead_letter_id <> 'dead_older'",
+    [id],
+  );
+  expect(letters).toMatchObject([
+    { kind: "work" },
+    { kind: "discrepancy", reason: "The levy was not booked: The seller has too little." },
+  ]);
+});
+
 test("the PSP's ids of an operation are stored also if the ledger refuses it, and each conflict is told", async () => {
   await fund(chart.sellerPending("hal", usd), 50n);
   const [holder, tooMuch] = [await levy("hal", 10n), await levy("hal", 51n)];
@@ -192,7 +211,7 @@ test("the PSP's ids of an operation are stored also if the ledger refuses it, an
   const stored = await db.asService("select subject_id from psp_references where reference = 'tr_refused'");
   expect(stored).toEqual([{ subject_id: tooMuch }]);
   const letters = await db.asService(
-    "select reason from dead_letters where subject_id = $1 and kind = 'discrepancy'",
+    "select reason from dead_letters where subject_id = $1 and reason like '%tr_held%'",
     [tooMuch],
   );
   expect(letters).toEqual([

@@ -96,6 +96,8 @@ export function failedInstead(operation: PlannableOperation, failure: Failure): 
         queue: "operation_execute",
         subject_id: operation_id,
         payload: { operation_id },
+        // A letter of its own: the PSP has moved money that is not booked.
+        kind: "discrepancy",
         reason: `The ${kind} was not booked: ${failure.message}`,
         attempt_count: key_number,
       },
