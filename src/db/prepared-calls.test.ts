@@ -40,7 +40,13 @@ test("a function whose columns a migration changed is prepared anew on every con
     await db.asOwner(`create function pairs() returns table (${columns}) language sql as '${body}'`);
     await db.asOwner("grant execute on function pairs to " + db.service_role);
   };
-  const call = (): Promise<object[]> => pool.transaction((tx) => tx.query("select * from pairs()"));
+  // Sent with another statement, whose failure arrives first.
+  const call = (): Promise<object[]> =>
+    pool.transaction(async (tx) => {
+      const pairs = tx.query("select * from pairs()").finally(() => undefined);
+      const [found] = await Promise.all([pairs, tx.query("select 1")]);
+      return found;
+    });
   await create("a integer", "select 1");
   const all = (): Promise<object[][]> =>
     Promise.all(
