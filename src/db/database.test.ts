@@ -149,6 +149,21 @@ test("no other error is retried", async () => {
   expect(runs).toBe(1);
 });
 
+test.each(["40P01", "23505"])(
+  "a failure of the class %s is what a transaction fails with, however soon the statements after it are refused",
+  async (state) => {
+    let runs = 0;
+    const call = db.database.transaction(async (tx) => {
+      runs += 1;
+      const failing = async (): Promise<unknown> => tx.query(raise(state));
+      const laterThanItsNeighbour = async (): Promise<unknown> => failing();
+      await Promise.all([laterThanItsNeighbour(), tx.query("select 1")]);
+    });
+    await expect(call).rejects.toMatchObject({ code: state });
+    expect(runs).toBe(state === "40P01" ? 3 : 1);
+  },
+);
+
 test("when one branch of a transaction fails, what another one still sends is refused and nothing of it is stored", async () => {
   const other = Promise.withResolvers<unknown>();
   const call = db.database.transaction(async (tx) => {
