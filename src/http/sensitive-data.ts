@@ -121,6 +121,8 @@ const knownPlaces: readonly (readonly (string | number)[])[] = [
   ["id"],
   ...["id", "amount", "amount_received", "amount_total", "payment_intent"].map((name) => [...ofEvent, name]),
   [...ofEvent, "payment_intent", "id"],
+  [...ofEvent, "latest_charge"],
+  ...["id", "balance_transaction"].map((name) => [...ofEvent, "latest_charge", name]),
   [...ofEvent, "metadata", "attempt_id"],
   [...ofEvent, "metadata", "payment_order_id"],
   ...["pspReference", "originalReference", "merchantReference"].map((name) => [...ofItem, name]),

@@ -76,9 +76,10 @@ function record(recorder: OutcomeRecorder, attempt: AttemptRow): Promise<void> {
 
 /** A resolution in the form of a PSP's report. A person names the payment, by whichever of its ids. */
 function outcomeOf(attempt: AttemptRow): PspOutcome {
-  const { resolution_reference: reference } = attempt;
+  const { resolution_reference: reference, resolved_as } = attempt;
   const outcome = resolvedOutcome(attempt);
-  return reference === null ? outcome : { ...outcome, references: [{ type: "payment", reference }] };
+  if (reference === null || resolved_as === "failed") return outcome;
+  return { ...outcome, references: [{ type: "payment", reference }] };
 }
 
 function resolvedOutcome(attempt: AttemptRow): PspOutcome {
@@ -102,5 +103,6 @@ function resolvedOutcome(attempt: AttemptRow): PspOutcome {
     code: resolved_by_person,
     message: resolution_note ?? "",
   } as const;
-  return { kind: "declined", psp_reference: resolution_reference, failure };
+  // Where no money is, an id is a note: one that was mistyped would keep its own payment from being resolved.
+  return { kind: "declined", psp_reference: null, failure };
 }

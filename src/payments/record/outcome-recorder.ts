@@ -11,6 +11,7 @@ import type { Plan } from "./plan.ts";
 import { withChargeReferences, withOperationReferences } from "./planned-references.ts";
 import type { DecideCharge } from "./planning.ts";
 import { operationIdOf, type OrderReport, type PspReport, type ReportSource } from "./psp-report.ts";
+import { storableOutcome } from "./storable-outcome.ts";
 import { lockForOutcomes, selectOrdersOfAttempts, type OpenRow } from "../store/outcome-queries.ts";
 
 export type RecorderOptions = {
@@ -46,7 +47,7 @@ export class OutcomeRecorder {
 
   /** Resolves once the report is written, or was known. */
   async record(report: PspReport): Promise<void> {
-    await this.#group.submit(report);
+    await this.#group.submit({ ...report, outcome: storableOutcome(report.outcome) });
   }
 
   close(): Promise<void> {
