@@ -43,6 +43,19 @@ describe("the way to the database", () => {
   });
 
   test.each([
+    "postgres://u:hunter2@127.0.0.1/pacioli?options=-c%20synchronous_commit%3Doff",
+    "postgres://u:hunter2@db.example/pacioli?sslmode=verify-full&%6fptions=-c%20TimeZone%3DEurope/Paris",
+    "postgres://u:hunter2@/pacioli?host=/var/run/postgresql&options=",
+    "socket:/var/run?db=x&options=-c%20search_path%3Dmine",
+  ])("takes no options that replace those of the service's sessions: %s", (url) => {
+    for (const name of ["DATABASE_URL", "MIGRATION_DATABASE_URL"]) {
+      const faults = faultsOf("development", { [name]: url });
+      expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name}: its options= .*durable commits`))]);
+      expect(faults.join()).not.toContain("hunter2");
+    }
+  });
+
+  test.each([
     "?sslmode=disable",
     "?sslmode=prefer",
     "?sslmode=allow",

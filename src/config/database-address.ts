@@ -36,6 +36,12 @@ function databaseUrlOfParts(read: SettingsReader): string | undefined {
 
 function secureUrl(read: SettingsReader, name: string, text: string, isTlsOff: boolean): string {
   const url = parseUrl(text);
+  if (url?.searchParams.has("options") === true) {
+    read.faults.push(
+      `${name}: its options= would take the place of what the service sets for its sessions, durable commits among it: ` +
+        "leave it out, and set what you need on the login itself",
+    );
+  }
   // A path alone is a socket too.
   if (text.startsWith("/")) return text;
   if (url?.protocol === "socket:") {
