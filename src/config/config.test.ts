@@ -115,6 +115,30 @@ test("a setting with _FILE is read from that file, and a file that is not there 
   ]);
 });
 
+test("an empty file counts as not set: what it would sign with, everybody has", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pacioli-config-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "empty");
+  writeFileSync(file, "\n");
+  const { secret_key, api_key, database_url } = loadConfig("development", {
+    SECRET_KEY_FILE: file,
+    PACIOLI_API_KEY_FILE: file,
+    DATABASE_URL_FILE: file,
+  });
+  expect({ secret_key, api_key, database_url }).toEqual({
+    secret_key: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    api_key: "sk_dev",
+    database_url: undefined,
+  });
+});
+
+test("a key in the place of the PSP's address is not repeated", () => {
+  const key = "sk_live_q7Zt0cVb3NfYw8RkXe5LmA2s";
+  expect(faultsOf("development", { PSP_STRIPE_API_BASE: key })).toEqual([
+    "PSP_STRIPE_API_BASE: is not a URL, like https://psp.example",
+  ]);
+});
+
 test("risk limits are read in the currency's own precision", () => {
   const { limits } = loadConfig("development", {
     RISK_ORDER_MAX: "USD:10000.00, JPY:900000,BHD:1.234",

@@ -26,7 +26,7 @@ export class SettingsReader implements Variables {
     const file = this.#environment[`${name}_FILE`];
     if (file !== undefined && file !== "") {
       try {
-        return readFileSync(file, "utf8").trim();
+        return readFileSync(file, "utf8").trim() || fallback;
       } catch (error) {
         this.faults.push(`${name}_FILE: ${messageOf(error)}`);
         return fallback;
@@ -64,7 +64,8 @@ export class SettingsReader implements Variables {
   url(name: string): URL | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    if (!URL.canParse(text)) this.faults.push(`${name}: "${text}" is not a URL`);
+    // Not repeated: the secret key stands in the next line of most files, and could stand here.
+    if (!URL.canParse(text)) this.faults.push(`${name}: is not a URL, like https://psp.example`);
     return URL.canParse(text) ? new URL(text) : undefined;
   }
 

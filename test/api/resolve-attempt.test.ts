@@ -265,6 +265,15 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
     expectProblem(await resolve(attempts[0]?.attempt_id ?? "", seen()), 409, "state_conflict");
     expectProblem(await resolve("att_none", seen()), 404, "not_found", "attempt_id");
   });
+
+  test.each([" pi_seen", "pi_seen ", "\u00a0pi_seen", "pi_seen\u2028", " "])(
+    "is not booked under an id that was copied with what stands around it: %j",
+    async (psp_reference) => {
+      const { attempt_id } = await undecided();
+      for (const said of [seen({ psp_reference }), { ...failed, psp_reference }])
+        expectProblem(await resolve(attempt_id, said), 400, "invalid_request", "psp_reference");
+    },
+  );
 });
 
 describe("an attempt that a person has seen fail", () => {

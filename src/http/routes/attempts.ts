@@ -93,6 +93,9 @@ export type Seen = {
 /** Errors: `invalid_request`, `invalid_amount`. */
 export function readResolution(said: Seen): AttemptResolution {
   const { outcome, psp_reference, amount, currency, note, dead_letter_ids = [] } = said;
+  // With a space it would be another id than the one that the PSP reports, and no attempt would have it yet.
+  if (psp_reference !== undefined && psp_reference !== psp_reference.trim())
+    throw invalid("psp_reference", "has white space around it: copy the id alone.");
   if (outcome === "failed") {
     for (const [param, value] of Object.entries({ amount, currency })) {
       if (value !== undefined)
