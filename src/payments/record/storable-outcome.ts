@@ -26,9 +26,13 @@ export function storableOutcome(outcome: AttemptOutcome): AttemptOutcome {
       const psp_reference = storableReference(outcome.psp_reference);
       return { ...outcome, psp_reference, failure: storableFailure(outcome.failure) };
     }
+    case "capture_failed": {
+      const { psp_reference, ...rest } = outcome;
+      const named = psp_reference !== undefined && isStorable(psp_reference) ? { psp_reference } : {};
+      return { ...rest, ...named, failure: storableFailure(outcome.failure) };
+    }
     case "not_sent":
     case "failed":
-    case "capture_failed":
       return { ...outcome, failure: storableFailure(outcome.failure) };
     case "unknown":
       return { ...outcome, reason: storableText(outcome.reason, text_length_max) };
