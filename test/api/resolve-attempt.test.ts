@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { spawnSync } from "node:child_process";
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyPayments } from "../../src/payments/payments.ts";
 import { deadLettersAbout, unresolvedOrders, type Letter, type Unresolved } from "../support/answers.ts";
@@ -513,9 +513,11 @@ describe("a resolution above the limit", () => {
     expect(await capturesOf(id)).toHaveLength(1);
   });
 
-  test("proposed on the command line needs the approval of a key whatever its amount and the limits set there", async () => {
-    const { id, attempt_id } = await undecided();
-    const run = spawnSync(
+  const proposeOnCommandLine = (
+    attempt_id: string,
+    environment: Record<string, string>,
+  ): SpawnSyncReturns<string> =>
+    spawnSync(
       process.execPath,
       [
         "src/main.ts",
@@ -532,15 +534,20 @@ describe("a resolution above the limit", () => {
         "--note",
         "Seen.",
       ],
-      {
-        encoding: "utf8",
-        env: {
-          ...process.env,
-          DATABASE_URL: stack.db.service_url,
-          RESOLUTION_APPROVAL_AMOUNTS: "USD:1000000.00",
-        },
-      },
+      { encoding: "utf8", env: { ...process.env, DATABASE_URL: stack.db.service_url, ...environment } },
     );
+
+  test("cannot be proposed on the command line for a time that the service has not reached", async () => {
+    const { attempt_id } = await undecided();
+    const run = proposeOnCommandLine(attempt_id, { CLOCK_OFFSET_SECONDS: "3153600000" });
+    expect(run).toMatchObject({ stdout: "", status: 1 });
+    expect(run.stderr).toContain("CLOCK_OFFSET_SECONDS: unset it");
+    expect(await stack.db.asOwner("select 1 from approvals where subject_id = $1", [attempt_id])).toEqual([]);
+  });
+
+  test("proposed on the command line needs the approval of a key whatever its amount and the limits set there", async () => {
+    const { id, attempt_id } = await undecided();
+    const run = proposeOnCommandLine(attempt_id, { RESOLUTION_APPROVAL_AMOUNTS: "USD:1000000.00" });
     expect(run.stdout, run.stderr).toMatch(/^appr_\w+ waits until /);
     const [json] = (await stack.call("GET", "/approvals?state=open&kind=attempt_resolution&limit=1")).json[
       "data"
