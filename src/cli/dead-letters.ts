@@ -60,7 +60,7 @@ type Tools = {
 
 export async function withActions(work: (tools: Tools) => Promise<void>): Promise<void> {
   const config = loadConfig("development");
-  // The service at that database may be in production, where an approval proposed ahead of time would not expire.
+  // The service there may be in production, where an approval proposed ahead of time would not expire.
   if (config.clock_offset_seconds !== 0 && config.database_url !== undefined)
     throw new Error(
       "CLOCK_OFFSET_SECONDS: unset it; commands on the database of DATABASE_URL take real time.",
