@@ -17,5 +17,5 @@ COPY src src
 USER node
 ENV HOST=0.0.0.0 PORT=8000
 EXPOSE 8000
-ENTRYPOINT ["node", "src/main.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=128", "src/main.ts"]
 CMD ["serve"]

@@ -2,14 +2,14 @@
 import { isLoopback } from "./loopback.ts";
 import { accountOfVariables, adapterOf, adapters } from "../psp/adapters.ts";
 import { isTooWide } from "./proxy-networks.ts";
-import { weaknessOf, weaknessOfIssued } from "./secret-strength.ts";
+import { weaknessOf, weaknessOfIssued, withoutPrefix } from "./secret-strength.ts";
 import type { SettingsReader } from "./settings-reader.ts";
 
 /** The API key of development: it stands in the README. */
 export const built_in_api_key = "sk_dev";
 const how_to_make_secrets = "make one with `openssl rand -base64 32`";
 
-const where_secrets_are = "use the whole one from the PSP's dashboard";
+const where_secrets_are = "copy the whole secret from the PSP's dashboard";
 
 const { variables, development_keys } = accountOfVariables;
 
@@ -19,6 +19,8 @@ type AccountSecrets = {
   readonly secret_key: string;
   readonly webhook_secrets: readonly string[];
 };
+
+type ExternalSecrets = Omit<AccountSecrets, "secret_key">;
 
 type SafetySettings = {
   readonly mode: "development" | "production";
@@ -31,10 +33,7 @@ type SafetySettings = {
   readonly psp: {
     readonly are_test_keys_allowed: boolean;
     readonly accounts: readonly (AccountSecrets & { readonly api_base: URL | undefined })[];
-    readonly external_accounts: readonly {
-      readonly name: string;
-      readonly webhook_secrets: readonly string[];
-    }[];
+    readonly external_accounts: readonly ExternalSecrets[];
   };
 };
 
@@ -51,8 +50,8 @@ export function assertBuiltInKeyStaysLocal({
 }): void {
   if (api_key !== built_in_api_key || isLoopback(host)) return;
   throw new Error(
-    `The settings are not right:\n  HOST: "${host}" is reached from other machines, and everybody knows the key ${built_in_api_key}: ` +
-      "set a PACIOLI_API_KEY of your own, or HOST to 127.0.0.1",
+    `The settings are not right:\n  HOST: "${host}" is reached from other machines, and everybody knows ` +
+      `the key ${built_in_api_key}: set a PACIOLI_API_KEY of your own, or HOST to 127.0.0.1`,
   );
 }
 
@@ -62,7 +61,8 @@ export function checkSafety(read: SettingsReader, settings: SafetySettings): voi
   checkPspAddresses(read, settings);
   for (const network of settings.trusted_proxies.filter(isTooWide)) {
     read.faults.push(
-      `TRUST_PROXY: "${network}" is wider than a /8, so clients could name any address as their own: name only your proxies`,
+      `TRUST_PROXY: "${network}" is wider than a /8, so clients could name any address as their own: ` +
+        "name only your proxies",
     );
   }
 }
@@ -71,14 +71,17 @@ export function checkSafety(read: SettingsReader, settings: SafetySettings): voi
 function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   const { secret_key, psp, payments } = settings;
   const weakness = weaknessOf(secret_key);
-  if (weakness !== undefined)
-    read.faults.push(`SECRET_KEY: ${secret_key === "" ? "is missing" : weakness}: ${how_to_make_secrets}`);
-  if (settings.clock_offset_seconds !== 0)
+  if (weakness !== undefined) {
+    const fault = secret_key === "" ? "is missing" : weakness;
+    read.faults.push(`SECRET_KEY: ${fault}: ${how_to_make_secrets}`);
+  }
+  if (settings.clock_offset_seconds !== 0) {
     read.faults.push("CLOCK_OFFSET_SECONDS: moves the business time, for tests only: unset it");
+  }
   if (read.variable("NODE_TLS_REJECT_UNAUTHORIZED") === "0") {
     read.faults.push(
-      "NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of every certificate, the PSPs' too: unset it, and name a CA of " +
-        "your own in NODE_EXTRA_CA_CERTS",
+      "NODE_TLS_REJECT_UNAUTHORIZED: turns off the check of every certificate, the PSPs' too: unset it, " +
+        "and name a CA of your own in NODE_EXTRA_CA_CERTS",
     );
   }
   if (settings.database_url === undefined) {
@@ -88,7 +91,8 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
   }
   if (payments.unknown_quiet_seconds < 86_400) {
     read.faults.push(
-      "PSP_UNKNOWN_QUIET_SECONDS: set at least 86400, or a charge that the PSP carries out late is made a second time",
+      "PSP_UNKNOWN_QUIET_SECONDS: set at least 86400, " +
+        "or a charge that the PSP carries out late is made a second time",
     );
   }
   if (settings.api_key !== undefined) {
@@ -100,36 +104,40 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
     checkAccountSecrets(read, account);
     if (!psp.are_test_keys_allowed) refuseTestKey(read, account);
   }
-  for (const { name, webhook_secrets } of psp.external_accounts) {
-    const fault = webhook_secrets
-      .map((secret) => weaknessOf(secret.replace(/^whsec_/, "")))
-      .find((weak) => weak !== undefined);
-    if (fault !== undefined)
-      read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${fault}: ${how_to_make_secrets}`);
-  }
+  for (const account of psp.external_accounts) checkExternalSecrets(read, account);
 }
 
 /** Whoever knows a webhook's secret can report payments that were never made. */
 function checkAccountSecrets(
   read: SettingsReader,
-  { name, secret_key, webhook_secrets }: AccountSecrets,
+  { name, kind, secret_key, webhook_secrets }: AccountSecrets,
 ): void {
+  const adapter = adapterOf(kind) ?? {};
   if (development_keys.includes(secret_key)) {
-    const kinds = adapters.filter(({ takes_cards }) => takes_cards).map(({ kind }) => kind);
+    const cardKinds = adapters.filter(({ takes_cards }) => takes_cards).map((one) => one.kind);
     read.faults.push(
-      `${variables.secret_key}: set your ${accountOfVariables.psp} secret key, or give PSP_ACCOUNTS an account that takes ` +
-        `cards (${kinds.join(", ")})`,
+      `${variables.secret_key}: set your ${accountOfVariables.psp} secret key, ` +
+        `or give PSP_ACCOUNTS an account that takes cards (${cardKinds.join(", ")})`,
     );
   } else {
-    pushWeakness(read, settingOfKey(read, name, secret_key), weaknessOfIssued(secret_key));
+    pushWeakness(read, settingOfKey(read, name, secret_key), weaknessOfIssued(secret_key, adapter));
   }
   for (const secret of webhook_secrets) {
     const isOfVariables = read.list(variables.webhook_secrets).includes(secret);
     const setting = isOfVariables
       ? `${variables.webhook_secrets}: one`
       : `PSP_ACCOUNTS: a webhook secret of ${name}`;
-    pushWeakness(read, setting, weaknessOfIssued(secret));
+    pushWeakness(read, setting, weaknessOfIssued(secret, adapter));
   }
+}
+
+/** The operator makes these, so they must be as strong as SECRET_KEY. */
+function checkExternalSecrets(read: SettingsReader, { name, kind, webhook_secrets }: ExternalSecrets): void {
+  const adapter = adapterOf(kind) ?? {};
+  const weaknesses = webhook_secrets.map((secret) => weaknessOf(withoutPrefix(secret, adapter)));
+  const weakness = weaknesses.find((one) => one !== undefined);
+  if (weakness === undefined) return;
+  read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${weakness}: ${how_to_make_secrets}`);
 }
 
 /** With a test key everybody's test cards pay, and the goods go out. */
@@ -137,8 +145,8 @@ function refuseTestKey(read: SettingsReader, { name, kind, secret_key }: Account
   const isTestKey = adapterOf(kind)?.isTestKey(secret_key) === true;
   if (!isTestKey || development_keys.includes(secret_key)) return;
   read.faults.push(
-    `${settingOfKey(read, name, secret_key)} is a test key, with which test cards count as paid: use the live one, or set ` +
-      "ALLOW_TEST_KEYS=true where no goods are sent",
+    `${settingOfKey(read, name, secret_key)} is a test key, with which test cards count as paid: ` +
+      "use the live one, or set ALLOW_TEST_KEYS=true where no goods are sent",
   );
 }
 
@@ -166,8 +174,7 @@ function checkPspAddresses(read: SettingsReader, { mode, psp }: SafetySettings):
       hasAccounts && api_base.href !== base_of_variables
         ? `PSP_ACCOUNTS[${index}].api_base`
         : variables.api_base;
-    read.faults.push(
-      `${setting}: must begin with https${mode === "development" ? ", or name this machine (127.0.0.1)" : ""}`,
-    );
+    const alternative = mode === "development" ? ", or name this machine (127.0.0.1)" : "";
+    read.faults.push(`${setting}: must begin with https${alternative}`);
   }
 }

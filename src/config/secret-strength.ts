@@ -1,9 +1,8 @@
 /** Judges the strength of secrets that we or the operator choose. */
 
 const length_min = 32;
-/** Stripe's oldest keys have 24 random characters behind `sk_live_`. */
+/** Old keys of PSPs have no more than 24 random characters. */
 const issued_length_min = 24;
-const issuedPrefix = /^(whsec_|[rs]k_(live_|test_|org_)?)/;
 /** 32 random hexadecimal digits have fewer different ones once in 27 million cases. */
 const distinct_min = 8;
 /**
@@ -12,40 +11,51 @@ const distinct_min = 8;
  */
 const piece_length = 4;
 /** Words from examples, and placeholders that people type to get a process started. */
-const placeholders =
-  /change.?me|passw[o0]rd|p@ssw|example|placeholder|replace.?(this|me)|your.?(secret|key)|secret|development|production|insecure|qwerty|letmein|correct.?horse|deadbeef|lorem.?ipsum/i;
+const placeholders = new RegExp(
+  [
+    "change.?me|replace.?(this|me)|your.?(secret|key)|placeholder|example",
+    "passw[o0]rd|p@ssw|secret|insecure|development|production",
+    "qwerty|letmein|correct.?horse|deadbeef|lorem.?ipsum",
+  ].join("|"),
+  "i",
+);
 /** Words without a digit, in letters of one case: base64 and hexadecimal digits never look like this. */
 const words = /^([a-z\W_]+|[A-Z\W_]+)$/;
-/** From Stripe's documentation, without `sk_test_`: everybody can use them. */
-const published = ["4eC39HqLyjWDarjtT1zdp7dc", "BQokikJOvBiI2HlWgH4olfQ2", "tR3PYbcVNZZ796tH88S4VQ2u"];
+
+/** What its adapter says of the secrets that a PSP issues. */
+type IssuedSecrets = { readonly secret_prefix?: RegExp; readonly published_keys?: readonly string[] };
 
 /**
  * Why a secret is easy to guess, as a text to follow its name; undefined if it is not. Never repeats the
  * secret.
  */
 export function weaknessOf(secret: string): string | undefined {
-  return weaknessBeyond(length_min, secret);
+  return weaknessIfBelow(length_min, secret);
 }
 
-/** The same of a secret that a PSP made, without the prefix that says what it is. */
-export function weaknessOfIssued(secret: string): string | undefined {
-  const issued = secret.replace(issuedPrefix, "");
-  if (published.includes(issued)) return "stands in the PSP's documentation";
-  return weaknessBeyond(issued_length_min, issued);
+/** The same for a secret that a PSP issued. Only the part after the prefix counts. */
+export function weaknessOfIssued(secret: string, form: IssuedSecrets): string | undefined {
+  const randomPart = withoutPrefix(secret, form);
+  if (form.published_keys?.includes(randomPart) === true) return "stands in the PSP's documentation";
+  return weaknessIfBelow(issued_length_min, randomPart);
 }
 
-function weaknessBeyond(length: number, secret: string): string | undefined {
+export function withoutPrefix(secret: string, { secret_prefix }: IssuedSecrets): string {
+  return secret_prefix === undefined ? secret : secret.replace(secret_prefix, "");
+}
+
+function weaknessIfBelow(length: number, secret: string): string | undefined {
   if (secret.length < length) return `is shorter than ${length} characters`;
   if (new Set(secret).size < distinct_min) return `has fewer than ${distinct_min} different characters`;
   if (repeatsItself(secret)) return "repeats itself";
   if (isRow(secret, 1) || isRow(secret, 2)) return "is a row of neighbouring characters or keys";
-  if (countNews(secret) < (length * 3) / 4) return "repeats itself";
+  if (countNew(secret) < (length * 3) / 4) return "repeats itself";
   if (placeholders.test(secret)) return "reads like an example";
   if (words.test(secret)) return "reads like words";
   return undefined;
 }
 
-/** Whether it is one piece, over and over. */
+/** Whether it is one piece repeated, the last repetition perhaps cut off. */
 function repeatsItself(text: string): boolean {
   for (let period = 1; period <= text.length / 2; period++) {
     if (text.startsWith(text.slice(period))) return true;
@@ -53,13 +63,15 @@ function repeatsItself(text: string): boolean {
   return false;
 }
 
-/** How many of its characters do not belong to a piece that stood there before. */
-function countNews(text: string): number {
+/** How many of its characters are not part of a piece that occurred before. */
+function countNew(text: string): number {
   const seen = new Set<string>();
   const old = new Set<number>();
   for (let start = 0; start + piece_length <= text.length; start++) {
     const piece = text.slice(start, start + piece_length);
-    if (seen.has(piece)) for (let index = 0; index < piece_length; index++) old.add(start + index);
+    if (seen.has(piece)) {
+      for (let index = 0; index < piece_length; index++) old.add(start + index);
+    }
     seen.add(piece);
   }
   return text.length - old.size;
@@ -83,12 +95,15 @@ function areNeighbours(one: string, other: string, countsKeys: boolean): boolean
   if (Math.abs(one.charCodeAt(0) - other.charCodeAt(0)) <= 1) return true;
   if (!countsKeys) return false;
   const [a, b] = [placeOf(one), placeOf(other)];
-  return (
-    a !== undefined && b !== undefined && Math.abs(a.row - b.row) <= 1 && Math.abs(a.column - b.column) <= 1
-  );
+  if (a === undefined || b === undefined) return false;
+  return Math.abs(a.row - b.row) <= 1 && Math.abs(a.column - b.column) <= 1;
 }
 
 function placeOf(character: string): { row: number; column: number } | undefined {
-  const row = keyboard.findIndex((keys) => keys.includes(character.toLowerCase()));
-  return row === -1 ? undefined : { row, column: (keyboard[row] ?? "").indexOf(character.toLowerCase()) };
+  const key = character.toLowerCase();
+  for (const [row, keys] of keyboard.entries()) {
+    const column = keys.indexOf(key);
+    if (column !== -1) return { row, column };
+  }
+  return undefined;
 }

@@ -75,6 +75,10 @@ export type Adapter = {
   create(account: PspAccount): Psp;
   /** Whether test cards pay with this key. */
   isTestKey(secret_key: string): boolean;
+  /** What precedes the random part of a key or a webhook secret and says what it is. */
+  readonly secret_prefix?: RegExp;
+  /** Random parts of keys that the PSP's documentation shows to everybody. */
+  readonly published_keys?: readonly string[];
   /**
    * Only where a webhook's secret alone tells who speaks, so that no two accounts may share one: what is the
    * same of two ways to write one secret.

@@ -3,6 +3,8 @@ import { defineAdapter, type ExternalAccount } from "../adapter.ts";
 import { createExternal } from "./external.ts";
 
 const secret_bytes_min = 24;
+/** Optional before the base64 of a secret. */
+const standard_webhooks_prefix = /^whsec_/;
 const overdue_seconds_default = 604_800;
 /** They are for calls, and there is nobody to call. */
 const fieldsOfCalls = ["secret_key_env", "api_base", "timeout_seconds", "calls_at_once_max"];
@@ -20,7 +22,8 @@ export const external = defineAdapter<ExternalAccount & { readonly kind: "extern
     if (!webhook_secrets.every(isSecret)) {
       fields.fault(
         "webhook_secrets_env",
-        `are not base64 of at least ${secret_bytes_min} bytes each, such as whsec_ and what openssl rand -base64 ${secret_bytes_min} prints`,
+        `are not base64 of at least ${secret_bytes_min} bytes each, such as whsec_ and what ` +
+          `openssl rand -base64 ${secret_bytes_min} prints`,
       );
     }
     return {
@@ -32,12 +35,12 @@ export const external = defineAdapter<ExternalAccount & { readonly kind: "extern
   },
   create: createExternal,
   isTestKey: () => false,
+  secret_prefix: standard_webhooks_prefix,
   secretAsKey: base64Of,
 });
 
-/** Standard Webhooks: base64 after an optional `whsec_`. */
 function base64Of(secret: string): string {
-  return secret.replace(/^whsec_/, "");
+  return secret.replace(standard_webhooks_prefix, "");
 }
 
 function isSecret(secret: string): boolean {

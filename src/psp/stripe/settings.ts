@@ -16,6 +16,8 @@ export const stripe = defineAdapter<StripeAccount>({
   read: (fields, name, limits) => ({ ...readCardAccount(fields, name, limits), kind: "stripe" }),
   create: (account) => createStripe(clientOptions(account)),
   isTestKey: (key) => /^[rs]k_(org_)?test_/.test(key),
+  secret_prefix: /^(whsec_|[rs]k_(live_|test_|org_)?)/,
+  published_keys: ["4eC39HqLyjWDarjtT1zdp7dc", "BQokikJOvBiI2HlWgH4olfQ2", "tR3PYbcVNZZ796tH88S4VQ2u"],
 });
 
 export const stripeOfVariables: AccountOfVariables = {
