@@ -9,7 +9,7 @@ import type { SettingsReader } from "./settings-reader.ts";
 export const built_in_api_key = "sk_dev";
 const how_to_make_secrets = "make one with `openssl rand -base64 32`";
 
-const where_secrets_are = "copy the whole secret from the PSP's dashboard";
+const where_secrets_are = "take the whole secret from the PSP's dashboard";
 
 const { variables, development_keys } = accountOfVariables;
 

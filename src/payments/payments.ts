@@ -110,8 +110,7 @@ export type Payments = {
 };
 
 /**
- * Makes the room's parts. In a process that does not work, the workers are never started and all orders go by
- * the queue.
+ * Makes the room's parts. A process that does not work never starts the workers, and queues all orders.
  */
 export function createPayments(
   parts: Parts,

@@ -1,6 +1,6 @@
 /**
- * What an adapter is to the settings and to the registry: how an account of its kind is read and becomes a
- * PSP.
+ * What the settings and the registry know of an adapter: how it reads an account of its kind and makes a PSP
+ * of it.
  */
 import type { Psp } from "./port.ts";
 
@@ -13,7 +13,7 @@ type AnyAccount = {
   readonly webhook_secrets: readonly string[];
 };
 
-/** An account at a PSP that takes cards, as it is called: two accounts at one PSP are two. */
+/** An account at a PSP that takes cards. Two accounts at one PSP are two. */
 export type CardAccount = AnyAccount & {
   readonly secret_key: string;
   /** Undefined: the PSP's own. */
@@ -28,7 +28,7 @@ export type ExternalAccount = AnyAccount & {
   readonly overdue_seconds: number;
 };
 
-/** What is the same of all accounts. What only one adapter needs is known to its folder alone. */
+/** What all accounts have in common. What only one adapter needs is known only in its folder. */
 export type PspAccount = CardAccount | ExternalAccount;
 
 export const takesCards = (account: PspAccount): account is CardAccount => "secret_key" in account;
@@ -80,8 +80,8 @@ export type Adapter = {
   /** Random parts of keys that the PSP's documentation shows to everybody. */
   readonly published_keys?: readonly string[];
   /**
-   * Only where a webhook's secret alone tells who speaks, so that no two accounts may share one: what is the
-   * same of two ways to write one secret.
+   * Given if a webhook's secret alone shows who sent it, so that no two accounts may share one: a form that
+   * is the same for two ways of writing one secret.
    */
   readonly secretAsKey?: (webhook_secret: string) => string;
 };
@@ -106,7 +106,7 @@ export function defineAdapter<Account extends PspAccount>({
 }
 
 /**
- * The account that variables of its own describe. It takes the cards while no account in PSP_ACCOUNTS does.
+ * The account that has its own variables. It is used while no account in PSP_ACCOUNTS takes cards.
  */
 export type AccountOfVariables = {
   readonly name: string;

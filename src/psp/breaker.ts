@@ -18,7 +18,7 @@ type State =
 /** How long other calls wait during a trial, which ends within the PSP's timeout. */
 const trial_wait_seconds = 1;
 /** A reserved trial call expires after this time. */
-const promise_ms = 1_000;
+const reservation_ms = 1_000;
 
 /**
  * Holds calls back after failures in a row, lets one through as a trial after a while, and opens fully when
@@ -28,7 +28,7 @@ export class Breaker {
   readonly #name: string;
   readonly #options: BreakerOptions;
   #state: State = { kind: "closed", failures_in_a_row: 0 };
-  #promisedUntilMs = 0;
+  #reservedUntilMs = 0;
 
   constructor(name: string, options: BreakerOptions) {
     this.#name = name;
@@ -55,24 +55,23 @@ export class Breaker {
   }
 
   /**
-   * Whether a new attempt may be meant for this PSP. A trial that is due is promised to the first who asks.
+   * Whether a new attempt may go to this PSP. A trial that is due is reserved for the first caller.
    */
   tryReserve(): boolean {
     if (this.#state.kind === "closed") return true;
     const nowMs = monotonicMilliseconds();
-    if (this.secondsToWait() > 0 || nowMs < this.#promisedUntilMs) return false;
-    this.#promisedUntilMs = nowMs + promise_ms;
+    if (this.secondsToWait() > 0 || nowMs < this.#reservedUntilMs) return false;
+    this.#reservedUntilMs = nowMs + reservation_ms;
     return true;
   }
 
   /**
-   * The call's result. To be asked only when there is nothing to wait for, in the same turn of the event
-   * loop.
+   * The call's result. Call it only if `secondsToWait` is 0, in the same turn of the event loop.
    */
   async run<Result extends Outcome>(call: () => Promise<Result>): Promise<Result> {
     if (this.#state.kind === "open") this.#enter({ kind: "half_open" });
     const state = this.#state;
-    // A call that throws has proved nothing good.
+    // A call that throws counts as a failure.
     let isFailing: boolean | null = true;
     try {
       const result = await call();
@@ -86,7 +85,7 @@ export class Breaker {
     }
   }
 
-  /** Nobody asked the PSP after all: the next call is the trial. */
+  /** The PSP was not called after all: the next call is the trial. */
   #giveTrialBack(): void {
     if (this.#state.kind === "half_open") this.#enter({ kind: "open", until_ms: monotonicMilliseconds() });
   }
@@ -105,7 +104,7 @@ export class Breaker {
 
   #enter(state: State): void {
     this.#state = state;
-    this.#promisedUntilMs = 0;
+    this.#reservedUntilMs = 0;
     breakerOpen.set({ psp: this.#name }, state.kind === "closed" ? 0 : 1);
   }
 }

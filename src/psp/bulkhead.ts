@@ -12,7 +12,7 @@ export class Bulkhead {
     return this.#callsMax - this.#callsRunning;
   }
 
-  /** The call's result. To be asked only while a place is free. */
+  /** The call's result. Call it only while a place is free. */
   async run<Result>(call: () => Promise<Result>): Promise<Result> {
     this.#callsRunning += 1;
     try {

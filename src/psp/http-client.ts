@@ -10,7 +10,7 @@ export const neverConnectedCodes: ReadonlySet<string> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-export type HttpQuestion = {
+export type HttpRequest = {
   readonly path: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -21,22 +21,22 @@ export type HttpQuestion = {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-export type HttpAnswer = {
+export type HttpResponse = {
   readonly status: number;
   readonly headers: Headers;
-  /** The text, or why it broke off after the headers had come. */
+  /** The text, or why it broke off after the headers had arrived. */
   readonly body: string | Error;
 };
 
-/** A request that took longer than it may; it may have been acted on. */
+/** A request that took longer than allowed; the PSP may have acted on it. */
 export class HttpTimeoutError extends Error {
   readonly code = "ETIMEDOUT";
 }
 
 /**
- * HTTP/1.1 to one PSP over kept connections, for the SDKs' places for a client of one's own. With it a
- * call through Stripe's SDK takes 165 µs of CPU, with `node:http` 300. Errors before an answer carry a
- * code: one of `neverConnectedCodes`, CONNECTION_BROKEN, ETIMEDOUT.
+ * HTTP/1.1 to one PSP over keep-alive connections; the PSPs' SDKs are given this client. With it a call
+ * through Stripe's SDK takes 165 µs of CPU, with `node:http` 300. Errors before an answer carry a code: one
+ * of `neverConnectedCodes`, CONNECTION_BROKEN, ETIMEDOUT.
  */
 export class PspHttpClient {
   readonly #pool: Pool;
@@ -52,10 +52,10 @@ export class PspHttpClient {
     });
   }
 
-  request(question: HttpQuestion): Promise<HttpAnswer> {
-    const { path, method, headers, body } = question;
+  request(httpRequest: HttpRequest): Promise<HttpResponse> {
+    const { path, method, headers, body } = httpRequest;
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(question.timeout_ms, resolve, reject);
+      const exchange = new Exchange(httpRequest.timeout_ms, resolve, reject);
       this.#pool.dispatch(
         { path, method: methodOf(method), headers, body: body === "" ? null : body },
         exchange,
@@ -77,9 +77,9 @@ function methodOf(method: string): "GET" | "POST" | "PUT" | "PATCH" | "DELETE" {
   }
 }
 
-/** One request and its answer, told exactly once. */
+/** One request and its answer, given to the caller exactly once. */
 class Exchange implements Dispatcher.DispatchHandler {
-  readonly #resolve: (answer: HttpAnswer) => void;
+  readonly #resolve: (answer: HttpResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
   #timeout: HttpTimeoutError | undefined;
@@ -87,7 +87,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #head: { readonly status: number; readonly headers: Headers } | undefined;
   readonly #chunks: Buffer[] = [];
 
-  constructor(timeout_ms: number, resolve: (answer: HttpAnswer) => void, reject: (error: unknown) => void) {
+  constructor(timeout_ms: number, resolve: (answer: HttpResponse) => void, reject: (error: unknown) => void) {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#timer = setTimeout(() => {
@@ -103,7 +103,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
-    // 1xx tells that an answer will come.
+    // 1xx only announces that an answer will follow.
     if (status >= 200) this.#head = { status, headers };
   }
 
@@ -113,9 +113,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     const [first, ...others] = this.#chunks;
-    this.#end(
-      others.length === 0 ? (first?.toString("utf8") ?? "") : Buffer.concat(this.#chunks).toString("utf8"),
-    );
+    const body = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#chunks);
+    this.#end(body.toString("utf8"));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -143,7 +142,6 @@ const brokenCodes: ReadonlySet<unknown> = new Set(["UND_ERR_SOCKET", "ECONNRESET
  */
 function withoutHiddenRetry(error: Error): Error {
   const isBroken = "code" in error && brokenCodes.has(error.code);
-  return isBroken
-    ? Object.assign(new Error(error.message, { cause: error }), { code: "CONNECTION_BROKEN" })
-    : error;
+  if (!isBroken) return error;
+  return Object.assign(new Error(error.message, { cause: error }), { code: "CONNECTION_BROKEN" });
 }

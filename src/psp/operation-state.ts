@@ -8,8 +8,8 @@ type Change = Pick<OperationRequest, "kind" | "money" | "captured_before_minor">
 export const authorization_ended = "authorization_ended";
 
 /**
- * What a charge's state says about the one change of it that is under way. `unchanged`: nothing happened yet,
- * or the state is an old one. A total that this change cannot explain is unknown: a person must look.
+ * What a charge's state says about its one operation in flight. `unchanged`: nothing happened yet, or the
+ * state is an old one. A total that this operation cannot explain is unknown: a person must look.
  */
 export function changeSeenIn(
   state: OperationAnswer,
@@ -27,7 +27,7 @@ export function changeSeenIn(
         ? { kind: "unchanged" }
         : afterTotal(state.captured, true, state.psp_reference, change);
     case "declined":
-      // Declined for good while it was to be given up: as good as given up.
+      // Declined for good while it was being voided: as good as voided.
       return change.kind === "void" && state.is_open !== true
         ? { kind: "done", psp_reference: state.psp_reference }
         : { kind: "unchanged" };
@@ -70,7 +70,9 @@ function afterTotal(
     };
   return {
     kind: "unknown",
-    reason: `The PSP has taken ${captured_minor} minor units in all, after ${captured_before_minor} and a capture of ${money.amount_minor}.`,
+    reason:
+      `The PSP has taken ${captured_minor} minor units in all, ` +
+      `after ${captured_before_minor} and a capture of ${money.amount_minor}.`,
   };
 }
 

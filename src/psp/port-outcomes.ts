@@ -1,4 +1,4 @@
-/** What PSPs answer: the outcomes of charges, pages, changes and inquiries. */
+/** What PSPs answer: the outcomes of charges, pages, operations and inquiries. */
 import type { Money } from "../money/money.ts";
 
 /**
@@ -17,7 +17,7 @@ export type FailureClass =
 
 export type Failure = {
   readonly class: FailureClass;
-  /** In our words: `card_declined`, `insufficient_funds`, … */
+  /** Our own code: `card_declined`, `insufficient_funds`, … */
   readonly code: string;
   /** For people; holds nothing secret. */
   readonly message: string;
@@ -58,7 +58,7 @@ export type PspReference = { readonly type: PspReferenceType; readonly reference
 type WithReferences = { readonly references?: readonly PspReference[] };
 
 /**
- * What came of a charge. A value, never an exception. `no_call_made`: no call was made, so it says nothing
+ * The outcome of a charge. A value, never an exception. `no_call_made`: no call was made, so it says nothing
  * about the PSP's health.
  */
 export type PspOutcome = WithReferences & PspResult;
@@ -82,7 +82,10 @@ type PspResult =
       readonly money: Money;
       readonly failure: Failure;
     }
-  /** The issuer holds the money for us, until then or for as long as it likes; `captured` of it is taken. */
+  /**
+   * The issuer holds the money for us, until `expires_at` or for as long as it likes; `captured` of it is
+   * taken.
+   */
   | {
       readonly kind: "authorized";
       readonly psp_reference: string;
@@ -98,7 +101,7 @@ type PspResult =
       readonly is_open?: boolean;
     }
   /**
-   * Closed, and no charge can follow: a page that expired, an authorisation that was given up. `captured`:
+   * Closed, and no charge can follow: a page that expired, an authorisation that was released. `captured`:
    * what was taken of an authorisation before; left out where the PSP does not say so.
    */
   | {
@@ -134,8 +137,8 @@ type PspResult =
     };
 
 /**
- * What came of registering a page. The same key gives the same page, so an unknown outcome is simply asked
- * again.
+ * The outcome of registering a page. The same key gives the same page, so after an unknown outcome the
+ * request is simply repeated.
  */
 export type PageOutcome = WithReferences & PageResult;
 
@@ -148,12 +151,12 @@ type PageResult =
     }
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
-/** What came of a change. */
+/** The outcome of a capture or void. */
 export type OperationOutcome = WithReferences & OperationResult;
 
 type OperationResult =
   | { readonly kind: "done"; readonly psp_reference: string | null }
-  /** Accepted; a webhook tells how it ends. */
+  /** Accepted; a webhook reports the result. */
   | { readonly kind: "accepted"; readonly psp_reference: string }
   /**
    * Certainly not done. `capture_reference`: it had been accepted, and may have been reported as done, under
@@ -168,8 +171,8 @@ type OperationResult =
   | Extract<PspOutcome, { kind: "not_sent" | "unknown" }>;
 
 /**
- * What a request for a change gives: what came of it or, where the PSP shows that, what the charge has
- * become.
+ * The answer to a request for a capture or void: its outcome or, if the PSP shows that instead, the state of
+ * the charge.
  */
 export type OperationAnswer = OperationOutcome | PspOutcome;
 

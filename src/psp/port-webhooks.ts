@@ -25,7 +25,7 @@ export type AttemptReport = {
 export type ExternalReport = {
   /** The account that the message speaks for. */
   readonly account: string;
-  /** One of the two at least; without the attempt's id the order's newest one is meant. */
+  /** At least one of the two; without the attempt's id the order's newest attempt is meant. */
   readonly attempt_id: string | null;
   readonly payment_order_id: string | null;
   readonly money: Money;
@@ -35,13 +35,13 @@ export type ExternalReport = {
 };
 
 /**
- * What a stored webhook says about an attempt or a change of one. Null: nothing that concerns a payment of
- * ours. `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
+ * What a stored webhook says about an attempt or an operation. Null: nothing that concerns a payment of ours.
+ * `unsupported`: it does, or may, and this version cannot apply it yet (refunds, disputes, payouts).
  */
 export type WebhookReport =
   /**
    * Found by our id or, where the PSP does not give that back, by the PSP's own. `otherwise`: what it means
-   * if the change is not ours.
+   * if the operation is not ours.
    */
   | {
       readonly operation_id: string | null;

@@ -4,7 +4,7 @@ import type { InquiryOutcome, OperationAnswer, PageOutcome, PspOutcome } from ".
 import type { VerifiedWebhook, WebhookHeaders, WebhookReport } from "./port-webhooks.ts";
 
 /**
- * What a PSP is to the rest of the house; what it answers and tells is in `port-outcomes.ts` and
+ * What a PSP is to the rest of the service; its answers are in `port-outcomes.ts`, its webhooks in
  * `port-webhooks.ts`. Adapters are in `psp/<name>/`; the domain knows only the port.
  */
 
@@ -65,18 +65,21 @@ export type Inquiry = Pick<ChargeRequest, "attempt_id" | "psp_key" | "money"> & 
 export type PspPages = { register(request: PageRequest): Promise<PageOutcome> };
 
 /**
- * A change of a charge after it was made. A capture takes `money` of an authorisation; a void gives up what
- * is left of one, a payment that waits for its buyer, or a page.
+ * An operation on a charge that was made before. A capture takes `money` of an authorisation; a void releases
+ * what is left of one, a payment that waits for its buyer, or a page.
  */
 export type OperationRequest = Pick<Inquiry, "attempt_id" | "psp_reference" | "page_token"> & {
   readonly kind: "capture" | "void";
   readonly operation_id: OperationId;
-  /** The idempotency key of this change: it stays the same until the PSP certainly did nothing under it. */
+  /**
+   * The idempotency key of this operation: it stays the same until the PSP certainly did nothing under it.
+   */
   readonly psp_key: string;
   /** Of a capture: what to take; of a void: what was authorised. */
   readonly money: Money;
   /**
-   * What was taken before. There is one change at a time, so the PSP's total tells whether this one happened.
+   * What was taken before. One operation is in flight at a time, so the PSP's total shows whether it
+   * happened.
    */
   readonly captured_before_minor: bigint;
   /** Of a capture: what is left is released. */
@@ -104,7 +107,9 @@ export type Psp = {
   readonly pages: PspPages | null;
   /** Asks for the outcome of an attempt, without any effect. */
   inquire(inquiry: Inquiry): Promise<InquiryOutcome>;
-  /** Whether a last capture of less than the whole gives the rest up by itself; else a void must follow. */
+  /**
+   * Whether a last capture of less than the whole releases the rest by itself; otherwise a void must follow.
+   */
   readonly releases_rest: boolean;
   /** Captures or voids once per `psp_key`, whatever is repeated. */
   operate(request: OperationRequest): Promise<OperationAnswer>;
@@ -113,6 +118,6 @@ export type Psp = {
    * names no event.
    */
   verifyWebhook(body: Buffer, headers: WebhookHeaders): VerifiedWebhook | undefined;
-  /** Reads a body that `verifyWebhook` accepted before; the attempt it names is captured like this. */
+  /** Reads a body that `verifyWebhook` accepted before. `capture_method`: that of the attempt it names. */
   readWebhook(body: string, capture_method: CaptureMethod): WebhookReport;
 };

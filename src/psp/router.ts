@@ -16,7 +16,7 @@ export type RouterOptions = BreakerOptions & {
   readonly calls_at_once_max?: ReadonlyMap<string, number>;
 };
 
-/** When a place at a PSP may be free again. */
+/** How soon a place at a PSP may be free again. */
 const busy_wait_seconds = 1;
 
 type Route = { readonly psp: Psp; readonly breaker: Breaker; readonly bulkhead: Bulkhead };
@@ -28,10 +28,10 @@ export class PspRouter {
   readonly #routes = new Map<string, Route>();
   readonly #rules: readonly RoutingRule[];
   readonly #default: string;
-  /** PSPs that can be chosen; others only end what they began. */
+  /** PSPs that can be chosen for new attempts; others only finish their old ones. */
   readonly #choices: ReadonlySet<string>;
 
-  /** Errors when a rule names a PSP that is not there. */
+  /** Throws if a rule names a PSP that is not configured. */
   constructor(psps: readonly [Psp, ...Psp[]], options: RouterOptions) {
     this.#default = psps[0].name;
     this.#rules = options.rules ?? [];

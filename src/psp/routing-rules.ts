@@ -10,8 +10,8 @@ export type RoutingFacts = {
 };
 
 /**
- * What must hold of an order; a condition that is not there always does. Amounts are in the order's own minor
- * unit, bounds included.
+ * What must hold for an order; a condition that is left out always holds. Amounts are in the order's own
+ * minor unit, bounds included.
  */
 export type RoutingCondition = {
   readonly currencies?: readonly string[] | undefined;
@@ -51,12 +51,12 @@ function fits(when: RoutingCondition, { money, card_country }: RoutingFacts): bo
  * the weights of the others. (Schindelhauer and Schomaker, Weighted Distributed Hash Tables, SPAA 2005.)
  */
 function byWeight(to: readonly RoutingTarget[], payment_order_id: string): string[] {
-  const standIns = to.filter(({ weight }) => weight === 0).map(({ psp }) => psp);
+  const fallbacks = to.filter(({ weight }) => weight === 0).map(({ psp }) => psp);
   const sharing = to
     .filter(({ weight }) => weight > 0)
     .map(({ psp, weight }) => ({ psp, wait: -Math.log(drawOf(payment_order_id, psp)) / weight }))
     .toSorted((one, other) => one.wait - other.wait);
-  return [...sharing.map(({ psp }) => psp), ...standIns];
+  return [...sharing.map(({ psp }) => psp), ...fallbacks];
 }
 
 /** Evenly spread over the open interval from 0 to 1. */

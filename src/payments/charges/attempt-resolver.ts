@@ -27,13 +27,13 @@ const postponed_seconds = 60;
  * delays it.
  */
 export function createAttemptResolver({ database, recorder, log, idle_poll_ms }: Parts): WorkLoop {
-  const takeVisible = createTurnstile();
+  const visibleToAll = createVisibilityFilter();
   return new WorkLoop({
     name: "attempt_resolution",
     log,
     idle_poll_ms,
     run: async () => {
-      const due = takeVisible(await selectDueResolutions(database, batch_attempts_max));
+      const due = visibleToAll(await selectDueResolutions(database, batch_attempts_max));
       const results = await Promise.allSettled(due.map((attempt) => record(recorder, attempt)));
       const failed = due.filter(({ attempt_id }, index) => {
         const result = results[index];
@@ -49,10 +49,10 @@ export function createAttemptResolver({ database, recorder, log, idle_poll_ms }:
 }
 
 /**
- * Lets the resolution with a charge through once every transaction has ended that may not have seen it. If
- * one of them has booked that charge for another attempt, the recorder now finds it.
+ * Passes a resolution with a charge only after every transaction that may not have seen it has ended. If one
+ * of them has booked that charge for another attempt, the recorder now finds it.
  */
-function createTurnstile(): (due: readonly DueResolution[]) => DueResolution[] {
+function createVisibilityFilter(): (due: readonly DueResolution[]) => DueResolution[] {
   let awaited: ReadonlyMap<string, bigint> = new Map();
   return (due) => {
     const awaitedOf = ({ attempt_id, next_transaction }: DueResolution): bigint =>

@@ -10,9 +10,8 @@ import { insertVoids } from "../store/operation-queries.ts";
 const batch_attempts_max = 500;
 
 /**
- * Gives authorisations up whose time is over: the deadline is a column, and the PSP is asked, so that the
- * buyer's money is surely free and no capture can follow. One that the PSP ended first ends here all the
- * same.
+ * Voids authorisations at their deadline, which is a column. The PSP is asked to release each one, so that
+ * the buyer's money is certainly free and no capture can follow. One that the PSP ended first ends here too.
  */
 export function createAuthorizationExpiry({
   database,
@@ -25,7 +24,7 @@ export function createAuthorizationExpiry({
   clock: Clock;
   log: Logger;
 }): WorkLoop {
-  const giveUp = (attemptIds: readonly string[]): Promise<readonly string[]> =>
+  const voidAll = (attemptIds: readonly string[]): Promise<readonly string[]> =>
     database.transaction(async (tx) => {
       const voids = await insertVoids(
         tx,
@@ -44,7 +43,7 @@ export function createAuthorizationExpiry({
       return voids;
     });
   // It stays in the list of unresolved orders.
-  const tellOf = async (attempt_id: string, error: unknown): Promise<void> =>
+  const logFailure = async (attempt_id: string, error: unknown): Promise<void> =>
     log.error({ err: error, attempt_id }, "an expired authorisation could not be voided");
   return new WorkLoop({
     name: "authorization_expiry",
@@ -53,7 +52,7 @@ export function createAuthorizationExpiry({
     run: async () => {
       const expired = await selectExpiredAuthorizations(database, clock.now(), batch_attempts_max);
       if (expired.length === 0) return 0;
-      const voids = await allOrEachAlone(expired, giveUp, tellOf);
+      const voids = await allOrEachAlone(expired, voidAll, logFailure);
       if (voids.length > 0) jobs.wake("operation_execute");
       return voids.length === batch_attempts_max ? voids.length : 0;
     },

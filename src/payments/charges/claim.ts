@@ -91,7 +91,7 @@ export async function openTasks(
     ...opened.flatMap((attempt) => taskOf(attempt, first_hold)),
     ...open.flatMap((attempt) => taskOf(attempt, holdOf(attempt, parts.lease_seconds))),
   ];
-  // Jobs of orders that are final, wait for a person, or stand twice in the batch have nothing to do.
+  // Jobs of orders that are final, wait for a person, or appear twice in the batch have nothing to do.
   const busy = new Set(tasks.map((task) => task.job));
   const known = new Set<string>(orders.map((order) => order.payment_order_id));
   await endIdle(
@@ -118,7 +118,9 @@ function startPage(
   const amount_minor = left.reduce((sum, one) => sum + one.amount_minor, 0n);
   const psp = router.chooseForPage(factsOf({ ...order, amount_minor }));
   if (psp === undefined) {
-    const obstacle = `PSP_ROUTING allows no PSP account with hosted pages for the checkout ${checkout_id}. Change it, then redrive this.`;
+    const obstacle =
+      `PSP_ROUTING allows no PSP account with hosted pages for the checkout ${checkout_id}. ` +
+      "Change it, then redrive this.";
     return { order, orders: left, obstacle };
   }
   const charged = {
@@ -133,7 +135,7 @@ function startPage(
 }
 
 /**
- * Ends jobs that call no PSP: most have nothing to do. If an order cannot start, or is not there, a dead
+ * Ends jobs that call no PSP: most have nothing to do. If an order cannot start or does not exist, a dead
  * letter says so.
  */
 async function endIdle(
@@ -203,7 +205,7 @@ function factsOf({
   return { payment_order_id, money: { amount_minor, currency: toCurrencyCode(currency) }, card_country };
 }
 
-/** All orders, already locked, of the checkouts that are paid on a page. */
+/** All orders of the checkouts that are paid on a page; they are locked already. */
 async function selectHosted(
   tx: Transaction,
   orders: readonly ExecutableRow[],
@@ -211,9 +213,8 @@ async function selectHosted(
   const ids = [
     ...new Set(orders.filter((order) => order.hosted_page !== null).map((order) => order.checkout_id)),
   ];
-  return ids.length === 0
-    ? new Map()
-    : Map.groupBy(await selectOrdersOfCheckouts(tx, ids), (order) => order.checkout_id);
+  if (ids.length === 0) return new Map();
+  return Map.groupBy(await selectOrdersOfCheckouts(tx, ids), (order) => order.checkout_id);
 }
 
 function paymentMethodOf(
@@ -252,8 +253,7 @@ export const pageEnd = (at: Date, page_seconds: number): Timestamp =>
   new Date(at.getTime() + page_seconds * 1_000).toISOString();
 
 /**
- * A logical charge that is about to be: its id is its key at the PSP. Without an order it covers the whole
- * checkout.
+ * A new attempt, not stored yet; its id is its key at the PSP. Without an order it covers the whole checkout.
  */
 export function newAttempt(
   charged: Pick<

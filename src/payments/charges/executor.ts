@@ -97,9 +97,8 @@ export class Executor {
     const { concurrency } = this.#options;
     const free = concurrency - this.#callsRunning - this.#ready.length;
     const held = this.#running.size + this.#ready.length;
-    return held > held_per_call_max * concurrency
-      ? 0
-      : Math.max(0, free, quarterOf(concurrency) - this.#claimsHeld);
+    if (held > held_per_call_max * concurrency) return 0;
+    return Math.max(0, free, quarterOf(concurrency) - this.#claimsHeld);
   }
 
   async #run(): Promise<number> {
@@ -134,8 +133,8 @@ export class Executor {
       );
       const [next] = index < 0 ? [] : this.#ready.splice(index, 1);
       if (next === undefined) return;
-      // Near the end of its lease somebody else may take it up, so it is no first send any more: it is left
-      // to the sweep or the queue.
+      // Near the end of its lease another process may take it up and send it first: it is left to the sweep
+      // or the queue.
       if (monotonicMilliseconds() < next.until_ms) this.#start(next.task);
       else this.#drop(next.task);
     }
@@ -168,15 +167,13 @@ export class Executor {
     });
     crashPoint("after_psp_call");
     const call = { epoch, psp_call_ms, job };
+    const isFirstSend = turn === "first_send";
     await this.#options.recorder.record({
       payment_order_id,
       attempt_id: attempt.attempt_id,
       outcome,
       actor: executor_actor,
-      source:
-        turn === "first_send"
-          ? { kind: "charge", is_first_send: true, ...call }
-          : { kind: "inquiry", ...call },
+      source: isFirstSend ? { kind: "charge", is_first_send: true, ...call } : { kind: "inquiry", ...call },
     });
     crashPoint("after_outcome_commit");
   }
@@ -189,12 +186,12 @@ export class Executor {
       { err: error, payment_order_id: task.payment_order_id, attempt_id: task.attempt.attempt_id },
       "execution failed",
     );
-    // Without a job the attempt itself says that it is under way: the sweep queues it after the lease.
+    // Without a job the attempt itself records that it is in progress: the sweep queues it after the lease.
     if (job === null) return;
     await database
       .transaction((tx) => jobs.giveBack(tx, "payment_execute", [job], messageOf(error)))
       .catch((failure: unknown) => {
-        // The lease ends by the database's clock, so the job comes back even when this could not be said.
+        // The lease ends by the database's clock, so the job comes back even if it could not be given back.
         log.error({ err: failure }, "a job could not be given back");
       });
   }

@@ -23,7 +23,7 @@ export function pageOf(
   if (page_expires_at === null) throw new Error(`the page of ${attempt_id} has no end`);
   return {
     return_url: page.return_url,
-    // The PSP has real time.
+    // The PSP's clock shows real time.
     expires_at: new Date(Date.parse(page_expires_at) - ahead_ms),
     lines: orders.map(({ payment_order_id, seller_account, amount_minor, currency }) => ({
       payment_order_id,

@@ -81,15 +81,14 @@ async function bringForward(
 /** Sends nothing: the adapter reports that the attempt waits for its collector. */
 async function waitForReport(router: PspRouter, { attempt }: ChargeTask): Promise<PspOutcome> {
   const waiting = await router.inquire(attempt.psp, inquiryOf(attempt));
-  return waiting.kind === "not_found" || waiting.kind === "absent"
-    ? { kind: "pending", psp_reference: attempt.psp_reference, next_action: null }
-    : waiting;
+  if (waiting.kind !== "not_found" && waiting.kind !== "absent") return waiting;
+  return { kind: "pending", psp_reference: attempt.psp_reference, next_action: null };
 }
 
 /**
  * A first send charges. Every other turn asks first, because the charge may have happened. If the PSP knows
  * nothing of it, the request is sent again under the same key as long as the PSP remembers that key, so that
- * it cannot double.
+ * it cannot charge twice.
  */
 async function charge(router: PspRouter, task: ChargeTask, card: CardPayment): Promise<PspOutcome> {
   const { attempt } = task;

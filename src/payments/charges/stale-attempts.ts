@@ -37,7 +37,10 @@ export function createStaleAttemptSweep(options: {
       );
       return orderIds;
     });
-  const tellOf = async ({ attempt_id, payment_order_id }: StaleAttempt, error: unknown): Promise<void> => {
+  const openLetter = async (
+    { attempt_id, payment_order_id }: StaleAttempt,
+    error: unknown,
+  ): Promise<void> => {
     log.error({ err: error, attempt_id, payment_order_id }, "a stale attempt could not be resumed");
     const reason = `The attempt outlived its lease and cannot be resumed: ${messageOf(error)}`;
     const payload = { payment_order_id, attempt_id };
@@ -52,7 +55,7 @@ export function createStaleAttemptSweep(options: {
     run: async () => {
       const stale = await selectStaleAttempts(database, lease_seconds, batch_attempts_max);
       if (stale.length === 0) return 0;
-      const orderIds = await allOrEachAlone(stale, takeUp, tellOf);
+      const orderIds = await allOrEachAlone(stale, takeUp, openLetter);
       if (orderIds.length > 0) {
         log.warn({ count: orderIds.length }, "attempts outlived their lease; the PSP is asked about them");
         jobs.wake("payment_execute");

@@ -1,4 +1,5 @@
 import { unchanged, type AttemptOutcome, type Decision, type DecisionInput } from "./decision.ts";
+import type { Money } from "../../money/money.ts";
 import { openAttemptStatuses } from "../model/model.ts";
 
 /** What an attempt goes by at its PSP. */
@@ -22,9 +23,10 @@ export function reportOfAnotherCharge(input: DecisionInput): Decision | null {
   // Nothing can be ended any more, and no money is held.
   if (isOver && (outcome.kind === "pending" || outcome.kind === "declined" || outcome.kind === "canceled"))
     return unchanged(input);
+  const charge = `${chargeNamedIn(outcome, attempt)}${amountIn(outcome)}`;
   const alarm =
-    `The PSP reports ${whatIn(outcome)} (${chargeNamedIn(outcome, attempt)}${amountIn(outcome)}) of another ` +
-    `charge than the attempt's own (${ownCharge(attempt)}). It is not booked here.`;
+    `The PSP reports ${whatIn(outcome)} (${charge}) of another charge than the attempt's own ` +
+    `(${ownCharge(attempt)}). It is not booked here.`;
   return unchanged(input, { alarm, alarm_kind: "discrepancy" });
 }
 
@@ -88,14 +90,18 @@ function referenceIn(outcome: AttemptOutcome): string | null {
 }
 
 function amountIn(outcome: AttemptOutcome): string {
-  const money =
-    outcome.kind === "succeeded"
-      ? outcome.charged
-      : outcome.kind === "authorized"
-        ? outcome.authorized
-        : null;
-  return money === null ? "" : `, ${money.amount_minor} minor units of ${money.currency}`;
+  switch (outcome.kind) {
+    case "succeeded":
+      return amountText(outcome.charged);
+    case "authorized":
+      return amountText(outcome.authorized);
+    default:
+      return "";
+  }
 }
+
+const amountText = ({ amount_minor, currency }: Money): string =>
+  `, ${amount_minor} minor units of ${currency}`;
 
 function whatIn({ kind }: AttemptOutcome): string {
   switch (kind) {

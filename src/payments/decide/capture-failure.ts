@@ -9,10 +9,7 @@ import {
 } from "./decision.ts";
 import { openAttemptStatuses } from "../model/model.ts";
 
-/**
- * The code of a capture that the PSP reported as made, or was to make automatically, and whose money never
- * comes.
- */
+/** The code of a capture that was made, or was to be made automatically, but whose money never arrives. */
 export const capture_failed = "capture_failed";
 
 /** The failure of an attempt that is captured at once. Null: it was known, or nothing was booked. */
@@ -78,7 +75,7 @@ function alarmOf(capture_reference: string, { message }: Failure, undone_minor: 
   const booked =
     undone_minor === 0n ? "Nothing was booked." : `The credit of ${undone_minor} minor units was reversed.`;
   return (
-    `The capture ${capture_reference} failed at the PSP (${message}), so its money will not come. ${booked} ` +
-    "Charge the buyer again, or talk to them; do not capture it at the PSP as well."
+    `The capture ${capture_reference} failed at the PSP (${message}), so its money will not come. ` +
+    `${booked} Charge the buyer again, or talk to them; do not capture it at the PSP as well.`
   );
 }

@@ -1,5 +1,11 @@
 import { capture_failed, undoCapture } from "./capture-failure.ts";
-import { unchanged, type DecidableOperation, type Decision, type DecisionInput } from "./decision.ts";
+import {
+  unchanged,
+  type AttemptOutcome,
+  type DecidableOperation,
+  type Decision,
+  type DecisionInput,
+} from "./decision.ts";
 import { afterCapture } from "./operation-effects.ts";
 import type { Seen } from "./operation-seen.ts";
 
@@ -11,12 +17,7 @@ export function contradiction(
 ): Decision | null {
   const { order, attempt, outcome } = input;
   const { kind, status } = operation;
-  const taken_minor =
-    outcome.kind === "succeeded"
-      ? outcome.charged.amount_minor
-      : outcome.kind === "authorized"
-        ? outcome.captured.amount_minor
-        : 0n;
+  const taken_minor = takenIn(outcome);
   if (
     seen.kind === "failed" &&
     seen.capture_reference !== undefined &&
@@ -53,4 +54,16 @@ export function contradiction(
     `The PSP has taken ${taken_minor} minor units, more than the ${order.captured_minor} ` +
     `captured here and the ${order.capturing_minor} under way.`;
   return unchanged(input, { alarm, alarm_kind: "discrepancy" });
+}
+
+/** What the PSP has taken of the charge, as far as the report says. */
+function takenIn(outcome: AttemptOutcome): bigint {
+  switch (outcome.kind) {
+    case "succeeded":
+      return outcome.charged.amount_minor;
+    case "authorized":
+      return outcome.captured.amount_minor;
+    default:
+      return 0n;
+  }
 }

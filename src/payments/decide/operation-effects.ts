@@ -24,7 +24,7 @@ export function afterCapture(
   if (rest_minor === 0n || isClosed || (is_final && releases_rest)) {
     return become("SUCCESS", "succeeded", "captured", { ...booked, releases_minor: rest_minor });
   }
-  // Where the PSP keeps the rest, it is given up by a void of its own.
+  // If the PSP keeps the rest, a separate void releases it.
   return become(order.status, "authorized", order.status_cause, {
     ...booked,
     void_cause: is_final ? "canceled" : null,
@@ -71,6 +71,6 @@ export function afterFailedOperation(
     : unchanged(input, { operation: decided });
 }
 
-/** Neither what a person said, nor that more was taken than we know of. */
+/** The PSP refused it: no person resolved it as failed, and the buyer did not pay meanwhile. */
 const isRefusal = ({ policies }: DecisionInput, { class: failureClass, code }: Failure): boolean =>
   policies[failureClass].strategy === "none" && code !== "paid_meanwhile" && code !== resolved_by_person;

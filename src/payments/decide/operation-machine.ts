@@ -8,7 +8,7 @@ import {
 } from "./decision.ts";
 import { contradiction } from "./operation-contradiction.ts";
 import { afterCapture, afterFailedOperation, afterVoid, end } from "./operation-effects.ts";
-import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
+import { notSent, stillOpen } from "./operation-retry.ts";
 import { isOvertaken, seenBy, type Seen } from "./operation-seen.ts";
 
 /** A report about an authorisation, or about an operation of an attempt that is closed. */
@@ -30,10 +30,7 @@ export function decideOperation(input: DecisionInput): Decision | null {
     case "failed":
       return afterFailedOperation(input, operation, seen.failure);
     case "not_sent":
-      return unchanged(input, {
-        operation:
-          seen.no_call_made === true ? heldBack(seen.failure) : failedFor(input, operation, seen.failure),
-      });
+      return unchanged(input, { operation: notSent(input, operation, seen) });
     case "accepted":
       return unchanged(input, { operation: stillOpen(input, operation, seen) });
     case "unknown":
@@ -42,8 +39,8 @@ export function decideOperation(input: DecisionInput): Decision | null {
 }
 
 /**
- * An answer to our own request must be followed up. What a PSP tells unclearly by itself is not about our
- * change: a person looks.
+ * An answer to our own request must be followed up. An unclear webhook is not about our change: a person must
+ * look.
  */
 function decideUnclear(
   input: DecisionInput,
@@ -58,7 +55,8 @@ function decideUnclear(
 }
 
 /**
- * Of an authorisation under which nothing is under way: it may have ended, or a person took money at the PSP.
+ * A report about an authorisation with no operation in flight: it may have ended, or a person took money at
+ * the PSP.
  */
 function decideWithoutOperation(input: DecisionInput): Decision | null {
   const { order, outcome } = input;
@@ -123,8 +121,9 @@ function decideTooLate(input: DecisionInput, operation: DecidableOperation, seen
     seen.kind === "failed"
       ? seen.failure
       : { class: "hard_decline", code, message: "The payment had ended." };
+  const capture = `a capture of ${operation.amount_minor} minor units`;
   const alarm = isMade
-    ? `The PSP reports a capture of ${operation.amount_minor} minor units of an attempt that was closed as ${input.attempt.status}.`
+    ? `The PSP reports ${capture} of an attempt that was closed as ${input.attempt.status}.`
     : null;
   const decided = operationAs("failed", { failure });
   return unchanged(input, { alarm, alarm_kind: "discrepancy", operation: decided });

@@ -17,9 +17,16 @@ export type RetriedOperation = Pick<
   "void_cause" | "key_number" | "inquiry_count" | "unknown_inquiries_max" | "accepted_inquiries_max"
 > & { readonly kind: string };
 
-/** No request was made, so the key was not used, nor a try. */
-export const heldBack = ({ retry_after_seconds = 1 }: Failure): OperationDecision =>
-  operationAs("queued", { retry_delay_seconds: retry_after_seconds });
+/** What follows if the PSP certainly did nothing. Without a call neither the key nor a try was used up. */
+export function notSent(
+  input: RetryTerms,
+  operation: RetriedOperation,
+  { failure, no_call_made }: Extract<Seen, { kind: "not_sent" }>,
+): OperationDecision {
+  if (no_call_made !== true) return failedFor(input, operation, failure);
+  const { retry_after_seconds = 1 } = failure;
+  return operationAs("queued", { retry_delay_seconds: retry_after_seconds });
+}
 
 /**
  * Certainly not done: retried under another key by the policy of its class, retried from the start, or given
@@ -48,8 +55,8 @@ export function failedFor(
 }
 
 /**
- * A void that fails leaves money held, unless the buyer has paid with it what he was to pay, or a person
- * knows.
+ * A void that fails leaves money held, unless the buyer has paid the order with it meanwhile, or a person
+ * knows of it.
  */
 const leavesMoneyHeld = ({ kind, void_cause }: RetriedOperation, { code }: Failure): boolean =>
   kind === "void" && code !== resolved_by_person && !(void_cause === "declined" && code === "paid_meanwhile");

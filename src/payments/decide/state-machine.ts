@@ -35,30 +35,22 @@ function decideByState(input: DecisionInput): Decision | null {
   return decideCharge(input);
 }
 
-/** An open attempt, and what its charge came to. */
+/** The outcome of an open attempt's charge. */
 function decideCharge(input: DecisionInput): Decision | null {
-  const { order, attempt } = input;
+  const { attempt } = input;
   const outcome = asUnknownIfResent(input.outcome, input.source);
-  // Except what the PSP tells by itself and cannot be read: it may be more money.
-  if (staysMismatched(input, outcome))
-    return outcome.kind === "unknown" && input.source.kind === "webhook"
-      ? discrepancy(input, outcome.reason)
-      : null;
+  if (staysMismatched(input, outcome)) {
+    // A webhook that cannot be read may be about more money.
+    const mayBeMoney = outcome.kind === "unknown" && input.source.kind === "webhook";
+    return mayBeMoney ? discrepancy(input, outcome.reason) : null;
+  }
   switch (outcome.kind) {
     case "succeeded":
-      if (
-        outcome.charged.amount_minor !== attempt.amount_minor ||
-        outcome.charged.currency !== order.currency
-      ) {
-        return mismatch(
-          `The PSP charged ${outcome.charged.amount_minor} minor units of ${outcome.charged.currency} (${outcome.psp_reference}), not ${attempt.amount_minor} of ${order.currency}.`,
-        );
-      }
-      return become("SUCCESS", "succeeded", "psp_succeeded", { captures_minor: order.amount_minor });
+      return decideSucceeded(input, outcome);
     case "authorized":
       return decideAuthorized(input, outcome);
     case "declined":
-      // The buyer may still pay it with another card: it is given up at the PSP before anything follows.
+      // The buyer may still pay it with another card: it is voided at the PSP before anything follows.
       return outcome.is_open === true && attempt.psp_reference !== null
         ? become("PENDING", "pending", "psp_pending", { ...failed(outcome.failure), void_cause: "declined" })
         : declinedFor(input, outcome.failure);
@@ -97,6 +89,19 @@ function decideCharge(input: DecisionInput): Decision | null {
   }
 }
 
+function decideSucceeded(
+  { order, attempt }: DecisionInput,
+  { charged, psp_reference }: Extract<PspOutcome, { kind: "succeeded" }>,
+): Decision {
+  const isAsOrdered = charged.amount_minor === attempt.amount_minor && charged.currency === order.currency;
+  if (isAsOrdered)
+    return become("SUCCESS", "succeeded", "psp_succeeded", { captures_minor: order.amount_minor });
+  return mismatch(
+    `The PSP charged ${charged.amount_minor} minor units of ${charged.currency} (${psp_reference}), ` +
+      `not ${attempt.amount_minor} of ${order.currency}.`,
+  );
+}
+
 /** Webhooks come in any order: whether the buyer's step is still to be done, the PSP itself is asked. */
 function decidePending(
   input: DecisionInput,
@@ -127,7 +132,9 @@ function decideAuthorized(
     captured.amount_minor !== 0n
   ) {
     return mismatch(
-      `The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} (${psp_reference}) and took ${captured.amount_minor}; ${attempt.amount_minor} of ${order.currency} were to be authorised.`,
+      `The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} (${psp_reference}) ` +
+        `and took ${captured.amount_minor}; ` +
+        `${attempt.amount_minor} of ${order.currency} were to be authorised.`,
     );
   }
   return become("AUTHORIZED", "authorized", "psp_authorized", { authorizes_minor: order.amount_minor });

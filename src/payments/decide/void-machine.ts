@@ -1,7 +1,7 @@
 import type { Failure } from "../../psp/psp.ts";
 import { become, operationAs, unchanged, type Decision, type DecisionInput } from "./decision.ts";
 import type { Cause } from "../model/model.ts";
-import { failedFor, heldBack, stillOpen } from "./operation-retry.ts";
+import { failedFor, notSent, stillOpen } from "./operation-retry.ts";
 import { isOvertaken, seenBy } from "./operation-seen.ts";
 
 /**
@@ -33,23 +33,20 @@ export function decideVoid(
       const still = isAnswer
         ? stillOpen(input, operation, { kind: "unknown", reason: "The PSP has not released it." })
         : null;
-      // The buyer has authenticated meanwhile. Anything else is for the void to end, and keeps why it began.
-      return {
-        ...(input.outcome.kind === "authorized"
-          ? (decideCharge(input) ?? unchanged(input))
-          : unchanged(input)),
-        operation: still,
-      };
+      // The buyer has authenticated meanwhile. Otherwise the void decides, and keeps the reason why it began.
+      const isAuthorized = input.outcome.kind === "authorized";
+      const charge = isAuthorized ? decideCharge(input) : null;
+      return { ...(charge ?? unchanged(input)), operation: still };
     }
     case "failed":
     case "not_sent": {
       const decided =
-        seen.kind === "not_sent" && seen.no_call_made === true
-          ? heldBack(seen.failure)
+        seen.kind === "not_sent"
+          ? notSent(input, operation, seen)
           : failedFor(input, operation, seen.failure);
       if (input.outcome.kind === "succeeded")
         return { ...(decideCharge(input) ?? unchanged(input)), operation: { ...decided, alarm: null } };
-      // Given up the giving up: the payment is asked about as before.
+      // The void has failed: the PSP is asked about the payment as before.
       return unchanged(input, {
         operation: decided,
         retry_delay_seconds: decided.status === "failed" ? 1 : null,

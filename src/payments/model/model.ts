@@ -179,7 +179,7 @@ export type AttemptResolution = {
 export type OperationStatus = "queued" | "executing" | "pending" | "unknown" | "succeeded" | "failed";
 
 /**
- * Why a charge is given up: somebody asked, its time was over, or the buyer's card was declined while it
+ * Why a charge is voided: somebody asked, its time was over, or the buyer's card was declined while it
  * could still be paid with another one.
  */
 export type VoidCause = "canceled" | "expired" | "declined";
@@ -232,4 +232,5 @@ export const executor_actor = "executor";
 
 /** Why no PSP can be asked, and what to do. */
 export const missingAccount = (psp: string): string =>
-  `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, and this goes on by itself; or look at the PSP and resolve it.`;
+  `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, and this goes on ` +
+  "by itself; or look at the PSP and resolve it.";

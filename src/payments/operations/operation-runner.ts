@@ -40,7 +40,7 @@ export type OperationRunnerOptions = {
   readonly idle_poll_ms: number;
 };
 
-/** How soon a resolution is looked at again that was given during a call. */
+/** How soon a resolution that was given during a call is looked at again. */
 const resolution_wait_seconds = 1;
 
 /**
@@ -99,7 +99,7 @@ export class OperationRunner {
     return claimed_count < places ? 0 : claimed_count;
   }
 
-  /** Those whose turn has not come are queued again when it does. */
+  /** Starts the operations that may run now. Those that must wait are queued again for their time. */
   async #begin(
     tx: Transaction,
     claimed: readonly Job<"operation_execute">[],
@@ -213,15 +213,15 @@ export class OperationRunner {
         await jobs.giveBack(tx, "operation_execute", [job], messageOf(error));
       })
       .catch((failure: unknown) => {
-        // The lease ends by the database's clock, so the job comes back even when this could not be said.
+        // The lease ends by the database's clock, so the job comes back even if it could not be given back.
         log.error({ err: failure }, "a job could not be given back");
       });
   }
 }
 
 /**
- * Not one that is decided, whose turn has not come, or that another job runs. A manual resolution waits only
- * for a PSP call already in flight.
+ * False if it is decided, has to wait for another operation, or is run by another job. A manual resolution
+ * waits only for a PSP call already in flight.
  */
 function isWorkFor(row: RunnableOperation): boolean {
   if (row.status === "succeeded" || row.status === "failed") return false;
@@ -229,7 +229,7 @@ function isWorkFor(row: RunnableOperation): boolean {
   return row.is_due && !row.is_leased && !(row.status === "queued" && row.is_blocked);
 }
 
-/** The PSP was asked, and a person has said what came of it. */
+/** The PSP was asked, and a person has recorded the outcome. */
 const isManuallyResolved = ({ status, resolved_as }: RunnableOperation): boolean =>
   resolved_as !== null && status !== "queued";
 

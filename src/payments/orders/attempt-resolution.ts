@@ -36,7 +36,7 @@ const approval_major_units = 1_000n;
 
 const read_first = "Read them, then send their ids along in dead_letter_ids.";
 const newer_than_proposal =
-  "What is newer than the proposal is unread: read it, reject the proposal, and propose again with the ids.";
+  "Read what is newer than the proposal, reject the proposal, and propose again with the ids.";
 
 /**
  * Stores the outcome of an undecided attempt that a person saw at the PSP; a worker then records it. A large
@@ -109,7 +109,7 @@ async function lockAttempt(tx: Transaction, attemptId: string): Promise<LockedAt
       ? await lockOrdersOfCheckout(tx, checkout_id)
       : [await lockOrder(tx, payment_order_id)];
   const [attempt] = await selectAttemptsById(tx, [attemptId]);
-  if (attempt === undefined) throw new Error(`the attempt ${attemptId} vanished under its orders' lock`);
+  if (attempt === undefined) throw new Error(`the attempt ${attemptId} disappeared while locked`);
   return { attempt, orders: orders.filter((order) => order !== undefined) };
 }
 
@@ -133,7 +133,8 @@ async function assertResolvable(
   if (outcome === "failed") return;
   const fitting = attempt.capture_method === "manual" ? "authorized" : "succeeded";
   if (outcome !== fitting) {
-    const message = `outcome must be ${fitting} or failed: the order's capture_method is ${attempt.capture_method}.`;
+    const method = attempt.capture_method;
+    const message = `outcome must be ${fitting} or failed: the order's capture_method is ${method}.`;
     throw new AppError("invalid_request", message, { param: "outcome" });
   }
   if (psp_reference === null || money === null) {

@@ -13,7 +13,7 @@ import {
 } from "../store/queries.ts";
 
 /**
- * Ends an order: at once where no PSP works on it, else by having the PSP give it up. Errors: `not_found`,
+ * Cancels an order: at once if no PSP is working on it, otherwise by a void at the PSP. Errors: `not_found`,
  * `state_conflict`.
  */
 export async function cancelOrder(
@@ -114,7 +114,7 @@ async function sharesPage(tx: Transaction, { checkout_id, payment_order_id }: Or
   return others.some(({ status }) => status !== "SUCCESS" && status !== "CANCELED");
 }
 
-/** Dead letters about the work of a canceled order need nobody any more. */
+/** Dead letters about the work of a canceled order need no person any more. */
 const closeLetters = (tx: Transaction, orders: readonly OrderRow[], { actor }: Author): Promise<void> =>
   decideWaiting(
     tx,
@@ -122,7 +122,7 @@ const closeLetters = (tx: Transaction, orders: readonly OrderRow[], { actor }: A
     { state: "discarded", actor, note: "The order was canceled." },
   );
 
-/** No PSP works on it. */
+/** Whether no PSP is working on it. */
 async function isIdle(tx: Transaction, order: OrderRow): Promise<boolean> {
   return (
     order.status === "NOT_STARTED" ||

@@ -32,8 +32,8 @@ export const mayBeCharged = (): AppError =>
   );
 
 /**
- * Closes a dead letter. Orders that only the discrepancies kept from their next attempt end with the last of
- * them: only a person may charge their buyer again. Errors: `not_found`, `state_conflict`.
+ * Closes a dead letter. Once an order's last discrepancy is closed, an order whose next attempt waited only
+ * for that ends as failed: only a person may charge its buyer again. Errors: `not_found`, `state_conflict`.
  */
 export async function discardLetter(
   tx: Transaction,
@@ -68,8 +68,8 @@ async function assertAnswered(tx: Transaction, letter: DeadLetterRow): Promise<v
   if (!openAttemptStatuses.includes(attempt.status) || attempt.failure_code !== amount_mismatch) return;
   throw new AppError(
     "state_conflict",
-    `The PSP reports another amount for the attempt ${attempt.attempt_id}, which is still undecided. Refund it ` +
-      "there, then resolve the attempt as failed: that closes this letter.",
+    `The PSP reports another amount for the attempt ${attempt.attempt_id}, which is still undecided. ` +
+      "Refund it there, then resolve the attempt as failed: that closes this letter.",
   );
 }
 

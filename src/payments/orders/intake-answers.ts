@@ -18,10 +18,9 @@ export async function firstAnswers(
     const { checkout } = one.created;
     const risk_decision = (stored.get(checkout.checkout_id) ?? missing()).verdict.decision;
     const orders = checkout.orders.map(({ money, ...order }) => ({ ...order, ...money }));
-    bodies.set(
-      checkout.checkout_id,
-      JSON.stringify(acceptedView({ checkout_id: checkout.checkout_id, risk_decision, created_at }, orders)),
-    );
+    const { checkout_id } = checkout;
+    const view = acceptedView({ checkout_id, risk_decision, created_at }, orders);
+    bodies.set(checkout_id, JSON.stringify(view));
   }
   const before = sorted.flatMap((one) =>
     "repeats" in one && !isHosted(one.repeats) && !bodies.has(one.repeats.checkout.checkout_id)
@@ -31,16 +30,9 @@ export async function firstAnswers(
   const orders = before.length === 0 ? [] : await selectOrdersOfCheckouts(tx, before);
   for (const checkoutId of new Set(before)) {
     const event = await selectCheckout(tx, checkoutId);
-    if (event === undefined) throw new Error(`the checkout ${checkoutId} vanished`);
-    bodies.set(
-      checkoutId,
-      JSON.stringify(
-        acceptedView(
-          event,
-          orders.filter((order) => order.checkout_id === checkoutId),
-        ),
-      ),
-    );
+    if (event === undefined) throw new Error(`the checkout ${checkoutId} is missing`);
+    const own = orders.filter((order) => order.checkout_id === checkoutId);
+    bodies.set(checkoutId, JSON.stringify(acceptedView(event, own)));
   }
   return bodies;
 }
@@ -53,13 +45,18 @@ export async function storeAnswers(
 ): Promise<void> {
   const answers = new Map(
     sorted.flatMap((one) => {
-      const request = "created" in one ? one.created : "repeats" in one ? one.repeats : undefined;
+      const request = acceptedRequest(one);
       if (request === undefined || isHosted(request)) return [];
       const answer = answerRow(request, bodies.get(request.checkout.checkout_id) ?? "", lifetime_hours);
       return answer === null ? [] : [[textOfKey(answer), answer] as const];
     }),
   );
   await insertAnswers(tx, [...answers.values()], at);
+}
+
+function acceptedRequest(one: Sorted): IntakeRequest | undefined {
+  if ("created" in one) return one.created;
+  return "repeats" in one ? one.repeats : undefined;
 }
 
 /** What is kept under the request's Idempotency-Key, if it has one. */

@@ -27,8 +27,8 @@ export type CaptureRequest = {
 type Parts = { readonly jobs: Jobs };
 
 /**
- * Asks for a capture of a locked order; what is under way counts, so that captures at once take no more than
- * was authorised. Errors: `capture_id_reused`, `capture_exceeds_authorization`, `state_conflict`.
+ * Requests a capture of a locked order. Captures in flight count, so that concurrent ones never take more
+ * than was authorised. Errors: `capture_id_reused`, `capture_exceeds_authorization`, `state_conflict`.
  */
 export async function requestCapture(
   tx: Transaction,
@@ -57,12 +57,11 @@ export async function requestCapture(
   if (amount_minor > rest_minor || rest_minor === 0n) {
     const shown = (minor: bigint): string =>
       formatAmount({ amount_minor: minor, currency: toCurrencyCode(order.currency) });
-    const underWay = order.capturing_minor > 0n ? `, ${shown(order.capturing_minor)} is being captured` : "";
-    throw new AppError(
-      "capture_exceeds_authorization",
-      `Of ${shown(order.amount_minor)} ${order.currency}, ${shown(order.captured_minor)} is captured${underWay}; ${shown(rest_minor)} is left.`,
-      { param: "amount" },
-    );
+    const inFlight = order.capturing_minor > 0n ? `, ${shown(order.capturing_minor)} is being captured` : "";
+    const message =
+      `Of ${shown(order.amount_minor)} ${order.currency}, ${shown(order.captured_minor)} is captured` +
+      `${inFlight}; ${shown(rest_minor)} is left.`;
+    throw new AppError("capture_exceeds_authorization", message, { param: "amount" });
   }
   const { attempt_id } = await authorizedAttempt(tx, order);
   const operation = await insertOperation(tx, {
@@ -108,11 +107,8 @@ export async function requestVoids(
       (attempt) => attempt.status === "authorized" || attempt.status === "pending",
     );
     if (live === undefined || attempts.some((attempt) => attempt.attempt_id === live.attempt_id)) continue;
-    if (
-      (await selectOperations(tx, order.payment_order_id)).some(
-        (one) => isOpen(one) && one.kind === "capture",
-      )
-    ) {
+    const operations = await selectOperations(tx, order.payment_order_id);
+    if (operations.some((one) => isOpen(one) && one.kind === "capture")) {
       if (options.skips_captures) continue;
       throw new AppError("state_conflict", "A capture of this order is in progress.", {
         retry_after_seconds: 1,
@@ -178,7 +174,7 @@ async function authorizedAttempt(tx: Transaction, { payment_order_id }: OrderRow
   return attempt;
 }
 
-/** Whether a PSP works on the order, or may. */
+/** Whether a PSP is working on the order, or may be. */
 export async function hasOpenAttempt(tx: Transaction, { payment_order_id }: OrderRow): Promise<boolean> {
   return (await selectAttempts(tx, payment_order_id)).some(({ status }) =>
     openAttemptStatuses.includes(status),

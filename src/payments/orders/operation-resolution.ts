@@ -28,8 +28,10 @@ export async function resolveOperation(
     return { operation: await find(tx, operationId), is_new: false };
   if (row.status === "failed") await assertReopenable(tx, row, resolution);
   else if (row.status === "succeeded" || row.status === "queued" || row.resolved_as !== null) {
+    const state = row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`;
     throw conflict(
-      `Only a capture or void that was sent to the PSP and is still undecided can be resolved; this one is ${row.resolved_as === null ? row.status : `resolved as ${row.resolved_as}`}.`,
+      "Only a capture or void that was sent to the PSP and is still undecided can be resolved; " +
+        `this one is ${state}.`,
     );
   }
   await storeResolution(tx, row, resolution, by.actor);

@@ -9,8 +9,8 @@ import { redriveOperation } from "./operation-requests.ts";
 import { moveOrder } from "../store/queries.ts";
 
 /**
- * Redrives a dead letter: a failed order gets a new attempt; the PSP is asked about an unknown order or a
- * operation. Errors: `not_found`, `state_conflict`.
+ * Redrives a dead letter: a failed order gets a new attempt; the PSP is asked about an unknown order or
+ * an operation. Errors: `not_found`, `state_conflict`.
  */
 export async function redriveLetter(
   tx: Transaction,

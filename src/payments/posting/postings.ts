@@ -104,8 +104,10 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
  */
 export const captureSource = (
   order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
-): string =>
-  `order:${order.payment_order_id}:captured${order.operation_id === null ? again(order) : `:${order.operation_id}`}`;
+): string => {
+  const part = order.operation_id === null ? again(order) : `:${order.operation_id}`;
+  return `order:${order.payment_order_id}:captured${part}`;
+};
 
 /** The captures that a decision reverses. */
 export function undoneSources(

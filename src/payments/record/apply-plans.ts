@@ -43,7 +43,7 @@ export async function applyPlans(
 
 async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChanges[]): Promise<void> {
   await Promise.all([
-    // What is captured now is in flight no more: written first, because a constraint bounds the two together.
+    // A capture that is booked is no longer in flight: written first, because a constraint bounds the sum.
     changeCapturing(
       tx,
       changes.flatMap(({ capturing }) => capturing),
@@ -73,7 +73,7 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
 }
 
 /**
- * An id that stands for something else already is told to a person: some money is booked for the wrong one.
+ * An id that already belongs to something else opens a dead letter: some money is booked for the wrong one.
  */
 async function writeReferences(tx: Transaction, plans: readonly Plan[]): Promise<void> {
   const references = plans.flatMap((plan) => plan.references);
@@ -110,7 +110,7 @@ async function enqueue(tx: Transaction, jobs: Jobs, changes: readonly PlannedCha
   await jobs.enqueue(tx, "operation_execute", [...again, ...started]);
 }
 
-/** Those that wait in the lanes that are free now, but for what is tried again later. */
+/** The next operations of the lanes that are free now, except those that are tried again later. */
 async function selectNextOperations(
   tx: Transaction,
   changes: readonly PlannedChanges[],

@@ -7,7 +7,7 @@ import {
 } from "../decide/decision.ts";
 import {
   failedFor,
-  heldBack,
+  notSent,
   stillOpen,
   type RetriedOperation,
   type RetryTerms,
@@ -117,7 +117,7 @@ function decisionOn(
     case "failed":
       return failedFor(terms, operation, seen.failure);
     case "not_sent":
-      return seen.no_call_made === true ? heldBack(seen.failure) : failedFor(terms, operation, seen.failure);
+      return notSent(terms, operation, seen);
     case "accepted":
     case "unknown":
       return stillOpen(terms, operation, seen);

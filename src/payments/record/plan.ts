@@ -62,7 +62,7 @@ export const emptyPlan: Plan = {
   if_refused: null,
 };
 
-/** `letter`: where a person is told if the id stands for something else already. */
+/** `letter`: the dead letter that opens if the id already belongs to something else. */
 export type PlannedReference = NewReference & {
   readonly letter: Pick<DeadLetterDraft, "queue" | "subject_id" | "payload" | "attempt_count">;
 };

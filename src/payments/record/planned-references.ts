@@ -7,7 +7,7 @@ import { emptyPlan, type Plan, type PlannedReference } from "./plan.ts";
 import { operationIdOf, type OrderReport, type PspReport } from "./psp-report.ts";
 import { factsOf } from "./report-facts.ts";
 
-/** What an operation has an id of its own for. */
+/** The types of ids that belong to an operation, if the report names one. */
 const types_of_operations: readonly PspReferenceType[] = [
   "capture",
   "void",
@@ -18,8 +18,8 @@ const types_of_operations: readonly PspReferenceType[] = [
 ];
 
 /**
- * Adds the ids in a report about a charge, or about an operation of one; also where nothing else follows from
- * it.
+ * Adds the ids in a report about a charge, or about an operation of one, even if nothing else follows from
+ * the report.
  */
 export function withChargeReferences(plan: Plan | null, report: OrderReport, row: OpenRow): Plan | null {
   const { outcome, source, is_first } = report;

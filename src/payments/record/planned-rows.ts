@@ -52,8 +52,8 @@ export function orderRowOf({ report, row, decision }: Recorded, limits: RowLimit
 }
 
 /**
- * Whoever reads it can act for the buyer, so it is stored encrypted, and only while it is needed. A report
- * that does not tell it leaves it, and its end, as they are.
+ * The next action: whoever reads it can act for the buyer, so it is stored encrypted, and only while it is
+ * needed. A report that does not mention it changes neither it nor its expiry.
  */
 export function storedActionOf(
   outcome: AttemptOutcome,

@@ -66,7 +66,7 @@ function voidsOf({ report, row: { attempt_id }, decision: { void_cause } }: Reco
   return [{ operation_id: newId("op"), attempt_id, void_cause, created_by: report.actor }];
 }
 
-/** A capture that is decided is in flight no more, and is an event. */
+/** A decided capture is no longer in flight, and is an event. */
 function endOfCapture({ row, decision: { operation } }: Recorded): Pick<Plan, "capturing" | "events"> {
   const isDecided = operation !== null && isFinal(operation.status);
   if (row.operation_id === null || row.operation_kind !== "capture" || !isDecided)
@@ -85,6 +85,6 @@ const laneOf = (row: Recorded["row"]): string | null => (row.operation_id === nu
 
 const isFinal = (status: OperationStatus): boolean => status === "succeeded" || status === "failed";
 
-/** One that goes back to the queue may stand behind another now. */
+/** An operation that goes back to the queue may now be behind another one. */
 const isFreed = ({ decision: { operation } }: Recorded): boolean =>
   operation !== null && ["succeeded", "failed", "queued"].includes(operation.status);

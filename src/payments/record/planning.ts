@@ -28,7 +28,7 @@ export const chargeDecider =
       ...factsOf(row),
       source: sourceFactsOf(report.source, epochsOf(row)),
       outcome: report.outcome,
-      // An account that is configured no more still has old reports.
+      // Reports about an account that is no longer configured still arrive.
       releases_rest: !router.has(row.psp) || router.get(row.psp).releases_rest,
       can_be_asked: !router.isExternal(row.psp),
       policies,

@@ -43,7 +43,8 @@ export const epochsOf = (row: OpenRow): Epochs => ({
 });
 
 /**
- * What a decision needs to know of a report's source. Who took the work up again makes a first send doubtful.
+ * What a decision needs to know of a report's source. If another worker has taken the work up since, that one
+ * may have sent it first.
  */
 export function sourceFactsOf(source: ReportSource, current: Epochs): DecisionInput["source"] {
   switch (source.kind) {

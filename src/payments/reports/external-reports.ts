@@ -78,16 +78,21 @@ function findContradiction(
   attempt: AttemptRow,
   signer: string,
 ): string | null {
+  const named = `the attempt ${attempt.attempt_id}`;
   if (attempt.psp !== signer)
-    return `the attempt ${attempt.attempt_id} is of the account ${attempt.psp}, for which ${signer} may not speak`;
-  if (payment_order_id !== null && payment_order_id !== attempt.payment_order_id)
-    return `the attempt ${attempt.attempt_id} is of ${attempt.payment_order_id === null ? "a whole checkout" : `the order ${attempt.payment_order_id}`}, not of ${payment_order_id}`;
+    return `${named} is of the account ${attempt.psp}, for which ${signer} may not speak`;
+  if (payment_order_id !== null && payment_order_id !== attempt.payment_order_id) {
+    const own =
+      attempt.payment_order_id === null ? "a whole checkout" : `the order ${attempt.payment_order_id}`;
+    return `${named} is of ${own}, not of ${payment_order_id}`;
+  }
   const wanted = { amount_minor: attempt.amount_minor, currency: toCurrencyCode(attempt.currency) };
   if (money.amount_minor !== wanted.amount_minor || money.currency !== wanted.currency) {
-    return `it reports ${formatAmount(money)} ${money.currency}, and the attempt ${attempt.attempt_id} is of ${formatAmount(wanted)} ${wanted.currency}`;
+    const reported = `${formatAmount(money)} ${money.currency}`;
+    return `it reports ${reported}, and ${named} is of ${formatAmount(wanted)} ${wanted.currency}`;
   }
   if (attempt.psp_reference !== null && attempt.psp_reference !== reference) {
-    return `its reference is ${reference}, and the attempt ${attempt.attempt_id} was reported as ${attempt.psp_reference} before`;
+    return `its reference is ${reference}, and ${named} was reported as ${attempt.psp_reference} before`;
   }
   return null;
 }

@@ -108,14 +108,9 @@ export class WebhookApplier {
    * block the others of its job.
    */
   async #decideMessages(messages: readonly OpenMessage[]): Promise<readonly Decision[]> {
-    const attempts = new Map(
-      (
-        await selectAttemptsById(
-          this.#options.database,
-          messages.flatMap((message) => message.attempt_id ?? []),
-        )
-      ).map((attempt) => [attempt.attempt_id as string, attempt]),
-    );
+    const named = messages.flatMap((message) => message.attempt_id ?? []);
+    const known = await selectAttemptsById(this.#options.database, named);
+    const attempts = new Map(known.map((attempt) => [attempt.attempt_id as string, attempt]));
     const deciding: Promise<Decision[]>[] = [];
     for (const message of messages) {
       const { message_id } = message;
@@ -176,17 +171,17 @@ export class WebhookApplier {
         note,
       })),
     );
-    const buried = decisions.filter(
+    const ended = decisions.filter(
       (decision) => decision.state === "rejected" || (isGivenUp && open.includes(decision)),
     );
-    const given_up = buried.map(({ message_id, state, note }): DeadLetterDraft => ({
+    const letters = ended.map(({ message_id, state, note }): DeadLetterDraft => ({
       queue: "webhook_apply",
       subject_id: message_id,
       payload: { message_ids: [message_id] },
       reason: `The webhook ${state === "rejected" ? "was rejected" : "could not be applied"}: ${note}`,
       attempt_count: job.retry_count + 1,
     }));
-    await addDeadLetters(tx, [...given_up, ...discrepancies]);
+    await addDeadLetters(tx, [...letters, ...discrepancies]);
     if (first === undefined || isGivenUp) return jobs.complete(tx, "webhook_apply", [job]);
     return jobs.fail(
       tx,

@@ -17,8 +17,9 @@ type WaitingAttempt = Pick<
 >;
 
 /**
- * The step that one of these attempts waits for; null: none does. A step is not shown after its end, although
- * the attempt stays pending until the PSP has given it up: a buyer must not begin what is being voided.
+ * The step that one of these attempts waits for; null: none does. A step is not shown after its expiry,
+ * although the attempt stays pending until it is voided at the PSP: a buyer must not begin what is being
+ * voided.
  */
 export function nextActionOf(
   attempts: readonly WaitingAttempt[],

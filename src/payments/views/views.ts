@@ -85,7 +85,7 @@ export function orderView(order: OrderRow) {
   };
 }
 
-/** A whole checkout; `credit_card_info` without the token, which is of use to nobody who reads. */
+/** A whole checkout; `credit_card_info` without the token, which no reader needs. */
 export function checkoutView(event: CheckoutRow, orders: readonly OrderRow[]) {
   return {
     object: "checkout" as const,

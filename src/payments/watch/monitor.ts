@@ -21,9 +21,8 @@ export type MonitorOptions = {
 };
 
 /**
- * Finds orders that should move and do not, whatever else went wrong: asks the PSP about each (by a
- * job, as everything that waits) and says so once for each stay: in the log, in the metrics, as the
- * event `payment_order.overdue`.
+ * Finds orders that should move and do not, whatever the reason. Queues a job that asks the PSP about each,
+ * and reports each case once: in the log, in the metrics and as the event `payment_order.overdue`.
  */
 export function createMonitor({
   database,
@@ -45,7 +44,7 @@ export function createMonitor({
       return untouched;
     });
   // It stays in the list of unresolved orders.
-  const tellOf = async (operation_id: string, error: unknown): Promise<void> =>
+  const logFailure = async (operation_id: string, error: unknown): Promise<void> =>
     log.error({ err: error, operation_id }, "a stale operation could not be resumed");
   return new WorkLoop({
     name: "monitor",
@@ -73,7 +72,7 @@ export function createMonitor({
       }
       if (overdue.length > 0) jobs.wake("payment_execute");
       const stale = await selectStaleOperations(database, overdue_seconds, batch_orders_max);
-      if (stale.length > 0) await allOrEachAlone(stale, takeUp, tellOf);
+      if (stale.length > 0) await allOrEachAlone(stale, takeUp, logFailure);
       return overdue.length === batch_orders_max ? overdue.length : 0;
     },
   });

@@ -55,7 +55,8 @@ function waits(row: UnresolvedRow, account: Account): PossibleAction[] {
 
 function reasonToWait(row: UnresolvedRow, account: Account): string | null {
   if (row.resolution_due_at !== null) {
-    return `A person resolved the attempt as ${row.resolved_as}; that takes effect after ${row.resolution_due_at}.`;
+    const resolved = `A person resolved the attempt as ${row.resolved_as}`;
+    return `${resolved}; that takes effect after ${row.resolution_due_at}.`;
   }
   if (row.psp !== null && !account.is_configured) return null;
   if (row.operation_id !== null) {
@@ -65,8 +66,10 @@ function reasonToWait(row: UnresolvedRow, account: Account): string | null {
   switch (row.status) {
     case "NOT_STARTED":
       return "It is charged as soon as a worker claims it.";
-    case "RETRY_SCHEDULED":
-      return `The next attempt follows automatically${row.next_retry_at === null ? "" : ` after ${row.next_retry_at}`}.`;
+    case "RETRY_SCHEDULED": {
+      const time = row.next_retry_at === null ? "" : ` after ${row.next_retry_at}`;
+      return `The next attempt follows automatically${time}.`;
+    }
     case "EXECUTING":
       return "The PSP is being called; if its answer is lost, it is asked again.";
     case "PENDING":
@@ -100,13 +103,19 @@ function decisions(row: UnresolvedRow, is_psp_configured: boolean): PossibleActi
 
 function reasonToResolve({ psp, error_code, status }: UnresolvedRow, is_psp_configured: boolean): string {
   if (!is_psp_configured) {
-    return `The PSP account ${psp} is not configured here: configure it, or look at the PSP and resolve the attempt.`;
+    return (
+      `The PSP account ${psp} is not configured here: configure it, ` +
+      "or look at the PSP and resolve the attempt."
+    );
   }
   if (error_code === amount_mismatch) {
     return "The PSP reports another amount: refund it there, then resolve the attempt as failed.";
   }
   if (status === "PENDING") {
-    return "If the PSP shows the outcome but does not report it. If the buyer can still pay, cancel there first.";
+    return (
+      "If the PSP shows the outcome but does not report it. " +
+      "If the buyer can still pay, cancel there first."
+    );
   }
   return "If the PSP's API cannot report the outcome: look at the PSP and resolve the attempt.";
 }
@@ -127,7 +136,9 @@ function letterDecisions(row: UnresolvedRow): PossibleAction[] {
   if (isOpen(row) && row.error_code === amount_mismatch) return [];
   if (dead_letter_kind === "discrepancy") {
     const then = isStopped(row) ? " The order is then FAILED, and can be retried." : "";
-    const reason = `The PSP reports money that is not booked here: refund it there, then discard the dead letter.${then}`;
+    const reason =
+      "The PSP reports money that is not booked here: refund it there, " +
+      `then discard the dead letter.${then}`;
     return [post("discard", "dead_letters", dead_letter_id, "discard", reason)];
   }
   const effect =

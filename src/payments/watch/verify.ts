@@ -14,7 +14,7 @@ import {
   findWrongWallets,
 } from "../store/verify-queries.ts";
 
-/** Holds the payments against the ledger, both ways, and their states against their history. */
+/** Compares payments with the ledger, in both directions, and their states with their history. */
 export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
   const counts = await countPayments(db);
   return [

@@ -1,14 +1,14 @@
 import type { ClientConfig, RequestOptions } from "./library.ts";
-import type { HttpAnswer, PspHttpClient } from "../http-client.ts";
+import type { HttpResponse, PspHttpClient } from "../http-client.ts";
 
-/** An answer that is not a result: an error of Adyen's, or nothing that can be read. */
+/** An answer that is not a result: an error from Adyen, or a body that cannot be read. */
 export class AdyenAnswerError extends Error {
   readonly status: number;
   /** Adyen's number of the error; undefined when the body is not in its format. */
   readonly error_code: string | undefined;
-  readonly headers: HttpAnswer["headers"];
+  readonly headers: HttpResponse["headers"];
 
-  constructor(answer: HttpAnswer) {
+  constructor(answer: HttpResponse) {
     super(`Adyen answered ${answer.status}`);
     this.status = answer.status;
     this.headers = answer.headers;
@@ -18,15 +18,15 @@ export class AdyenAnswerError extends Error {
 }
 
 /**
- * Our HTTP client in the library's place for one's own. It reads the body itself: the library would take any
- * text for an answer.
+ * Plugs our HTTP client into Adyen's library. It reads the body itself: the library would take any text for
+ * an answer.
  */
 export class AdyenHttpClient {
   readonly #client: PspHttpClient;
   readonly #path_prefix: string;
   readonly #timeout_ms: number;
 
-  /** `path_prefix`: what comes before the library's paths, when the API is not at Adyen. */
+  /** `path_prefix`: what precedes the library's paths if the API is not at Adyen. */
   constructor(client: PspHttpClient, options: { path_prefix: string; timeout_ms: number }) {
     this.#client = client;
     this.#path_prefix = options.path_prefix;
@@ -59,7 +59,7 @@ export class AdyenHttpClient {
   }
 }
 
-function jsonObjectOf(body: HttpAnswer["body"]): Record<string, unknown> | undefined {
+function jsonObjectOf(body: HttpResponse["body"]): Record<string, unknown> | undefined {
   if (typeof body !== "string") return undefined;
   try {
     const value: unknown = JSON.parse(body);

@@ -6,8 +6,8 @@ import type { ModificationsApi } from "./library.ts";
 import { outcomeOfError } from "./outcomes.ts";
 
 /**
- * Asks for a capture or a cancellation. Adyen only says that it received the request; a webhook with our
- * reference tells the end. Repeating it under its key gives the same answer.
+ * Requests a capture or a cancellation. Adyen only confirms that it received the request; a webhook with our
+ * reference reports the result. Repeating it under its key gives the same answer.
  */
 export async function operate(
   api: ModificationsApi,
@@ -35,31 +35,22 @@ export async function operate(
   ) {
     return failed(
       "multiple_captures_not_enabled",
-      "This Adyen account takes one capture: what it leaves is canceled. Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.",
+      "This Adyen account takes one capture: what it leaves is canceled. " +
+        "Have multiple partial captures enabled, and say so in PSP_ACCOUNTS.",
     );
   }
   const merchantAccount = account.merchant_account;
   const options = { idempotencyKey: psp_key };
   try {
-    if (kind === "void")
-      return accepted(
-        kind,
-        await api.cancelAuthorisedPaymentByPspReference(
-          psp_reference,
-          { merchantAccount, reference },
-          options,
-        ),
-      );
+    if (kind === "void") {
+      const cancel = { merchantAccount, reference };
+      const answer = await api.cancelAuthorisedPaymentByPspReference(psp_reference, cancel, options);
+      return accepted(kind, answer);
+    }
     const converted = toAdyenAmount(request.money);
     if (!converted.ok) return failed("amount_not_supported", converted.reason);
-    return accepted(
-      kind,
-      await api.captureAuthorisedPayment(
-        psp_reference,
-        { merchantAccount, reference, amount: converted.amount },
-        options,
-      ),
-    );
+    const capture = { merchantAccount, reference, amount: converted.amount };
+    return accepted(kind, await api.captureAuthorisedPayment(psp_reference, capture, options));
   } catch (error) {
     const outcome = outcomeOfError(error);
     // Refused as such: not acted on, and neither was an equal request before it.

@@ -66,8 +66,8 @@ function resultOf(payment: PaymentResponse, request: PaymentRequested): PspOutco
 }
 
 /**
- * While the buyer must act there is no payment yet: its reference comes with the result, so until then it
- * goes by ours.
+ * While the buyer must act there is no payment yet. Its reference comes with the result; until then our own
+ * takes its place.
  */
 function pendingAs(payment: PaymentResponse, attempt_id: string): PspOutcome {
   const next_action = actionOf(payment);
@@ -81,19 +81,18 @@ function outcomeOfSuccess(
   { money, capture_method }: Pick<ChargeRequest, "money" | "capture_method">,
 ): PspOutcome {
   const isWhole = resultCode === PaymentResponse.ResultCodeEnum.Authorised;
-  const charged =
-    amount === undefined || amount === null ? (isWhole ? money : undefined) : fromAdyenAmount(amount);
+  const requested = isWhole ? money : undefined;
+  const charged = amount === undefined || amount === null ? requested : fromAdyenAmount(amount);
   if (pspReference === undefined || charged === undefined) {
-    return unknown(
-      `Adyen reports ${String(resultCode)} with ${JSON.stringify(amount)}, which cannot be read as an amount.`,
-    );
+    const reported = `${String(resultCode)} with ${JSON.stringify(amount)}`;
+    return unknown(`Adyen reports ${reported}, which cannot be read as an amount.`);
   }
   return authorisedAs(capture_method, pspReference, charged);
 }
 
 /**
- * Adyen authorises every payment; what is captured at once is as good as charged. It does not tell until when
- * an authorisation holds.
+ * Adyen authorises every payment; what is captured at once is as good as charged. It does not say when an
+ * authorisation expires.
  */
 export function authorisedAs(capture_method: CaptureMethod, psp_reference: string, money: Money): PspOutcome {
   if (capture_method === "automatic") return { kind: "succeeded", psp_reference, charged: money };
@@ -130,13 +129,13 @@ export function outcomeOfError(error: unknown): PspOutcome {
     return notSent("unreachable", "psp_unreachable", "No connection to the PSP could be opened.");
   }
   if (error instanceof HttpTimeoutError) return unknown("The PSP gave no answer in time.");
-  // A broken connection, or an answer that the library cannot read: by then the request was out.
+  // A broken connection, or an answer that the library cannot read: the request had been sent by then.
   return unknown(`The PSP gave no clear answer (${error instanceof Error ? error.name : typeof error}).`);
 }
 
 function outcomeOfAnswer({ status, error_code, headers }: AdyenAnswerError): PspOutcome {
   const retryAfter = retryAfterSeconds(headers["retry-after"]);
-  // It works on a request with this key, or asks to repeat this one under it
+  // It is still processing a request with this key, or asks to repeat this one under it
   // (https://docs.adyen.com/development-resources/api-idempotency).
   if (headers["transient-error"] === "true" || error_code === "704" || status === 409) {
     return unknown("The PSP asks to repeat the request under its key.", retryAfter ?? 1);

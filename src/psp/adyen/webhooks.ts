@@ -31,11 +31,13 @@ const unreadable = (param: string, what: string): AppError =>
   new AppError("invalid_request", `The webhook is genuine, but its ${param} is ${what}.`, { param });
 
 /** Kinds that a later version will apply: refunds, disputes, payouts and settlement reports. */
-const unsupportedKinds =
-  /REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|^(NOTIFICATION_OF_FRAUD|REQUEST_FOR_INFORMATION|PAYOUT_.*|PAIDOUT_.*|REPORT_AVAILABLE)$/;
+const unsupportedKinds = new RegExp(
+  "REFUND|CHARGEBACK|DISPUTE|PREARBITRATION|" +
+    "^(NOTIFICATION_OF_FRAUD|REQUEST_FOR_INFORMATION|PAYOUT_.*|PAIDOUT_.*|REPORT_AVAILABLE)$",
+);
 
 /**
- * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION what came of a change of ours.
+ * AUTHORISATION says whether an attempt charged, CAPTURE and CANCELLATION how one of our operations ended.
  * Refunds and disputes say nothing about the attempt, and OFFER_CLOSED does not exclude that the buyer pays
  * after all.
  */
@@ -58,7 +60,7 @@ export function readWebhook(body: string, capture_method: CaptureMethod): Webhoo
     case Cancellation:
     case Capture:
     case CaptureFailed:
-      return newsOfChange(item, capture_method);
+      return reportOfOperation(item, capture_method);
     default:
       return unsupportedKinds.test(item.eventCode) ? "unsupported" : null;
   }
@@ -74,15 +76,15 @@ const aboutAttempt = (
   outcome: withReferences(outcome, references),
 });
 
-/** The payment that a change is of, where Adyen names it. */
+/** The payment that a capture or cancellation belongs to, if Adyen names it. */
 const paymentOf = ({ originalReference }: NotificationRequestItem): string | null =>
   originalReference === undefined || originalReference === "" ? null : originalReference;
 
 /**
- * A change is ours by our reference or Adyen's. Otherwise a person made it at Adyen, or it is Adyen's
- * automatic capture.
+ * A capture or cancellation is ours if it has our reference or one that Adyen gave ours. Otherwise a person
+ * made it at Adyen, or it is Adyen's automatic capture.
  */
-function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookReport {
+function reportOfOperation(item: NotificationRequestItem, capture_method: CaptureMethod): WebhookReport {
   const { eventCode, pspReference, success, reason } = item;
   const { CaptureFailed, Cancellation } = NotificationRequestItem.EventCodeEnum;
   const isDone = success === NotificationRequestItem.SuccessEnum.True && eventCode !== CaptureFailed;
@@ -101,17 +103,17 @@ function newsOfChange(item: NotificationRequestItem, capture_method: CaptureMeth
     eventCode !== Cancellation && capture_method === "automatic"
       ? outcomeOfOwnCapture(item, isDone, failure)
       : null;
+  const unrequested =
+    `Adyen reports a capture (${pspReference}) that we did not request` +
+    `${isLateFailure ? ", and that it failed" : ""}.`;
   const byPerson: PspOutcome =
     eventCode === Cancellation
       ? { kind: "canceled", psp_reference: paymentOf(item), reason: "canceled" }
-      : {
-          kind: "unknown",
-          reason: `Adyen reports a capture (${pspReference}) that we did not request${isLateFailure ? ", and that it failed" : ""}.`,
-        };
+      : { kind: "unknown", reason: unrequested };
   const unasked = (isDone || isLateFailure) && capture_method === "manual" ? byPerson : own;
   const payment = referenceIn("payment", paymentOf(item));
   const change = referenceIn(eventCode === Cancellation ? "void" : "capture", pspReference);
-  // A change that a person made there is none of ours, so its reference stands for nothing here.
+  // An operation that a person made there is not ours, so its reference belongs to nothing here.
   const references = unasked === byPerson ? payment : [...payment, ...change];
   return {
     operation_id: referenceOf(item, "op"),

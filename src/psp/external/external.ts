@@ -34,7 +34,7 @@ export function createExternal({ name, webhook_secrets, overdue_seconds }: Exter
     pages: null,
     inquire: async ({ psp_reference }) => ({ kind: "pending", psp_reference, next_action: null }),
     releases_rest: true,
-    // Nothing is held anywhere. If the money is collected anyway, the report becomes a dead letter.
+    // No money is held. If the money is collected anyway, the report becomes a dead letter.
     operate: async ({ kind }) =>
       kind === "void"
         ? { kind: "done", psp_reference: null }

@@ -82,7 +82,7 @@ function requiredText(fields: Readonly<Record<string, unknown>>, name: string, l
 }
 
 /**
- * Null when it is left out, null or empty. PostgreSQL keeps every text but one with NUL or half a character.
+ * Null if it is left out, null or empty. PostgreSQL stores any text without NUL and lone surrogates.
  */
 function optionalText(
   fields: Readonly<Record<string, unknown>>,

@@ -13,11 +13,12 @@ const multiplesOfTen = new Set(["BHD", "JOD", "KWD", "OMR", "TND"]);
 /** The currencies Stripe charges in (https://docs.stripe.com/currencies). */
 const charged = new Set(
   (
-    "USD AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CVE " +
-    "CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD JOD JPY KES KGS KHR KMF " +
-    "KRW KWD KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK " +
-    "PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TND TOP TRY TTD TWD TZS UAH UGX UYU UZS " +
-    "VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW"
+    "USD AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN " +
+    "BZD CAD CDF CHF CLP CNY COP CRC CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GNF " +
+    "GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK LBP LKR " +
+    "LRD LSL MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN " +
+    "PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TND " +
+    "TOP TRY TTD TWD TZS UAH UGX UYU UZS VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW"
   ).split(" "),
 );
 /** Stripe takes at most eight digits. */
@@ -38,7 +39,7 @@ export function toStripeAmount(money: Money): { ok: true; amount: number } | { o
   return { ok: true, amount: Number(amount) };
 }
 
-/** Reads an amount of Stripe's back; undefined when it is not a whole number of our minor units. */
+/** Reads an amount from Stripe; undefined if it is not a whole number of our minor units. */
 export function fromStripeAmount(amount: number, currency: CurrencyCode): Money | undefined {
   if (!Number.isSafeInteger(amount)) return undefined;
   const factor = factors.get(currency) ?? 1n;

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
-import { HttpTimeoutError, type HttpAnswer, type PspHttpClient } from "../http-client.ts";
+import { HttpTimeoutError, type HttpResponse, type PspHttpClient } from "../http-client.ts";
 
-/** Our HTTP client in the SDK's place for one's own. */
+/** Plugs our HTTP client into Stripe's SDK. */
 export class StripeHttpClient extends Stripe.HttpClient {
   readonly #client: PspHttpClient;
 
@@ -35,7 +35,7 @@ export class StripeHttpClient extends Stripe.HttpClient {
 class StripeHttpResponse extends Stripe.HttpClientResponse {
   readonly #body: string | Error;
 
-  constructor(answer: HttpAnswer) {
+  constructor(answer: HttpResponse) {
     super(
       answer.status,
       Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])),

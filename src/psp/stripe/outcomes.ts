@@ -6,10 +6,7 @@ import { withReferences } from "../references.ts";
 import { fromStripeAmount } from "./amounts.ts";
 import { referencesOfIntent } from "./references.ts";
 
-/**
- * Stripe's decline codes in our words (conventions: five names of the first version, the rest as Stripe says
- * them).
- */
+/** Stripe's decline codes that have a name of our own; all others keep Stripe's. */
 const ourCodes = new Map([
   ["incorrect_cvc", "invalid_cvv"],
   ["fraudulent", "fraud_detected"],
@@ -26,7 +23,7 @@ const transientCodes = new Set([
   "approve_with_id",
 ]);
 
-/** Reads what an intent says about the charge. */
+/** The outcome of an intent's charge. */
 export const outcomeOfIntent = (intent: Stripe.PaymentIntent): PspOutcome =>
   withReferences(stateOfIntent(intent), referencesOfIntent(intent));
 
@@ -106,10 +103,8 @@ function outcomeOfAuthorization(intent: Stripe.PaymentIntent): PspOutcome {
   const authorized = isCurrencyCode(currency) ? fromStripeAmount(intent.amount, currency) : undefined;
   const captured = isCurrencyCode(currency) ? fromStripeAmount(intent.amount_received, currency) : undefined;
   if (authorized === undefined || captured === undefined) {
-    return {
-      kind: "unknown",
-      reason: `Stripe reports ${intent.amount_received} of ${intent.amount} ${currency}, which cannot be read as amounts.`,
-    };
+    const reported = `${intent.amount_received} of ${intent.amount} ${currency}`;
+    return { kind: "unknown", reason: `Stripe reports ${reported}, which cannot be read as amounts.` };
   }
   const charge = intent.latest_charge;
   // Only an expanded charge shows it.
@@ -144,7 +139,7 @@ export function outcomeOfError(error: unknown): PspOutcome {
       retryAfterSeconds(error.headers),
     );
   }
-  // The key is in use by a request of ours that the PSP still works on: only that one's result counts.
+  // The PSP is still processing an earlier request of ours with this key: only that one's result counts.
   if (error instanceof Stripe.errors.StripeError && error.statusCode === 409) {
     return unknown(
       "The PSP still works on an earlier request with this key.",
@@ -168,9 +163,8 @@ export function outcomeOfError(error: unknown): PspOutcome {
     return notSent("unreachable", "psp_unreachable", "No connection to the PSP could be opened.");
   }
   if (error instanceof Stripe.errors.StripeError) {
-    return unknown(
-      `The PSP gave no clear answer (${error.type}${error.statusCode === undefined ? "" : `, ${error.statusCode}`}).`,
-    );
+    const status = error.statusCode === undefined ? "" : `, ${error.statusCode}`;
+    return unknown(`The PSP gave no clear answer (${error.type}${status}).`);
   }
   throw error;
 }
@@ -235,8 +229,13 @@ function retryAfterSeconds(headers: Record<string, string> | undefined): number 
 function isNeverConnected(error: unknown): boolean {
   for (let cause: unknown = error; typeof cause === "object" && cause !== null;) {
     if ("code" in cause && typeof cause.code === "string" && neverConnectedCodes.has(cause.code)) return true;
-    cause =
-      "detail" in cause && cause.detail !== undefined ? cause.detail : "cause" in cause ? cause.cause : null;
+    cause = causeOf(cause);
   }
   return false;
+}
+
+/** The SDK keeps what it caught in `detail`, other errors in `cause`. */
+function causeOf(error: object): unknown {
+  if ("detail" in error && error.detail !== undefined) return error.detail;
+  return "cause" in error ? error.cause : null;
 }

@@ -7,7 +7,7 @@ import { fromStripeAmount, toStripeAmount } from "./amounts.ts";
 import { outcomeOfError } from "./outcomes.ts";
 import { referencesOfSession } from "./references.ts";
 
-/** Marks a charge made on a page: there a declined card is not the end, the buyer may take another one. */
+/** Marks a charge made on a page, where a declined card is not the end: the buyer may use another one. */
 export const page_mark = { page: "1" } as const;
 
 /**
@@ -73,12 +73,15 @@ export async function registerPage(stripe: Stripe, request: PageRequest): Promis
  */
 function returnUrl({ return_url, checkout_id }: PageRequest, result: "success" | "canceled"): string {
   const [address = "", fragment] = return_url.split("#", 2);
-  // Stripe puts the session's id in place of the word in braces, which must not be encoded.
-  const query = `checkout_id=${encodeURIComponent(checkout_id)}&token=${result === "success" ? "{CHECKOUT_SESSION_ID}" : ""}&result=${result}`;
-  return `${address}${address.includes("?") ? "&" : "?"}${query}${fragment === undefined ? "" : `#${fragment}`}`;
+  // Stripe replaces the word in braces with the session's id; it must not be encoded.
+  const token = result === "success" ? "{CHECKOUT_SESSION_ID}" : "";
+  const query = `checkout_id=${encodeURIComponent(checkout_id)}&token=${token}&result=${result}`;
+  const separator = address.includes("?") ? "&" : "?";
+  const end = fragment === undefined ? "" : `#${fragment}`;
+  return `${address}${separator}${query}${end}`;
 }
 
-/** What became of a page. */
+/** The outcome of a page. */
 export async function inquirePage(stripe: Stripe, page_token: string): Promise<PspOutcome> {
   try {
     return outcomeOfSession(await stripe.checkout.sessions.retrieve(page_token));
@@ -107,7 +110,7 @@ function nothingLearned(error: unknown): PspOutcome {
     : { kind: "unknown", reason: "Stripe did not report the state of the page." };
 }
 
-/** Reads what a session says about its charge. */
+/** The outcome of a session's charge. */
 export const outcomeOfSession = (session: Stripe.Checkout.Session): PspOutcome =>
   withReferences(stateOfSession(session), referencesOfSession(session));
 
@@ -121,11 +124,10 @@ function stateOfSession(session: Stripe.Checkout.Session): PspOutcome {
     session.amount_total !== null && isCurrencyCode(currency)
       ? fromStripeAmount(session.amount_total, currency)
       : undefined;
-  if (charged === undefined)
-    return {
-      kind: "unknown",
-      reason: `Stripe reports a page of ${session.amount_total} ${currency}, which cannot be read as an amount.`,
-    };
+  if (charged === undefined) {
+    const reported = `a page of ${session.amount_total} ${currency}`;
+    return { kind: "unknown", reason: `Stripe reports ${reported}, which cannot be read as an amount.` };
+  }
   const intent = session.payment_intent;
   return {
     kind: "succeeded",

@@ -29,7 +29,7 @@ export type StripeOptions = {
  * (https://docs.stripe.com/api/idempotent_requests).
  */
 const key_seconds = 23 * 3_600;
-/** How far Stripe's clock may be from ours. */
+/** How far Stripe's clock may differ from ours. */
 const clock_difference_seconds = 300;
 /** A hundred pages; a busier account leaves the question to a person. */
 const intents_searched_max = 10_000;
@@ -38,6 +38,7 @@ const intents_searched_max = 10_000;
 export function createStripe(options: StripeOptions): Psp {
   const base = options.api_base ?? new URL("https://api.stripe.com");
   const isPlain = base.protocol === "http:";
+  const default_port = isPlain ? 80 : 443;
   const stripe = new Stripe(options.secret_key, {
     maxNetworkRetries: 0,
     timeout: options.timeout_ms,
@@ -47,7 +48,7 @@ export function createStripe(options: StripeOptions): Psp {
     ),
     protocol: isPlain ? "http" : "https",
     host: base.hostname,
-    port: base.port === "" ? (isPlain ? 80 : 443) : base.port,
+    port: base.port === "" ? default_port : base.port,
   });
   return {
     name: options.name,
@@ -121,7 +122,7 @@ function redirectParams({ return_url }: ChargeRequest): Partial<Stripe.PaymentIn
   return { allowed_payment_method_types: ["card"], return_url };
 }
 
-/** Of an authorisation: may it be captured in parts, and until when (which the charge shows)? */
+/** For an authorisation: whether it may be captured in parts, and until when, which the charge shows. */
 function captureParams({ capture_method }: ChargeRequest): Partial<Stripe.PaymentIntentCreateParams> {
   if (capture_method === "automatic") return {};
   return {
@@ -156,7 +157,8 @@ function cardOf(
 }
 
 /**
- * By Stripe's own id when we have it, else by the attempt id we sent as metadata; for a proof also by time.
+ * Finds the charge by Stripe's own id if we have it, otherwise by the attempt id that we sent as metadata;
+ * for a proof also by time.
  */
 async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome> {
   if (inquiry.page_token !== null) return inquirePage(stripe, inquiry.page_token);
@@ -175,7 +177,7 @@ async function inquire(stripe: Stripe, inquiry: Inquiry): Promise<InquiryOutcome
     return await findByTime(stripe, inquiry.attempt_id, inquiry.sent_between);
   } catch (error) {
     const outcome = outcomeOfError(error);
-    // That the question did not get through says nothing about the charge.
+    // An inquiry that was not sent says nothing about the charge.
     return outcome.kind === "not_sent" ? { kind: "unknown", reason: outcome.failure.message } : outcome;
   }
 }

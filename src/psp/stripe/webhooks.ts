@@ -42,7 +42,8 @@ export function verifyWebhook(
 type Signature = { readonly time: string; readonly v1: readonly Buffer[] };
 
 /**
- * Parses `t=…,v1=…` with exactly one time: of two, one could be checked for its age and the other be signed.
+ * Parses `t=…,v1=…` with exactly one time: of two, one could be checked for its age while the other is
+ * signed.
  */
 function readSignature(header: string | string[] | undefined): Signature | undefined {
   if (typeof header !== "string") return undefined;
@@ -66,7 +67,7 @@ function isSignedWith(secret: string, { time, v1 }: Signature, body: Buffer): bo
   return v1.some((given) => timingSafeEqual(given, expected));
 }
 
-/** Kinds that a later version will apply: refunds, disputes, and transfers between us and Stripe. */
+/** Events that a later version will apply: refunds, disputes, and transfers between us and Stripe. */
 const unsupportedKinds = [
   "charge.refund",
   "refund.",
@@ -90,7 +91,7 @@ export function readWebhook(body: string): WebhookReport {
     case "checkout.session.completed":
     case "checkout.session.expired":
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that Stripe wrote it
-      return newsOf(metadata, () => outcomeOfSession(object as Stripe.Checkout.Session));
+      return reportOf(metadata, () => outcomeOfSession(object as Stripe.Checkout.Session));
     case "payment_intent.succeeded":
     case "payment_intent.amount_capturable_updated":
     case "payment_intent.processing":
@@ -98,33 +99,33 @@ export function readWebhook(body: string): WebhookReport {
     case "payment_intent.payment_failed":
     case "payment_intent.canceled":
       // On a page a card may fail and another one follow: the session says how it ends.
-      if (metadata["page"] === page_mark.page && !isSettled(type)) return null;
+      if (metadata["page"] === page_mark.page && !isPaid(type)) return null;
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that Stripe wrote it
-      return newsOf(metadata, () => outcomeOfIntent(object as Stripe.PaymentIntent));
+      return reportOf(metadata, () => outcomeOfIntent(object as Stripe.PaymentIntent));
     default:
       return null;
   }
 }
 
-const isSettled = (type: string): boolean =>
+const isPaid = (type: string): boolean =>
   type === "payment_intent.succeeded" || type === "payment_intent.amount_capturable_updated";
 
 /** Null for a charge without our metadata: other systems may charge on the same account. */
-function newsOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookReport {
+function reportOf(metadata: Readonly<Record<string, unknown>>, outcome: () => PspOutcome): WebhookReport {
   const attempt_id = storableText(metadata["attempt_id"], 64);
   if (attempt_id === undefined) return null;
   return {
     attempt_id,
     payment_order_id: storableText(metadata["payment_order_id"], 255) ?? null,
-    outcome: toldBy(outcome()),
+    outcome: withoutNextAction(outcome()),
   };
 }
 
 /**
- * The inbox keeps no client secret and no address of a next action, so a webhook cannot tell the action; that
- * the buyer has nothing left to do it can.
+ * The inbox stores neither the client secret nor the address of a next action, so a webhook cannot report an
+ * action. It can report that the buyer has nothing left to do.
  */
-function toldBy(outcome: PspOutcome): PspOutcome {
+function withoutNextAction(outcome: PspOutcome): PspOutcome {
   if (outcome.kind !== "pending" || outcome.next_action === null) return outcome;
   const { kind, psp_reference, references = [] } = outcome;
   return withReferences({ kind, psp_reference }, references);
