@@ -40,7 +40,7 @@ export function createLogger(
       redact: { paths: secretPaths, censor: "[redacted]" },
       base: null,
       formatters: { log: withLoggedErrors },
-      // Pino's own would take what we made of an error for an error, and join the messages of its causes.
+      // Pino's own serializer would treat our object as an error and join the messages of its causes.
       serializers: { err: (made: unknown) => made },
       hooks: {
         logMethod(args, method, levelNumber) {
@@ -60,7 +60,7 @@ export function createLogger(
   return logger;
 }
 
-/** Lines are of one kind when they say the same about the same code of error. */
+/** Lines are of one kind if they have the same text about the same error code. */
 function kindOf(args: Parameters<pino.LogFn>): string {
   const [entry, ...words]: unknown[] = args;
   const error = entry instanceof Error ? entry : errorIn(entry);
@@ -75,7 +75,7 @@ function withLoggedErrors(entry: Record<string, unknown>): Record<string, unknow
   );
 }
 
-/** Where a line has no words of its own pino takes the error's message, rows and all. */
+/** For a line without a text of its own pino would take the error's message, which may repeat rows. */
 function logWithSummary(this: PinoLogger, args: Parameters<pino.LogFn>, method: pino.LogFn): void {
   const [entry, ...words]: unknown[] = args;
   const error = entry instanceof Error ? entry : errorIn(entry);

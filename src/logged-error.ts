@@ -1,4 +1,4 @@
-/** Errors as the log takes them: what helps to find a fault, and nothing that a row or a request holds. */
+/** Errors as they are logged: what helps to find a fault, without the content of rows and requests. */
 
 type LoggedError = {
   readonly type: string;
@@ -90,9 +90,7 @@ function codeOf(error: Error): string | number | undefined {
     : undefined;
 }
 
-/**
- * Where it came from, without the message that a stack begins with; nothing where it cannot be told from it.
- */
+/** The frames of its stack without the message before them; undefined if the two cannot be told apart. */
 function framesOf(error: Error): string | undefined {
   const { stack, message } = error;
   if (stack === undefined) return undefined;

@@ -32,9 +32,8 @@ export type Proposal = {
 };
 
 /**
- * Proposes a change that needs another key's approval within its hours from `at`, the business time. The same
- * proposal again gives the open one.
- * Errors: `state_conflict`.
+ * Proposes a change that another key must approve within `expiry_hours` from `at`, the business time.
+ * Repeating a proposal gives the open one. Errors: `state_conflict`.
  */
 export async function proposeApproval(
   tx: Transaction,
@@ -76,8 +75,10 @@ export async function proposeApproval(
   const open = await selectOpenApproval(tx, kind, subject_id);
   if (open === undefined) throw new Error(`neither a new nor an open approval of ${kind} ${subject_id}`);
   if (open.content_hash.equals(content_hash)) return { approval: open, is_new: false };
-  const message = `Another proposal for the same object is open (${open.approval_id}): approve or reject that one first.`;
-  throw new AppError("state_conflict", message);
+  throw new AppError(
+    "state_conflict",
+    `Another proposal for the same object is open (${open.approval_id}): approve or reject that one first.`,
+  );
 }
 
 /** `at`: the business time of the decision. */

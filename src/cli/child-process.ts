@@ -63,7 +63,8 @@ export class ChildProcess {
       [young_generation, this.#options.script, ...this.#options.arguments],
       {
         env: { ...inheritedEnvironment(), ...this.#options.environment, ...environment },
-        // The fourth is a channel that breaks when we die, however that is: the child then ends by itself.
+        // The fourth is a channel that breaks when this process dies, however it dies: then the child ends
+        // too.
         stdio: ["ignore", "pipe", "pipe", "ipc"],
         // Its own process group: Ctrl-C reaches the launcher, which stops its children in order.
         detached: true,
@@ -76,21 +77,14 @@ export class ChildProcess {
       if (errors.length > 50) errors.shift();
       process.stderr.write(chunk);
     });
+    const failed = (what: string): Error =>
+      new Error(`The ${this.#options.name} ${what}.\n${errors.join("")}`);
     const failure = once(child, "exit").then(([code, signal]: unknown[]) => {
-      throw new Error(
-        `The ${this.#options.name} ended (${String(signal ?? code)}) before it was ready.\n${errors.join("")}`,
-      );
+      throw failed(`ended (${String(signal ?? code)}) before it was ready`);
     });
     const timeout = new Promise<never>((_resolve, reject) => {
-      setTimeout(
-        () =>
-          reject(
-            new Error(
-              `The ${this.#options.name} was not ready after ${start_ms_max / 1_000} s.\n${errors.join("")}`,
-            ),
-          ),
-        start_ms_max,
-      ).unref();
+      const fail = (): void => reject(failed(`was not ready after ${start_ms_max / 1_000} s`));
+      setTimeout(fail, start_ms_max).unref();
     });
     const ready = this.#readyUrl(child);
     const url = await Promise.race([ready, failure, timeout]);

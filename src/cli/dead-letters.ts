@@ -11,10 +11,8 @@ import { withServiceDatabase } from "./configured-database.ts";
 export function listDeadLetters(state: string): Promise<void> {
   return withActions(async ({ database }) => {
     const letters = await selectDeadLetters(database, { state, limit: 100 });
-    for (const letter of letters) {
-      process.stdout.write(
-        `${letter.dead_letter_id}  ${letter.created_at}  ${letter.queue}  ${letter.subject_id}\n    ${letter.reason}\n`,
-      );
+    for (const { dead_letter_id, created_at, queue, subject_id, reason } of letters) {
+      process.stdout.write(`${dead_letter_id}  ${created_at}  ${queue}  ${subject_id}\n    ${reason}\n`);
     }
     process.stdout.write(`${letters.length} dead letters ${state}.\n`);
   });

@@ -62,7 +62,8 @@ async function withAdminDatabase(work: (database: Database) => Promise<void>): P
 function explainMissingRight(error: unknown): never {
   if (sqlStateOf(error) !== "42501") throw error;
   throw new Error(
-    `This login may not make API keys (${messageOf(error)}): set MIGRATION_DATABASE_URL to the owner's login, or an admin's.`,
+    `This login may not make API keys (${messageOf(error)}): ` +
+      "set MIGRATION_DATABASE_URL to the owner's login, or an admin's.",
     { cause: error },
   );
 }

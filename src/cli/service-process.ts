@@ -44,7 +44,7 @@ async function start(config: Config, service: Service, roles: Roles): Promise<vo
   const url = roles.serves
     ? await service.app.listen({ host, port }).catch(nameBusyPort("PORT"))
     : operations_url;
-  // Started by `pacioli dev`: when that dies without a word, so do we.
+  // Started by `pacioli dev`: if that is killed, this process ends too.
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   process.stdout.write(`${JSON.stringify({ event: "service_ready", url, operations_url, ...roles })}\n`);
 }

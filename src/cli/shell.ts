@@ -12,7 +12,8 @@ export async function shell(): Promise<void> {
   await withServiceDatabase(loadConfig("development"), async (url) => {
     const database = openDatabase(url, 4, "pacioli-shell");
     process.stdout.write(
-      'database, ledger, money, payments, wallets are loaded. Try: await wallets.findWallet(database, "seller_bob")\n',
+      "database, ledger, money, payments, wallets are loaded. " +
+        'Try: await wallets.findWallet(database, "seller_bob")\n',
     );
     const repl = start("pacioli> ");
     Object.assign(repl.context, { database, ledger, money, payments, wallets });

@@ -53,7 +53,7 @@ export function watchStack(stack: Stack, onLine: (line: string) => void): StackW
     keepUp(stack.simulator, () => stack.restartSimulator()),
     watchDatabase(),
   ]) {
-    // A service that cannot start because its database is gone is not what the reader has to mend.
+    // If the service cannot start because its database is gone, the database is what the reader must fix.
     task.catch(async (error: unknown) => {
       const isRunning = await stack.isDatabaseRunning().catch(() => false);
       failUnlessStopped(isRunning ? messageOf(error) : database_ended);

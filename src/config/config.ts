@@ -81,10 +81,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     return_url_origins: read.origins("RETURN_URL_ORIGINS") ?? (isDevelopment ? "any" : []),
     status_link_seconds: read.number("STATUS_LINK_SECONDS", 2_592_000, { min: 60, max: 31_536_000 }),
     clock_offset_seconds: read.number("CLOCK_OFFSET_SECONDS", 0, { min: 0, max: 3_153_600_000 }),
-    log_level: read.text(
-      "LOG_LEVEL",
-      read.text("DEBUG") === "true" ? "debug" : isDevelopment ? "warn" : "info",
-    ),
+    log_level: read.text("LOG_LEVEL", defaultLogLevel(read, mode)),
     secret_key: read.text("SECRET_KEY") ?? (isDevelopment ? randomBytes(32).toString("hex") : ""),
     ...readDatabaseAddresses(read),
     data_dir: resolve(read.text("PACIOLI_DATA_DIR", ".pacioli")),
@@ -123,6 +120,11 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
   return config;
 }
 
+function defaultLogLevel(read: SettingsReader, mode: Mode): string {
+  if (read.text("DEBUG") === "true") return "debug";
+  return mode === "development" ? "warn" : "info";
+}
+
 const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 function check(read: SettingsReader, config: Config): void {
@@ -134,8 +136,8 @@ function check(read: SettingsReader, config: Config): void {
     const { lease_seconds } = config.payments;
     if (lease_seconds / 2 + 2 * timeout_seconds < lease_seconds) continue;
     read.faults.push(
-      `JOB_LEASE_SECONDS: must be longer than ${4 * timeout_seconds} s, four times PSP_TIMEOUT_SECONDS or the ` +
-        `timeout_seconds of ${name}, or a call in flight is treated as dead`,
+      `JOB_LEASE_SECONDS: must be longer than ${4 * timeout_seconds} s, four times PSP_TIMEOUT_SECONDS ` +
+        `or the timeout_seconds of ${name}, or a call in flight is treated as dead`,
     );
   }
 }

@@ -31,7 +31,9 @@ function databaseUrlOfParts(read: SettingsReader): string | undefined {
   if (host === undefined) return undefined;
   const user = encodeURIComponent(read.text("DB_USER", "pacioli"));
   const password = encodeURIComponent(read.text("DB_PASSWORD", ""));
-  return `postgres://${user}:${password}@${host}:${read.number("DB_PORT", 5_432, { min: 1, max: 65_535 })}/${read.text("DB_NAME", "pacioli")}`;
+  const port = read.number("DB_PORT", 5_432, { min: 1, max: 65_535 });
+  const name = read.text("DB_NAME", "pacioli");
+  return `postgres://${user}:${password}@${host}:${port}/${name}`;
 }
 
 function secureUrl(read: SettingsReader, name: string, text: string, isTlsOff: boolean): string {
@@ -97,12 +99,12 @@ function withTls(read: SettingsReader, name: string, url: URL | undefined, host 
   }
   if (!encrypted.has(mode) || url.searchParams.has("ssl")) {
     read.faults.push(
-      `${name}: leaves passwords and payments unencrypted on the way to ${host}: use sslmode=verify-full, or set ` +
-        "DATABASE_TLS=off if nobody can listen on that way",
+      `${name}: leaves passwords and payments unencrypted on the way to ${host}: ` +
+        "use sslmode=verify-full, or set DATABASE_TLS=off if nobody can listen on that way",
     );
     return undefined;
   }
-  // Written down where it came from PGHOST: what was judged is what the driver connects to.
+  // A host from PGHOST is written into the URL, so that the driver connects to the one that was checked.
   if (url.hostname === "" || url.hostname === no_host) url.hostname = host.includes(":") ? `[${host}]` : host;
   url.searchParams.delete("uselibpqcompat");
   url.searchParams.set("sslmode", "verify-full");

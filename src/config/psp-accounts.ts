@@ -79,12 +79,13 @@ function refuseSilentRemoval(
   if (secret_key === "" || development_keys.includes(secret_key)) return;
   if (accounts.some((account) => account.name === name)) return;
   read.faults.push(
-    `${variables.secret_key}: is not used while PSP_ACCOUNTS has an account that takes cards, so orders at ${psp} would lose ` +
-      `their account: move it into PSP_ACCOUNTS under the name ${name}, or unset it if nothing was ever charged there`,
+    `${variables.secret_key}: is not used while PSP_ACCOUNTS has an account that takes cards, ` +
+      `so orders at ${psp} would lose their account: move it into PSP_ACCOUNTS under the name ${name}, ` +
+      "or unset it if nothing was ever charged there",
   );
 }
 
-/** Whether two accounts of one kind share a secret by which the kind knows who speaks. */
+/** Whether two accounts share a secret, if the secret alone shows which account sent a webhook. */
 function shareSecret(one: PspAccount, other: PspAccount, all: readonly Adapter[]): boolean {
   const secretAsKey = one.kind === other.kind ? adapterOf(one.kind, all)?.secretAsKey : undefined;
   if (secretAsKey === undefined) return false;
@@ -109,7 +110,7 @@ function accountOf(fields: Fields, limits: CallLimits, all: readonly Adapter[]):
     `${kinds.slice(0, -1).join(", ")} or ${kinds.at(-1)}`,
   );
   const adapter = adapterOf(kind, all);
-  // What else is wrong with it is told all the same.
+  // Its other faults are reported all the same.
   if (adapter === undefined) return { ...readCardAccount(fields, name, limits), kind };
   for (const other of all.filter((candidate) => candidate !== adapter)) {
     const fault = adapter.others_fields_are ?? other.own_fields_are;

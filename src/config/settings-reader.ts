@@ -1,4 +1,4 @@
-/** How settings are read and what is wrong with them is collected. */
+/** Reads settings and collects their faults. */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { messageOf } from "../errors.ts";
@@ -11,7 +11,7 @@ export type Mode = "development" | "production";
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Bounds = { readonly min: number; readonly max: number; readonly is_integer?: boolean };
 
-/** Collects what is wrong with the environment, so that all faults are told at once. */
+/** Reads the environment and collects its faults, so that all are reported at once. */
 export class SettingsReader implements Variables {
   readonly faults: string[] = [];
   readonly #environment: Environment;
@@ -198,15 +198,9 @@ export class Fields implements AccountFields {
   }
 
   amount(field: string): bigint | undefined {
-    return this.has(field)
-      ? BigInt(
-          this.text(
-            field,
-            (text) => /^\d{1,18}$/.test(text),
-            "an amount in minor units, as a string of digits",
-          ),
-        )
-      : undefined;
+    if (!this.has(field)) return undefined;
+    const isAmount = (text: string): boolean => /^\d{1,18}$/.test(text);
+    return BigInt(this.text(field, isAmount, "an amount in minor units, as a string of digits"));
   }
 
   url(field: string): URL | undefined {
@@ -227,7 +221,7 @@ export class Fields implements AccountFields {
       "the name of a variable, like EU_SECRET_KEY",
     ).replace(/_FILE$/, "");
     const secret = name === "" ? "" : this.#read.text(name, "");
-    if (name !== "" && secret === "") this.fault(field, `names ${told(name)}, which is not set`);
+    if (name !== "" && secret === "") this.fault(field, `names ${shownName(name)}, which is not set`);
     return secret;
   }
 
@@ -246,14 +240,14 @@ export class Fields implements AccountFields {
 }
 
 /** A long name without an underscore may be a secret that went astray, such as a hexadecimal key. */
-const told = (name: string): string => (name.includes("_") || name.length < 20 ? name : "a variable");
+const shownName = (name: string): string => (name.includes("_") || name.length < 20 ? name : "a variable");
 
 const isWebUrl = (text: string): boolean => /^https?:/.test(text) && URL.canParse(text);
 
 const isWithin = (value: number, { min, max, is_integer = true }: Bounds): boolean =>
   value >= min && value <= max && (!is_integer || Number.isInteger(value));
 
-/** What stands between commas. */
+/** The parts between commas. */
 const textsOf = (text: string): string[] =>
   text
     .split(",")

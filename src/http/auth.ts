@@ -44,7 +44,7 @@ type AuthenticatorOptions = {
 type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller>;
 
 /**
- * Gives the caller of a request, before its body is read and where that took long once more. A text that
+ * Gives the caller of a request: before its body is read, and once more if reading it took long. A text that
  * cannot be a key is refused without asking the database, and addresses that send wrong keys are limited
  * before the next look-up. Errors: `unauthenticated`, `rate_limited`.
  */
@@ -83,8 +83,8 @@ export function assertScope({ caller, method, routeOptions: { config, url } }: F
 }
 
 /**
- * Looks the key of a request up again whose body took longer to arrive than the first look-up may be trusted:
- * until then the key may have been revoked. Errors: those of `authenticate` and `assertScope`.
+ * Looks up the key again if the body took longer to arrive than the first look-up may be trusted: meanwhile
+ * the key may have been revoked. Errors: those of `authenticate` and `assertScope`.
  */
 export async function renewCaller(
   authenticate: Authenticate,
@@ -96,10 +96,7 @@ export async function renewCaller(
   assertScope(request);
 }
 
-/**
- * Without a stated right a route would get a guessed one, which may be too low unseen: the process does not
- * start.
- */
+/** A route that states no scope keeps the process from starting: a default could be too low unnoticed. */
 export function requireStatedScopes(app: App): void {
   app.addHook("onRoute", ({ method, url, config }) => {
     if (config?.scope === undefined)

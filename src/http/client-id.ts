@@ -7,12 +7,14 @@
 export const client_id_bytes_max = 255;
 
 export const client_id_rule =
-  `must be 1 to ${client_id_bytes_max} bytes of UTF-8 without control, invisible or text-direction characters, ` +
+  `must be 1 to ${client_id_bytes_max} bytes of UTF-8 ` +
+  "without control, invisible or text-direction characters, " +
   'with no space but U+0020, none at either end, and not "." or ".."';
 
 /** Control characters, spaces other than U+0020, soft hyphens, joiners, direction marks, fillers and tags. */
 const refused =
-  "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufeff\\uffa0\\ufff0-\\uffff\\u{e0000}-\\u{e0fff}\\ud800-\\udfff";
+  String.raw`\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f` +
+  String.raw`\u205f-\u206f\u3000\u3164\ufeff\uffa0\ufff0-\uffff\u{e0000}-\u{e0fff}\ud800-\udfff`;
 const refusedText = new RegExp(`^ | $|^\\.{1,2}$|[${refused}]`, "u");
 
 /** URLs drop the path segments "." and "..", so an object with such an id could not be read back. */

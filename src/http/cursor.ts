@@ -13,7 +13,7 @@ const mac_bytes = 12;
  */
 export const cursor_length_max = 1_000;
 
-/** The key that signs one list's cursors, so that a cursor of another list is not taken for one of it. */
+/** The key that signs one list's cursors, so that a cursor of another list is refused. */
 export function cursorKey(secretKey: string, list: string): string {
   return `${list}\n${secretKey}`;
 }
@@ -47,7 +47,7 @@ export function decodeCursor(cursor: string, secretKey: string): Position {
       { param: "cursor" },
     );
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that encodeCursor wrote it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- signed: encodeCursor wrote it
   return JSON.parse(payload.toString("utf8")) as Position;
 }
 

@@ -85,7 +85,8 @@ function decimal(source: string): string {
   const significant = withoutZerosAtEnd(digits);
   if (significant === "") return "0";
   if (exponent.replace(/^[+-]?0*/, "").length > exponent_digits_max) return "beyond any number";
-  return `${sign}${significant}e${BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length)}`;
+  const shift = digits.length - significant.length - fraction.length;
+  return `${sign}${significant}e${BigInt(exponent) + BigInt(shift)}`;
 }
 
 /** Not by /0+$/, which starts again at each zero. */

@@ -15,8 +15,8 @@ const body_limits = {
 };
 
 /**
- * Accepts only JSON in UTF-8: other bytes would be stored as another text than was sent. The callers' keys
- * must be known before their bodies, which count by key while they arrive.
+ * Accepts only JSON in UTF-8: other bytes would be stored as another text than was sent. The caller's key
+ * must be known before the body is read, because arriving bytes count for the key.
  */
 export function takeOnlyJson(app: App): void {
   const bodies = new ArrivingBodies(body_limits, () => requestBodiesCutOff.inc());

@@ -2,12 +2,12 @@ import { monotonicMilliseconds } from "../clock.ts";
 import type { ApiKeyRow } from "./api-key-queries.ts";
 import { LruMap } from "./lru-map.ts";
 
-/** How long an answer is trusted without asking again; a revoked key is out after this. */
+/** How long an answer is trusted without asking again; a revoked key stops working after this. */
 const cached_ms = 5_000;
 /** Keyed by a token's hash, never by what a client sent: some 300 bytes each, 6 MB in all. */
 const entries_max = 10_000;
 
-/** In force as far as is known; after `trusted_until` it must be asked for again. */
+/** An active key, as far as is known; after `trusted_until` it must be looked up again. */
 export type KnownKey = ApiKeyRow & { readonly trusted_until: number };
 
 /**

@@ -37,7 +37,7 @@ export function problemOf(error: AppError, requestId: string) {
   };
 }
 
-/** Named in `param`, but found before a route has the request, so no fields of it. */
+/** Values of `param` that name no field: these faults are found before a route gets the request. */
 const no_fields = ["Host", "path"];
 
 /**
@@ -54,7 +54,7 @@ function faultsOf({ status, code, param, message, errors }: AppError): readonly 
 const shortened = (text: string, length: number): string =>
   text.length <= length ? text : text.slice(0, length).toWellFormed();
 
-/** What the framework threw, as an outcome of ours; undefined: a bug. */
+/** What the framework threw, as an error of ours; undefined: a bug. */
 export function outcomeOf(error: FastifyError): AppError | undefined {
   if (error instanceof AppError) return error;
   if (error.validation !== undefined)

@@ -54,8 +54,11 @@ export class ProtocolFaults {
    */
   assertRoom(socket: Duplex): void {
     if ((this.#exchanges.get(socket)?.length ?? 0) <= requests_at_once_max) return;
-    const message = `This connection has ${requests_at_once_max} requests in progress; wait for their answers.`;
-    throw new AppError("concurrency_limited", message, { retry_after_seconds: 1 });
+    throw new AppError(
+      "concurrency_limited",
+      `This connection has ${requests_at_once_max} requests in progress; wait for their answers.`,
+      { retry_after_seconds: 1 },
+    );
   }
 
   /** A request that could not be read to its end. Other requests on the connection are answered before. */

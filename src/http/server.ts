@@ -57,11 +57,11 @@ export function createServer(context: HttpContext): App {
 
   faults.listen(app.server);
   answerWithProblems(app);
-  // Who takes bodies says how they are read.
+  // Routes that take bodies say how they are read.
   app.removeAllContentTypeParsers();
   continueIfExpected(app);
   observe(app);
-  // One hook for all: each costs every request a turn of promises.
+  // One hook for all of these: each hook costs every request a promise.
   app.addHook("onRequest", async (request, reply) => {
     faults.assertRoom(request.raw.socket);
     assertHostHeader(request);

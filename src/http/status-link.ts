@@ -13,7 +13,8 @@ export function statusUrl(
   { checkout_id, created_at }: LinkedCheckout,
 ): string {
   const expires = String(Math.floor(Date.parse(created_at) / 1_000) + status_link_seconds);
-  return `/pay/${encodeURIComponent(checkout_id)}?token=${expires}.${macOf(secret_key, checkout_id, expires)}`;
+  const mac = macOf(secret_key, checkout_id, expires);
+  return `/pay/${encodeURIComponent(checkout_id)}?token=${expires}.${mac}`;
 }
 
 /**

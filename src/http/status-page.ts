@@ -64,29 +64,22 @@ export function statusOf(checkout: OrdersShown, next: NextActionView | null): St
   const state = buyerState(checkout, next);
   const isFinal = state !== "pending" && state !== "action_needed";
   const next_url = isFinal ? null : (next?.redirect_url ?? null);
-  const next_label =
-    next_url === null
-      ? null
-      : state === "action_needed"
-        ? "Confirm with your bank"
-        : "Go to the payment page";
+  const label = state === "action_needed" ? "Confirm with your bank" : "Go to the payment page";
   const isShopsStep = state === "action_needed" && next_url === null;
   const text = isShopsStep
     ? "Your bank asks you to confirm it: go back to the shop's page."
     : words[state].text;
+  const next_label = next_url === null ? null : label;
   return { state, title: words[state].title, text, is_final: isFinal, next_url, next_label };
 }
 
 /** The page, with a script and style of its own only; without the script it loads itself again. */
 export function statusPage(status: StatusShown, checkout: CheckoutShown, nonce: string): string {
-  const rows = checkout.payment_orders
-    .map(
-      (order) =>
-        `<li><span>${escaped(order.payment_order_id)}</span><span>${escaped(order.amount)} ${escaped(order.currency)}</span></li>`,
-    )
-    .join("");
+  const rows = checkout.payment_orders.map(orderRow).join("");
   const link = (href: string | null, text: string | null, id: string): string =>
     href === null ? `<a id="${id}" hidden></a>` : `<a id="${id}" href="${escaped(href)}">${text ?? ""}</a>`;
+  const pay = link(status.next_url, status.next_label, "pay");
+  const back = link(checkout.return_url, "Back to the shop", "back");
   return htmlPage({
     title: status.title,
     nonce,
@@ -96,10 +89,15 @@ export function statusPage(status: StatusShown, checkout: CheckoutShown, nonce: 
 <h1 id="title" role="status">${status.title}</h1>
 <p id="text">${status.text}</p>
 <ul>${rows}</ul>
-<nav>${link(status.next_url, status.next_label, "pay")}${link(checkout.return_url, "Back to the shop", "back")}</nav>
+<nav>${pay}${back}</nav>
 </main>
 ${status.is_final ? "" : `<script nonce="${nonce}">${script}</script>`}`,
   });
+}
+
+function orderRow({ payment_order_id, amount, currency }: CheckoutShown["payment_orders"][number]): string {
+  const money = `${escaped(amount)} ${escaped(currency)}`;
+  return `<li><span>${escaped(payment_order_id)}</span><span>${money}</span></li>`;
 }
 
 /** The page for a wrong, expired or revoked link. */
@@ -169,14 +167,27 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) look
 `;
 
 const style = `
-:root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --ground: #f6f8fa; --tone: #9a6700; }
-@media (prefers-color-scheme: dark) { :root { --ink: #f0f6fc; --soft: #9198a1; --line: #3d444d; --paper: #151b23; --ground: #0d1117; --tone: #d29922; } }
+:root {
+  color-scheme: light dark;
+  --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --ground: #f6f8fa; --tone: #9a6700;
+}
+@media (prefers-color-scheme: dark) { :root {
+  --ink: #f0f6fc; --soft: #9198a1; --line: #3d444d; --paper: #151b23; --ground: #0d1117; --tone: #d29922;
+} }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-main { width: min(26rem, 100%); padding: 2rem 1.5rem; background: var(--paper); border: 1px solid var(--line); border-radius: .75rem; }
+body {
+  margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem;
+  background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif;
+}
+main {
+  width: min(26rem, 100%); padding: 2rem 1.5rem;
+  background: var(--paper); border: 1px solid var(--line); border-radius: .75rem;
+}
 [data-state=paid] { --tone: #1a7f37; }
 [data-state=failed], [data-state=expired], [data-state=canceled] { --tone: #d1242f; }
-.mark { width: 2.5rem; height: 2.5rem; border-radius: 50%; border: .25rem solid var(--tone); margin-bottom: 1rem; }
+.mark {
+  width: 2.5rem; height: 2.5rem; border-radius: 50%; border: .25rem solid var(--tone); margin-bottom: 1rem;
+}
 [data-state=pending] .mark { border-right-color: transparent; animation: turn 1.2s linear infinite; }
 [data-state=paid] .mark { background: var(--tone); }
 @keyframes turn { to { transform: rotate(1turn); } }
@@ -184,10 +195,16 @@ main { width: min(26rem, 100%); padding: 2rem 1.5rem; background: var(--paper); 
 h1 { font-size: 1.5rem; margin: 0; }
 p { margin: .25rem 0 1.5rem; color: var(--soft); }
 ul { list-style: none; margin: 0 0 1.5rem; padding: 0; border-top: 1px solid var(--line); }
-li { display: flex; justify-content: space-between; gap: 1rem; padding: .6rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+li {
+  display: flex; justify-content: space-between; gap: 1rem; padding: .6rem 0;
+  border-bottom: 1px solid var(--line); overflow-wrap: anywhere;
+}
 li span:last-child { white-space: nowrap; font-variant-numeric: tabular-nums; }
 nav { display: flex; flex-wrap: wrap; gap: .75rem; }
-a { padding: .55rem 1rem; border: 1px solid var(--line); border-radius: .5rem; color: var(--ink); text-decoration: none; }
+a {
+  padding: .55rem 1rem; border: 1px solid var(--line); border-radius: .5rem;
+  color: var(--ink); text-decoration: none;
+}
 a[hidden] { display: none; }
 a:focus-visible { outline: 3px solid #0969da; outline-offset: 2px; }
 #pay { background: #0969da; border-color: #0969da; color: #fff; }

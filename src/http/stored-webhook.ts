@@ -7,8 +7,8 @@ import { isPlainId, withoutSensitiveData } from "./sensitive-data.ts";
 type VerifiedWebhook = Omit<InboxMessage, "psp" | "body">;
 
 /**
- * A verified webhook as the inbox may keep it, its columns too. An event's id is what makes it count once, so
- * one that cannot be kept is refused: `card_number_refused`.
+ * A verified webhook as the inbox may keep it, its columns too. An event is stored once by its id, so one
+ * whose id cannot be kept is refused: `card_number_refused`.
  */
 export function storedWebhook(webhook: VerifiedWebhook, body: Buffer): VerifiedWebhook & { body: string } {
   const { psp_event_id, type, attempt_id, payment_order_id } = webhook;

@@ -45,19 +45,19 @@ export function createDeadLetterDrain({ database, jobs, log, idle_poll_ms }: Dra
   return new WorkLoop({ name: "dead_letter", log, idle_poll_ms, run: () => drain(batch_jobs_max) });
 }
 
-/** A job that a person put there has no original queue. */
+/** A job that a person added to the queue by hand has no original queue. */
 const queueOf = ({ source }: DeadJob): QueueName =>
   queueNames.find((name) => name === source.queue) ?? "dead_letter";
 
 function reasonOf({ source: { output } }: DeadJob): string {
-  const said = saidIn(output);
-  return said === undefined
+  const error = errorIn(output);
+  return error === undefined
     ? "Every try of this job failed or killed its worker."
-    : `Every try of this job failed or killed its worker; the last one: ${said}`;
+    : `Every try of this job failed or killed its worker; the last one: ${error}`;
 }
 
 /** `reason` is ours; `value.message` is pg-boss's, for a job that outlived its lease. */
-function saidIn(output: unknown): string | undefined {
+function errorIn(output: unknown): string | undefined {
   if (typeof output !== "object" || output === null) return undefined;
   if ("reason" in output && typeof output.reason === "string") return output.reason;
   const value = "value" in output ? output.value : undefined;

@@ -30,9 +30,9 @@ export async function installJobs(url: string): Promise<void> {
   await grantToService(url);
 }
 
-/** Jobs and figures about them. */
+/** Jobs and statistics about them. */
 const writtenTables = ["job", "job_common", "job_dependency", "queue_stats", "warning"];
-/** When which round was made, and how many jobs it found. */
+/** When pg-boss last ran each of its rounds, and how many jobs it found. */
 const writtenColumns = {
   version: ["cron_on", "bam_on", "flow_on", "reindex_on", "monitor_backoff_on"],
   queue: [

@@ -70,5 +70,6 @@ export function subjectOf(
   { id, data }: { readonly id: string; readonly data: unknown },
 ): string {
   if (queue === "payment_execute" && isPayloadOf(queue, data)) return data.payment_order_id;
-  return queue === "operation_execute" && isPayloadOf(queue, data) ? data.operation_id : id;
+  if (queue === "operation_execute" && isPayloadOf(queue, data)) return data.operation_id;
+  return id;
 }

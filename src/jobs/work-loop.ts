@@ -9,7 +9,7 @@ export type WorkLoopOptions = {
    * processes.
    */
   readonly idle_poll_ms: number;
-  /** Does what there is to do and gives how much it was; 0 lets the loop wait. */
+  /** Does the work that is due and gives how much it was; 0 lets the loop wait. */
   readonly run: () => Promise<number>;
 };
 

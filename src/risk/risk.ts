@@ -49,18 +49,18 @@ export async function assess(
     subjects.filter((_, index) => reasons[index]?.length === 0),
     at,
   );
-  return subjects.map((subject, index) =>
-    verdictOf([...(reasons[index] ?? []), ...(dayReasons.get(subject.checkout_id) ?? [])], limits, subject),
-  );
+  return subjects.map((subject, index) => {
+    const rejections = [...(reasons[index] ?? []), ...(dayReasons.get(subject.checkout_id) ?? [])];
+    return verdictOf(rejections, limits, subject);
+  });
 }
 
 function verdictOf(rejections: readonly string[], limits: RiskLimits, subject: RiskSubject): RiskVerdict {
   if (rejections.length > 0) return { decision: "reject", reasons: rejections };
+  const isForReview = ({ amount_minor, currency }: Money): boolean =>
+    amount_minor >= (limits.review_from.get(currency) ?? amount_unlimited);
   const reviews = subject.orders
-    .filter(
-      ({ money }) =>
-        money.amount_minor >= (limits.review_from.get(money.currency) ?? money.amount_minor + 1n),
-    )
+    .filter(({ money }) => isForReview(money))
     .map(({ money }) => `order of ${formatAmount(money)} ${money.currency} is to be reviewed`);
   return reviews.length > 0 ? { decision: "review", reasons: reviews } : { decision: "pass", reasons: [] };
 }
@@ -83,8 +83,8 @@ function orderReasons(limits: RiskLimits, subject: RiskSubject): string[] {
 }
 
 /**
- * Adds each checkout to its buyer's day and says which went over the limit, in the order of the batch;
- * those are taken off again. A checkout that is over in one currency counts in none.
+ * Adds each checkout to its buyer's day, in the order of the batch, and says which exceeded the limit; those
+ * are subtracted again. A checkout that is over in one currency counts in none.
  */
 async function countDays(
   tx: Transaction,
@@ -104,11 +104,11 @@ async function countDays(
   const refused: DaySum[] = [];
   for (const subject of limited) {
     const sums = daySums(subject);
-    const over = sums.filter(
-      (sum) =>
-        (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor >
-        (limits.buyer_day_max.get(sum.currency) ?? amount_unlimited),
-    );
+    const isOver = (sum: DaySum): boolean => {
+      const limit = limits.buyer_day_max.get(sum.currency) ?? amount_unlimited;
+      return (spent.get(keyOf(sum)) ?? 0n) + sum.amount_minor > limit;
+    };
+    const over = sums.filter(isOver);
     if (over.length > 0) {
       reasons.set(
         subject.checkout_id,

@@ -1,6 +1,6 @@
 /**
- * The door of the wallets room: a seller's money, read from the seller's ledger accounts; there is no second
- * truth.
+ * The door of the wallets room: a seller's money, read from the seller's ledger accounts and stored nowhere
+ * else.
  */
 import type { Queryable, Timestamp } from "../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../money/money.ts";
@@ -15,7 +15,7 @@ export type WalletBalance = {
   readonly reserved: string;
   readonly in_payout: string;
   readonly debt: string;
-  /** What is the seller's in the end: pending + available + reserved + in payout − debt. */
+  /** The seller's money in all: pending + available + reserved + in payout − debt. */
   readonly total: string;
 };
 

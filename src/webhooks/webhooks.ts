@@ -1,4 +1,4 @@
-/** The door of the webhooks room: what PSPs tell us is verified, stored once, answered, and applied later. */
+/** The door of the webhooks room: PSPs' messages are verified, stored once, answered, and applied later. */
 import { GroupCommit, type Database } from "../db/db.ts";
 import { newId } from "../ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";

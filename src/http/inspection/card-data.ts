@@ -12,19 +12,25 @@ export type CardData =
 /** Track 1 and 2 (ISO/IEC 7813), for all issuers. */
 const tracks = /%?\bB\d{12,19}\^[^^]{2,26}\^\d{4}|;\d{12,19}=\d{4}/i;
 const mayBeSpoken = /cv[vcn]|card [vs]/i;
-const spokenCode =
-  /\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b/i;
+const spokenCode = new RegExp(
+  String.raw`\b(cvv2?|cvc2?|cvn2?|card (verification|security) (code|value|number))` +
+    String.raw`(\W{1,3}(code|number|no|is|was)){0,2}\W{0,3}\d{3,4}\b`,
+  "i",
+);
 /**
- * As many digits as a card number has, with no letter but x between them: most texts have none, so no more is
- * looked at.
+ * As many digits as a card number has, with no letter but x between them. Most texts have none and need no
+ * further check.
  */
 const mayBeCardNumber = new RegExp(`\\d(?:[^0-9A-WYZa-wyz]*\\d){${card_digits_min - 1}}`);
 /** One letter between all groups of a printed number, as in `4242x4242x4242x4242`. */
-const groupsWithLetter =
-  /(?<!\d)\d{4} ?(?:([a-z]) ?\d{4} ?\1 ?\d{4} ?\1 ?\d{1,4}(?: ?\1 ?\d{1,3})?|([a-z]) ?\d{6} ?\2 ?\d{4,5})(?!\d)/gi;
+const groupsWithLetter = new RegExp(
+  String.raw`(?<!\d)\d{4} ?(?:([a-z]) ?\d{4} ?\1 ?\d{4} ?\1 ?\d{1,4}(?: ?\1 ?\d{1,3})?|` +
+    String.raw`([a-z]) ?\d{6} ?\2 ?\d{4,5})(?!\d)`,
+  "gi",
+);
 /** More signs than hold a chain together, but the same between all groups: `4242 -/. 4242 -/. 4242`. */
 const groupsWithManySigns = /(?<!\d)\d{1,6}([^0-9a-z]{4,20})\d{1,6}(?:\1\d{1,6}){1,17}(?!\d)/gi;
-/** Codes of codes, as in `%252520`, are read this often. */
+/** How often codes of codes, as in `%252520`, are decoded. */
 const escape_levels_max = 3;
 
 /**
@@ -95,8 +101,10 @@ export function surveyText(text: string): TextSurvey {
 /**
  * Names of fields for verification codes and PIN blocks, which may never be stored, not even for a moment.
  */
-const codeNames =
-  /^(card|cc|creditcard)?(cvv2?|cvc2?|cvn2?|cvd2?|csc|cav2|cid|verificationcode|verificationvalue|verificationnumber|securitycode|pin|pinblock)$/;
+const codeNames = new RegExp(
+  "^(card|cc|creditcard)?(cvv2?|cvc2?|cvn2?|cvd2?|csc|cav2|cid|verificationcode|" +
+    "verificationvalue|verificationnumber|securitycode|pin|pinblock)$",
+);
 
 export function isVerificationCodeName(name: string): boolean {
   if (name.length > 60) return false;

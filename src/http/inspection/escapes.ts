@@ -2,14 +2,25 @@
 
 export const mayBeEscaped = /%[0-9a-f]{2}|%u|&[#a-z]|\\[nrtfvux]/i;
 
-const escapes =
-  /(?:%[0-9a-f]{2})+|(?:\\+|%)u[0-9a-f]{4}|\\+x[0-9a-f]{2}|\\+[nrtfv]|&(?:#x[0-9a-f]{1,6}|#\d{1,7}|emsp1[34]|[a-z]{2,30});?/gi;
+const escapes = new RegExp(
+  [
+    "(?:%[0-9a-f]{2})+",
+    String.raw`(?:\\+|%)u[0-9a-f]{4}|\\+x[0-9a-f]{2}|\\+[nrtfv]`,
+    String.raw`&(?:#x[0-9a-f]{1,6}|#\d{1,7}|emsp1[34]|[a-z]{2,30});?`,
+  ].join("|"),
+  "gi",
+);
 /**
  * Codes with which no card number can begin, unlike that in `100%4012888888881881`. The digits of these must
  * not count as digits of the text, as the 20 in `order%20AT4623550127`.
  */
-const clearEscapes =
-  /(?:%(?:2[0189a-f]|3[a-f]|5[b-f]|7[b-f])|%[c-f][0-9a-f](?:%[89ab][0-9a-f])+)+|&#(?:\d{1,3}|x[0-9a-f]{1,4});/gi;
+const clearEscapes = new RegExp(
+  [
+    "(?:%(?:2[0189a-f]|3[a-f]|5[b-f]|7[b-f])|%[c-f][0-9a-f](?:%[89ab][0-9a-f])+)+",
+    String.raw`&#(?:\d{1,3}|x[0-9a-f]{1,4});`,
+  ].join("|"),
+  "gi",
+);
 
 /** HTML's names of blanks, dashes and other signs, which a reader sees between digits. */
 const signs = new Set(
@@ -19,7 +30,7 @@ const signs = new Set(
     "centerdot bull bullet period comma colon semi sol bsol vert verbar verticalline ast midast hellip"
   ).split(" "),
 );
-/** And of characters that nobody sees. */
+/** HTML's names of invisible characters. */
 const unseen = new Set(["shy", "zwj", "zwnj", "lrm", "rlm", "nobreak", "zerowidthspace", "applyfunction"]);
 
 /** The text with each code replaced by its character; codes of codes (`%2520`) become codes. */

@@ -81,10 +81,8 @@ export function registerCaptureRoutes(app: App, context: HttpContext): void {
         params: { operation_id },
         body: { outcome, note },
       } = request;
-      const resolution = {
-        outcome: outcome === "succeeded" ? ("succeeded" as const) : ("failed" as const),
-        note,
-      };
+      const isDone = outcome === "succeeded";
+      const resolution = { outcome: isDone ? "succeeded" : "failed", note } as const;
       await answerWork(context, request, reply, async (tx) => {
         const { operation, is_new } = await actions.resolveOperation(
           tx,

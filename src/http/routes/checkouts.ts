@@ -115,11 +115,11 @@ export function registerCheckoutRoutes(app: App, context: HttpContext): void {
     },
     async (request, reply) => {
       const decision = request.body.decision === "approve" ? "approve" : "reject";
-      await answerAction(context, request, reply, async (tx) => ({
-        payment_orders: (
-          await actions.review(tx, request.params.checkout_id, decision, authorOf(request))
-        ).map(orderView),
-      }));
+      const { checkout_id } = request.params;
+      await answerAction(context, request, reply, async (tx) => {
+        const orders = await actions.review(tx, checkout_id, decision, authorOf(request));
+        return { payment_orders: orders.map(orderView) };
+      });
       jobs.wake("payment_execute");
       return reply;
     },

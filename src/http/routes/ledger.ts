@@ -45,6 +45,19 @@ function accountFilter({ account_id, account }: { account_id?: string; account?:
   };
 }
 
+function beforePosition([created_at, transaction_id, account_id, account_version]: readonly string[]) {
+  if (created_at === undefined || transaction_id === undefined) return {};
+  if (account_id === undefined || account_version === undefined) return {};
+  return {
+    before: {
+      created_at,
+      transaction_id: BigInt(transaction_id),
+      account_id: BigInt(account_id),
+      account_version: BigInt(account_version),
+    },
+  };
+}
+
 function transactionFilter(text: string): { transaction_id: bigint } | { source: string } {
   return /^[0-9]{1,18}$/.test(text) ? { transaction_id: BigInt(text) } : { source: `order:${text}:captured` };
 }
@@ -80,10 +93,6 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
       const query = request.query;
       const limit = query.limit ?? 25;
       assertNarrowed(query, ["account_id", "account", "transaction_id", "source", "created_at[gte]"]);
-      const [created_at, transaction_id, account_id, account_version] = positionOf(
-        query.cursor,
-        keyOf("ledger"),
-      );
       const rows = await reads.snapshot((snapshot) =>
         selectEntries(snapshot, {
           ...accountFilter(query),
@@ -92,19 +101,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
           ...(query.currency === undefined ? {} : { currency: query.currency }),
           ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
           ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),
-          ...(created_at === undefined ||
-          transaction_id === undefined ||
-          account_id === undefined ||
-          account_version === undefined
-            ? {}
-            : {
-                before: {
-                  created_at,
-                  transaction_id: BigInt(transaction_id),
-                  account_id: BigInt(account_id),
-                  account_version: BigInt(account_version),
-                },
-              }),
+          ...beforePosition(positionOf(query.cursor, keyOf("ledger"))),
           limit: limit + 1,
         }),
       );

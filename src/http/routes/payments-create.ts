@@ -38,8 +38,8 @@ export function registerPaymentCreateRoute(app: App, context: HttpContext): void
           prefer: Type.Optional(
             Type.String({
               description:
-                "wait=5: wait for the PSP's outcome, up to 5 seconds (10 at most), and answer with the states and the " +
-                "next_action at that time. The charge goes on whether you wait or not.",
+                "wait=5: wait for the PSP's outcome, up to 5 seconds (10 at most), and answer with the " +
+                "states and the next_action at that time. The charge goes on whether you wait or not.",
             }),
           ),
         }),
@@ -121,16 +121,10 @@ function draftOf(body: NewCheckout, at: Date): CheckoutDraft {
       });
     }
     seen.add(order.payment_order_id);
-    const money = moneyOf({ amount: order.amount, currency: order.currency ?? "USD" }, at, param, errors);
-    return money === undefined
-      ? []
-      : [
-          {
-            payment_order_id: paymentOrderId(order.payment_order_id),
-            seller_account: order.seller_account,
-            money,
-          },
-        ];
+    const { seller_account, amount, currency = "USD" } = order;
+    const money = moneyOf({ amount, currency }, at, param, errors);
+    if (money === undefined) return [];
+    return [{ payment_order_id: paymentOrderId(order.payment_order_id), seller_account, money }];
   });
   const [first] = errors;
   if (first !== undefined)

@@ -49,8 +49,8 @@ export const NewCheckout = Type.Object(
               minLength: 1,
               maxLength: 1_000,
               description:
-                "Where the buyer returns after confirming the payment at the bank. Without it such a payment " +
-                "needs the PSP's own library in your page.",
+                "Where the buyer returns after confirming the payment at the bank. Without it such a " +
+                "payment needs the PSP's own library in your page.",
             }),
           ),
           country: Type.Optional(

@@ -15,8 +15,8 @@ export const PaymentAttempt = Type.Object(
     failure_class: nullable(
       Type.String({
         description:
-          "hard_decline, transient_decline, rate_limited, unreachable or invalid_request: whether a new attempt " +
-          "follows by itself (docs/causes.md).",
+          "hard_decline, transient_decline, rate_limited, unreachable or invalid_request: whether a new " +
+          "attempt follows automatically (docs/causes.md).",
       }),
     ),
     failure_code: nullable(Type.String()),

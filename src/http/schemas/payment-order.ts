@@ -48,8 +48,8 @@ export const PaymentOrder = Type.Object(
     next_retry_at: nullable(
       Type.String({
         description:
-          "RFC 3339, UTC, microseconds. When the order is looked at next: a new attempt if it is RETRY_SCHEDULED, " +
-          "otherwise a question to the PSP.",
+          "RFC 3339, UTC, microseconds. When the order is processed next: a new attempt if it is " +
+          "RETRY_SCHEDULED, otherwise an inquiry at the PSP.",
         examples: ["2026-01-02T03:04:05.678901Z"],
       }),
     ),

@@ -90,7 +90,7 @@ export function readWebhook(body: string): WebhookReport {
   switch (type) {
     case "checkout.session.completed":
     case "checkout.session.expired":
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that Stripe wrote it
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- signed: Stripe wrote it
       return reportOf(metadata, () => outcomeOfSession(object as Stripe.Checkout.Session));
     case "payment_intent.succeeded":
     case "payment_intent.amount_capturable_updated":
@@ -100,7 +100,7 @@ export function readWebhook(body: string): WebhookReport {
     case "payment_intent.canceled":
       // On a page a card may fail and another one follow: the session says how it ends.
       if (metadata["page"] === page_mark.page && !isPaid(type)) return null;
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the signature says that Stripe wrote it
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- signed: Stripe wrote it
       return reportOf(metadata, () => outcomeOfIntent(object as Stripe.PaymentIntent));
     default:
       return null;
