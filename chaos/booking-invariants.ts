@@ -7,17 +7,23 @@ import type { Violation } from "./journal.ts";
 export function walletsFitOrders({ outcomes }: Evidence): Check {
   const faults = outcomes.flatMap((order): Violation[] => {
     const booked = order.seller_credit_minor + order.commission_minor;
-    const count =
-      order.captured_minor === 0n ? 0 : order.captures === "" ? 1 : order.captures.split(" ").length;
-    if (booked === order.captured_minor && order.capture_count === count) return [];
+    if (booked === order.captured_minor && order.capture_count === capturesOf(order)) return [];
     const amount = (amount_minor: bigint): string =>
       formatAmount({ amount_minor, currency: toCurrencyCode(order.currency) });
     return [
       {
         subject: nameOf(order),
-        problem: `is ${order.status}, ${amount(order.captured_minor)} ${order.currency} of it taken; the ledger booked ${amount(booked)} in ${order.capture_count} transactions`,
+        problem:
+          `is ${order.status}, ${amount(order.captured_minor)} ${order.currency} of it taken; ` +
+          `the ledger booked ${amount(booked)} in ${order.capture_count} transactions`,
       },
     ];
   });
   return check("the ledger has each capture once, and nothing else", outcomes.length, faults);
+}
+
+/** An order that was captured at once lists no captures. */
+function capturesOf({ captured_minor, captures }: Evidence["outcomes"][number]): number {
+  if (captured_minor === 0n) return 0;
+  return captures === "" ? 1 : captures.split(" ").length;
 }

@@ -75,10 +75,8 @@ function mayEnd(
     case "paid_or_given_up":
       return isPaid || status === "FAILED";
     case "waits_for_buyer":
-      return habits.buyer === "pays"
-        ? isPaid || status === "PENDING"
-        : habits.buyer === "gives_up"
-          ? ["FAILED", "CANCELED", "PENDING"].includes(status)
-          : status === "PENDING";
+      if (habits.buyer === "pays") return isPaid || status === "PENDING";
+      if (habits.buyer === "gives_up") return ["FAILED", "CANCELED", "PENDING"].includes(status);
+      return status === "PENDING";
   }
 }

@@ -10,6 +10,7 @@ export async function dev(): Promise<void> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const stack = await startStackFromEnvironment(print);
   const watch = watchStack(stack, print);
+  const headers = "-H 'Authorization: Bearer sk_dev' -H 'Content-Type: application/json'";
   process.stdout.write(`
 Pacioli answers at   ${stack.service_url}
 API key              sk_dev
@@ -19,11 +20,13 @@ Health and metrics   ${stack.operationsUrl()}/readyz, /metrics
 
 Take a first payment:
 
-curl -s ${stack.service_url}/api/v1/payments -H 'Authorization: Bearer sk_dev' -H 'Content-Type: application/json' -d '{
+curl -s ${stack.service_url}/api/v1/payments ${headers} -d '{
   "checkout_id": "first-checkout",
   "buyer_info": {"user_id": "buyer_alice", "email": "alice@example.com"},
   "credit_card_info": {"token": "tok_visa_4242", "last4": "4242"},
-  "payment_orders": [{"payment_order_id": "first-order", "seller_account": "seller_bob", "amount": "29.99", "currency": "USD"}]
+  "payment_orders": [
+    {"payment_order_id": "first-order", "seller_account": "seller_bob", "amount": "29.99", "currency": "USD"}
+  ]
 }'
 curl -s ${stack.service_url}/api/v1/payments/first-order -H 'Authorization: Bearer sk_dev'
 

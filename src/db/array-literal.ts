@@ -11,5 +11,8 @@ export function numberArray(values: readonly (bigint | number | null)[]): string
  * for all is easier to read.
  */
 export function textArray(values: readonly (string | null)[]): string {
-  return `{${values.map((value) => (value === null ? "NULL" : `"${value.replace(/[\\"]/g, "\\$&")}"`)).join(",")}}`;
+  return `{${values.map(quotedOrNull).join(",")}}`;
 }
+
+const quotedOrNull = (text: string | null): string =>
+  text === null ? "NULL" : `"${text.replace(/[\\"]/g, "\\$&")}"`;

@@ -24,8 +24,10 @@ export async function withClient<Result>(
 }
 
 /** As OpenSSL and Node name what is wrong with a certificate or a handshake. */
-const tlsCodes =
-  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/;
+const tlsCodes = new RegExp(
+  "^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|" +
+    "INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)",
+);
 
 function failureOf(error: unknown, address: string): string {
   const code = sqlStateOf(error) ?? "";

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 
 /**
- * What the driver takes for this URL. It turns `sslmode=verify-full` into TLS options without
- * `rejectUnauthorized`, whose default NODE_TLS_REJECT_UNAUTHORIZED=0 turns off: here it is said outright.
+ * The driver's options for this URL. The driver turns `sslmode=verify-full` into TLS options without
+ * `rejectUnauthorized`, whose default NODE_TLS_REJECT_UNAUTHORIZED=0 turns off, so it is set here explicitly.
  */
 export function connectionOf(url: string): {
   readonly connectionString: string;
@@ -17,7 +17,7 @@ export function connectionOf(url: string): {
     parsed.searchParams.delete(name);
     return file === null || file === "" ? undefined : readFileSync(file, "utf8");
   };
-  // While one of these is in the URL, the driver makes the options of it and passes over ours.
+  // While one of these is in the URL, the driver makes its own options of it and ignores ours.
   const [ca, cert, key] = [take("sslrootcert"), take("sslcert"), take("sslkey")];
   const isDirect = parsed.searchParams.get("sslnegotiation") === "direct";
   for (const name of ["sslmode", "sslnegotiation"]) parsed.searchParams.delete(name);

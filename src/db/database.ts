@@ -77,6 +77,13 @@ const retryableStates = new Set(["40P01", "40001"]);
 const unavailableStates = /^(08|53|57P|58)/;
 const unavailableCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND"]);
 
+/** Messages of the driver, which has no code for a connection that it lost or did not get. */
+const driverMessages = [
+  "Connection terminated",
+  "timeout exceeded when trying to connect",
+  "Client has encountered a connection error",
+];
+
 /** The SQLSTATE (or the system's error code) of a thrown database error. */
 export function sqlStateOf(thrown: unknown): string | undefined {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
@@ -87,9 +94,8 @@ export function sqlStateOf(thrown: unknown): string | undefined {
 export function isUnavailable(thrown: unknown): boolean {
   const code = sqlStateOf(thrown);
   if (code !== undefined) return unavailableStates.test(code) || unavailableCodes.has(code);
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
-    messageOf(thrown),
-  );
+  const message = messageOf(thrown);
+  return driverMessages.some((known) => message.includes(known));
 }
 
 /** A pool of connections to PostgreSQL. */
@@ -104,7 +110,9 @@ export class Database implements Queryable {
       application_name: options.application_name,
       max: options.connections_max,
       types,
-      options: `${readOnly}-c TimeZone=UTC -c synchronous_commit=on -c statement_timeout=${statement_timeout_ms} -c idle_in_transaction_session_timeout=30000`,
+      options:
+        `${readOnly}-c TimeZone=UTC -c synchronous_commit=on ` +
+        `-c statement_timeout=${statement_timeout_ms} -c idle_in_transaction_session_timeout=30000`,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       // Statements that do not wait for each other's rows are sent together. Each round trip waits for
@@ -208,7 +216,7 @@ export class Database implements Queryable {
  */
 class Statements {
   readonly #client: pg.PoolClient;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
   #firstFailure: unknown;
   #isClosed = false;
 
@@ -221,14 +229,14 @@ class Statements {
       throw new AssertionError({ message: "the transaction has ended: it takes no more statements" });
     writeOncePerTurn(this.#client);
     const answer = this.#client.query<Row>(preparedIfCall(statement));
-    this.#underWay.add(answer);
+    this.#inFlight.add(answer);
     try {
       return await answer;
     } catch (error) {
       this.#firstFailure ??= error;
       throw error;
     } finally {
-      this.#underWay.delete(answer);
+      this.#inFlight.delete(answer);
     }
   }
 
@@ -241,13 +249,13 @@ class Statements {
   }
 
   countInFlight(): number {
-    return this.#underWay.size;
+    return this.#inFlight.size;
   }
 
   /** Refuses statements from now on, and waits for those in flight. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#inFlight);
   }
 }
 

@@ -101,7 +101,7 @@ export class GroupCommit<Item, Result> {
   async #settle(batch: readonly Waiting<Item, Result>[], racesLost = 0): Promise<void> {
     try {
       const results = await this.#flush(batch.map((waiting) => waiting.item));
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there are as many results as items, and one may be undefined
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each item has one, maybe undefined
       batch.forEach((waiting, index) => waiting.resolve(results[index] as Result));
     } catch (error) {
       const [only, ...others] = batch;

@@ -19,7 +19,7 @@ const migrationsTable = "schema_migrations";
 /** Any fixed number: processes that set the rights of one database wait for each other. */
 const rights_lock = "7220301515";
 
-/** All that make a large object, or write one. */
+/** The functions that make or write large objects. */
 const large_object_functions = `lo_create(oid), lo_creat(int), lo_from_bytea(oid, bytea), lo_open(oid, int),
   lo_put(oid, bigint, bytea), lowrite(int, bytea), lo_unlink(oid)`;
 
@@ -77,7 +77,8 @@ async function assertMayMigrate(client: Client): Promise<void> {
   );
   if (rights?.may !== true) {
     throw new Error(
-      `The login "${rights?.login}" may not change the schema: set MIGRATION_DATABASE_URL to the owner's login.`,
+      `The login "${rights?.login}" may not change the schema: ` +
+        "set MIGRATION_DATABASE_URL to the owner's login.",
     );
   }
 }
@@ -113,8 +114,8 @@ async function loadMigrations(paths: readonly string[], roles: DatabaseRoles): P
 
 /**
  * Lets only the database's own roles connect, and nobody make temporary tables or (if the owner may decide
- * that) large objects. Neither a dump nor a copy of
- * a database has these rights, so each `pacioli migrate` sets them. `url` is the owner's.
+ * that) large objects. Neither a dump nor a copy of a database has these rights, so each `pacioli migrate`
+ * sets them. `url` is the owner's.
  */
 export async function setRights(url: string, lock_timeout_ms = 60_000): Promise<void> {
   await withClient(url, async (client) => {
@@ -195,7 +196,8 @@ async function assertMigrationsUnchanged(): Promise<void> {
   const changed = Object.keys({ ...committed, ...found }).filter((name) => committed[name] !== found[name]);
   if (changed.length > 0) {
     throw new Error(
-      `Migration files differ from migrations/hashes.json: ${changed.join(", ")}. Write a new migration, then run \`npm run hash-migrations\`.`,
+      `Migration files differ from migrations/hashes.json: ${changed.join(", ")}. ` +
+        "Write a new migration, then run `npm run hash-migrations`.",
     );
   }
 }

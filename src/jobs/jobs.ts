@@ -24,7 +24,7 @@ export {
   type LetterSubjects,
 } from "./queries.ts";
 export { isLastTry, isPayloadOf, type JobPayloads, type QueueName } from "./queues.ts";
-export { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
+export { nextDelaySeconds, type RetryPolicy } from "./retry-delay.ts";
 export { createDeadLetterDrain } from "./dead-letter-drain.ts";
 export { WorkLoop } from "./work-loop.ts";
 

@@ -27,7 +27,7 @@ import { WebhookApplier } from "./reports/webhook-apply.ts";
 export { createActions, type Actions } from "./orders/actions.ts";
 export { armCrashPoint, crashPointNames } from "./model/crash-points.ts";
 export type { ArmedCrashPoint, CrashPointName } from "./model/crash-points.ts";
-export { historyOf } from "./orders/history.ts";
+export { historyOf } from "./orders/dead-letter-history.ts";
 export type { Intake } from "./orders/intake.ts";
 export type { IntakeRequest } from "./orders/intake-rows.ts";
 export type { Resolved } from "./orders/attempt-resolution.ts";

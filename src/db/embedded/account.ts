@@ -44,8 +44,8 @@ export function parsePasswd(text: string): Account[] {
 }
 
 /**
- * Whether a cluster could live in `folder`: really makes a folder there, gives it to the account, writes as
- * it.
+ * Whether a cluster could live in `folder`: makes a folder there, gives it to the account, and writes as that
+ * account.
  */
 export async function canHoldCluster(folder: string, account: Account): Promise<boolean> {
   let probe: string | undefined;
@@ -71,8 +71,9 @@ export async function claimCluster(clusterDir: string, account: Account): Promis
   if ((await stat(clusterDir)).uid === 0) await giveTree(clusterDir, account);
   if (await runsAs(account, "/bin/sh", ["-c", 'cd "$1"', "sh", clusterDir])) return;
   throw new EmbeddedPostgresError(
-    `PostgreSQL does not run as root, and ${account.name} cannot enter ${clusterDir}. Let others pass through each ` +
-      "folder above it (`chmod o+x`), or move the data folder to where they can.",
+    `PostgreSQL does not run as root, and ${account.name} cannot enter ${clusterDir}. ` +
+      "Let others pass through each folder above it (`chmod o+x`), " +
+      "or move the data folder to where they can.",
   );
 }
 

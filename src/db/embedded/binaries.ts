@@ -54,8 +54,8 @@ export async function provideBinaries(
   if (await runsAs(account, programPath(installedDir, "postgres"), ["--version"])) return found(installedDir);
   if (account === undefined) {
     throw new EmbeddedPostgresError(
-      `${programPath(installedDir, "postgres")} does not run here. Reinstall the dependencies (\`npm ci\`), ` +
-        "or set DATABASE_URL to a PostgreSQL of your own.",
+      `${programPath(installedDir, "postgres")} does not run here. ` +
+        "Reinstall the dependencies (`npm ci`), or set DATABASE_URL to a PostgreSQL of your own.",
     );
   }
   for (const root of fallbackRoots) {

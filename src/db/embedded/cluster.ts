@@ -34,7 +34,8 @@ export async function readPassword(dataDir: string, isNewCluster: boolean): Prom
   if (present !== undefined && present !== "") return present;
   if (!isNewCluster) {
     throw new EmbeddedPostgresError(
-      `${path} is missing, and the database in ${dataDir} cannot be opened without it. Restore it from a backup.`,
+      `${path} is missing, and the database in ${dataDir} cannot be opened without it. ` +
+        "Restore it from a backup.",
     );
   }
   const password = randomBytes(24).toString("base64url");
@@ -85,8 +86,9 @@ export async function checkVersion(place: ClusterPlace, binaries: Binaries): Pro
   const major = (await readFile(join(place.cluster_dir, "PG_VERSION"), "utf8")).trim();
   if (major === binaries.major || binaries.version === "unknown") return;
   throw new EmbeddedPostgresError(
-    `The database in ${place.cluster_dir} was made by PostgreSQL ${major}, and this Pacioli brings ` +
-      `${binaries.major}. Dump it with the earlier Pacioli's PostgreSQL and restore it into a new data folder.`,
+    `The database in ${place.cluster_dir} was made by PostgreSQL ${major}, ` +
+      `and this Pacioli brings ${binaries.major}. ` +
+      "Dump it with the earlier Pacioli's PostgreSQL and restore it into a new data folder.",
   );
 }
 

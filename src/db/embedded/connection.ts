@@ -48,7 +48,8 @@ export async function hasOtherClients(url: string): Promise<boolean> {
     const deadline = performance.now() + CLOSING_SECONDS * 1_000;
     for (;;) {
       const { rows } = await client.query<{ count: number }>(
-        `select count(*)::int as count from pg_stat_activity
+        `select count(*)::int as count
+           from pg_stat_activity
           where backend_type = 'client backend' and pid <> pg_backend_pid()`,
       );
       if ((rows[0]?.count ?? 0) === 0) return false;

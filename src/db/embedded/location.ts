@@ -38,8 +38,9 @@ export async function findCluster(dataDir: string): Promise<ClusterPlace | undef
   if (await isWholeCluster(clusterDir)) return { parent_dir: parentDir, cluster_dir: clusterDir };
   if (parentDir === dataDir || record?.["state"] === "planned") return undefined;
   throw new EmbeddedPostgresError(
-    `The database of ${dataDir} was kept in ${clusterDir}, and it is not there any more. Restore that folder ` +
-      `from a backup. Or, to start with an EMPTY database, delete ${locationFile(dataDir)} and start again.`,
+    `The database of ${dataDir} was kept in ${clusterDir}, and it is not there any more. ` +
+      "Restore that folder from a backup. " +
+      `Or, to start with an EMPTY database, delete ${locationFile(dataDir)} and start again.`,
   );
 }
 
@@ -65,7 +66,8 @@ export async function choosePlace(
   }
   throw new EmbeddedPostgresError(
     `PostgreSQL does not run as root, and ${account.name} can reach neither ${dataDir} nor ` +
-      `${fallbackRoots.join(" nor ")}. Choose a data folder that ${account.name} can enter, or set DATABASE_URL.`,
+      `${fallbackRoots.join(" nor ")}. ` +
+      `Choose a data folder that ${account.name} can enter, or set DATABASE_URL.`,
   );
 }
 

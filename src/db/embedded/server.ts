@@ -159,8 +159,8 @@ export async function stopServer(processId: number): Promise<void> {
   signal(processId, "SIGQUIT");
   if (await waitForEnd(processId, FAST_STOP_SECONDS)) return;
   throw new EmbeddedPostgresError(
-    `PostgreSQL (process ${processId}) did not stop within ${2 * FAST_STOP_SECONDS} s. End it by hand: what was ` +
-      "committed is safe.",
+    `PostgreSQL (process ${processId}) did not stop within ${2 * FAST_STOP_SECONDS} s. ` +
+      "End it by hand: what was committed is safe.",
   );
 }
 

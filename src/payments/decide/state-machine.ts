@@ -131,9 +131,9 @@ function decideAuthorized(
     authorized.currency !== order.currency ||
     captured.amount_minor !== 0n
   ) {
+    const held = `${authorized.amount_minor} minor units of ${authorized.currency}`;
     return mismatch(
-      `The PSP authorised ${authorized.amount_minor} minor units of ${authorized.currency} (${psp_reference}) ` +
-        `and took ${captured.amount_minor}; ` +
+      `The PSP authorised ${held} (${psp_reference}) and took ${captured.amount_minor}; ` +
         `${attempt.amount_minor} of ${order.currency} were to be authorised.`,
     );
   }

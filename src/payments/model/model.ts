@@ -232,5 +232,5 @@ export const executor_actor = "executor";
 
 /** Why no PSP can be asked, and what to do. */
 export const missingAccount = (psp: string): string =>
-  `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, and this goes on ` +
-  "by itself; or look at the PSP and resolve it.";
+  `The PSP account ${psp} is not configured. Add it to PSP_ACCOUNTS again, with its secret, ` +
+  "and this goes on by itself; or look at the PSP and resolve it.";

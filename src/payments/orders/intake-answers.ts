@@ -1,19 +1,19 @@
 import type { Transaction } from "../../db/db.ts";
 import { insertAnswers, textOfKey } from "../../idempotency/idempotency.ts";
 import { missing, type IntakeRequest, type Stored } from "./intake-rows.ts";
-import type { Sorted } from "./intake-sort.ts";
+import type { ClassifiedRequest } from "./classify-requests.ts";
 import { selectCheckout, selectOrdersOfCheckouts } from "../store/queries.ts";
 import { acceptedView } from "../views/views.ts";
 
 /** The body of the first answer by checkout: of those created now, and rebuilt for those known before. */
 export async function firstAnswers(
   tx: Transaction,
-  sorted: readonly Sorted[],
+  classified: readonly ClassifiedRequest[],
   stored: ReadonlyMap<string, Stored>,
   created_at: string,
 ): Promise<Map<string, string>> {
   const bodies = new Map<string, string>();
-  for (const one of sorted) {
+  for (const one of classified) {
     if (!("created" in one) || isHosted(one.created)) continue;
     const { checkout } = one.created;
     const risk_decision = (stored.get(checkout.checkout_id) ?? missing()).verdict.decision;
@@ -22,7 +22,7 @@ export async function firstAnswers(
     const view = acceptedView({ checkout_id, risk_decision, created_at }, orders);
     bodies.set(checkout_id, JSON.stringify(view));
   }
-  const before = sorted.flatMap((one) =>
+  const before = classified.flatMap((one) =>
     "repeats" in one && !isHosted(one.repeats) && !bodies.has(one.repeats.checkout.checkout_id)
       ? one.repeats.checkout.checkout_id
       : [],
@@ -39,12 +39,12 @@ export async function firstAnswers(
 
 export async function storeAnswers(
   tx: Transaction,
-  sorted: readonly Sorted[],
+  classified: readonly ClassifiedRequest[],
   bodies: ReadonlyMap<string, string>,
   { lifetime_hours, at }: { readonly lifetime_hours: number; readonly at: Date },
 ): Promise<void> {
   const answers = new Map(
-    sorted.flatMap((one) => {
+    classified.flatMap((one) => {
       const request = acceptedRequest(one);
       if (request === undefined || isHosted(request)) return [];
       const answer = answerRow(request, bodies.get(request.checkout.checkout_id) ?? "", lifetime_hours);
@@ -54,7 +54,7 @@ export async function storeAnswers(
   await insertAnswers(tx, [...answers.values()], at);
 }
 
-function acceptedRequest(one: Sorted): IntakeRequest | undefined {
+function acceptedRequest(one: ClassifiedRequest): IntakeRequest | undefined {
   if ("created" in one) return one.created;
   return "repeats" in one ? one.repeats : undefined;
 }

@@ -11,7 +11,7 @@ import type { Executor } from "../charges/executor.ts";
 import { answerRow, firstAnswers, storeAnswers } from "./intake-answers.ts";
 import { insertCheckouts, selectKnown } from "../store/intake-queries.ts";
 import { missing, rowsOf, type FirstTask, type IntakeRequest, type Stored } from "./intake-rows.ts";
-import { sort } from "./intake-sort.ts";
+import { classifyRequests } from "./classify-requests.ts";
 import type { CardInfo, CheckoutDraft } from "../model/model.ts";
 import type { Pages } from "../charges/pages.ts";
 import type { CardPayment, ChargeTask } from "../charges/psp-call.ts";
@@ -103,16 +103,16 @@ export class Intake {
       ),
       selectBlocked(tx, requests.map(riskSubject)),
     ]);
-    const sorted = sort(requests, answers, known);
+    const classified = classifyRequests(requests, answers, known);
     const stored = await this.#store(
       tx,
-      sorted.flatMap((one) => ("created" in one ? one.created : [])),
+      classified.flatMap((one) => ("created" in one ? one.created : [])),
       blocked,
       at,
     );
-    const first = await firstAnswers(tx, sorted, stored, known.created_at);
-    await storeAnswers(tx, sorted, first, { lifetime_hours: this.#options.idempotency_hours, at });
-    return sorted.map((one): Decided => {
+    const first = await firstAnswers(tx, classified, stored, known.created_at);
+    await storeAnswers(tx, classified, first, { lifetime_hours: this.#options.idempotency_hours, at });
+    return classified.map((one): Decided => {
       if ("refusal" in one) return one;
       if ("answer" in one) return { answer: one.answer, tasks: [], is_queued: false };
       const { checkout_id, payment_method } = ("created" in one ? one.created : one.repeats).checkout;

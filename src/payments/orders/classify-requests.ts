@@ -3,7 +3,7 @@ import { replayOf, textOfKey, type Answer, type AnswerRow } from "../../idempote
 import type { KnownRows } from "../store/intake-queries.ts";
 import type { IntakeRequest } from "./intake-rows.ts";
 
-export type Sorted =
+export type ClassifiedRequest =
   | { readonly answer: Answer }
   | { readonly refusal: AppError }
   | { readonly created: IntakeRequest }
@@ -13,15 +13,15 @@ export type Sorted =
  * Tells new checkouts from repeated and refused ones, in the order of arrival; earlier ones of the batch
  * count as known.
  */
-export function sort(
+export function classifyRequests(
   requests: readonly IntakeRequest[],
   answers: ReadonlyMap<string, AnswerRow>,
   known: KnownRows,
-): Sorted[] {
+): ClassifiedRequest[] {
   const keys = new Map<string, string>();
   const events = new Map((known.events ?? []).map((event) => [event.checkout_id, event.request_fingerprint]));
   const owners = new Map((known.orders ?? []).map((order) => [order.payment_order_id, order.checkout_id]));
-  return requests.map((request): Sorted => {
+  return requests.map((request): ClassifiedRequest => {
     const { checkout, idempotency_key } = request;
     const fingerprint = request.fingerprint.toString("hex");
     const answerKey = idempotency_key === null ? null : textOfKey(idempotency_key);
@@ -65,7 +65,7 @@ export function sort(
   });
 }
 
-function replay(answer: AnswerRow, fingerprint: Buffer): Sorted {
+function replay(answer: AnswerRow, fingerprint: Buffer): ClassifiedRequest {
   try {
     return { answer: replayOf(answer, fingerprint) };
   } catch (error) {

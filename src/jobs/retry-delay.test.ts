@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nextDelaySeconds, type RetryPolicy } from "./retry-policy.ts";
+import { nextDelaySeconds, type RetryPolicy } from "./retry-delay.ts";
 
 const middle = { random: 0.5 };
 /** The waits before each further try, up to and with the one that gives up. */
