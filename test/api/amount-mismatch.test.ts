@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { deadLettersAbout, unresolvedOrders, type Letter } from "../support/answers.ts";
 import { idIn } from "../support/checked.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
+import { acceptCheckout, card, expectProblem, orderIn, sentLongAgo, until } from "./requests.ts";
 import { newSecret } from "./statuses.ts";
 import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
@@ -107,6 +107,7 @@ test("its letter cannot be discarded or redriven while the attempt is open; reso
     { action: "resolve_attempt", path: `/attempts/${attempt_id}/resolve` },
   ]);
 
+  await sentLongAgo(stack, attempt_id);
   const resolved = await stack.call("POST", `/attempts/${attempt_id}/resolve`, {
     outcome: "failed",
     note: "The 50.00 were refunded.",

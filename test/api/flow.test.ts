@@ -21,7 +21,7 @@ const chargesOf = async (id: string): Promise<number> =>
 const seconds = (count: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, count * 1_000));
 
-describe("declines", () => {
+describe.concurrent("declines", () => {
   test.for([
     ["tok_card_declined", "card_declined"],
     ["tok_insufficient_funds", "insufficient_funds"],
@@ -202,7 +202,7 @@ describe("outcomes that are not known (R241)", () => {
   });
 });
 
-describe("orders that wait", () => {
+describe.concurrent("orders that wait", () => {
   test("a card that needs its buyer is PENDING, not FAILED, and nothing is booked (R209)", async () => {
     const { checkout_id, order_ids } = await acceptCheckout(stack, card("tok_authenticationRequired"), [
       { seller_account: "seller_waiting" },

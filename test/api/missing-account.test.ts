@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
 import { deadLettersAbout, unresolvedOrders, type Letter } from "../support/answers.ts";
 import { freePort, startTestStack, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, orderIn, path, until } from "./requests.ts";
+import { acceptCheckout, orderIn, path, sentLongAgo, until } from "./requests.ts";
 
 let stack: TestStack;
 let api_base: string;
@@ -30,8 +30,8 @@ beforeAll(async () => {
     environment: {
       SIMULATOR_PORT: String(simulatorPort),
       STRIPE_KEY: "sk_test_simulator",
-      JOB_LEASE_SECONDS: "5",
-      PSP_TIMEOUT_SECONDS: "1",
+      JOB_LEASE_SECONDS: "3",
+      PSP_TIMEOUT_SECONDS: "0.7",
       ...bothAccounts(),
     },
   });
@@ -159,9 +159,9 @@ test(
     await until("a person hears of the void", async () => (await lettersAbout(void_id)).length === 1);
 
     const resolution = { outcome: "failed", note: "The dashboard shows nothing." };
-    expect(
-      (await stack.call("POST", `/attempts/${attempts[0]?.attempt_id ?? ""}/resolve`, resolution)).status,
-    ).toBe(202);
+    const attempt_id = attempts[0]?.attempt_id ?? "";
+    await sentLongAgo(stack, attempt_id);
+    expect((await stack.call("POST", `/attempts/${attempt_id}/resolve`, resolution)).status).toBe(202);
     await stack.waitForOrder(id, ["FAILED"], 30);
     await until("the void has ended", async () => (await voids())[0]?.["status"] === "failed");
     expect(await lettersAbout(void_id)).toEqual([]);

@@ -22,6 +22,9 @@ const buyer_action_seconds = 6;
 const webhook_secret = newSecret();
 
 let stack: TestStack;
+/** One whose buyer never answers the bank; its time runs while the other tests do. */
+let unanswered: string;
+let unanswered_action: OrderDetail["next_action"];
 beforeAll(async () => {
   stack = await startTestStack({
     has_webhooks: true,
@@ -31,6 +34,9 @@ beforeAll(async () => {
       SIMULATOR_WEBHOOK_SECRET: webhook_secret,
     },
   });
+  const { order_ids } = await acceptCheckout(stack, challenged);
+  unanswered = order_ids[0];
+  unanswered_action = await nextAction(unanswered);
 });
 afterAll(async () => {
   expect((await verifyBooks(stack.db.database)).flatMap((check) => check.faults)).toEqual([]);
@@ -136,19 +142,6 @@ describe("a card token that its bank wants confirmed", () => {
     expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(0);
   });
 
-  test("is given up at the PSP when the buyer's time is over: the order is canceled as expired, and the bank's page is closed", async () => {
-    const {
-      order_ids: [id],
-    } = await acceptCheckout(stack, challenged);
-    const action = await nextAction(id);
-    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({
-      status_cause: "expired",
-      next_action: null,
-    });
-    await answerBank(action, "complete");
-    expect((await stack.effects(`payment_order_id=${id}`)).count).toBe(0);
-  });
-
   test("can be authorised and captured by hand after the confirmation", async () => {
     const {
       order_ids: [id],
@@ -243,6 +236,16 @@ describe("a card token that its bank wants confirmed", () => {
     );
     expect(String(row?.["next_action"]).length).toBeGreaterThan(40);
     expect(row?.["text"]).not.toContain(new URL(action?.redirect_url ?? "").pathname.split("/").at(-1));
+  });
+
+  test("is given up at the PSP when the buyer's time is over: the order is canceled as expired, and the bank's page is closed", async () => {
+    expect(path(await orderIn(stack, unanswered, "CANCELED"))).toBe("NOT_STARTED EXECUTING PENDING CANCELED");
+    expect(await orderIn(stack, unanswered, "CANCELED")).toMatchObject({
+      status_cause: "expired",
+      next_action: null,
+    });
+    await answerBank(unanswered_action, "complete");
+    expect((await stack.effects(`payment_order_id=${unanswered}`)).count).toBe(0);
   });
 });
 

@@ -119,7 +119,7 @@ describe("what is no request of HTTP is answered with problem details", () => {
   });
 });
 
-describe("a request that does not arrive in time is cut off with 408, at the time that is set", () => {
+describe.concurrent("a request that does not arrive in time is cut off with 408, at the time that is set", () => {
   test.for([
     ["headers that stop", `${post}x-slow: `],
     ["a body that stops", `${post}content-length: 100\r\n\r\n{"checkout_id":`],

@@ -72,6 +72,12 @@ export async function orderIn(
   return checked(detail, PaymentOrderDetail);
 }
 
+/** As if nothing had been sent for an hour: a resolution waits for no call, and takes effect at once. */
+export const sentLongAgo = (stack: TestStack, attempt_id: string): Promise<unknown> =>
+  stack.db.asOwner("update payment_attempts set sent_at = now() - interval '1 hour' where attempt_id = $1", [
+    attempt_id,
+  ]);
+
 /** The states an order went through. */
 export const path = (order: OrderDetail): string =>
   order.transitions.map((transition) => transition.to_status).join(" ");

@@ -4,7 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyPayments } from "../../src/payments/payments.ts";
 import { deadLettersAbout, unresolvedOrders, type Letter, type Unresolved } from "../support/answers.ts";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, expectProblem, orderIn, path, postBytes, until } from "./requests.ts";
+import {
+  acceptCheckout,
+  card,
+  expectProblem,
+  orderIn,
+  path,
+  postBytes,
+  sentLongAgo,
+  until,
+} from "./requests.ts";
 
 const lease_seconds = 3;
 const stripe_secret = `whsec_${randomBytes(24).toString("base64")}`;
@@ -276,7 +285,7 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
   );
 });
 
-describe("an attempt that a person has seen fail", () => {
+describe.concurrent("an attempt that a person has seen fail", () => {
   test("frees the order for a new attempt under a new key, but not before any call that was under way has ended", async () => {
     const { id, attempt_id } = await undecided();
     const { json } = await resolve(attempt_id, failed);
@@ -307,10 +316,7 @@ describe("an attempt that a person has seen fail", () => {
 
   test("frees the order at once when nothing was sent for long", async () => {
     const { id, attempt_id } = await undecided();
-    await stack.db.asOwner(
-      "update payment_attempts set sent_at = now() - interval '1 hour' where attempt_id = $1",
-      [attempt_id],
-    );
+    await sentLongAgo(stack, attempt_id);
     const { json } = await resolve(attempt_id, failed);
     expect(Date.parse((json["resolution"] as { due_at: string }).due_at)).toBeLessThanOrEqual(Date.now());
     await orderIn(stack, id, "FAILED");
@@ -339,6 +345,7 @@ describe("an attempt that a person has seen fail", () => {
 
   test("opens a dead letter when the PSP later says that it succeeded, and books nothing", async () => {
     const { id, attempt_id } = await undecided();
+    await sentLongAgo(stack, attempt_id);
     await resolve(attempt_id, failed);
     await orderIn(stack, id, "FAILED");
     await stripeTells(attempt_id, "pi_late");
@@ -583,6 +590,9 @@ describe("GET /unresolved_orders", () => {
     );
     await approve(json, other_key);
     expect(await actionsOf(id)).toEqual(["wait"]);
+    await stack.db.asOwner("update payment_attempts set resolution_due_at = now() where attempt_id = $1", [
+      attempt_id,
+    ]);
     await orderIn(stack, id, "FAILED");
     expect(await actionsOf(id)).toEqual([]);
   });

@@ -16,11 +16,33 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => stack.stopAll());
+afterAll(async () => {
+  const effects = await stack.effectsSummary();
+  await stack.stopAll();
+  expect(effects).toMatchObject({ charges: 6, duplicate_orders: [] });
+});
 
 const chargesOf = async (id: string): Promise<number> =>
   (await stack.effects(`payment_order_id=${id}`)).count;
-const failNext = (fault: string): Promise<void> => stack.setFaults({ next: [{ fault, count: 1 }] });
+
+let last: Promise<unknown> = Promise.resolve();
+/** The tests wait side by side, but send one after another: a fault meets whatever is sent next. */
+function inTurn<T>(send: () => Promise<T>): Promise<T> {
+  const sent = last.then(send);
+  last = sent.catch(() => undefined);
+  return sent;
+}
+
+/** An order whose charge met this fault. */
+const chargedUnder = (fault: string): Promise<string> =>
+  inTurn(async () => {
+    await stack.setFaults({ next: [{ fault, count: 1 }] });
+    const {
+      order_ids: [id],
+    } = await acceptCheckout(stack);
+    await orderIn(stack, id, "UNKNOWN");
+    return id;
+  });
 
 /** Waits until the attempt was asked about so often. */
 const askedAbout = (id: string, times: number): Promise<void> =>
@@ -43,25 +65,19 @@ const age = (id: string, column: "created_at" | "sent_at", hours: number): Promi
     [id, hours],
   );
 
-describe("a charge that the PSP answers with a 500", () => {
+describe.concurrent("a charge that the PSP answers with a 500", () => {
   test("and carries out later is found and made once: no new key while nothing is to be seen", async () => {
-    await failNext("500_rolled_forward");
-    const {
-      order_ids: [id],
-    } = await acceptCheckout(stack);
+    const id = await chargedUnder("500_rolled_forward");
     await askedAbout(id, 1);
     expect(await chargesOf(id)).toBe(0);
     const order = await orderIn(stack, id, "SUCCESS");
     expect(path(order)).toBe("NOT_STARTED EXECUTING UNKNOWN SUCCESS");
     expect(order.attempts).toHaveLength(1);
-    expect(await stack.effectsSummary()).toMatchObject({ charges: 1, duplicate_orders: [] });
+    expect(await chargesOf(id)).toBe(1);
   }, 40_000);
 
   test("and that was never made gets a new key after the quiet time, not before", async () => {
-    await failNext("500_before");
-    const {
-      order_ids: [id],
-    } = await acceptCheckout(stack);
+    const id = await chargedUnder("500_before");
     const order = await orderIn(stack, id, "SUCCESS");
     expect(path(order)).toBe("NOT_STARTED EXECUTING UNKNOWN RETRY_SCHEDULED EXECUTING SUCCESS");
     expect(order.attempts).toMatchObject([
@@ -74,13 +90,9 @@ describe("a charge that the PSP answers with a 500", () => {
   }, 40_000);
 });
 
-describe("a key that the PSP may have forgotten", () => {
+describe.concurrent("a key that the PSP may have forgotten", () => {
   test("is not used again: the PSP is only asked, until nothing was sent for the quiet time", async () => {
-    await failNext("html");
-    const {
-      order_ids: [id],
-    } = await acceptCheckout(stack);
-    await orderIn(stack, id, "UNKNOWN");
+    const id = await chargedUnder("html");
     await age(id, "created_at", 24);
     await askedAbout(id, 2);
     // Sent again it would have been charged: the fault was over.
@@ -93,11 +105,7 @@ describe("a key that the PSP may have forgotten", () => {
   }, 40_000);
 
   test("does not hide a charge that was made under it: that is found", async () => {
-    await failNext("500_after_charge");
-    const {
-      order_ids: [id],
-    } = await acceptCheckout(stack);
-    await orderIn(stack, id, "UNKNOWN");
+    const id = await chargedUnder("500_after_charge");
     await Promise.all([age(id, "created_at", 30), age(id, "sent_at", 29)]);
     const order = await orderIn(stack, id, "SUCCESS");
     expect(order.attempts).toHaveLength(1);
@@ -105,7 +113,7 @@ describe("a key that the PSP may have forgotten", () => {
   });
 });
 
-describe("a capture that the PSP answers with a 500", () => {
+describe.concurrent("a capture that the PSP answers with a 500", () => {
   const capture = (id: string): Promise<unknown> =>
     stack.call("POST", `/payments/${id}/capture`, { capture_id: "one", amount: "10.00", is_final: false });
   const operationOf = async (id: string): Promise<Record<string, unknown>> => {
@@ -122,12 +130,16 @@ describe("a capture that the PSP answers with a 500", () => {
   ])(
     "(%s) takes the money once, under key %i",
     async (fault, key_number) => {
-      const {
-        order_ids: [id],
-      } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
-      await orderIn(stack, id, "AUTHORIZED");
-      await stack.setFaults({ next_modifications: [{ fault, count: 1 }] });
-      await capture(id);
+      const id = await inTurn(async () => {
+        const {
+          order_ids: [authorised],
+        } = await acceptCheckout(stack, { capture_method: "manual" }, [{ amount: "50.00" }]);
+        await orderIn(stack, authorised, "AUTHORIZED");
+        await stack.setFaults({ next_modifications: [{ fault, count: 1 }] });
+        await capture(authorised);
+        await until("it met the fault", async () => (await operationOf(authorised))["status"] === "unknown");
+        return authorised;
+      });
       await until(
         "the PSP was asked again",
         async () => Number((await operationOf(id))["inquiry_count"]) >= 1,

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deadLettersAbout, unresolvedOrders, type Letter } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
+import { acceptCheckout, card, expectProblem, orderIn, sentLongAgo, until } from "./requests.ts";
 import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
 const secret = `whsec_${randomBytes(24).toString("base64")}`;
@@ -161,6 +161,7 @@ test("of a page it stops new charges of every order of the checkout", async () =
   const { attempts } = await orderIn(stack, order_ids[0], "PENDING");
   const attempt_id = attempts[0]?.attempt_id ?? "";
   const said = { outcome: "failed", note: "Nothing there." };
+  await sentLongAgo(stack, attempt_id);
   expect((await stack.call("POST", `/attempts/${attempt_id}/resolve`, said)).status).toBe(202);
   for (const id of order_ids) await stack.waitForOrder(id, ["FAILED"], 30);
   await tellsOfSuccess(order_ids[0], attempt_id, "pi_page");

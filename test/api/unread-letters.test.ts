@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestStack, type Reply, type TestStack } from "../support/stack.ts";
-import { acceptCheckout, card, expectProblem, orderIn, until } from "./requests.ts";
+import { acceptCheckout, card, expectProblem, orderIn, sentLongAgo, until } from "./requests.ts";
 import { sendStripe, stripeEvent, stripeSignature } from "./stripe-events.ts";
 
 const secret = `whsec_${randomBytes(24).toString("base64")}`;
@@ -90,6 +90,7 @@ test("a report that came after a person looked at the PSP is not closed by their
   expect(await discrepancies(attempt.id)).toEqual([letter]);
   expect(await orderIn(stack, attempt.id, "UNKNOWN")).toMatchObject({ attempts: [{ resolution: null }] });
 
+  await sentLongAgo(stack, attempt.attempt_id);
   const informed = { dead_letter_ids: [letter, "dead_that_is_gone"], note: "The 50.00 were refunded." };
   expect(await resolve(attempt.attempt_id, informed)).toMatchObject({ status: 202 });
   expect(await discrepancies(attempt.id)).toEqual([]);

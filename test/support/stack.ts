@@ -38,6 +38,7 @@ export type TestStack = Stack & {
     statuses: readonly string[],
     seconds?: number,
   ): Promise<Record<string, unknown>>;
+  /** Ends all of it at once; the database is dropped. */
   stopAll(): Promise<void>;
 };
 
@@ -107,6 +108,9 @@ export async function startTestStack(
       }
     },
     async stopAll() {
+      // Killed: a stop would wait for the answers that a test let the simulator hold back.
+      await stack.service.kill();
+      await stack.simulator.kill();
       await stack.stop();
       await db.drop();
     },
