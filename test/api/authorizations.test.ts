@@ -50,7 +50,7 @@ const operationsOf = async (id: string): Promise<OrderDetail["operations"]> =>
 const lettersOf = async (queue: string): Promise<string[]> =>
   (await deadLetters(stack, `queue=${queue}`)).map(({ reason }) => reason);
 
-describe("when the time of an authorisation is over", () => {
+describe.concurrent("when the time of an authorisation is over", () => {
   test("an order of which nothing was captured is CANCELED as expired, and given up at the PSP", async () => {
     const { id, psp_token } = await authorise();
     const order = await orderIn(stack, id, "CANCELED");
@@ -72,21 +72,9 @@ describe("when the time of an authorisation is over", () => {
     });
     expect(await stack.effects(`payment_order_id=${id}`)).toMatchObject({ count: 1 });
   });
-
-  test("a PSP that cannot be reached just then is asked again, and no capture gets in between", async () => {
-    const { id } = await authorise();
-    await stack.setFaults({
-      next_modifications: [
-        { fault: "timeout_before_charge", count: 1 },
-        { fault: "500_before", count: 1 },
-      ],
-    });
-    expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "expired" });
-    expect((await stack.call("POST", `/payments/${id}/capture`, { capture_id: "late" })).status).toBe(409);
-  });
 });
 
-describe("what a person does at the PSP itself", () => {
+describe.concurrent("what a person does at the PSP itself", () => {
   test("an authorisation given up there ends the order here", async () => {
     const { id, psp_token } = await authorise();
     await stripe.paymentIntents.cancel(psp_token);
@@ -120,6 +108,18 @@ describe("what a person does at the PSP itself", () => {
       expect.stringContaining("could not be released"),
     );
   });
+});
+
+test("a PSP that cannot be reached when the time is over is asked again, and no capture gets in between", async () => {
+  const { id } = await authorise();
+  await stack.setFaults({
+    next_modifications: [
+      { fault: "timeout_before_charge", count: 1 },
+      { fault: "500_before", count: 1 },
+    ],
+  });
+  expect(await orderIn(stack, id, "CANCELED")).toMatchObject({ status_cause: "expired" });
+  expect((await stack.call("POST", `/payments/${id}/capture`, { capture_id: "late" })).status).toBe(409);
 });
 
 describe("a person who knows better", () => {

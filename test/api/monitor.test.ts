@@ -79,7 +79,7 @@ test("the list of what is undecided has pages, and shows captures that the PSP h
   await orderIn(stack, authorised, "SUCCESS");
 });
 
-test("work whose job was lost is taken up again", async () => {
+test.concurrent("work whose job was lost is taken up again", async () => {
   const {
     order_ids: [id],
     checkout_id,
@@ -99,7 +99,7 @@ test("work whose job was lost is taken up again", async () => {
   expect(await stack.effects(`payment_order_id=${id}-lost`)).toMatchObject({ count: 1 });
 });
 
-test("a page that still takes a card is not overdue, and a paid order never is", async () => {
+test.concurrent("a page that still takes a card is not overdue, and a paid order never is", async () => {
   const {
     order_ids: [id],
   } = await acceptCheckout(stack, {

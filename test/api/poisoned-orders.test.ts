@@ -30,8 +30,8 @@ beforeAll(async () => {
       PSP_ROUTING: rulesFor("stripe"),
       RISK_REVIEW_FROM: "USD:500.00",
       SIMULATOR_SESSION_SECONDS_MIN: "1",
-      JOB_LEASE_SECONDS: "5",
-      PSP_TIMEOUT_SECONDS: "1",
+      JOB_LEASE_SECONDS: "3",
+      PSP_TIMEOUT_SECONDS: "0.7",
     },
   });
   await stack.db.asOwner(`

@@ -10,6 +10,9 @@ let browser: Browser;
 let context: BrowserContext;
 let shop: Server;
 let return_url = "";
+/** A page that nobody pays; its time runs while the other tests do. */
+let expiring: OpenPage;
+let expiring_context: BrowserContext;
 /** The redirects that reached the shop. */
 const redirects: URL[] = [];
 
@@ -25,8 +28,13 @@ beforeAll(async () => {
     environment: { SIMULATOR_SESSION_SECONDS_MIN: "1", HOSTED_PAGE_SECONDS: "12" },
   });
   browser = await openBrowser();
+  expiring_context = await browser.newContext();
+  expiring = await open(expiring_context);
+  await fill(expiring.page, "4242424242424242");
+  await orderIn(stack, expiring.checkout.order_ids[0], "PENDING");
 });
 afterAll(async () => {
+  await expiring_context.close();
   await browser.close();
   shop.close();
   await stack.stopAll();
@@ -42,14 +50,16 @@ const twoSellers = [
   { amount: "5.55", seller_account: "seller_charlie" },
 ];
 
-async function open(): Promise<{ checkout: SentCheckout; page: Page; pageUrl: string; statusUrl: string }> {
+type OpenPage = { checkout: SentCheckout; page: Page; pageUrl: string; statusUrl: string };
+
+async function open(of: BrowserContext = context): Promise<OpenPage> {
   const checkout = await acceptCheckout(
     stack,
     { credit_card_info: undefined, hosted_page: { return_url } },
     twoSellers,
   );
   const pageUrl = String(checkout.reply.json["hosted_page_url"]);
-  const page = await context.newPage();
+  const page = await of.newPage();
   await page.goto(pageUrl);
   return {
     checkout,
@@ -241,10 +251,11 @@ test("a redirect that claims success without a payment is only a page view: noth
 });
 
 test("expiry while the page is open: pay is refused, the orders are canceled, the status page says so", async () => {
-  const { checkout, page, statusUrl } = await open();
-  await fill(page, "4242424242424242");
-  await orderIn(stack, checkout.order_ids[0], "PENDING");
-  for (const id of checkout.order_ids) await stack.waitForOrder(id, ["CANCELED"], 45);
+  const { checkout, page, statusUrl } = expiring;
+  for (const id of checkout.order_ids) {
+    await stack.waitForOrder(id, ["CANCELED"], 45);
+    expect(path(await orderIn(stack, id, "CANCELED"))).toBe("NOT_STARTED EXECUTING PENDING CANCELED");
+  }
   await pay(page);
   await page
     .getByText(/expired/i)
