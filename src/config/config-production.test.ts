@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { faultsOf, production } from "../../test/support/settings.ts";
+import { describe, expect, test } from "vitest";
+import { adyen, faultsOf, production, withAccounts } from "../../test/support/settings.ts";
 import { loadConfig } from "./config.ts";
 
 test("production has no default for a secret and no development key, and names all that is missing at once", () => {
@@ -99,4 +99,27 @@ test("a crash point is refused in production", () => {
   expect(faultsOf("production", { ...production, CRASH_POINT: "after_claim" })).toEqual([
     expect.stringMatching(/^CRASH_POINT: /),
   ]);
+});
+
+describe("an account at Adyen without the prefix of the live platform", () => {
+  const { live_endpoint_prefix: _, ...test_account } = adyen;
+  const settings = (changes: Record<string, unknown> = {}): Record<string, string> => ({
+    ...production,
+    ...withAccounts({ ...test_account, ...changes }),
+  });
+  const onTestPlatform =
+    /^PSP_ACCOUNTS: adyen-1 has no live_endpoint_prefix, .* test cards count as paid: .*ALLOW_TEST_KEYS=true/;
+
+  test.each([{}, { api_base: "https://checkout-test.adyen.com" }])(
+    "is not taken by production: its payments are none (%j)",
+    (changes) => {
+      expect(faultsOf("production", settings(changes))).toEqual([expect.stringMatching(onTestPlatform)]);
+    },
+  );
+
+  test("is taken in development, where no goods are sent, and where another address stands for the platform", () => {
+    expect(faultsOf("development", settings())).toEqual([]);
+    expect(faultsOf("production", { ...settings(), ALLOW_TEST_KEYS: "true" })).toEqual([]);
+    expect(faultsOf("production", settings({ api_base: "https://psp.example/adyen" }))).toEqual([]);
+  });
 });

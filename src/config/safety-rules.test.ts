@@ -23,6 +23,7 @@ const accounts = JSON.stringify([
     webhook_secrets_env: "ADYEN_HMAC",
     merchant_account: "Shop",
     return_url: "https://shop.example/",
+    live_endpoint_prefix: "1797a841fbb37ca7-Shop",
   },
 ]);
 const severalPsps = {

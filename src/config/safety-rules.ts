@@ -1,6 +1,6 @@
 /** Unsafe settings, most of which only production refuses: each would let somebody in or eavesdrop. */
 import { isLoopback } from "./loopback.ts";
-import { accountOfVariables, adapterOf, adapters } from "../psp/adapters.ts";
+import { accountOfVariables, adapterOf, adapters, type CardAccount } from "../psp/adapters.ts";
 import { isTooWide } from "./proxy-networks.ts";
 import { weaknessOf, weaknessOfIssued, withoutPrefix } from "./secret-strength.ts";
 import type { SettingsReader } from "./settings-reader.ts";
@@ -13,14 +13,11 @@ const where_secrets_are = "take the whole secret from the PSP's dashboard";
 
 const { variables, development_keys } = accountOfVariables;
 
-type AccountSecrets = {
+type ExternalSecrets = {
   readonly name: string;
   readonly kind: string;
-  readonly secret_key: string;
   readonly webhook_secrets: readonly string[];
 };
-
-type ExternalSecrets = Omit<AccountSecrets, "secret_key">;
 
 type SafetySettings = {
   readonly mode: "development" | "production";
@@ -32,7 +29,7 @@ type SafetySettings = {
   readonly payments: { readonly unknown_quiet_seconds: number };
   readonly psp: {
     readonly are_test_keys_allowed: boolean;
-    readonly accounts: readonly (AccountSecrets & { readonly api_base: URL | undefined })[];
+    readonly accounts: readonly CardAccount[];
     readonly external_accounts: readonly ExternalSecrets[];
   };
 };
@@ -110,7 +107,7 @@ function checkProduction(read: SettingsReader, settings: SafetySettings): void {
 /** Whoever knows a webhook's secret can report payments that were never made. */
 function checkAccountSecrets(
   read: SettingsReader,
-  { name, kind, secret_key, webhook_secrets }: AccountSecrets,
+  { name, kind, secret_key, webhook_secrets }: CardAccount,
 ): void {
   const adapter = adapterOf(kind) ?? {};
   if (development_keys.includes(secret_key)) {
@@ -140,13 +137,23 @@ function checkExternalSecrets(read: SettingsReader, { name, kind, webhook_secret
   read.faults.push(`PSP_ACCOUNTS: a webhook secret of ${name} ${weakness}: ${how_to_make_secrets}`);
 }
 
-/** With a test key everybody's test cards pay, and the goods go out. */
-function refuseTestKey(read: SettingsReader, { name, kind, secret_key }: AccountSecrets): void {
-  const isTestKey = adapterOf(kind)?.isTestKey(secret_key) === true;
-  if (!isTestKey || development_keys.includes(secret_key)) return;
+/** With a test key, or on a platform for tests, everybody's test cards pay, and the goods go out. */
+function refuseTestKey(read: SettingsReader, account: CardAccount): void {
+  const { name, kind, secret_key } = account;
+  if (development_keys.includes(secret_key)) return;
+  const adapter = adapterOf(kind);
+  const where = "set ALLOW_TEST_KEYS=true where no goods are sent";
+  const missing = adapter?.missingForLive?.(account);
+  if (missing !== undefined) {
+    read.faults.push(
+      `PSP_ACCOUNTS: ${name} has no ${missing}, so it is called on the PSP's test platform, ` +
+        `where test cards count as paid: set it, or ${where}`,
+    );
+  }
+  if (adapter?.isTestKey(secret_key) !== true) return;
   read.faults.push(
     `${settingOfKey(read, name, secret_key)} is a test key, with which test cards count as paid: ` +
-      "use the live one, or set ALLOW_TEST_KEYS=true where no goods are sent",
+      `use the live one, or ${where}`,
   );
 }
 

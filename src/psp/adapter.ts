@@ -79,6 +79,8 @@ export type Adapter = {
   readonly secret_prefix?: RegExp;
   /** Random parts of keys that the PSP's documentation shows to everybody. */
   readonly published_keys?: readonly string[];
+  /** Only where the settings say whether test cards pay, not the key: the field to set for the live platform. */
+  readonly missingForLive?: (account: PspAccount) => string | undefined;
   /**
    * Given if a webhook's secret alone shows who sent it, so that no two accounts may share one: a form that
    * is the same for two ways of writing one secret.
@@ -89,15 +91,18 @@ export type Adapter = {
 /** An adapter that is called with accounts of its own kind only. */
 export function defineAdapter<Account extends PspAccount>({
   create,
+  missingForLive,
   ...adapter
-}: Omit<Adapter, "read" | "create"> & {
+}: Omit<Adapter, "read" | "create" | "missingForLive"> & {
   read(fields: AccountFields, name: string, limits: CallLimits): Account;
   readonly create: (account: Account) => Psp;
+  readonly missingForLive?: (account: Account) => string | undefined;
 }): Adapter {
   // The registry finds the adapter by the kind, and whatever has the kind was read by `read`.
   const isOwn = (account: PspAccount): account is Account => account.kind === adapter.kind;
   return {
     ...adapter,
+    missingForLive: (account) => (isOwn(account) ? missingForLive?.(account) : undefined),
     create(account) {
       if (isOwn(account)) return create(account);
       throw new Error(`${account.name} is an account of kind ${account.kind}, not ${adapter.kind}`);

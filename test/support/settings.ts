@@ -29,6 +29,7 @@ export const adyen = {
   secret_key_env: "ADYEN_KEY",
   merchant_account: "Shop_DE",
   return_url: "https://shop.example/back",
+  live_endpoint_prefix: "1797a841fbb37ca7-Shop",
 };
 export const secrets = {
   STRIPE_EU_KEY: "sk_live_h4Jd9TzQ1xCv6GwBn0KpYr7U",

@@ -40,7 +40,13 @@ export const adyen = defineAdapter<AdyenAccount>({
   },
   // A key does not show which platform it is for.
   isTestKey: () => false,
+  missingForLive: ({ live_endpoint_prefix, api_base }) =>
+    live_endpoint_prefix === undefined && isTestPlatform(api_base) ? "live_endpoint_prefix" : undefined,
 });
+
+/** Without an address of its own an account is called there too. */
+const isTestPlatform = (api_base: URL | undefined): boolean =>
+  api_base === undefined || api_base.hostname.endsWith("-test.adyen.com");
 
 function readOwn(fields: AccountFields): AdyenSettings {
   const isName = (text: string): boolean => /^[\w-]+$/.test(text);
