@@ -30,7 +30,7 @@ export function createKey(
 export function listKeys(): Promise<void> {
   return withAdminDatabase(async (database) => {
     for (const key of await selectApiKeys(database)) {
-      const state = key.revoked_at === null ? "in force" : `revoked ${key.revoked_at}`;
+      const state = key.revoked_at === null ? "active" : `revoked ${key.revoked_at}`;
       process.stdout.write(
         `${key.key_id}  ${key.name}  …${key.last_four}  ${key.scopes.join(",")}  ${state}\n`,
       );

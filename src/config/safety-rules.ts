@@ -176,7 +176,7 @@ function checkPspAddresses(read: SettingsReader, { mode, psp }: SafetySettings):
   for (const [index, { api_base }] of psp.accounts.entries()) {
     if (api_base === undefined || api_base.protocol === "https:") continue;
     if (mode === "development" && isLoopback(api_base.hostname)) continue;
-    // Accounts that take no cards leave the account of variables in force.
+    // Accounts that take no cards leave the account of variables in use.
     const setting =
       hasAccounts && api_base.href !== base_of_variables
         ? `PSP_ACCOUNTS[${index}].api_base`

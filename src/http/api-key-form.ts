@@ -13,7 +13,7 @@ export function newApiKey(): string {
   return body + checksumOf(body);
 }
 
-/** Whether `newApiKey` may have made this text; says nothing about whether the key is in force. */
+/** Whether `newApiKey` may have made this text; says nothing about whether the key is active. */
 export function hasApiKeyForm(token: string): boolean {
   const [, body, checksum] = form.exec(token) ?? [];
   return body !== undefined && checksumOf(body) === checksum;

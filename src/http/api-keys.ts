@@ -31,7 +31,7 @@ export async function createApiKey(
 const known_keys = ["sk_dev", "sk_demo", "sk_chaos", "sk_test"];
 
 /**
- * Throws if a development key is in force. Earlier versions stored PACIOLI_API_KEY, of any length, under the
+ * Throws if a development key is active. Earlier versions stored PACIOLI_API_KEY, of any length, under the
  * name "environment", so a database that development had used let everyone in.
  */
 export async function checkNoDevelopmentKeys(db: Queryable): Promise<void> {

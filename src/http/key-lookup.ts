@@ -11,12 +11,12 @@ const entries_max = 10_000;
 export type KnownKey = ApiKeyRow & { readonly trusted_until: number };
 
 /**
- * Remembers API keys by their hash. Keys in force and refused ones are kept apart, so that guesses cannot
+ * Remembers API keys by their hash. Active keys and refused ones are kept apart, so that guesses cannot
  * push out the keys that are in use.
  */
 export class KeyLookup {
   readonly #ask: (hash: Buffer) => Promise<ApiKeyRow | undefined>;
-  readonly #inForce = new LruMap<string, KnownKey>(entries_max);
+  readonly #active = new LruMap<string, KnownKey>(entries_max);
   readonly #refused = new LruMap<string, number>(entries_max);
   /** Look-ups in flight: when an entry expires, hundreds of requests share one query. */
   readonly #asked = new Map<string, Promise<KnownKey | undefined>>();
@@ -26,13 +26,13 @@ export class KeyLookup {
   }
 
   get size(): number {
-    return this.#inForce.size + this.#refused.size + this.#asked.size;
+    return this.#active.size + this.#refused.size + this.#asked.size;
   }
 
-  /** The row of a key in force. `onUnknown` runs first if the key is not remembered as in force. */
+  /** The row of an active key. `onUnknown` runs first if the key is not remembered as active. */
   async find(hash: Buffer, onUnknown: () => void): Promise<KnownKey | undefined> {
     const key = hash.toString("base64");
-    const known = this.#inForce.get(key);
+    const known = this.#active.get(key);
     if (known !== undefined && known.trusted_until > monotonicMilliseconds()) return known;
     const asked = this.#asked.get(key);
     if (asked !== undefined) return asked;
@@ -50,13 +50,13 @@ export class KeyLookup {
       const row = await this.#ask(hash);
       const trusted_until = monotonicMilliseconds() + cached_ms;
       if (row === undefined) {
-        this.#inForce.delete(key);
+        this.#active.delete(key);
         this.#refused.set(key, trusted_until);
         return undefined;
       }
       const known = { ...row, trusted_until };
       this.#refused.delete(key);
-      this.#inForce.set(key, known);
+      this.#active.set(key, known);
       return known;
     } finally {
       this.#asked.delete(key);

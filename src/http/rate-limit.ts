@@ -37,7 +37,7 @@ export class RateWindows {
 }
 
 /**
- * A limit per key for each second, in this process, told on every answer in the headers of
+ * A limit per key for each second, in this process, shown on every answer in the headers of
  * draft-ietf-httpapi-ratelimit-headers. Errors: `rate_limited`.
  */
 export function createRateLimit(requestsPerSecond: number): (keyId: string, reply: FastifyReply) => void {

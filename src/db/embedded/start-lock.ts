@@ -87,7 +87,7 @@ function parseHolder(text: string): { process_id: number; fingerprint: string } 
 
 function heldTooLong(path: string, processId: number | undefined, seconds: number): EmbeddedPostgresError {
   return new EmbeddedPostgresError(
-    `Process ${processId ?? "(unknown)"} has been starting or stopping the embedded PostgreSQL for ${seconds} s. ` +
-      `Wait for it, or end that process and start again. (Lock: ${path})`,
+    `Process ${processId ?? "(unknown)"} has been starting or stopping the embedded PostgreSQL ` +
+      `for ${seconds} s. Wait for it, or end that process and start again. (Lock: ${path})`,
   );
 }

@@ -39,7 +39,7 @@ const seen = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
         maxItems: letters_read_max,
         description:
-          "The dead letters about the attempt that you have read. Each that tells of money must be among " +
+          "The dead letters about the attempt that you have read. Each that reports money must be among " +
           "them, because the resolution closes it.",
       }),
     ),

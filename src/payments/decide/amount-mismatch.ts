@@ -12,7 +12,7 @@ export const mismatch = (message: string): Decision =>
 
 /**
  * Whether an attempt of which a wrong amount was taken stays as it is: a report that says less does not
- * take that back, and a person has been told.
+ * take that back, and a dead letter has told a person.
  */
 export const staysMismatched = (
   { attempt, source }: DecisionInput,
@@ -25,24 +25,23 @@ export const staysMismatched = (
 
 /** A success, or an authorisation, that is not what was booked for a paid attempt. Null: it repeats that. */
 export function chargedOtherwise(input: DecisionInput): Decision | null {
-  const told = toldOtherwise(input);
-  return told === null
-    ? null
-    : unchanged(input, { alarm: `${told} is booked here.`, alarm_kind: "discrepancy" });
+  const reported = otherAmountIn(input);
+  if (reported === null) return null;
+  return unchanged(input, { alarm: `${reported} is booked here.`, alarm_kind: "discrepancy" });
 }
 
-function toldOtherwise({ order, attempt, outcome }: DecisionInput): string | null {
+function otherAmountIn({ order, attempt, outcome }: DecisionInput): string | null {
   if (outcome.kind !== "succeeded" && outcome.kind !== "authorized") return null;
   const isCapturedLater = outcome.kind === "succeeded" && attempt.capture_method === "manual";
   const { amount_minor, currency } = outcome.kind === "succeeded" ? outcome.charged : outcome.authorized;
   const booked_minor = isCapturedLater ? order.captured_minor : attempt.amount_minor;
   if (amount_minor !== booked_minor || currency !== order.currency)
-    return told(outcome, amount_minor, currency, `${booked_minor} of ${order.currency}`);
+    return sentenceOf(outcome, amount_minor, currency, `${booked_minor} of ${order.currency}`);
   if (outcome.kind === "succeeded" || outcome.captured.amount_minor <= order.captured_minor) return null;
-  return told(outcome, outcome.captured.amount_minor, currency, `a capture of ${order.captured_minor}`);
+  return sentenceOf(outcome, outcome.captured.amount_minor, currency, `a capture of ${order.captured_minor}`);
 }
 
-const told = (
+const sentenceOf = (
   { kind, psp_reference }: Extract<PspOutcome, { kind: "succeeded" | "authorized" }>,
   amount_minor: bigint,
   currency: string,

@@ -59,7 +59,7 @@ export type DecisionInput = {
     /** Why the buyer's card was declined while the attempt could still be paid with another one. */
     readonly failure: Failure | null;
     readonly attempt_id: string;
-    /** Null: the PSP has told none, so the buyer was not there. */
+    /** Null: the PSP has given none, so the buyer was not there. */
     readonly psp_reference: string | null;
     readonly page_token: string | null;
     /** A step is stored that the buyer must do. */

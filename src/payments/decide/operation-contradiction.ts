@@ -45,9 +45,9 @@ export function contradiction(
       attempt.status === "authorized" &&
       operation.failure_code !== capture_failed &&
       order.captured_minor + order.capturing_minor + (operation.amount_minor ?? 0n) <= order.amount_minor;
-    const told = { alarm, alarm_kind: "discrepancy" } as const;
-    if (!isBookable) return unchanged(input, told);
-    return { ...afterCapture(input, operation, seen.psp_reference), ...told };
+    const alarmed = { alarm, alarm_kind: "discrepancy" } as const;
+    if (!isBookable) return unchanged(input, alarmed);
+    return { ...afterCapture(input, operation, seen.psp_reference), ...alarmed };
   }
   if (taken_minor <= order.captured_minor + order.capturing_minor) return null;
   const alarm =

@@ -12,10 +12,10 @@ export function contradictedResolution(
 ): Decision | null {
   const { attempt, source } = input;
   if (attempt.resolved_as === null || source.kind === "resolution") return null;
-  const told = contradictionIn(input);
-  if (told === null) return null;
+  const reported = contradictionIn(input);
+  if (reported === null) return null;
   const alarm =
-    `${told}, but a person resolved the attempt as ${attempt.resolved_as}` +
+    `${reported}, but a person resolved the attempt as ${attempt.resolved_as}` +
     `${attempt.resolution_reference === null ? "" : ` (${attempt.resolution_reference})`}.`;
   // The resolution has not taken effect yet: the PSP's report that money moved is booked.
   const isBookable =

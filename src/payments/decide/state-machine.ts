@@ -190,8 +190,8 @@ function contradiction(input: DecisionInput): Decision | null {
   const isMoney =
     outcome.kind === "succeeded" || (outcome.kind === "authorized" && outcome.captured.amount_minor > 0n);
   if (!isMoney) return null;
-  const told = `The PSP reports a success (${outcome.psp_reference})`;
-  return discrepancy(input, `${told} for an attempt that was closed as ${attempt.status}.`);
+  const reported = `The PSP reports a success (${outcome.psp_reference})`;
+  return discrepancy(input, `${reported} for an attempt that was closed as ${attempt.status}.`);
 }
 
 const discrepancy = (input: DecisionInput, alarm: string): Decision =>
@@ -204,6 +204,6 @@ const discrepancy = (input: DecisionInput, alarm: string): Decision =>
 function bounced(input: DecisionInput): Decision | null {
   const { outcome, can_be_asked } = input;
   if (can_be_asked || outcome.kind !== "declined") return null;
-  const told = `The account reports ${outcome.psp_reference} as not collected (${outcome.failure.code})`;
-  return discrepancy(input, `${told}, after it had reported it as collected.`);
+  const reported = `The account reports ${outcome.psp_reference} as not collected (${outcome.failure.code})`;
+  return discrepancy(input, `${reported}, after it had reported it as collected.`);
 }

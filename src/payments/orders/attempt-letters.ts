@@ -12,7 +12,7 @@ export const letters_read_max = 100;
 const letters_named_max = 20;
 
 /**
- * The waiting dead letters about the attempt that tell of money; a resolution closes them, so a person must
+ * The waiting dead letters about the attempt that report money; a resolution closes them, so a person must
  * have read each. Errors: `state_conflict`, which names the unread ones and ends with `advice`.
  */
 export async function assertLettersRead(
@@ -21,18 +21,19 @@ export async function assertLettersRead(
   read: readonly string[],
   advice: string,
 ): Promise<string[]> {
-  const told = await selectTold(tx, locked);
-  if (told.length > letters_read_max) {
+  const letterIds = await selectMoneyLetters(tx, locked);
+  if (letterIds.length > letters_read_max) {
     throw unreadLetters(
-      `${told.length} dead letters about the attempt wait, and a resolution can close ${letters_read_max} ` +
-        "of them: discard those that you have dealt with, then resolve it with the rest.",
+      `${letterIds.length} dead letters about the attempt wait, ` +
+        `and a resolution can close ${letters_read_max} of them: ` +
+        "discard those that you have dealt with, then resolve it with the rest.",
     );
   }
-  const unread = told.filter((id) => !read.includes(id));
-  if (unread.length === 0) return told;
+  const unread = letterIds.filter((id) => !read.includes(id));
+  if (unread.length === 0) return letterIds;
   const rest = unread.length - letters_named_max;
   const names = unread.slice(0, letters_named_max).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
-  throw unreadLetters(`Dead letters about the attempt say that the PSP tells of money: ${names}. ${advice}`);
+  throw unreadLetters(`Dead letters about the attempt say that the PSP reports money: ${names}. ${advice}`);
 }
 
 /** Closes the waiting dead letters about the attempt and its operations. */
@@ -46,13 +47,14 @@ export async function closeLetters(
 }
 
 /** Work that was given up says nothing new: the resolution answers it whether it was read or not. */
-async function selectTold(tx: Transaction, locked: LockedAttempt): Promise<string[]> {
-  const told: string[] = [];
+async function selectMoneyLetters(tx: Transaction, locked: LockedAttempt): Promise<string[]> {
+  const letterIds: string[] = [];
   for (const subjects of await subjectsOf(tx, locked)) {
     const letters = await selectAnswered(tx, subjects);
-    told.push(...letters.filter(({ kind }) => kind !== "work").map(({ dead_letter_id }) => dead_letter_id));
+    const aboutMoney = letters.filter(({ kind }) => kind !== "work");
+    letterIds.push(...aboutMoney.map(({ dead_letter_id }) => dead_letter_id));
   }
-  return told;
+  return letterIds;
 }
 
 async function subjectsOf(

@@ -73,7 +73,8 @@ export function planOfOperation(
 }
 
 /**
- * What follows if the ledger refuses what the success of an operation books: it fails, and a person is told.
+ * What follows if the ledger refuses what the success of an operation books: it fails, and a dead letter
+ * opens.
  */
 export function failedInstead(operation: PlannableOperation, failure: Failure): PlannedChanges {
   const { operation_id, kind, lane, key_number } = operation;

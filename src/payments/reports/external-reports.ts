@@ -108,7 +108,7 @@ function discrepanciesOf(
   contradiction: string,
 ): DeadLetterDraft[] {
   if (outcome.kind !== "succeeded") return [];
-  const told = `${account} reports a success (${reference}) of ${formatAmount(money)} ${money.currency}`;
+  const reported = `${account} reports a success (${reference}) of ${formatAmount(money)} ${money.currency}`;
   const letters = new Map<string, DeadLetterDraft>();
   for (const attempt of attempts) {
     if (attempt === undefined || attempt.psp !== signer) continue;
@@ -119,7 +119,7 @@ function discrepanciesOf(
       subject_id: payment_order_id,
       kind: "discrepancy",
       payload: { payment_order_id, attempt_id },
-      reason: `${told} that is not booked: ${contradiction}.`,
+      reason: `${reported} that is not booked: ${contradiction}.`,
       attempt_count: attempt_number,
     });
   }

@@ -47,7 +47,7 @@ type Report = {
   readonly operation_id: string | null;
   readonly outcome: AttemptOutcome;
 };
-/** Why there is nothing to record, and what it tells of money all the same. */
+/** Why there is nothing to record, and the money that the message reports all the same. */
 type Refusal = Pick<MessageDecision, "state" | "note"> & {
   readonly discrepancies?: readonly DeadLetterDraft[];
 };
@@ -150,7 +150,7 @@ export class WebhookApplier {
 
   /**
    * Messages that are still open bring the job back; after its last try each becomes a dead letter of its
-   * own, a rejected one at once. What it tells of money stops its order too.
+   * own, a rejected one at once. Money that it reports stops its order too.
    */
   async #end(tx: Transaction, job: Job<"webhook_apply">, decisions: readonly Decision[]): Promise<void> {
     const { jobs } = this.#options;
