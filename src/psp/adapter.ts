@@ -79,7 +79,10 @@ export type Adapter = {
   readonly secret_prefix?: RegExp;
   /** Random parts of keys that the PSP's documentation shows to everybody. */
   readonly published_keys?: readonly string[];
-  /** Only where the settings say whether test cards pay, not the key: the field to set for the live platform. */
+  /**
+   * Given if the settings and not the key say whether test cards pay: the field that is missing for the live
+   * platform.
+   */
   readonly missingForLive?: (account: PspAccount) => string | undefined;
   /**
    * Given if a webhook's secret alone shows who sent it, so that no two accounts may share one: a form that
