@@ -209,11 +209,9 @@ test("a cancel before any capture releases everything and moves no money", async
     captured: false,
   });
   expect(await eventTypes()).toEqual(["payment_intent.canceled"]);
-  for (const again of [
-    simulator.stripe.paymentIntents.cancel(id),
-    simulator.stripe.paymentIntents.capture(id),
-  ]) {
-    expect(await stripeError(again)).toMatchObject({
+  const { paymentIntents } = simulator.stripe;
+  for (const again of [() => paymentIntents.cancel(id), () => paymentIntents.capture(id)]) {
+    expect(await stripeError(again())).toMatchObject({
       statusCode: 400,
       code: "payment_intent_unexpected_state",
       payment_intent: { id, status: "canceled" },

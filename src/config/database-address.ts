@@ -40,8 +40,8 @@ function secureUrl(read: SettingsReader, name: string, text: string, isTlsOff: b
   const url = parseUrl(text);
   if (url?.searchParams.has("options") === true) {
     read.faults.push(
-      `${name}: its options= would take the place of what the service sets for its sessions, durable commits among it: ` +
-        "leave it out, and set what you need on the login itself",
+      `${name}: its options= would take the place of what the service sets for its sessions, ` +
+        "durable commits among it: leave it out, and set what you need on the login itself",
     );
   }
   // A path alone is a socket too.

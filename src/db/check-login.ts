@@ -33,8 +33,8 @@ export async function checkLogin(url: string): Promise<void> {
       const { service } = await findRoles(client).catch(() => ({ service: "<service_role()>" }));
       throw new Error(
         `The login "${rights.login}" may not run the service, because it ${faults.join(", ")}. ` +
-          `Make a login of its own (create role <name> login password '…' in role ${service};) and name it in ` +
-          "DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.",
+          `Make a login of its own (create role <name> login password '…' in role ${service};) ` +
+          "and name it in DATABASE_URL; the owner's login is for MIGRATION_DATABASE_URL only.",
       );
     };
     await refuse(faultsOf(rights));
@@ -120,7 +120,8 @@ function faultsOf(rights: Rights): string[] {
       : []),
     ...rights.commit_settings.map(
       (setting) =>
-        `starts its sessions with ${setting}, so that a crash loses payments (alter role "${login}" reset synchronous_commit)`,
+        `starts its sessions with ${setting}, so that a crash loses payments ` +
+        `(alter role "${login}" reset synchronous_commit)`,
     ),
   ];
 }
