@@ -109,7 +109,7 @@ test("a call with a body asks for its key once, although the key is checked befo
  */
 async function lookUps(): Promise<number> {
   const login = new URL(stack.db.service_url).username;
-  const ofService = "usename = $1 and pid <> pg_backend_pid() and state = 'idle'";
+  const ofService = "datname = current_database() and usename = $1 and state = 'idle'";
   await stack.db.asOwner(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where ${ofService}`, [
     login,
   ]);
