@@ -5,8 +5,8 @@ create table dead_letters (
   dead_letter_id text primary key check (length(dead_letter_id) between 1 and 64),
   queue text not null check (length(queue) between 1 and 64),
   subject_id text not null check (length(subject_id) between 1 and 255),
-  -- `work` was given up. `reversal`: money that was booked does not come. `discrepancy`: a PSP tells of money
-  -- otherwise than it is booked here.
+  -- `work` was given up. `reversal`: money that was booked will not arrive. `discrepancy`: what a PSP reports
+  -- differs from what is booked here.
   kind text not null default 'work' check (kind in ('work', 'reversal', 'discrepancy')),
   payload jsonb not null,
   reason text not null check (length(reason) between 1 and 1000),
@@ -18,7 +18,8 @@ create table dead_letters (
   decided_at timestamptz,
   constraint dead_letters_decided_check check ((state = 'waiting') = (decided_at is null))
 );
--- Work that waits is told of once. What is no work has a letter for each reason, so that none hides another.
+-- Work has one waiting letter at a time. The other kinds have one for each reason, so that none hides
+-- another.
 create unique index dead_letters_one_waiting
   on dead_letters (queue, subject_id, (case kind when 'work' then '' else md5(reason) end))
   where state = 'waiting';

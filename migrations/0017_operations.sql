@@ -39,7 +39,7 @@ create table operations (
   -- Of a void: why.
   void_cause text check (void_cause in ('canceled', 'expired', 'declined')),
   status operation_status not null default 'queued',
-  -- The idempotency key at the PSP: another one only after the PSP surely did nothing under the last.
+  -- The idempotency key at the PSP. It changes only once the PSP is known to have done nothing under it.
   key_number integer not null default 1 check (key_number > 0),
   psp_key text not null generated always as (operation_id || '-' || key_number) stored,
   -- As of an attempt; `key_sent_at` is when this key was first used.

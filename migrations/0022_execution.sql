@@ -2,8 +2,8 @@
 
 -- The set-based steps that open attempts: functions for the reason in 0021_intake.
 
--- The dead letter about money of this order that a PSP has reported and that is not in our books, while
--- nobody has dealt with it. Null: there is none. Without an order: of any order of the checkout.
+-- The undecided dead letter about money of this order that a PSP has reported and that is not in our books;
+-- null if there is none. Without an order id it looks at every order of the checkout.
 create function payments_discrepancy(p_checkout_id text, p_order_id text) returns text
 language plpgsql stable
 set plan_cache_mode = force_generic_plan

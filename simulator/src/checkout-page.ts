@@ -146,8 +146,8 @@ async function asking({ store }: PageParts, session: SessionRecord): Promise<Rep
 }
 
 /**
- * Answers requests to `/c/…`: the hosted page. Its forms carry no token against cross-site requests: there is
- * no login to borrow, whoever knows the address may pay, and what is paid with is a test card. Throws
+ * Answers requests to `/c/…`: the hosted page. Its forms carry no token against cross-site requests, because
+ * there is no session to abuse: anyone who knows the address may pay, and only with a test card. Throws
  * `FaultStrike`.
  */
 export function pageRoutes(parts: PageParts): (request: PageRequest) => Promise<Reply> {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBooks } from "../../src/cli/verify.ts";
+import { orderOf } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { acceptCheckout, orderIn, sendCheckout, until, type SentCheckout } from "./requests.ts";
 
@@ -94,8 +95,10 @@ describe("what begins while business time is ahead", () => {
 
   test("is authorised for as long as the PSP holds it, though the PSP has real time", async () => {
     const { order_ids } = await acceptCheckout(stack, manual);
-    const order = await orderIn(stack, order_ids[0], "AUTHORIZED");
-    const [attempt] = order.attempts as unknown as { authorization_expires_at: string }[];
+    await orderIn(stack, order_ids[0], "AUTHORIZED");
+    const {
+      attempts: [attempt],
+    } = await orderOf(stack, order_ids[0]);
     const left_ms = Date.parse(attempt?.authorization_expires_at ?? "") - Date.now() - ahead_seconds * 1_000;
     expect(left_ms / 86_400_000).toBeCloseTo(7, 1);
   });

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatAmount } from "../../src/money/money.ts";
 import { pageOf, type Page } from "../support/answers.ts";
+import { usd } from "../support/ledger.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { paidAndDeclined } from "./paid-and-declined.ts";
 import { type SentCheckout, acceptCheckout, expectProblem, orderIn } from "./requests.ts";
@@ -115,14 +117,13 @@ describe("wallets and ledger (R266, R267)", () => {
     const balance = async (account: string): Promise<unknown> =>
       (await stack.call("GET", `/ledger/accounts/${encodeURIComponent(account)}/balance?currency=USD`)).json;
     const before = (await balance(name)) as { balance: string };
+    const fiveMoreThan = (text: string): string =>
+      formatAmount({ amount_minor: BigInt(text.replace(".", "")) + 500n, currency: usd });
     const {
       order_ids: [id],
     } = await acceptCheckout(stack, {}, [{ seller_account: name, amount: "5.00" }]);
     await orderIn(stack, id, "SUCCESS");
-    expect(await balance(name)).toMatchObject({
-      account: name,
-      balance: (Number(before.balance) + 5).toFixed(2),
-    });
+    expect(await balance(name)).toMatchObject({ account: name, balance: fiveMoreThan(before.balance) });
     expect(await balance(`seller:${name}:pending`)).toMatchObject({ balance: "5.00" });
     expect(await list(`/ledger/accounts?account=${name}`)).toMatchObject({
       data: [{ account: name, account_id: null }],
@@ -210,13 +211,16 @@ describe("wallets and ledger (R266, R267)", () => {
     const { json } = await stack.call("GET", "/ledger/trial-balance");
     expect(json).toMatchObject({ object: "trial_balance", is_balanced: true });
     const [sums] = await stack.db.asOwner(
-      "select sum(amount_minor) filter (where amount_minor > 0) as debit, count(distinct account_id)::text as accounts from ledger_entries",
+      `select sum(amount_minor) filter (where amount_minor > 0)::text as debit,
+              (-sum(amount_minor) filter (where amount_minor < 0))::text as credit,
+              count(distinct account_id)::text as accounts
+         from ledger_entries`,
     );
     expect(json["currencies"]).toEqual([
       {
         currency: "USD",
-        debit: (Number(sums?.["debit"]) / 100).toFixed(2),
-        credit: (Number(sums?.["debit"]) / 100).toFixed(2),
+        debit: formatAmount({ amount_minor: BigInt(String(sums?.["debit"])), currency: usd }),
+        credit: formatAmount({ amount_minor: BigInt(String(sums?.["credit"])), currency: usd }),
         difference: "0.00",
         account_count: sums?.["accounts"],
       },
