@@ -1,38 +1,13 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import {
-  createTestDatabase,
-  dropDatabase,
-  onServer,
-  serverUrl,
-  type TestDatabase,
-} from "../../test/support/database.ts";
-import { account, purse, transfer, usd } from "../../test/support/ledger.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { dropDatabase, onServer, serverUrl } from "../../test/support/database.ts";
+import { account, purse, transfer } from "../../test/support/ledger.ts";
+import { outcomesOf, shareLedger } from "../../test/support/shared-ledger.ts";
 import { Database, ensureServiceLogin, migrate } from "../db/db.ts";
-import {
-  openLedger,
-  postAll,
-  selectBalance,
-  verifyLedger,
-  type Posting,
-  type TransactionDraft,
-} from "./ledger.ts";
+import { openLedger, postAll, type Posting, type TransactionDraft } from "./ledger.ts";
 
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  const faults = (await verifyLedger(db.database)).flatMap((check) => check.faults);
-  await db.drop();
-  expect(faults).toEqual([]);
-});
+const books = shareLedger();
+const { post, balanceOf } = books;
 
-const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> =>
-  db.database.transaction((tx) => postAll(tx, drafts));
-const outcomesOf = (postings: readonly Posting[]): string[] => postings.map((posting) => posting.outcome);
-
-const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> =>
-  selectBalance(db.database, { code, currency }, null, "recorded");
 const cash = account("cash");
 
 test("an account that two posters make at the same moment is made once and holds both postings", async () => {
@@ -70,7 +45,11 @@ test("thirty posters that take from one purse at once get exactly what is in it"
 });
 
 test("sixteen posters on one hot account never deadlock, whatever order they name accounts in, and leave no hole in its versions", async () => {
-  const database = new Database({ url: db.service_url, application_name: "test-hot", connections_max: 16 });
+  const database = new Database({
+    url: books.db.service_url,
+    application_name: "test-hot",
+    connections_max: 16,
+  });
   onTestFinished(() => database.close());
   const hot = account("hot");
   const sellers = Array.from({ length: 12 }, (_, index) => purse(`hot:${"aAbBcCdDeEfF".charAt(index)}`));
@@ -100,7 +79,7 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
   expect(runs).toBe(16 * rounds);
   const total = BigInt(16 * rounds * 6);
   expect(
-    await db.asService(
+    await books.db.asService(
       `select count(*), min(account_version) as first, max(account_version) as last, max(balance_after_minor) as balance
        from ledger_entries join ledger_accounts using (account_id) where code = 'hot'`,
     ),
@@ -108,13 +87,13 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
 });
 
 test("posters that go the longer way lock in the same order as the others, also on a cluster whose text sorts by a language", async () => {
-  const name = `${db.name}_icu`;
+  const name = `${books.db.name}_icu`;
   await onServer(
     serverUrl(),
     `create database ${name} template template0 locale_provider icu icu_locale 'en-US'`,
   );
   onTestFinished(() => dropDatabase(serverUrl(), name));
-  const url = db.url.replace(db.name, name);
+  const url = books.db.url.replace(books.db.name, name);
   await migrate(url);
   const database = new Database({
     url: await ensureServiceLogin(url),
@@ -142,7 +121,7 @@ test("posters that go the longer way lock in the same order as the others, also 
 });
 
 test("many callers share the commits of an open ledger, each answered for itself", async () => {
-  const ledger = openLedger(db.database, 50);
+  const ledger = openLedger(books.db.database, 50);
   const seller = purse("many");
   const calls = Array.from({ length: 120 }, (_, index) =>
     ledger.post(transfer(`many-${index % 100}`, cash, seller, 1n)),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { describe, expect, test } from "vitest";
 import { account, eur, purse, transfer } from "../../test/support/ledger.ts";
+import { shareLedger } from "../../test/support/shared-ledger.ts";
 import { divide } from "../../test/support/ordered-postings.ts";
 import { runRace } from "../../test/support/ordered-races.ts";
 import {
@@ -10,7 +10,6 @@ import {
   postTogether,
   reversalsOf,
   selectAccounts,
-  verifyLedger,
   type AccountRef,
   type Bearer,
   type OrderedPosting,
@@ -19,24 +18,16 @@ import {
   type PostingDraft,
 } from "./ledger.ts";
 
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  const faults = (await verifyLedger(db.database)).flatMap((check) => check.faults);
-  await db.drop();
-  expect(faults).toEqual([]);
-});
+const books = shareLedger();
 
 const clearing = account("clearing");
 const debtOf = (name: string): AccountRef => account(`${name}:debt`, { floor_minor: 0n });
 
 const post = (...drafts: OrderedTransactionDraft[]): Promise<readonly OrderedPosting[]> =>
-  db.database.transaction((tx) => postAllOrdered(tx, drafts));
+  books.db.database.transaction((tx) => postAllOrdered(tx, drafts));
 
 async function fund(named: AccountRef, amount_minor: bigint): Promise<void> {
-  await db.database.transaction((tx) =>
+  await books.db.database.transaction((tx) =>
     postAll(tx, [transfer(`funded:${named.code}`, clearing, named, amount_minor)]),
   );
 }
@@ -53,7 +44,7 @@ const debit = (
 const bears = (named: AccountRef, max_minor: bigint | null = null): Bearer => ({ account: named, max_minor });
 
 async function balanceOf({ code }: AccountRef): Promise<bigint> {
-  const [found] = await selectAccounts(db.database, { code, limit: 1 });
+  const [found] = await selectAccounts(books.db.database, { code, limit: 1 });
   return found?.balance_minor ?? 0n;
 }
 
@@ -76,7 +67,7 @@ describe("a shared debit", () => {
     await fund(pending, 50n);
     const [posting] = await post(debit("b", 50n, bears(pending), bears(available)));
     expect(posting?.shared_amounts).toEqual([50n, 0n]);
-    const entries = await db.asService("select 1 from ledger_entries where transaction_id = $1", [
+    const entries = await books.db.asService("select 1 from ledger_entries where transaction_id = $1", [
       posting?.transaction_id,
     ]);
     expect(entries).toHaveLength(2);
@@ -145,9 +136,9 @@ test("a reversal stands beside shared amounts, and the money of one that is refu
   await fund(pending, 50n);
   await fund(available, 50n);
   const together = (...drafts: PostingDraft[]): Promise<readonly Posting[]> =>
-    db.database.transaction((tx) => postTogether(tx, drafts));
+    books.db.database.transaction((tx) => postTogether(tx, drafts));
   await together(transfer("g-paid", pending, clearing, 30n));
-  const [reversal] = await reversalsOf(db.database, ["g-paid"], "test");
+  const [reversal] = await reversalsOf(books.db.database, ["g-paid"], "test");
   if (reversal === undefined) throw new Error("no reversal");
   const again = { ...reversal, source: "g-reversed-again" };
   const postings = await together(
@@ -179,7 +170,7 @@ test("a plain transaction beside shared amounts may name an account twice", asyn
     entries: [...transfer("", clearing, pending, 7n).entries, ...transfer("", clearing, pending, 4n).entries],
   };
   const shared = debit("h-shared", 11n, bears(pending));
-  const postings = await db.database.transaction((tx) => postTogether(tx, [twice, shared]));
+  const postings = await books.db.database.transaction((tx) => postTogether(tx, [twice, shared]));
   expect(postings.map(({ outcome }) => outcome)).toEqual(["posted", "posted"]);
   expect(await balanceOf(pending)).toBe(0n);
 });
@@ -234,7 +225,7 @@ test("fifty races of debits, a release and a credit each end as some order of th
   const races = Array.from({ length: 50 }, (_, n) => `race-${n}`);
   const wrong: string[] = [];
   for (const race of races)
-    wrong.push(...[await runRace(db.database, race, draw)].filter((one) => one !== null));
+    wrong.push(...[await runRace(books.db.database, race, draw)].filter((one) => one !== null));
   expect(wrong).toEqual([]);
 });
 

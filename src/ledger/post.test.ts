@@ -1,38 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { expect, test } from "vitest";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
-import {
-  postAll,
-  selectAccounts,
-  selectBalance,
-  verifyLedger,
-  type Posting,
-  type TransactionDraft,
-} from "./ledger.ts";
+import { outcomesOf, shareLedger } from "../../test/support/shared-ledger.ts";
+import { selectAccounts, type TransactionDraft } from "./ledger.ts";
 
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  const faults = (await verifyLedger(db.database)).flatMap((check) => check.faults);
-  await db.drop();
-  expect(faults).toEqual([]);
-});
+const books = shareLedger();
+const { post, balanceOf } = books;
 
-const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> =>
-  db.database.transaction((tx) => postAll(tx, drafts));
-const outcomesOf = (postings: readonly Posting[]): string[] => postings.map((posting) => posting.outcome);
-
-const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> =>
-  selectBalance(db.database, { code, currency }, null, "recorded");
 const cash = account("cash");
 
 test("a transaction is written with its entries, running balances and versions, all at one time", async () => {
   const [posting] = await post(transfer("first", cash, purse("first:seller"), 1_500n));
   expect(posting?.outcome).toBe("posted");
   expect(
-    await db.asService(
+    await books.db.asService(
       `select a.code, e.amount_minor, e.balance_after_minor, e.account_version from ledger_entries e join ledger_accounts a using (account_id)
       where transaction_id = $1 order by a.code`,
       [posting?.transaction_id],
@@ -41,7 +21,7 @@ test("a transaction is written with its entries, running balances and versions, 
     { code: "cash", amount_minor: "1500", balance_after_minor: "1500", account_version: "1" },
     { code: "first:seller", amount_minor: "-1500", balance_after_minor: "-1500", account_version: "1" },
   ]);
-  const [seller] = await selectAccounts(db.database, { code: "first:seller", limit: 2 });
+  const [seller] = await selectAccounts(books.db.database, { code: "first:seller", limit: 2 });
   expect(seller).toMatchObject({
     kind: "liability",
     currency: "USD",
@@ -65,7 +45,7 @@ test("a draft that is empty, has a zero entry or does not balance in each curren
     await expect(post(good, { source: "bug", entries })).rejects.toThrow(/^bug: /);
   }
   expect(
-    await db.asService("select 1 from ledger_transactions where source in ('bug', 'beside-a-bug')"),
+    await books.db.asService("select 1 from ledger_transactions where source in ('bug', 'beside-a-bug')"),
   ).toEqual([]);
 });
 
@@ -191,5 +171,5 @@ test("balances reach the ends of bigint; beyond them the transaction fails and n
     post(transfer("one-more", account("vast"), account("void", { kind: "equity" }), 1n)),
   ).rejects.toMatchObject({ code: "22003" });
   expect(await balanceOf("vast")).toBe(largest);
-  expect(await db.asService("select 1 from ledger_transactions where source = 'one-more'")).toEqual([]);
+  expect(await books.db.asService("select 1 from ledger_transactions where source = 'one-more'")).toEqual([]);
 });

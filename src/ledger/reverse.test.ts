@@ -1,32 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
-import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
-import {
-  postAll,
-  reverse,
-  selectBalance,
-  verifyLedger,
-  type Posting,
-  type TransactionDraft,
-} from "./ledger.ts";
+import { expect, test } from "vitest";
+import { account, eur, purse, transfer } from "../../test/support/ledger.ts";
+import { shareLedger } from "../../test/support/shared-ledger.ts";
+import { reverse, type Posting } from "./ledger.ts";
 
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  const faults = (await verifyLedger(db.database)).flatMap((check) => check.faults);
-  await db.drop();
-  expect(faults).toEqual([]);
-});
+const books = shareLedger();
+const { post, balanceOf } = books;
 
 const cash = account("cash");
-const post = (...drafts: TransactionDraft[]): Promise<readonly Posting[]> =>
-  db.database.transaction((tx) => postAll(tx, drafts));
 const undo = (source: string): Promise<Posting> =>
-  db.database.transaction((tx) => reverse(tx, source, "posted by mistake"));
-const balanceOf = (code: string, currency = usd): Promise<bigint | undefined> =>
-  selectBalance(db.database, { code, currency }, null, "recorded");
+  books.db.database.transaction((tx) => reverse(tx, source, "posted by mistake"));
 
 test("a reversal posts the opposite entries in every currency and points at what it reverses", async () => {
   const [original] = await post({
@@ -44,7 +26,7 @@ test("a reversal posts the opposite entries in every currency and points at what
     0n,
   ]);
   expect(
-    await db.asService(
+    await books.db.asService(
       "select source, description, reverses_transaction_id from ledger_transactions where transaction_id = $1",
       [reversal.transaction_id],
     ),
