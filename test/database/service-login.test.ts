@@ -202,14 +202,16 @@ describe("the service's login", () => {
   test("makes no large objects, and commits durably whatever it sets on itself", async () => {
     for (const call of ["lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')"])
       await expect(db.asService(`select ${call}`), call).rejects.toMatchObject(refused);
-    await db.asService("alter role current_user set synchronous_commit = off");
-    onTestFinished(async () => void (await db.asService("alter role current_user reset synchronous_commit")));
-    const database = new Database({ url: db.service_url, application_name: "test", connections_max: 1 });
+    // Not the login that the tests share: other tests' services start meanwhile.
+    const login = await makeLogin(db, `in role ${db.service_role}`);
+    const url = urlOf(db.name, login);
+    const database = new Database({ url, application_name: "test", connections_max: 1 });
     onTestFinished(() => database.close());
-    expect(await database.query("show synchronous_commit")).toEqual([{ synchronous_commit: "on" }]);
-    await expect(checkLogin(db.service_url)).rejects.toThrow(
-      "starts its sessions with synchronous_commit=off",
-    );
+    await database.query("alter role current_user set synchronous_commit = off");
+    const again = new Database({ url, application_name: "test", connections_max: 1 });
+    onTestFinished(() => again.close());
+    expect(await again.query("show synchronous_commit")).toEqual([{ synchronous_commit: "on" }]);
+    await expect(checkLogin(url)).rejects.toThrow("starts its sessions with synchronous_commit=off");
   });
 
   test("is refused with the right to make temporary tables, with an admin's role, and without the service's", async () => {
