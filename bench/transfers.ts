@@ -28,15 +28,20 @@ export const drawsOf = (chart: Chart): Draws => ({
 let count = 0;
 const run = Date.now().toString(36).padStart(10, "0");
 
-/** A source as long as a real one: `order:` + an id of 26 characters + `:captured`. */
+/** As long a name as a real one: an order's id of 26 characters. `source` is what earlier commits called it. */
 function transfer(
   debit: TransactionDraft["entries"][number]["account"],
   credit: TransactionDraft["entries"][number]["account"],
-): TransactionDraft {
+): TransactionDraft & { readonly source: string } {
   count += 1;
   const amount_minor = BigInt(1 + random(100_000));
+  const subject_id = `${run}${String(count).padStart(16, "0")}`;
   return {
-    source: `order:${run}${String(count).padStart(16, "0")}:captured`,
+    kind: "captured",
+    subject_type: "order",
+    subject_id,
+    part: "",
+    source: `order:${subject_id}:captured`,
     entries: [
       { account: debit, amount_minor },
       { account: credit, amount_minor: -amount_minor },

@@ -113,14 +113,12 @@ export function selectOutcomes(db: Queryable): Promise<Outcome[]> {
          select count(distinct t.transaction_id)::int as capture_count,
                 coalesce(-sum(e.amount_minor) filter (where n.owner_id = o.seller_account), 0)::bigint
                   as seller_credit_minor,
-                coalesce(-sum(e.amount_minor) filter (where n.code = 'platform:commission'), 0)::bigint
+                coalesce(-sum(e.amount_minor) filter (where n.role = 'platform_commission'), 0)::bigint
                   as commission_minor
            from ledger_transactions t
            join ledger_entries e on e.transaction_id = t.transaction_id
            join ledger_accounts n on n.account_id = e.account_id
-          where t.source = 'order:' || o.payment_order_id || ':captured'
-             or t.source in (select 'order:' || o.payment_order_id || ':captured:' || m.operation_id
-                               from operations m where m.payment_order_id = o.payment_order_id)
+          where t.subject_type = 'order' and t.subject_id = o.payment_order_id and t.kind = 'captured'
        ) l
       order by o.payment_order_id`,
   );

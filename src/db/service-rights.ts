@@ -15,7 +15,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
     update: "state decided_by approver_key_id decision_note decided_at",
   },
   audit_log: { insert: "actor action subject_type subject_id before after reason request_id" },
-  checkout_events: { insert: "*" },
+  events: { insert: "*" },
   dead_letters: { insert: "*", update: "state decided_by decision_note decided_at" },
   idempotency_keys: { insert: "*", delete: true },
   overdue_orders: { insert: "*" },
@@ -64,7 +64,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
 };
 
 /** Functions that run with their owner's rights. Others give no right that their caller lacks. */
-export const definer_functions: readonly string[] = ["ledger_post", "ledger_post_ordered"];
+export const definer_functions: readonly string[] = ["ledger_post", "ledger_post_ordered", "take_tick"];
 
 /** Numbers that are drawn from a sequence by name; identity columns need no right. */
 export const sequences: readonly RegExp[] = [/^event_numbers$/, /^pgboss\./];

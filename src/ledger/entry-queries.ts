@@ -1,9 +1,12 @@
 import { numberArray, type Queryable, type Timestamp } from "../db/db.ts";
+import type { SubjectType, TransactionKind } from "./transaction-name.ts";
 import { entryColumns, type AccountName, type EntryRow } from "./queries.ts";
 
 export type EntryFilter = AccountName & {
   readonly transaction_id?: bigint;
-  readonly source?: string;
+  /** What the transaction is about. */
+  readonly subject?: { readonly type: SubjectType; readonly id: string };
+  readonly kind?: TransactionKind;
   readonly currency?: string;
   readonly created_from?: Timestamp;
   readonly created_until?: Timestamp;
@@ -27,13 +30,15 @@ export async function selectEntries(db: Queryable, filter: EntryFilter): Promise
  */
 async function findTransactionIds(
   db: Queryable,
-  { transaction_id, source }: EntryFilter,
+  { transaction_id, subject, kind }: EntryFilter,
 ): Promise<bigint[] | null> {
-  if (source === undefined) return transaction_id === undefined ? null : [transaction_id];
+  if (subject === undefined) return transaction_id === undefined ? null : [transaction_id];
   const rows = await db.query<{ transaction_id: bigint }>(
     `select transaction_id from ledger_transactions
-      where source = $1 and ($2::bigint is null or transaction_id = $2)`,
-    [source, transaction_id ?? null],
+      where subject_type = $1 and subject_id = $2
+        and ($3::ledger_transaction_kind is null or kind = $3)
+        and ($4::bigint is null or transaction_id = $4)`,
+    [subject.type, subject.id, kind ?? null, transaction_id ?? null],
   );
   return rows.map((row) => row.transaction_id);
 }

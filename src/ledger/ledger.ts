@@ -4,7 +4,7 @@ import { postAll, type TransactionDraft } from "./post.ts";
 import type { Posting } from "./queries.ts";
 
 export { chart } from "./chart.ts";
-export type { AccountKind, AccountRef } from "./chart.ts";
+export type { AccountKind, AccountRef, AccountRole } from "./chart.ts";
 export { entryIdOf, entryKeyOf } from "./entry-id.ts";
 export type { EntryKey } from "./entry-id.ts";
 export { postAll } from "./post.ts";
@@ -30,6 +30,8 @@ export type {
   TrialBalanceRow,
 } from "./queries.ts";
 export { reversalsOf, reverse } from "./reverse.ts";
+export { describeTransaction, transactionKey } from "./transaction-name.ts";
+export type { SubjectType, TransactionKind, TransactionName } from "./transaction-name.ts";
 export { selectFaults } from "./fault-queries.ts";
 export type { FaultRow } from "./fault-queries.ts";
 export { verifyLedger } from "./verify.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
-import { account, accountKey, eur, LedgerModel, purse, usd } from "../../test/support/ledger.ts";
+import { adjustment, account, accountKey, eur, LedgerModel, purse, usd } from "../../test/support/ledger.ts";
 import type { AccountRef, EntryDraft, Posting, TransactionDraft } from "./ledger.ts";
 import { postAll, selectAccounts, selectTrialBalance, verifyLedger } from "./ledger.ts";
 
@@ -65,7 +65,7 @@ function draftsOf(run: number, plan: readonly Step[]): TransactionDraft[] {
     const earlier = step.repeats === null ? undefined : drafts[step.repeats];
     drafts.push(
       earlier ?? {
-        source: `${run}:${step.source}`,
+        ...adjustment(`${run}:${step.source}`),
         entries: step.legs.flatMap((leg) => entriesOf(leg, accounts)),
       },
     );
@@ -124,7 +124,7 @@ test("whatever is posted in whatever batches, every outcome and every balance is
     }),
     { numRuns: 150, ...limits },
   );
-  expect([...seen].toSorted()).toEqual(["already_posted", "below_floor", "posted", "source_conflict"]);
+  expect([...seen].toSorted()).toEqual(["already_posted", "below_floor", "posted", "name_conflict"]);
   await expectNoFaults();
 });
 
@@ -147,7 +147,7 @@ test("posters at the same time leave a ledger that some order of them explains",
       );
       const decided = results.flat();
       const posted = decided.filter(({ posting }) => posting.outcome === "posted");
-      expect(new Set(posted.map(({ draft }) => draft.source))).toHaveLength(posted.length);
+      expect(new Set(posted.map(({ draft }) => draft.subject_id))).toHaveLength(posted.length);
       const model = new LedgerModel();
       // The accounts' floors need the true order, which the versions in the ledger prove (verifyLedger); sums
       // do not.
@@ -163,7 +163,7 @@ test("posters at the same time leave a ledger that some order of them explains",
       for (const { draft, posting } of decided.filter(
         (one) => one.posting.outcome !== "posted" && one.posting.outcome !== "below_floor",
       )) {
-        const first = posted.find((one) => one.draft.source === draft.source);
+        const first = posted.find((one) => one.draft.subject_id === draft.subject_id);
         expect(posting.transaction_id).toBe(first?.posting.transaction_id);
         expect(model.post(draft)).toBe(posting.outcome);
       }

@@ -2,6 +2,7 @@ import { AssertionError } from "node:assert";
 import { numberArray, type Queryable } from "../db/db.ts";
 import type { AccountRef } from "./chart.ts";
 import { assertBalanced, batchParameters, postAll, type PlacedEntry, type TransactionDraft } from "./post.ts";
+import { describeTransaction, transactionKey } from "./transaction-name.ts";
 import { postOrderedBatch, type OrderedPosting, type Posting } from "./queries.ts";
 
 /**
@@ -41,7 +42,7 @@ const asOrdered = (draft: PostingDraft): OrderedTransactionDraft =>
 /**
  * Posts transactions whose shared amounts are divided under the locks of their accounts, in one call. One
  * that its accounts cannot bear is `below_floor`, and its neighbours stand. Throws AssertionError for a draft
- * that does not balance, names an account twice beside a shared amount, or has the source of another one in
+ * that does not balance, names an account twice beside a shared amount, or has the name of another one in
  * the batch.
  */
 export async function postAllOrdered(
@@ -50,8 +51,8 @@ export async function postAllOrdered(
 ): Promise<readonly OrderedPosting[]> {
   if (drafts.length === 0) return [];
   drafts.forEach(assertPostable);
-  if (new Set(drafts.map(({ source }) => source)).size < drafts.length)
-    throw new AssertionError({ message: "two transactions of a batch have the same source" });
+  if (new Set(drafts.map(transactionKey)).size < drafts.length)
+    throw new AssertionError({ message: "two transactions of a batch have the same name" });
   const placed = drafts.flatMap(placeEntries);
   return postOrderedBatch(tx, [
     ...batchParameters(drafts, placed),
@@ -85,12 +86,18 @@ function assertPostable(draft: OrderedTransactionDraft): void {
   ];
   const names = new Set(accounts.map(({ code, currency }) => `${code} ${currency}`));
   if (names.size < accounts.length)
-    throw new AssertionError({ message: `${draft.source}: an account stands twice beside a shared amount` });
+    throw new AssertionError({
+      message: `${describeTransaction(draft)}: an account stands twice beside a shared amount`,
+    });
   for (const { bearers } of draft.shared) {
     if (bearers.some(({ max_minor }) => max_minor !== null && max_minor < 0n))
-      throw new AssertionError({ message: `${draft.source}: an account may bear no negative amount` });
+      throw new AssertionError({
+        message: `${describeTransaction(draft)}: an account may bear no negative amount`,
+      });
     const currencies = new Set(bearers.map(({ account }) => account.currency));
     if (currencies.size > 1)
-      throw new AssertionError({ message: `${draft.source}: a shared amount in several currencies` });
+      throw new AssertionError({
+        message: `${describeTransaction(draft)}: a shared amount in several currencies`,
+      });
   }
 }

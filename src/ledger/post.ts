@@ -2,6 +2,7 @@ import { AssertionError } from "node:assert";
 import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AccountRef } from "./chart.ts";
 import { postBatch, type Posting } from "./queries.ts";
+import { describeTransaction, type TransactionName } from "./transaction-name.ts";
 
 export type EntryDraft = {
   readonly account: AccountRef;
@@ -9,9 +10,7 @@ export type EntryDraft = {
   readonly amount_minor: bigint;
 };
 
-export type TransactionDraft = {
-  /** Why it exists, unique for ever: `order:<id>:captured`. The same source is never posted twice. */
-  readonly source: string;
+export type TransactionDraft = TransactionName & {
   readonly entries: readonly EntryDraft[];
   readonly description?: string;
   /** When it happened, if that is not now. */
@@ -61,9 +60,13 @@ export function batchParameters(
     textArray(refs.map((account) => account.code)),
     textArray(refs.map((account) => account.currency)),
     textArray(refs.map((account) => account.kind)),
+    textArray(refs.map((account) => account.role)),
     textArray(refs.map((account) => account.owner_id)),
     numberArray(refs.map((account) => account.floor_minor)),
-    textArray(drafts.map((draft) => draft.source)),
+    textArray(drafts.map((draft) => draft.kind)),
+    textArray(drafts.map((draft) => draft.subject_type)),
+    textArray(drafts.map((draft) => draft.subject_id)),
+    textArray(drafts.map((draft) => draft.part)),
     textArray(drafts.map((draft) => draft.effective_at ?? null)),
     textArray(drafts.map((draft) => draft.description ?? null)),
     numberArray(drafts.map((draft) => draft.reverses_transaction_id ?? null)),
@@ -81,13 +84,17 @@ export function assertBalanced(draft: TransactionDraft): void {
   const sums = new Map<string, bigint>();
   for (const { account, amount_minor } of draft.entries) {
     if (amount_minor === 0n)
-      throw new AssertionError({ message: `${draft.source}: an entry of ${account.code} is 0` });
+      throw new AssertionError({
+        message: `${describeTransaction(draft)}: an entry of ${account.code} is 0`,
+      });
     sums.set(account.currency, (sums.get(account.currency) ?? 0n) + amount_minor);
   }
   if (sums.size === 0)
-    throw new AssertionError({ message: `${draft.source}: a transaction without entries` });
+    throw new AssertionError({ message: `${describeTransaction(draft)}: a transaction without entries` });
   for (const [currency, sum] of sums) {
     if (sum !== 0n)
-      throw new AssertionError({ message: `${draft.source}: its ${currency} entries sum to ${sum}` });
+      throw new AssertionError({
+        message: `${describeTransaction(draft)}: its ${currency} entries sum to ${sum}`,
+      });
   }
 }

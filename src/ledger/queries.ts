@@ -1,21 +1,25 @@
 import { textArray, type Queryable, type Timestamp } from "../db/db.ts";
-import type { AccountKind } from "./chart.ts";
+import type { AccountKind, AccountRole } from "./chart.ts";
+import type { TransactionName } from "./transaction-name.ts";
 
 export type PostingOutcome =
   | "posted"
   | "already_posted"
-  /** The source is in the ledger with other entries. */
-  | "source_conflict"
+  /** The name is in the ledger with other entries. */
+  | "name_conflict"
   | "already_reversed"
   /** Some account would fall below its floor; nothing of this transaction was written. */
   | "below_floor";
 
 export type Posting = { readonly outcome: PostingOutcome; readonly transaction_id: bigint | null };
 
+const placeholders = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `$${index + 1}`).join(", ");
+
 /** The parameters of `ledger_post` in its order, as array literals. */
 export function postBatch(tx: Queryable, parameters: readonly string[]): Promise<Posting[]> {
   return tx.query<Posting>(
-    "select transaction_id, outcome from ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    `select transaction_id, outcome from ledger_post(${placeholders(16)})`,
     parameters,
   );
 }
@@ -27,7 +31,7 @@ export async function postOrderedBatch(
 ): Promise<OrderedPosting[]> {
   const rows = await tx.query<Posting & { readonly shared_amounts: readonly string[] }>(
     `select transaction_id, outcome, shared_amounts::text[]
-       from ledger_post_ordered($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+       from ledger_post_ordered(${placeholders(18)})`,
     parameters,
   );
   return rows.map((row) => ({ ...row, shared_amounts: row.shared_amounts.map(BigInt) }));
@@ -40,6 +44,7 @@ export type AccountRow = {
   readonly account_id: bigint;
   readonly code: string;
   readonly kind: AccountKind;
+  readonly role: AccountRole;
   readonly currency: string;
   readonly owner_id: string | null;
   readonly balance_minor: bigint;
@@ -61,7 +66,7 @@ export type AccountFilter = AccountName & {
 /** Newest first. */
 export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<AccountRow[]> {
   return db.query<AccountRow>(
-    `select account_id, code, kind, currency::text, owner_id, balance_minor, version, floor_minor, created_at,
+    `select account_id, code, kind, role, currency::text, owner_id, balance_minor, version, floor_minor, created_at,
             updated_at
        from ledger_accounts
       where ($1::text is null or owner_id = $1)
@@ -82,7 +87,7 @@ export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<Ac
   );
 }
 
-export type EntryRow = {
+export type EntryRow = TransactionName & {
   readonly account_id: bigint;
   readonly account_version: bigint;
   readonly transaction_id: bigint;
@@ -90,17 +95,18 @@ export type EntryRow = {
   readonly balance_after_minor: bigint;
   readonly code: string;
   readonly currency: string;
-  readonly kind: AccountKind;
+  readonly account_kind: AccountKind;
+  readonly account_role: AccountRole;
   readonly owner_id: string | null;
-  readonly source: string;
   readonly description: string | null;
   readonly created_at: Timestamp;
   readonly effective_at: Timestamp;
 };
 
 export const entryColumns = `
-  account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency, kind,
-  owner_id, source, description, created_at, effective_at`;
+  account_id, account_version, transaction_id, amount_minor, balance_after_minor, code, currency,
+  account_kind, account_role, owner_id, kind, subject_type, subject_id, part, description, created_at,
+  effective_at`;
 
 export async function selectEntry(
   db: Queryable,
@@ -175,30 +181,38 @@ export function selectTrialBalance(db: Queryable): Promise<TrialBalanceRow[]> {
   );
 }
 
-export type ReversibleEntryRow = {
-  readonly source: string;
+export type ReversibleEntryRow = TransactionName & {
   readonly transaction_id: bigint;
   readonly code: string;
   readonly currency: string;
-  readonly kind: AccountKind;
+  readonly account_kind: AccountKind;
+  readonly account_role: AccountRole;
   readonly owner_id: string | null;
   readonly floor_minor: bigint | null;
   readonly amount_minor: bigint;
 };
 
-/** The entries of some transactions with their accounts, by source. */
+/** The entries of some transactions with their accounts. */
 export function selectReversibleEntries(
   db: Queryable,
-  sources: readonly string[],
+  names: readonly TransactionName[],
 ): Promise<ReversibleEntryRow[]> {
   return db.query<ReversibleEntryRow>(
-    `select t.source, t.transaction_id, a.code, a.currency::text, a.kind, a.owner_id, a.floor_minor,
-            e.amount_minor
-       from ledger_transactions t
+    `select t.transaction_id, t.kind, t.subject_type, t.subject_id, t.part, a.code, a.currency::text,
+            a.kind as account_kind, a.role as account_role, a.owner_id, a.floor_minor, e.amount_minor
+       from unnest($1::ledger_transaction_kind[], $2::ledger_subject_type[], $3::text[], $4::text[])
+            as n (kind, subject_type, subject_id, part)
+       join ledger_transactions t
+         on t.subject_type = n.subject_type and t.subject_id = n.subject_id and t.kind = n.kind
+        and t.part = n.part
        join ledger_entries e on e.transaction_id = t.transaction_id
        join ledger_accounts a on a.account_id = e.account_id
-      where t.source = any ($1::text[])
       order by t.transaction_id, e.account_id, e.account_version`,
-    [textArray(sources)],
+    [
+      textArray(names.map(({ kind }) => kind)),
+      textArray(names.map(({ subject_type }) => subject_type)),
+      textArray(names.map(({ subject_id }) => subject_id)),
+      textArray(names.map(({ part }) => part)),
+    ],
   );
 }

@@ -23,7 +23,7 @@ export async function countLedger(
 export function findUnbalancedTransactions(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
-    `select 'transaction ' || t.transaction_id || ' (' || t.source || ')' as subject,
+    `select 'transaction ' || t.transaction_id || ' (' || t.kind || ' of ' || t.subject_id || ')' as subject,
             case when sums.currency is null then 'has no entries'
                  else sums.entry_count || ' entries in ' || sums.currency
                    || ' sum to ' || sums.difference end as problem

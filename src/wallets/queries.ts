@@ -39,13 +39,13 @@ export function selectWallets(db: Queryable, filter: WalletFilter): Promise<Wall
      select w.owner_id as account_id, min(min(a.created_at)) over wallet as wallet_created_at,
             max(max(a.updated_at)) over wallet as wallet_updated_at, a.currency::text,
             coalesce(-sum(a.balance_minor)
-              filter (where a.code = 'seller:' || a.owner_id || ':pending'), 0)::bigint as pending_minor,
+              filter (where a.role = 'seller_pending'), 0)::bigint as pending_minor,
             coalesce(-sum(a.balance_minor)
-              filter (where a.code = 'seller:' || a.owner_id || ':available'), 0)::bigint as available_minor,
+              filter (where a.role = 'seller_available'), 0)::bigint as available_minor,
             coalesce(-sum(a.balance_minor)
-              filter (where a.code = 'seller:' || a.owner_id || ':reserved'), 0)::bigint as reserved_minor,
+              filter (where a.role = 'seller_reserved'), 0)::bigint as reserved_minor,
             coalesce(sum(a.balance_minor)
-              filter (where a.code = 'seller:' || a.owner_id || ':debt'), 0)::bigint as debt_minor
+              filter (where a.role = 'seller_debt'), 0)::bigint as debt_minor
        from wallets w
        join ledger_accounts a on a.owner_id = w.owner_id
       group by w.owner_id, w.place, a.currency

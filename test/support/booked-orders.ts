@@ -1,5 +1,5 @@
 import type { TransactionDraft } from "../../src/ledger/ledger.ts";
-import { postAll } from "../../src/ledger/ledger.ts";
+import { describeTransaction, postAll } from "../../src/ledger/ledger.ts";
 import type { OrderStatus } from "../../src/payments/payments.ts";
 import type { TestDatabase } from "./database.ts";
 
@@ -69,6 +69,6 @@ function attemptStatusOf({ statuses }: OrderFixture): string {
 export async function postInOrder(db: TestDatabase, drafts: readonly TransactionDraft[]): Promise<void> {
   for (const draft of drafts) {
     const [posting] = await db.database.transaction((tx) => postAll(tx, [draft]));
-    if (posting?.outcome !== "posted") throw new Error(`${draft.source}: ${posting?.outcome}`);
+    if (posting?.outcome !== "posted") throw new Error(`${describeTransaction(draft)}: ${posting?.outcome}`);
   }
 }

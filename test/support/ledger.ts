@@ -1,4 +1,11 @@
-import type { AccountRef, EntryDraft, TransactionDraft, PostingOutcome } from "../../src/ledger/ledger.ts";
+import {
+  transactionKey,
+  type AccountRef,
+  type EntryDraft,
+  type PostingOutcome,
+  type TransactionDraft,
+  type TransactionName,
+} from "../../src/ledger/ledger.ts";
 import { toCurrencyCode, type CurrencyCode } from "../../src/money/money.ts";
 
 export const usd = toCurrencyCode("USD");
@@ -6,22 +13,30 @@ export const eur = toCurrencyCode("EUR");
 
 /** An account; by default an asset in USD without a floor. */
 export function account(code: string, changes: Partial<Omit<AccountRef, "code">> = {}): AccountRef {
-  return { code, currency: usd, kind: "asset", owner_id: null, floor_minor: null, ...changes };
+  return { code, currency: usd, kind: "asset", role: "other", owner_id: null, floor_minor: null, ...changes };
 }
 
 /** A liability that may not fall below 0, such as a seller's money. */
 export const purse = (code: string, currency: CurrencyCode = usd): AccountRef =>
   account(code, { kind: "liability", floor_minor: 0n, currency });
 
+/** The name of an adjustment. */
+export const adjustment = (subject_id: string): TransactionName => ({
+  kind: "adjusted",
+  subject_type: "adjustment",
+  subject_id,
+  part: "",
+});
+
 /** A transaction that debits one account and credits the other. */
 export function transfer(
-  source: string,
+  subject_id: string,
   debit: AccountRef,
   credit: AccountRef,
   amount_minor: bigint,
 ): TransactionDraft {
   return {
-    source,
+    ...adjustment(subject_id),
     entries: [
       { account: debit, amount_minor },
       { account: credit, amount_minor: -amount_minor },
@@ -39,8 +54,8 @@ export class LedgerModel {
   /** Decides one transaction; a refused one changes nothing. */
   post(draft: TransactionDraft): PostingOutcome {
     const lines = linesOf(draft.entries);
-    const before = this.#posted.get(draft.source);
-    if (before !== undefined) return before === lines ? "already_posted" : "source_conflict";
+    const before = this.#posted.get(transactionKey(draft));
+    if (before !== undefined) return before === lines ? "already_posted" : "name_conflict";
     const changed = new Map<string, ModelAccount>();
     for (const { account: named, amount_minor } of draft.entries) {
       const key = accountKey(named);
@@ -52,7 +67,7 @@ export class LedgerModel {
       changed.set(key, after);
     }
     for (const [key, after] of changed) this.accounts.set(key, after);
-    this.#posted.set(draft.source, lines);
+    this.#posted.set(transactionKey(draft), lines);
     return "posted";
   }
 }

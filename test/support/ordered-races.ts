@@ -9,7 +9,7 @@ import {
   type OrderedTransactionDraft,
   type PostingOutcome,
 } from "../../src/ledger/ledger.ts";
-import { account, purse, usd } from "./ledger.ts";
+import { adjustment, account, purse, usd } from "./ledger.ts";
 import { divide, type Balances } from "./ordered-postings.ts";
 
 type Answer = { readonly outcome: PostingOutcome; readonly shared_amounts: readonly bigint[] };
@@ -40,7 +40,7 @@ export async function runRace(database: Database, race: string, draw: Draw): Pro
   const answers = await Promise.all(
     drafts.map(async (draft): Promise<Answer> => {
       const [posting] = await database.transaction((tx) => postAllOrdered(tx, [draft]));
-      if (posting === undefined) throw new Error(`${draft.source} got no answer`);
+      if (posting === undefined) throw new Error(`${draft.subject_id} got no answer`);
       return posting;
     }),
   );
@@ -62,7 +62,7 @@ async function fill(database: Database, race: string, of: Purse, draw: Draw): Pr
   if (total > 0n) {
     const clearing = { account: of.clearing, amount_minor: total };
     await database.transaction((tx) =>
-      postAll(tx, [{ source: `race:${race}:filled`, entries: [clearing, ...entries] }]),
+      postAll(tx, [{ ...adjustment(`race:${race}:filled`), entries: [clearing, ...entries] }]),
     );
   }
   return balancesOf(database, of);
@@ -72,7 +72,7 @@ function draftsOf(race: string, of: Purse, draw: Draw): OrderedTransactionDraft[
   const debit = (n: number): OrderedTransactionDraft => {
     const amount_minor = BigInt(1 + draw(150));
     return {
-      source: `race:${race}:debit-${n}`,
+      ...adjustment(`race:${race}:debit-${n}`),
       entries: [{ account: of.clearing, amount_minor: -amount_minor }],
       shared: [
         {
@@ -103,12 +103,12 @@ function draftsOf(race: string, of: Purse, draw: Draw): OrderedTransactionDraft[
     debit(1),
     debit(2),
     {
-      source: `race:${race}:released`,
+      ...adjustment(`race:${race}:released`),
       entries: [{ account: of.pending, amount_minor: released }],
       shared: toAvailable(released),
     },
     {
-      source: `race:${race}:credited`,
+      ...adjustment(`race:${race}:credited`),
       entries: [{ account: of.clearing, amount_minor: credited }],
       shared: toAvailable(credited),
     },

@@ -8,6 +8,8 @@ import {
   selectEntry,
   selectStatement,
   selectTrialBalance,
+  type SubjectType,
+  type TransactionKind,
 } from "../../ledger/ledger.ts";
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
@@ -33,9 +35,13 @@ const accountQuery = {
 };
 const transactionQuery = {
   transaction_id: name(
-    "A transaction's id if it is a number, otherwise the id of an order that was captured at once.",
+    "A transaction's id if it is a number, otherwise the id of an order whose captures are wanted.",
   ),
-  source: name("Why a transaction was posted, such as order:order-1:captured."),
+  subject_id: name("What a transaction is about: an order's id, or another subject's with `subject_type`."),
+  subject_type: Type.Optional(Type.String({ enum: ["order", "adjustment"] })),
+  transaction_kind: Type.Optional(
+    Type.String({ enum: ["authorized", "captured", "released", "reversed", "adjusted"] }),
+  ),
 };
 
 function accountFilter({ account_id, account }: { account_id?: string; account?: string }) {
@@ -58,8 +64,23 @@ function beforePosition([created_at, transaction_id, account_id, account_version
   };
 }
 
-function transactionFilter(text: string): { transaction_id: bigint } | { source: string } {
-  return /^[0-9]{1,18}$/.test(text) ? { transaction_id: BigInt(text) } : { source: `order:${text}:captured` };
+function transactionFilter(text: string) {
+  if (/^[0-9]{1,18}$/.test(text)) return { transaction_id: BigInt(text) };
+  return { subject: { type: "order", id: text }, kind: "captured" } as const;
+}
+/** A subject is of a type, an order unless another one is named; the kind narrows what is about it. */
+function subjectFilter({
+  subject_id,
+  subject_type = "order",
+  transaction_kind,
+}: {
+  subject_id?: string;
+  subject_type?: SubjectType;
+  transaction_kind?: TransactionKind;
+}) {
+  if (subject_id === undefined) return {};
+  const kind = transaction_kind === undefined ? {} : { kind: transaction_kind };
+  return { subject: { type: subject_type, id: subject_id }, ...kind };
 }
 
 export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext): void {
@@ -92,12 +113,12 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
     async (request) => {
       const query = request.query;
       const limit = query.limit ?? 25;
-      assertNarrowed(query, ["account_id", "account", "transaction_id", "source", "created_at[gte]"]);
+      assertNarrowed(query, ["account_id", "account", "transaction_id", "subject_id", "created_at[gte]"]);
       const rows = await reads.snapshot((snapshot) =>
         selectEntries(snapshot, {
           ...accountFilter(query),
           ...(query.transaction_id === undefined ? {} : transactionFilter(query.transaction_id)),
-          ...(query.source === undefined ? {} : { source: query.source }),
+          ...subjectFilter(query),
           ...(query.currency === undefined ? {} : { currency: query.currency }),
           ...(query["created_at[gte]"] === undefined ? {} : { created_from: query["created_at[gte]"] }),
           ...(query["created_at[lt]"] === undefined ? {} : { created_until: query["created_at[lt]"] }),

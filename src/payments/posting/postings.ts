@@ -1,4 +1,4 @@
-import { chart, type EntryDraft, type TransactionDraft } from "../../ledger/ledger.ts";
+import { chart, type EntryDraft, type TransactionDraft, type TransactionName } from "../../ledger/ledger.ts";
 import { shareInBasisPoints, toCurrencyCode, type CurrencyCode } from "../../money/money.ts";
 
 type BookedOrder = {
@@ -11,7 +11,7 @@ type BookedOrder = {
   readonly captured_minor: bigint;
   /** Null: it was captured at once, as a whole. */
   readonly operation_id: string | null;
-  /** How often its payment failed after it was booked; numbers the sources of later transactions. */
+  /** How often its payment failed after it was booked; numbers the parts of later transactions. */
   readonly failed_capture_count: number;
 };
 
@@ -40,10 +40,7 @@ export function postingsOf(
  * What a PSP holds for us of a buyer's money is nobody's yet: two memorandum accounts that mirror each other.
  */
 function authorizationPosting(order: BookedOrder, amount_minor: bigint): TransactionDraft {
-  return {
-    source: `order:${order.payment_order_id}:authorized${again(order)}`,
-    entries: heldEntries(order, amount_minor),
-  };
+  return { ...ofOrder(order, "authorized", again(order)), entries: heldEntries(order, amount_minor) };
 }
 
 /**
@@ -55,11 +52,8 @@ function releasePosting(
   amount_minor: bigint,
   is_undone_capture: boolean,
 ): TransactionDraft {
-  const part = is_undone_capture ? `:${order.operation_id}` : again(order);
-  return {
-    source: `order:${order.payment_order_id}:released${part}`,
-    entries: heldEntries(order, -amount_minor),
-  };
+  const part = is_undone_capture ? String(order.operation_id) : again(order);
+  return { ...ofOrder(order, "released", part), entries: heldEntries(order, -amount_minor) };
 }
 
 /**
@@ -77,7 +71,7 @@ export function capturePosting(
     shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
   const commission = commissionOf(order.captured_minor + amount_minor) - commissionOf(order.captured_minor);
   return {
-    source: captureSource(order),
+    ...captureName(order),
     entries: [
       { account: chart.pspClearing(order.psp, currency), amount_minor },
       {
@@ -98,26 +92,30 @@ function heldEntries({ psp, currency }: BookedOrder, amount_minor: bigint): Entr
   ];
 }
 
+type NamedOrder = Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">;
+
+const ofOrder = (
+  { payment_order_id }: Pick<BookedOrder, "payment_order_id">,
+  kind: TransactionName["kind"],
+  part: string,
+): TransactionName => ({ kind, subject_type: "order", subject_id: payment_order_id, part });
+
 /**
  * The ledger's name for a capture: an order that is captured at once has one, an authorised one has one for
  * each of its captures.
  */
-export const captureSource = (
-  order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
-): string => {
-  const part = order.operation_id === null ? again(order) : `:${order.operation_id}`;
-  return `order:${order.payment_order_id}:captured${part}`;
-};
+export const captureName = (order: NamedOrder): TransactionName =>
+  ofOrder(order, "captured", order.operation_id ?? again(order));
 
 /** The captures that a decision reverses. */
-export function undoneSources(
-  order: Pick<BookedOrder, "payment_order_id" | "operation_id" | "failed_capture_count">,
+export function undoneCaptures(
+  order: NamedOrder,
   { undoes_minor, operation }: { readonly undoes_minor: bigint; readonly operation: unknown },
-): string[] {
+): TransactionName[] {
   if (undoes_minor === 0n) return [];
-  return [captureSource({ ...order, operation_id: operation === null ? null : order.operation_id })];
+  return [captureName({ ...order, operation_id: operation === null ? null : order.operation_id })];
 }
 
-/** A source names one transaction for ever, so transactions after a failed capture are numbered. */
+/** A name is one transaction's for ever, so transactions after a failed capture are numbered. */
 const again = ({ failed_capture_count }: Pick<BookedOrder, "failed_capture_count">): string =>
-  failed_capture_count === 0 ? "" : `:${failed_capture_count + 1}`;
+  failed_capture_count === 0 ? "" : String(failed_capture_count + 1);

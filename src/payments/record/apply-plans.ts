@@ -2,7 +2,7 @@ import type { Transaction } from "../../db/db.ts";
 import { addDeadLetters, type DeadLetterDraft, type Jobs } from "../../jobs/jobs.ts";
 import {
   changeCapturing,
-  insertCheckoutEvents,
+  insertEvents,
   markAuthorizationsEnded,
   writeOperationChanges,
 } from "../store/operation-outcome-queries.ts";
@@ -48,7 +48,7 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
       tx,
       changes.flatMap(({ capturing }) => capturing),
     ),
-    insertCheckoutEvents(
+    insertEvents(
       tx,
       changes.flatMap(({ events }) => events),
     ),

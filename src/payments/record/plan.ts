@@ -1,7 +1,7 @@
 import type { DeadLetterDraft, JobPayloads } from "../../jobs/jobs.ts";
 import type { OrderStatus } from "../model/model.ts";
-import type { PostingDraft, PostingOutcome } from "../../ledger/ledger.ts";
-import type { CapturingChange, CheckoutEvent, OperationChange } from "../store/operation-outcome-queries.ts";
+import type { PostingDraft, PostingOutcome, TransactionName } from "../../ledger/ledger.ts";
+import type { CapturingChange, NewEvent, OperationChange } from "../store/operation-outcome-queries.ts";
 import type { NewVoid } from "../store/operation-queries.ts";
 import type { OrderChange } from "../store/outcome-queries.ts";
 import type { NewReference } from "../store/reference-queries.ts";
@@ -9,8 +9,8 @@ import type { NewReference } from "../store/reference-queries.ts";
 /** What follows from a report, as data: one place writes the plans of a batch in one commit. */
 export type Plan = PlannedChanges & {
   readonly postings: readonly PostingDraft[];
-  /** The sources of the ledger transactions that are reversed. */
-  readonly reversed_sources: readonly string[];
+  /** The ledger transactions that are reversed. */
+  readonly reversed: readonly TransactionName[];
   /** The ids that the PSP gave with the report. They are stored whatever the ledger says. */
   readonly references: readonly PlannedReference[];
   /**
@@ -32,7 +32,7 @@ export type PlannedChanges = {
   /** The PSP ended an authorisation while a capture of it was in flight. */
   readonly ended_authorization: EndedAuthorization | null;
   readonly capturing: readonly CapturingChange[];
-  readonly events: readonly CheckoutEvent[];
+  readonly events: readonly NewEvent[];
   readonly voids: readonly NewVoid[];
   readonly jobs: readonly PlannedJob[];
   readonly dead_letters: readonly DeadLetterDraft[];
@@ -54,13 +54,7 @@ export const noChanges: PlannedChanges = {
 };
 
 /** Changes nothing and books nothing. */
-export const emptyPlan: Plan = {
-  ...noChanges,
-  postings: [],
-  reversed_sources: [],
-  references: [],
-  if_refused: null,
-};
+export const emptyPlan: Plan = { ...noChanges, postings: [], reversed: [], references: [], if_refused: null };
 
 /** `letter`: the dead letter that opens if the id already belongs to something else. */
 export type PlannedReference = NewReference & {

@@ -71,13 +71,22 @@ function endOfCapture({ row, decision: { operation } }: Recorded): Pick<Plan, "c
   const isDecided = operation !== null && isFinal(operation.status);
   if (row.operation_id === null || row.operation_kind !== "capture" || !isDecided)
     return { capturing: [], events: [] };
-  const { payment_order_id, checkout_id, capture_id, operation_amount_minor } = row;
+  const { payment_order_id, seller_account, checkout_id, capture_id, operation_amount_minor } = row;
   const amount_minor = String(operation_amount_minor);
   const type = `payment_order.${operation.status === "succeeded" ? "captured" : "capture_failed"}`;
   const failure_code = operation.failure?.code ?? null;
   return {
     capturing: isFinal(row.operation_status) ? [] : [{ payment_order_id, change_minor: `-${amount_minor}` }],
-    events: [{ type, checkout_id, data: { payment_order_id, capture_id, amount_minor, failure_code } }],
+    events: [
+      {
+        type,
+        subject_type: "payment_order",
+        subject_id: payment_order_id,
+        seller_account,
+        checkout_id,
+        data: { capture_id, amount_minor, currency: row.currency, failure_code },
+      },
+    ],
   };
 }
 

@@ -3,7 +3,7 @@ import type { Decision } from "../decide/decision.ts";
 import { emptyPlan, type Plan } from "./plan.ts";
 import { workOf } from "./planned-work.ts";
 import { operationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
-import { postingsOf, undoneSources } from "../posting/postings.ts";
+import { postingsOf, undoneCaptures } from "../posting/postings.ts";
 import type { OrderReport, Recorded } from "./psp-report.ts";
 import { epochsOf, factsOf, sourceFactsOf } from "./report-facts.ts";
 import type { RetryPolicies } from "../model/retry-policies.ts";
@@ -61,12 +61,12 @@ function bookingsOf(
   row: Recorded["row"],
   decision: Decision,
   { commission_basis_points }: PlanTerms,
-): Pick<Plan, "postings" | "reversed_sources"> {
-  if (decision.is_unchanged) return { postings: [], reversed_sources: [] };
+): Pick<Plan, "postings" | "reversed"> {
+  if (decision.is_unchanged) return { postings: [], reversed: [] };
   const isOfOperation = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
   const operation_id = isOfOperation ? row.operation_id : null;
   return {
     postings: postingsOf({ ...row, operation_id }, decision, commission_basis_points),
-    reversed_sources: undoneSources(row, decision),
+    reversed: undoneCaptures(row, decision),
   };
 }

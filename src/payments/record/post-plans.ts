@@ -1,5 +1,11 @@
 import type { Transaction } from "../../db/db.ts";
-import { postTogether, reversalsOf, type PostingDraft, type PostingOutcome } from "../../ledger/ledger.ts";
+import {
+  describeTransaction,
+  postTogether,
+  reversalsOf,
+  type PostingDraft,
+  type PostingOutcome,
+} from "../../ledger/ledger.ts";
 import type { Plan, PlannedChanges } from "./plan.ts";
 
 type Booking = { readonly plan: Plan; readonly draft: PostingDraft };
@@ -35,10 +41,10 @@ const effectiveAt =
   (draft: PostingDraft): PostingDraft => ({ ...draft, effective_at: time.toISOString() });
 
 async function reversalsIn(tx: Transaction, plans: readonly Plan[]): Promise<Booking[]> {
-  const reversed = plans.flatMap((plan) => plan.reversed_sources.map((source) => ({ plan, source })));
+  const reversed = plans.flatMap((plan) => plan.reversed.map((name) => ({ plan, name })));
   const drafts = await reversalsOf(
     tx,
-    reversed.map(({ source }) => source),
+    reversed.map(({ name }) => name),
     "the capture failed at the PSP",
   );
   return reversed.flatMap(({ plan }, index) => {
@@ -50,13 +56,13 @@ async function reversalsIn(tx: Transaction, plans: readonly Plan[]): Promise<Boo
 function changesWhenRefused({ plan, draft }: Booking, outcome: PostingOutcome | undefined): PlannedChanges {
   const isRefusal = outcome !== undefined && outcome !== "posted" && outcome !== "already_posted";
   const changes = isRefusal ? plan.if_refused?.[outcome] : undefined;
-  if (changes === undefined) throw new Error(`${draft.source} was not posted: ${outcome}`);
+  if (changes === undefined) throw new Error(`${describeTransaction(draft)} was not posted: ${outcome}`);
   return changes;
 }
 
 /** Of several transactions one could be refused while the others stand. */
-function assertWhole({ if_refused, postings, reversed_sources }: Plan): void {
-  const count = postings.length + reversed_sources.length;
+function assertWhole({ if_refused, postings, reversed }: Plan): void {
+  const count = postings.length + reversed.length;
   if (if_refused !== null && count > 1)
     throw new Error(`a plan that may be refused books ${count} transactions, and may book one`);
 }

@@ -60,10 +60,10 @@ export function recordOverdue(
        on conflict do nothing
        returning payment_order_id
      ), events as (
-       insert into checkout_events (type, checkout_id, data)
-       select 'payment_order.overdue', s.checkout_id,
+       insert into events (xid, type, subject_type, subject_id, checkout_id, data)
+       select (select current_xid()), 'payment_order.overdue', 'payment_order', s.payment_order_id,
+              s.checkout_id,
               jsonb_build_object(
-                'payment_order_id', s.payment_order_id,
                 'status', s.status,
                 'seconds', round(s.seconds::numeric))
          from stuck s join told using (payment_order_id)

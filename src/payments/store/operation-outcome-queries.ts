@@ -44,8 +44,11 @@ export async function markAuthorizationsEnded(
 /** `change_minor`: digits; a JSON number could not hold every bigint. */
 export type CapturingChange = { readonly payment_order_id: string; readonly change_minor: string };
 
-export type CheckoutEvent = {
+export type NewEvent = {
   readonly type: string;
+  readonly subject_type: "payment_order";
+  readonly subject_id: string;
+  readonly seller_account: string;
   readonly checkout_id: string;
   readonly data: Readonly<Record<string, string | null>>;
 };
@@ -75,12 +78,14 @@ export async function changeCapturing(tx: Queryable, changes: readonly Capturing
   );
 }
 
-export async function insertCheckoutEvents(tx: Queryable, events: readonly CheckoutEvent[]): Promise<void> {
+export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   await tx.query(
-    `insert into checkout_events (type, checkout_id, data)
-     select e.type, e.checkout_id, e.data
-       from json_to_recordset($1::json) as e (type text, checkout_id text, data jsonb)`,
+    `insert into events (xid, type, subject_type, subject_id, seller_account, checkout_id, data)
+     select (select current_xid()), e.type, e.subject_type, e.subject_id, e.seller_account, e.checkout_id, e.data
+       from json_to_recordset($1::json)
+            as e (type text, subject_type text, subject_id text, seller_account text, checkout_id text,
+                  data jsonb)`,
     [JSON.stringify(events)],
   );
 }

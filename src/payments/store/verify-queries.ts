@@ -2,21 +2,14 @@ import type { Queryable } from "../../db/db.ts";
 import { selectFaults, type FaultRow } from "../../ledger/ledger.ts";
 import { openOperation } from "./queries.ts";
 
-/** The suffix of sources of an order whose captures failed before. */
-const againOf = "case when o.failed_capture_count > 0 then ':' || o.failed_capture_count + 1 else '' end";
+/** The part of transactions of an order whose captures failed before. */
+const againOf = "case when o.failed_capture_count > 0 then (o.failed_capture_count + 1)::text else '' end";
 /** Captures that failed after they were booked are reversed. */
 const isNotReversed =
   "not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)";
 
-/**
- * The ledger's names of what was captured: a paid order's own, or those of an authorised order's captures.
- */
-const capturesOfOrders = `
-  select o.payment_order_id, 'order:' || o.payment_order_id || ':captured' || ${againOf} as source
-    from payment_orders o where o.captured_minor > 0
-  union all
-  select m.payment_order_id, 'order:' || m.payment_order_id || ':captured:' || m.operation_id
-    from operations m where m.kind = 'capture' and m.status = 'succeeded'`;
+/** What was captured of orders, less what was reversed. */
+const isCaptureOrReversal = "t.subject_type = 'order' and t.kind in ('captured', 'reversed')";
 
 type Counts = {
   orders: bigint;
@@ -40,8 +33,7 @@ export async function countPayments(db: Queryable): Promise<Counts> {
             (select count(*) from operations) as operations,
             (select count(*) from payment_attempts) as attempts,
             (select count(*) from psp_references) as references,
-            (select count(*) from ledger_transactions
-              where source like 'order:%:captured' or source like 'order:%:captured:%') as captures,
+            (select count(*) from ledger_transactions where kind = 'captured') as captures,
             (select count(*) from payment_order_transitions) as transitions,
             (select count(*) from payment_events) as checkouts
        from payment_orders`,
@@ -54,19 +46,19 @@ export function findOrdersWithoutCapture(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `with booked as (
-       select c.payment_order_id, a.currency, sum(e.amount_minor) as debit_minor
-         from (${capturesOfOrders}) c
-         join ledger_transactions t on t.source = c.source and ${isNotReversed}
+       select t.subject_id, a.currency, sum(e.amount_minor) as debit_minor
+         from ledger_transactions t
          join ledger_entries e on e.transaction_id = t.transaction_id
-         join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:clearing'
-        group by c.payment_order_id, a.currency
+         join ledger_accounts a on a.account_id = e.account_id and a.role = 'psp_clearing'
+        where ${isCaptureOrReversal}
+        group by t.subject_id, a.currency
      )
      select 'order ' || o.payment_order_id as subject,
             case when b.debit_minor is null then 'is paid but not in the ledger'
                  else 'has ' || o.captured_minor || ' ' || o.currency || ' captured, the ledger debits '
                    || b.debit_minor end as problem
        from payment_orders o
-       left join booked b on b.payment_order_id = o.payment_order_id and b.currency = o.currency
+       left join booked b on b.subject_id = o.payment_order_id and b.currency = o.currency
       where o.captured_minor > 0 and b.debit_minor is distinct from o.captured_minor`,
   );
 }
@@ -74,22 +66,16 @@ export function findOrdersWithoutCapture(db: Queryable): Promise<FaultRow[]> {
 export function findCapturesWithoutOrder(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
-    `select 'transaction ' || t.transaction_id || ' (' || t.source || ')' as subject,
-            coalesce('its order is ' || o.status, 'has no order') as problem
+    `select 'transaction ' || t.transaction_id || ' (captured of ' || t.subject_id || ')' as subject,
+            coalesce('its capture is ' || m.status, 'its order is ' || o.status, 'has no order') as problem
        from ledger_transactions t
-       cross join lateral regexp_match(t.source, '^order:(.+):captured(:[0-9]+)?$') as parts
-       left join payment_orders o on o.payment_order_id = parts[1]
-      where parts is not null and ${isNotReversed}
-        and (o.status is distinct from 'SUCCESS' or coalesce(parts[2], '') <> ${againOf})
-     union all
-     select 'transaction ' || t.transaction_id || ' (' || t.source || ')',
-            coalesce('its capture is ' || m.status, 'has no capture')
-       from ledger_transactions t
-       -- An operation's id is 29 characters long.
-       left join operations m on m.operation_id = right(t.source, 29) and m.kind = 'capture'
-      where t.source like 'order:%:captured:op_%' and t.source not like '%:captured' and ${isNotReversed}
-        and (m.status is distinct from 'succeeded'
-             or t.source <> 'order:' || m.payment_order_id || ':captured:' || m.operation_id)`,
+       left join payment_orders o on o.payment_order_id = t.subject_id
+       left join operations m
+         on m.operation_id = t.part and m.kind = 'capture' and m.payment_order_id = t.subject_id
+      where t.kind = 'captured' and ${isNotReversed}
+        and (t.subject_type <> 'order' or o.payment_order_id is null
+             or case when m.operation_id is null then o.status <> 'SUCCESS' or t.part <> ${againOf}
+                     else m.status <> 'succeeded' end)`,
   );
 }
 
@@ -98,30 +84,18 @@ export function findWrongAuthorizations(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `with held as (
-       select c.payment_order_id, sum(e.amount_minor) as held_minor
-         from (${capturesOfOrders}
-               union all
-               select o.payment_order_id,
-                      'order:' || o.payment_order_id || ':' || word
-                        || case when n > 1 then ':' || n else '' end
-                 from payment_orders o
-                 cross join unnest(array['authorized', 'released']) as word
-                 cross join generate_series(1, o.failed_capture_count + 1) as n
-                where o.capture_method = 'manual'
-               union all
-               -- The part of a capture that failed after the rest was released.
-               select m.payment_order_id, 'order:' || m.payment_order_id || ':released:' || m.operation_id
-                 from operations m where m.kind = 'capture' and m.status = 'failed') c
-         join ledger_transactions t on t.source = c.source and ${isNotReversed}
+       select t.subject_id, sum(e.amount_minor) as held_minor
+         from ledger_transactions t
          join ledger_entries e on e.transaction_id = t.transaction_id
-         join ledger_accounts a on a.account_id = e.account_id and a.code like 'psp:%:authorized'
-        group by c.payment_order_id
+         join ledger_accounts a on a.account_id = e.account_id and a.role = 'psp_authorized'
+        where t.subject_type = 'order'
+        group by t.subject_id
      )
      select 'order ' || o.payment_order_id as subject,
             'is ' || o.status || ', ' || o.captured_minor || ' of ' || o.amount_minor
               || ' captured; the ledger holds ' || coalesce(h.held_minor, 0) as problem
        from payment_orders o
-       left join held h on h.payment_order_id = o.payment_order_id
+       left join held h on h.subject_id = o.payment_order_id
       where coalesce(h.held_minor, 0)
          <> case o.status when 'AUTHORIZED' then o.amount_minor - o.captured_minor else 0 end`,
   );
@@ -278,13 +252,12 @@ export function findWrongWallets(db: Queryable): Promise<FaultRow[]> {
          from payment_orders o where o.captured_minor > 0 group by o.seller_account, o.currency
      ), booked as (
        select o.seller_account, o.currency, -sum(e.amount_minor) as credited_minor
-         from (${capturesOfOrders}) c
-         join payment_orders o on o.payment_order_id = c.payment_order_id
-         join ledger_transactions t on t.source = c.source and ${isNotReversed}
+         from ledger_transactions t
+         join payment_orders o on o.payment_order_id = t.subject_id
          join ledger_entries e on e.transaction_id = t.transaction_id
          join ledger_accounts a on a.account_id = e.account_id
-        where e.amount_minor < 0
-          and (a.owner_id = o.seller_account or a.code = 'platform:commission')
+        where ${isCaptureOrReversal}
+          and (a.owner_id = o.seller_account and a.role = 'seller_pending' or a.role = 'platform_commission')
         group by o.seller_account, o.currency
      )
      select 'seller ' || earned.seller_account || ' ' || earned.currency as subject,

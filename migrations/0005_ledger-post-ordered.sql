@@ -13,8 +13,9 @@
 -- all.
 create function ledger_post_ordered(
   p_account_codes text[], p_account_currencies text[], p_account_kinds ledger_account_kind[],
-  p_account_owners text[], p_account_floors bigint[],
-  p_sources text[], p_effective_ats timestamptz[], p_descriptions text[], p_reverses bigint[],
+  p_account_roles ledger_account_role[], p_account_owners text[], p_account_floors bigint[],
+  p_kinds ledger_transaction_kind[], p_subject_types ledger_subject_type[], p_subject_ids text[],
+  p_parts text[], p_effective_ats timestamptz[], p_descriptions text[], p_reverses bigint[],
   p_entry_transactions int[], p_entry_accounts int[], p_entry_amounts bigint[],
   p_entry_shares int[], p_entry_maximums bigint[]
 ) returns table (transaction_id bigint, outcome text, shared_amounts bigint[])
@@ -23,11 +24,12 @@ declare
   v_balances bigint[];
   v_floors bigint[];
   v_signs int[];
-  v_known text[];
+  -- The transactions that are in the ledger already.
+  v_known bigint[];
   v_amounts bigint[] := p_entry_amounts;
   v_reversed bigint[];
   -- Why a transaction is refused; null: it is not.
-  v_refusals text[] := array_fill(null::text, array[cardinality(p_sources)]);
+  v_refusals text[] := array_fill(null::text, array[cardinality(p_kinds)]);
   v_before bigint[];
   v_left bigint;
   v_share int;
@@ -38,7 +40,8 @@ declare
   v_entry int := 1;
 begin
   perform ledger_make_accounts(
-    p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
+    p_account_codes, p_account_currencies, p_account_kinds, p_account_roles, p_account_owners,
+    p_account_floors);
   select array_agg(l.balance_minor order by l.position), array_agg(l.floor_minor order by l.position),
          array_agg(case when l.kind in ('asset', 'expense') then 1 else -1 end order by l.position)
     into v_balances, v_floors, v_signs
@@ -49,14 +52,13 @@ begin
        order by a.code collate "C", a.currency collate "C"
          for no key update of a
     ) l;
-  select coalesce(array_agg(t.source), '{}') into v_known
-    from ledger_transactions t where t.source = any (p_sources);
+  v_known := ledger_find_posted(p_kinds, p_subject_types, p_subject_ids, p_parts);
   -- Known before anything is divided: what a refused reversal would have moved must not count for its
   -- neighbours.
   select coalesce(array_agg(t.reverses_transaction_id), '{}') into v_reversed
     from ledger_transactions t where t.reverses_transaction_id = any (p_reverses);
 
-  for v_transaction in 1 .. cardinality(p_sources) loop
+  for v_transaction in 1 .. cardinality(p_kinds) loop
     v_before := v_balances;
     v_left := 0;
     v_share := null;
@@ -81,7 +83,7 @@ begin
       v_balances[v_account] := v_balances[v_account] + v_amounts[v_entry];
       v_entry := v_entry + 1;
     end loop;
-    if p_sources[v_transaction] = any (v_known) then
+    if v_known[v_transaction] is not null then
       v_balances := v_before;
     elsif p_reverses[v_transaction] = any (v_reversed) then
       v_refusals[v_transaction] := 'already_reversed';
@@ -102,7 +104,7 @@ begin
       from unnest(p_entry_transactions, p_entry_accounts, v_amounts) with ordinality
            as e (transaction_position, account_position, amount_minor, position)
      where e.amount_minor <> 0 and v_refusals[e.transaction_position] is null
-       and not p_sources[e.transaction_position] = any (v_known)
+       and v_known[e.transaction_position] is null
   ), transactions as (
     select distinct transaction_rank as rank, transaction_position as position from entries
   ), accounts as (
@@ -113,9 +115,13 @@ begin
              array(select p_account_codes[a.position] from accounts a order by a.rank),
              array(select p_account_currencies[a.position] from accounts a order by a.rank),
              array(select p_account_kinds[a.position] from accounts a order by a.rank),
+             array(select p_account_roles[a.position] from accounts a order by a.rank),
              array(select p_account_owners[a.position] from accounts a order by a.rank),
              array(select p_account_floors[a.position] from accounts a order by a.rank),
-             array(select p_sources[t.position] from transactions t order by t.rank),
+             array(select p_kinds[t.position] from transactions t order by t.rank),
+             array(select p_subject_types[t.position] from transactions t order by t.rank),
+             array(select p_subject_ids[t.position] from transactions t order by t.rank),
+             array(select p_parts[t.position] from transactions t order by t.rank),
              array(select p_effective_ats[t.position] from transactions t order by t.rank),
              array(select p_descriptions[t.position] from transactions t order by t.rank),
              array(select p_reverses[t.position] from transactions t order by t.rank),
@@ -125,14 +131,14 @@ begin
            ) with ordinality as p (transaction_id, outcome, rank)
       join transactions t on t.rank = p.rank
   )
-  select coalesce(p.transaction_id, k.transaction_id),
+  select coalesce(p.transaction_id, s.known_id),
          case when v_refusals[s.position] is not null then v_refusals[s.position]
-              when k.transaction_id is not null then ledger_compare_ordered(
-                k.transaction_id, s.position::int, p_account_codes, p_account_currencies,
+              when s.known_id is not null then ledger_compare_ordered(
+                s.known_id, s.position::int, p_account_codes, p_account_currencies,
                 p_entry_transactions, p_entry_accounts, p_entry_amounts, p_entry_shares)
               else p.outcome end,
          array(select coalesce(case when v_refusals[s.position] is not null then 0
-                                    when k.transaction_id is null then e.amount_minor
+                                    when s.known_id is null then e.amount_minor
                                     else w.amount_minor end, 0)
                  from unnest(p_entry_transactions, p_entry_accounts, v_amounts, p_entry_shares)
                       with ordinality
@@ -141,12 +147,11 @@ begin
                    on a.code = p_account_codes[e.account_position]
                   and a.currency = p_account_currencies[e.account_position]
                  left join ledger_entries w
-                   on w.transaction_id = k.transaction_id and w.account_id = a.account_id
+                   on w.transaction_id = s.known_id and w.account_id = a.account_id
                 where e.transaction_position = s.position and e.share is not null
                 order by e.position)
-    from unnest(p_sources) with ordinality as s (source, position)
+    from unnest(v_known) with ordinality as s (known_id, position)
     left join posted p on p.position = s.position
-    left join ledger_transactions k on k.source = s.source and s.source = any (v_known)
    order by s.position;
 end
 $$;
@@ -178,11 +183,12 @@ language sql stable as $$
   )
   select case when exists (select * from lines except select * from wanted)
                 or exists (select * from wanted except select * from lines)
-              then 'source_conflict' else 'already_posted' end
+              then 'name_conflict' else 'already_posted' end
 $$;
 
 revoke execute on all functions in schema public from public;
 grant execute on function ledger_post_ordered(
-  text[], text[], ledger_account_kind[], text[], bigint[],
-  text[], timestamptz[], text[], bigint[], int[], int[], bigint[], int[], bigint[]
+  text[], text[], ledger_account_kind[], ledger_account_role[], text[], bigint[],
+  ledger_transaction_kind[], ledger_subject_type[], text[], text[], timestamptz[], text[], bigint[],
+  int[], int[], bigint[], int[], bigint[]
 ) to pacioli_service;

@@ -112,8 +112,10 @@ begin
      where e.checkout_id = c.checkout_id
     returning e.checkout_id, e.is_payment_done, e.unfinished_order_count + c.paid_change = 0 as was_done
   )
-  insert into checkout_events (type, checkout_id)
-  select case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, checkout_id
+  insert into events (xid, type, subject_type, subject_id, checkout_id, data)
+  select (select current_xid()),
+         case when is_payment_done then 'checkout.completed' else 'checkout.reopened' end, 'checkout',
+         checkout_id, checkout_id, '{}'
     from done
    where is_payment_done or was_done;
 end

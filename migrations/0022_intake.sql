@@ -45,9 +45,11 @@ begin
                hosted_page jsonb, external jsonb, unfinished_order_count integer, request_fingerprint text,
                risk_decision risk_decision, risk_reasons text[]);
 
-  insert into checkout_events (type, checkout_id, data)
-  select 'checkout.created', e.checkout_id, jsonb_build_object('risk_decision', e.risk_decision)
-    from json_to_recordset(p_events) as e (checkout_id text, risk_decision text);
+  insert into events (xid, type, subject_type, subject_id, checkout_id, data)
+  select (select current_xid()), 'checkout.created', 'checkout', e.checkout_id, e.checkout_id,
+         jsonb_build_object('risk_decision', e.risk_decision, 'order_count', e.unfinished_order_count)
+    from json_to_recordset(p_events)
+         as e (checkout_id text, risk_decision text, unfinished_order_count integer);
 
   insert into payment_orders
     (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,

@@ -3,8 +3,9 @@
 -- Entries as people read them: which account, which transaction, when.
 create view ledger_entry_lines as
 select e.account_id, e.account_version, e.transaction_id, e.amount_minor, e.balance_after_minor,
-       a.code, a.currency::text as currency, a.owner_id, a.kind,
-       t.source, t.description, t.created_at, coalesce(t.effective_at, t.created_at) as effective_at
+       a.code, a.currency::text as currency, a.owner_id, a.kind as account_kind, a.role as account_role,
+       t.kind, t.subject_type, t.subject_id, t.part, t.description, t.created_at,
+       coalesce(t.effective_at, t.created_at) as effective_at
   from ledger_entries e
   -- The condition of the accounts' index on the currency.
   join ledger_accounts a on a.account_id = e.account_id and a.account_id > 0

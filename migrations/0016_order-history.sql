@@ -55,21 +55,6 @@ create table payment_order_transitions (
 create index payment_order_transitions_order_index
   on payment_order_transitions (payment_order_id, transition_number);
 
--- The event log: a change of an order's state is its event, so it is not written twice.
-create view events as
-select event_number, occurred_at, type, checkout_id as subject_id, data from checkout_events
-union all
-select transition_number, occurred_at,
-       'payment_order.' || case to_status
-         when 'NOT_STARTED' then 'created'
-         when 'SUCCESS' then 'succeeded'
-         else lower(to_status::text)
-       end,
-       payment_order_id, jsonb_build_object('cause', cause, 'attempt_id', attempt_id)
-  from payment_order_transitions;
-
-grant select on events to pacioli_service;
-
 create trigger payment_order_transitions_append_only
   before update or delete or truncate on payment_order_transitions
   for each statement execute function refuse_history_change();
@@ -92,6 +77,7 @@ create function payment_orders_after_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   v_refused record;
+  v_xid bigint := current_xid();
 begin
   with written as (
     insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
@@ -105,6 +91,18 @@ begin
       from new_orders
      where status = 'EXECUTING'
     returning payment_order_id, from_status, to_status
+  ), told as (
+    insert into events (xid, type, subject_type, subject_id, seller_account, checkout_id, data)
+    select v_xid, e.type, 'payment_order', n.payment_order_id, n.seller_account, n.checkout_id,
+           jsonb_build_object(
+             'status', n.status, 'cause', n.status_cause, 'amount_minor', n.amount_minor::text,
+             'currency', n.currency, 'captured_minor', '0')
+      from new_orders n
+      cross join lateral (
+        select 'payment_order.created' as type
+        union all
+        select 'payment_order.' || lower(n.status::text) where n.status in ('PENDING', 'CANCELED')
+      ) e
   )
   select w.* into v_refused
     from written w
@@ -128,14 +126,35 @@ set enable_hashjoin = on set enable_nestloop = off
 as $$
 declare
   v_refused record;
+  v_xid bigint := current_xid();
 begin
-  with written as (
-    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
-    select n.payment_order_id, o.status, n.status, n.status_cause, n.status_actor, n.attempt_id
+  with changed as materialized (
+    select n.payment_order_id, n.checkout_id, n.seller_account, n.amount_minor, n.currency, n.captured_minor,
+           o.status as from_status, n.status as to_status, n.status_cause, n.status_actor, n.attempt_id,
+           n.error_code
       from old_orders o
       join new_orders n on n.payment_order_id = o.payment_order_id
      where n.status <> o.status
+  ), written as (
+    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
+    select payment_order_id, from_status, to_status, status_cause, status_actor, attempt_id from changed
     returning payment_order_id, from_status, to_status
+  ), told as (
+    insert into events (xid, type, subject_type, subject_id, seller_account, checkout_id, data)
+    select v_xid,
+           'payment_order.' || case c.to_status when 'SUCCESS' then 'succeeded'
+                                                else lower(c.to_status::text) end,
+           'payment_order', c.payment_order_id, c.seller_account, c.checkout_id,
+           jsonb_build_object(
+             'previous_status', c.from_status, 'status', c.to_status, 'cause', c.status_cause,
+             'amount_minor', c.amount_minor::text, 'currency', c.currency,
+             'captured_minor', c.captured_minor::text, 'error_code', c.error_code,
+             'attempt_id', c.attempt_id, 'psp', a.psp, 'psp_reference', a.psp_reference)
+      from changed c
+      -- One look by key for each, whatever the planner is told about joins.
+      left join lateral (
+        select p.psp, p.psp_reference from payment_attempts p where p.attempt_id = c.attempt_id offset 0
+      ) a on true
   )
   select w.* into v_refused
     from written w

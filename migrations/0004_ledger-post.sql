@@ -2,18 +2,19 @@
 
 -- How a posting works. The caller names each account of a whole batch once; transactions and
 -- entries point at them by position. The batch is written by one update of the accounts, which
--- locks them too, and two inserts. Only when that meets an account that is missing, a source
+-- locks them too, and two inserts. Only when that meets an account that is missing, a transaction
 -- already posted or a floor does `ledger_post` go a longer way.
 --
 -- Accounts are locked in the order of (code, currency), everywhere. Plans are generic and by key:
 -- the arrays are small beside the tables, and a plan must not turn with the statistics.
 
 -- Writes a batch or nothing of it. Raises PL004 when an account is missing, unique_violation when
--- a source is already posted, PL001 when a running balance breaks its account's floor.
+-- a transaction is already posted, PL001 when a running balance breaks its account's floor.
 create function ledger_write_batch(
   p_account_codes text[], p_account_currencies text[],
-  p_transaction_ids bigint[], p_sources text[], p_effective_ats timestamptz[],
-  p_descriptions text[], p_reverses bigint[],
+  p_transaction_ids bigint[], p_kinds ledger_transaction_kind[], p_subject_types ledger_subject_type[],
+  p_subject_ids text[], p_parts text[], p_effective_ats timestamptz[], p_descriptions text[],
+  p_reverses bigint[],
   p_entry_transactions int[], p_entry_accounts int[], p_entry_amounts bigint[]
 ) returns void
 language plpgsql
@@ -22,6 +23,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 declare
   v_now timestamptz;
+  v_xid bigint;
   v_changes bigint[];
   v_counts bigint[];
   v_account_ids bigint[];
@@ -68,16 +70,22 @@ begin
 
   -- Read after the accounts are locked, so that along one account time never runs backwards.
   v_now := clock_timestamp();
+  v_xid := current_xid();
   insert into ledger_transactions
-    (transaction_id, created_at, effective_at, reverses_transaction_id, source, description)
+    (transaction_id, created_at, xid, effective_at, reverses_transaction_id, kind, subject_type, subject_id,
+     part, description)
   overriding system value
-  select t.transaction_id, v_now, t.effective_at, t.reverses_transaction_id, t.source, t.description
-    from unnest(p_transaction_ids, p_effective_ats, p_reverses, p_sources, p_descriptions)
-         as t (transaction_id, effective_at, reverses_transaction_id, source, description);
+  select t.transaction_id, v_now, v_xid, t.effective_at, t.reverses_transaction_id, t.kind, t.subject_type,
+         t.subject_id, t.part, t.description
+    from unnest(p_transaction_ids, p_effective_ats, p_reverses, p_kinds, p_subject_types, p_subject_ids,
+                p_parts, p_descriptions)
+         as t (transaction_id, effective_at, reverses_transaction_id, kind, subject_type, subject_id, part,
+               description);
 
   with entries as materialized (
     select e.position, e.account_position,
            p_transaction_ids[e.transaction_position] as transaction_id, e.amount_minor,
+           p_effective_ats[e.transaction_position] as effective_at,
            v_versions[e.account_position] + row_number() over running as account_version,
            v_balances[e.account_position] + sum(e.amount_minor) over running as balance_after_minor
       from unnest(p_entry_transactions, p_entry_accounts, p_entry_amounts) with ordinality
@@ -85,8 +93,9 @@ begin
     window running as (partition by e.account_position order by e.position rows unbounded preceding)
   ), written as (
     insert into ledger_entries
-      (account_id, account_version, transaction_id, amount_minor, balance_after_minor)
-    select v_account_ids[account_position], account_version, transaction_id, amount_minor, balance_after_minor
+      (account_id, account_version, transaction_id, amount_minor, balance_after_minor, effective_at)
+    select v_account_ids[account_position], account_version, transaction_id, amount_minor,
+           balance_after_minor, effective_at
       from entries
      order by position
   )
@@ -107,31 +116,31 @@ $$;
 -- A row that is not there cannot be locked: make it first. Two writers that make the same account
 -- meet on its unique key.
 create function ledger_make_accounts(
-  p_codes text[], p_currencies text[], p_kinds ledger_account_kind[], p_owners text[], p_floors bigint[]
+  p_codes text[], p_currencies text[], p_kinds ledger_account_kind[], p_roles ledger_account_role[],
+  p_owners text[], p_floors bigint[]
 ) returns void
 language sql as $$
-  insert into ledger_accounts (code, currency, kind, owner_id, floor_minor)
-  select n.code, n.currency, n.kind, n.owner_id, n.floor_minor
-    from unnest(p_codes, p_currencies, p_kinds, p_owners, p_floors)
-         as n (code, currency, kind, owner_id, floor_minor)
+  insert into ledger_accounts (code, currency, kind, role, owner_id, floor_minor)
+  select n.code, n.currency, n.kind, n.role, n.owner_id, n.floor_minor
+    from unnest(p_codes, p_currencies, p_kinds, p_roles, p_owners, p_floors)
+         as n (code, currency, kind, role, owner_id, floor_minor)
    order by n.code collate "C", n.currency collate "C"
   on conflict on constraint ledger_accounts_code_currency_key do nothing
 $$;
 
--- What became of one transaction whose source is in the ledger already: the same one again, or
--- another under the same name.
+-- What became of one transaction whose name is in the ledger already: the same one again, or another under
+-- the same name.
 create function ledger_compare_posted(
-  p_source text, p_codes text[], p_currencies text[], p_amounts bigint[]
+  p_transaction_id bigint, p_codes text[], p_currencies text[], p_amounts bigint[]
 ) returns text
 language sql stable as $$
-  select case when posted.lines = offered.lines then 'already_posted' else 'source_conflict' end
+  select case when posted.lines = offered.lines then 'already_posted' else 'name_conflict' end
     from (
       select array_agg((a.code, a.currency::text, e.amount_minor)::text
                        order by a.code, a.currency, e.amount_minor) as lines
-        from ledger_transactions t
-        join ledger_entries e on e.transaction_id = t.transaction_id
+        from ledger_entries e
         join ledger_accounts a on a.account_id = e.account_id
-       where t.source = p_source
+       where e.transaction_id = p_transaction_id
     ) posted,
     (
       select array_agg((o.code, o.currency, o.amount_minor)::text
@@ -140,20 +149,37 @@ language sql stable as $$
     ) offered
 $$;
 
--- Decides one transaction alone: posted, already_posted, source_conflict, already_reversed or below_floor.
+-- The transactions that have these names already, in their order; null: none.
+create function ledger_find_posted(
+  p_kinds ledger_transaction_kind[], p_subject_types ledger_subject_type[], p_subject_ids text[],
+  p_parts text[]
+) returns bigint[]
+language sql stable as $$
+  select array_agg(t.transaction_id order by n.position)
+    from unnest(p_kinds, p_subject_types, p_subject_ids, p_parts) with ordinality
+         as n (kind, subject_type, subject_id, part, position)
+    left join ledger_transactions t
+      on t.subject_type = n.subject_type and t.subject_id = n.subject_id and t.kind = n.kind
+     and t.part = n.part
+$$;
+
+-- Decides one transaction alone: posted, already_posted, name_conflict, already_reversed or below_floor.
 create function ledger_post_one(
-  p_transaction_id bigint, p_source text, p_effective_at timestamptz, p_description text, p_reverses bigint,
+  p_transaction_id bigint, p_kind ledger_transaction_kind, p_subject_type ledger_subject_type,
+  p_subject_id text, p_part text, p_effective_at timestamptz, p_description text, p_reverses bigint,
   p_codes text[], p_currencies text[], p_amounts bigint[]
 ) returns text
 language plpgsql as $$
 declare
+  v_posted_id bigint := (
+    ledger_find_posted(array[p_kind], array[p_subject_type], array[p_subject_id], array[p_part]))[1];
   v_account_codes text[];
   v_account_currencies text[];
   v_entry_accounts int[];
   v_constraint text;
 begin
-  if exists (select 1 from ledger_transactions where source = p_source) then
-    return ledger_compare_posted(p_source, p_codes, p_currencies, p_amounts);
+  if v_posted_id is not null then
+    return ledger_compare_posted(v_posted_id, p_codes, p_currencies, p_amounts);
   end if;
 
   select array_agg(d.code order by d.rank), array_agg(d.currency order by d.rank)
@@ -167,9 +193,9 @@ begin
             from unnest(p_codes, p_currencies) with ordinality as o (code, currency, position)) e;
 
   perform ledger_write_batch(
-    v_account_codes, v_account_currencies, array[p_transaction_id], array[p_source], array[p_effective_at],
-    array[p_description], array[p_reverses], array_fill(1, array[cardinality(p_amounts)]),
-    v_entry_accounts, p_amounts);
+    v_account_codes, v_account_currencies, array[p_transaction_id], array[p_kind], array[p_subject_type],
+    array[p_subject_id], array[p_part], array[p_effective_at], array[p_description], array[p_reverses],
+    array_fill(1, array[cardinality(p_amounts)]), v_entry_accounts, p_amounts);
   return 'posted';
 exception
   when sqlstate 'PL001' then
@@ -177,8 +203,10 @@ exception
   when unique_violation then
     get stacked diagnostics v_constraint = constraint_name;
     case v_constraint
-      when 'ledger_transactions_source_key' then
-        return ledger_compare_posted(p_source, p_codes, p_currencies, p_amounts);
+      when 'ledger_transactions_name_key' then
+        v_posted_id :=
+          (ledger_find_posted(array[p_kind], array[p_subject_type], array[p_subject_id], array[p_part]))[1];
+        return ledger_compare_posted(v_posted_id, p_codes, p_currencies, p_amounts);
       when 'ledger_transactions_reverses_key' then
         return 'already_reversed';
       else
@@ -197,8 +225,9 @@ $$;
 -- alone, in the order of the batch, so that one refusal leaves its neighbours standing.
 create function ledger_post_one_by_one(
   p_account_codes text[], p_account_currencies text[],
-  p_transaction_ids bigint[], p_sources text[], p_effective_ats timestamptz[],
-  p_descriptions text[], p_reverses bigint[],
+  p_transaction_ids bigint[], p_kinds ledger_transaction_kind[], p_subject_types ledger_subject_type[],
+  p_subject_ids text[], p_parts text[], p_effective_ats timestamptz[], p_descriptions text[],
+  p_reverses bigint[],
   p_entry_transactions int[], p_entry_accounts int[], p_entry_amounts bigint[]
 ) returns text[]
 language plpgsql as $$
@@ -213,13 +242,14 @@ begin
     order by a.code collate "C", a.currency collate "C"
       for no key update of a;
 
-  for v_position in 1 .. cardinality(p_sources) loop
+  for v_position in 1 .. cardinality(p_kinds) loop
     v_last := v_first;
     while p_entry_transactions[v_last + 1] = v_position loop
       v_last := v_last + 1;
     end loop;
     v_outcomes[v_position] := ledger_post_one(
-      p_transaction_ids[v_position], p_sources[v_position], p_effective_ats[v_position],
+      p_transaction_ids[v_position], p_kinds[v_position], p_subject_types[v_position],
+      p_subject_ids[v_position], p_parts[v_position], p_effective_ats[v_position],
       p_descriptions[v_position], p_reverses[v_position],
       (select array_agg(p_account_codes[account_position] order by n)
          from unnest(p_entry_accounts[v_first:v_last]) with ordinality as e (account_position, n)),
@@ -238,8 +268,9 @@ $$;
 -- each transaction, in order; only 'posted' ones were written.
 create function ledger_post(
   p_account_codes text[], p_account_currencies text[], p_account_kinds ledger_account_kind[],
-  p_account_owners text[], p_account_floors bigint[],
-  p_sources text[], p_effective_ats timestamptz[], p_descriptions text[], p_reverses bigint[],
+  p_account_roles ledger_account_role[], p_account_owners text[], p_account_floors bigint[],
+  p_kinds ledger_transaction_kind[], p_subject_types ledger_subject_type[], p_subject_ids text[],
+  p_parts text[], p_effective_ats timestamptz[], p_descriptions text[], p_reverses bigint[],
   p_entry_transactions int[], p_entry_accounts int[], p_entry_amounts bigint[]
 ) returns table (transaction_id bigint, outcome text)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -250,24 +281,28 @@ declare
 begin
   select array_agg(nextval('ledger_transactions_transaction_id_seq'))
     into v_transaction_ids
-    from generate_series(1, cardinality(p_sources));
+    from generate_series(1, cardinality(p_kinds));
 
   for v_try in 1 .. 2 loop
     begin
       perform ledger_write_batch(
-        p_account_codes, p_account_currencies, v_transaction_ids, p_sources, p_effective_ats,
-        p_descriptions, p_reverses, p_entry_transactions, p_entry_accounts, p_entry_amounts);
+        p_account_codes, p_account_currencies, v_transaction_ids, p_kinds, p_subject_types, p_subject_ids,
+        p_parts, p_effective_ats, p_descriptions, p_reverses, p_entry_transactions, p_entry_accounts,
+        p_entry_amounts);
       v_is_written := true;
     exception
       when sqlstate 'PL004' then
         perform ledger_make_accounts(
-          p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
+          p_account_codes, p_account_currencies, p_account_kinds, p_account_roles, p_account_owners,
+          p_account_floors);
       when sqlstate 'PL001' or unique_violation or check_violation then
         perform ledger_make_accounts(
-          p_account_codes, p_account_currencies, p_account_kinds, p_account_owners, p_account_floors);
+          p_account_codes, p_account_currencies, p_account_kinds, p_account_roles, p_account_owners,
+          p_account_floors);
         v_outcomes := ledger_post_one_by_one(
-          p_account_codes, p_account_currencies, v_transaction_ids, p_sources, p_effective_ats,
-          p_descriptions, p_reverses, p_entry_transactions, p_entry_accounts, p_entry_amounts);
+          p_account_codes, p_account_currencies, v_transaction_ids, p_kinds, p_subject_types, p_subject_ids,
+          p_parts, p_effective_ats, p_descriptions, p_reverses, p_entry_transactions, p_entry_accounts,
+          p_entry_amounts);
     end;
     exit when v_is_written or v_outcomes is not null;
   end loop;
@@ -276,17 +311,17 @@ begin
     return query select id, 'posted' from unnest(v_transaction_ids) as id;
   else
     return query
-      select case when o.outcome = 'posted' then o.id else t.transaction_id end, o.outcome
-        from unnest(v_transaction_ids, v_outcomes, p_sources) with ordinality
-             as o (id, outcome, source, position)
-        left join ledger_transactions t on t.source = o.source
-       order by o.position;
+      select case when o.outcome = 'posted' then o.id else o.posted_id end, o.outcome
+        from unnest(v_transaction_ids, v_outcomes,
+                    ledger_find_posted(p_kinds, p_subject_types, p_subject_ids, p_parts))
+             as o (id, outcome, posted_id);
   end if;
 end
 $$;
 
 revoke execute on all functions in schema public from public;
 grant execute on function ledger_post(
-  text[], text[], ledger_account_kind[], text[], bigint[],
-  text[], timestamptz[], text[], bigint[], int[], int[], bigint[]
+  text[], text[], ledger_account_kind[], ledger_account_role[], text[], bigint[],
+  ledger_transaction_kind[], ledger_subject_type[], text[], text[], timestamptz[], text[], bigint[],
+  int[], int[], bigint[]
 ) to pacioli_service;
