@@ -84,6 +84,9 @@ end
 $$;
 
 
+-- The first tick: the books are empty.
+select take_tick(true);
+
 grant usage on sequence event_numbers to pacioli_service;
 grant select, insert on events to pacioli_service;
 revoke execute on all functions in schema public from public;

@@ -40,6 +40,11 @@ export const errorRegistry = {
     is_retryable: false,
   },
   state_conflict: { status: 409, title: "The state of the object does not allow this", is_retryable: false },
+  history_detached: {
+    status: 410,
+    title: "The entries of that time are no longer in this database",
+    is_retryable: false,
+  },
   link_expired: { status: 410, title: "The link has expired or was revoked", is_retryable: false },
   payload_too_large: { status: 413, title: "The body is too large", is_retryable: false },
   unsupported_media_type: { status: 415, title: "Send application/json", is_retryable: false },

@@ -6,6 +6,11 @@ export function numberArray(values: readonly (bigint | number | null)[]): string
   return `{${values.map((value) => value ?? "NULL").join(",")}}`;
 }
 
+/** As above for words that need no quotes: values of enums. */
+export function wordArray(words: readonly string[]): string {
+  return `{${words.join(",")}}`;
+}
+
 /**
  * As above for texts, each quoted. The driver is faster here (0.25 ms against 0.40 for 1,000), but one form
  * for all is easier to read.

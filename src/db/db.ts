@@ -4,7 +4,7 @@ export type { DatabaseOptions, Queryable, Timestamp, Transaction } from "./datab
 export { ReadDatabase } from "./read-database.ts";
 export type { ReadLimits } from "./read-database.ts";
 export { GroupCommit } from "./group-commit.ts";
-export { numberArray, textArray } from "./array-literal.ts";
+export { numberArray, textArray, wordArray } from "./array-literal.ts";
 export { migrate, checkSchema, explainLockTimeout } from "./migrate.ts";
 export { checkLogin } from "./check-login.ts";
 export { ensureServiceLogin } from "./service-login.ts";

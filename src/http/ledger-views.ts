@@ -46,14 +46,17 @@ export function accountView(row: AccountRow) {
   };
 }
 
-export function balanceView(account: AccountRow, balance_minor: bigint, at: string | null, basis: string) {
+export function balanceView(
+  account: AccountRow,
+  balance_minor: bigint,
+  asOf: { readonly at: string | null; readonly basis: string; readonly booked_at: string | null },
+) {
   return {
     object: "ledger_balance" as const,
     account: account.code,
     currency: account.currency,
     balance: format(normal(balance_minor, account.kind), account.currency),
-    at,
-    basis,
+    ...asOf,
   };
 }
 

@@ -29,8 +29,10 @@ export type {
   PostingOutcome,
   TrialBalanceRow,
 } from "./queries.ts";
+export { ensureTickAfter, selectBookedBalance, selectBookedVersions } from "./as-of-queries.ts";
+export type { BalanceAsOf, BookedVersions } from "./as-of-queries.ts";
 export { reversalsOf, reverse } from "./reverse.ts";
-export { describeTransaction, transactionKey } from "./transaction-name.ts";
+export { describeTransaction, subjectTypes, transactionKey, transactionKinds } from "./transaction-name.ts";
 export type { SubjectType, TransactionKind, TransactionName } from "./transaction-name.ts";
 export { selectFaults } from "./fault-queries.ts";
 export type { FaultRow } from "./fault-queries.ts";

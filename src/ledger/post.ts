@@ -1,5 +1,5 @@
 import { AssertionError } from "node:assert";
-import { numberArray, textArray, type Queryable, type Timestamp } from "../db/db.ts";
+import { numberArray, textArray, wordArray, type Queryable, type Timestamp } from "../db/db.ts";
 import type { AccountRef } from "./chart.ts";
 import { postBatch, type Posting } from "./queries.ts";
 import { describeTransaction, type TransactionName } from "./transaction-name.ts";
@@ -58,13 +58,13 @@ export function batchParameters(
   const refs = [...accounts.values()].map((named) => named.account);
   return [
     textArray(refs.map((account) => account.code)),
-    textArray(refs.map((account) => account.currency)),
-    textArray(refs.map((account) => account.kind)),
-    textArray(refs.map((account) => account.role)),
+    wordArray(refs.map((account) => account.currency)),
+    wordArray(refs.map((account) => account.kind)),
+    wordArray(refs.map((account) => account.role)),
     textArray(refs.map((account) => account.owner_id)),
     numberArray(refs.map((account) => account.floor_minor)),
-    textArray(drafts.map((draft) => draft.kind)),
-    textArray(drafts.map((draft) => draft.subject_type)),
+    wordArray(drafts.map((draft) => draft.kind)),
+    wordArray(drafts.map((draft) => draft.subject_type)),
     textArray(drafts.map((draft) => draft.subject_id)),
     textArray(drafts.map((draft) => draft.part)),
     textArray(drafts.map((draft) => draft.effective_at ?? null)),

@@ -120,11 +120,11 @@ export async function selectEntry(
   return row;
 }
 
-/** The account's entries in the order of its versions, after the given one. */
+/** The account's entries in the order of its versions, after one of them and up to another (null: the last). */
 export function selectStatement(
   db: Queryable,
   account: { code: string; currency: string },
-  afterVersion: bigint,
+  { after_version, last_version = null }: { after_version: bigint; last_version?: bigint | null },
   limit: number,
 ): Promise<EntryRow[]> {
   return db.query<EntryRow>(
@@ -132,31 +132,28 @@ export function selectStatement(
        from ledger_entry_lines
       where account_id = (select a.account_id from ledger_accounts a where a.code = $1 and a.currency = $2)
         and account_version > $3
+        and ($4::bigint is null or account_version <= $4)
       order by account_version
-      limit $4`,
-    [account.code, account.currency, afterVersion, limit],
+      limit $5`,
+    [account.code, account.currency, after_version, last_version, limit],
   );
 }
 
 /**
- * The signed balance now (`at` null) or as of a time, by when it was recorded or by when it happened; no row:
- * no such account.
+ * The signed balance now (`at` null) or as of a time by when things happened; undefined: no such account. By
+ * when they were booked: `selectBookedBalance`.
  */
 export async function selectBalance(
   db: Queryable,
   account: { code: string; currency: string },
-  at: Timestamp | null,
-  basis: "recorded" | "effective",
+  at: Timestamp | null = null,
 ): Promise<bigint | undefined> {
   const [row] = await db.query<{ balance_minor: bigint }>(
-    `select case
-              when $3::timestamptz is null then a.balance_minor
-              when $4::text = 'recorded' then ledger_balance_as_recorded(a.account_id, $3)
-              else ledger_balance_as_effective(a.account_id, $3)
-            end as balance_minor
+    `select case when $3::timestamptz is null then a.balance_minor
+                 else ledger_balance_as_effective(a.account_id, $3) end as balance_minor
        from ledger_accounts a
       where a.code = $1 and a.currency = $2`,
-    [account.code, account.currency, at, basis],
+    [account.code, account.currency, at],
   );
   return row?.balance_minor;
 }

@@ -1,8 +1,10 @@
 /** What a transaction does. */
-export type TransactionKind = "authorized" | "captured" | "released" | "reversed" | "adjusted";
+export const transactionKinds = ["authorized", "captured", "released", "reversed", "adjusted"] as const;
+export type TransactionKind = (typeof transactionKinds)[number];
 
 /** What a transaction is about. */
-export type SubjectType = "order" | "adjustment";
+export const subjectTypes = ["order", "adjustment"] as const;
+export type SubjectType = (typeof subjectTypes)[number];
 
 /** Names a transaction for ever: what it does to which subject. The same name is never posted twice. */
 export type TransactionName = {

@@ -33,8 +33,7 @@ export function shareLedger(): SharedLedger {
       return opened();
     },
     post: (...drafts) => opened().database.transaction((tx) => postAll(tx, drafts)),
-    balanceOf: (code, currency = usd) =>
-      selectBalance(opened().database, { code, currency }, null, "recorded"),
+    balanceOf: (code, currency = usd) => selectBalance(opened().database, { code, currency }),
   };
 }
 

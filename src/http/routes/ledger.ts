@@ -3,10 +3,10 @@ import { AppError } from "../../errors.ts";
 import {
   entryKeyOf,
   selectAccounts,
-  selectBalance,
   selectEntries,
   selectEntry,
-  selectStatement,
+  subjectTypes,
+  transactionKinds,
   selectTrialBalance,
   type SubjectType,
   type TransactionKind,
@@ -14,8 +14,9 @@ import {
 import type { App, HttpContext } from "../context.ts";
 import { cursorKey, decodeCursor, pageOf } from "../cursor.ts";
 import { assertNarrowed } from "../narrowed-filter.ts";
-import { accountView, balanceView, entryView, trialBalanceView } from "../ledger-views.ts";
-import { AccountBalance, LedgerAccount, LedgerEntry, TrialBalance } from "../schemas/ledger.ts";
+import { accountView, entryView, trialBalanceView } from "../ledger-views.ts";
+import { LedgerAccount, LedgerEntry, TrialBalance } from "../schemas/ledger.ts";
+import { registerAccountRoutes } from "./ledger-accounts.ts";
 import { listOf, pageQuery } from "../schemas/lists.ts";
 import { problemResponses } from "../schemas/problem.ts";
 
@@ -38,10 +39,8 @@ const transactionQuery = {
     "A transaction's id if it is a number, otherwise the id of an order whose captures are wanted.",
   ),
   subject_id: name("What a transaction is about: an order's id, or another subject's with `subject_type`."),
-  subject_type: Type.Optional(Type.String({ enum: ["order", "adjustment"] })),
-  transaction_kind: Type.Optional(
-    Type.String({ enum: ["authorized", "captured", "released", "reversed", "adjusted"] }),
-  ),
+  subject_type: Type.Optional(Type.Enum([...subjectTypes])),
+  transaction_kind: Type.Optional(Type.Enum([...transactionKinds])),
 };
 
 function accountFilter({ account_id, account }: { account_id?: string; account?: string }) {
@@ -74,16 +73,17 @@ function subjectFilter({
   subject_type = "order",
   transaction_kind,
 }: {
-  subject_id?: string;
-  subject_type?: SubjectType;
-  transaction_kind?: TransactionKind;
+  readonly subject_id?: string | undefined;
+  readonly subject_type?: SubjectType | undefined;
+  readonly transaction_kind?: TransactionKind | undefined;
 }) {
   if (subject_id === undefined) return {};
   const kind = transaction_kind === undefined ? {} : { kind: transaction_kind };
   return { subject: { type: subject_type, id: subject_id }, ...kind };
 }
 
-export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext): void {
+export function registerLedgerRoutes(app: App, context: HttpContext): void {
+  const { reads, settings } = context;
   const keyOf = (list: string): string => cursorKey(settings.secret_key, list);
   const positionOf = (cursor: string | undefined, key: string): readonly string[] =>
     cursor === undefined ? [] : decodeCursor(cursor, key);
@@ -172,72 +172,7 @@ export function registerLedgerRoutes(app: App, { reads, settings }: HttpContext)
     async () => trialBalanceView(await selectTrialBalance(reads)),
   );
 
-  app.get(
-    "/ledger/accounts/:account/balance",
-    {
-      config: { scope: "read" },
-      schema: {
-        operationId: "getLedgerBalance",
-        summary: "An account's balance, now or as of a time",
-        params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
-        querystring: Type.Object(
-          {
-            currency: Type.String({ pattern: "^[A-Z]{3}$" }),
-            at: time,
-            basis: Type.Optional(Type.String({ enum: ["recorded", "effective"] })),
-          },
-          closed,
-        ),
-        response: { 200: AccountBalance, ...problemResponses },
-      },
-    },
-    async (request) => {
-      const { account } = request.params;
-      const { at = null, currency: wanted } = request.query;
-      const basis = request.query.basis === "effective" ? "effective" : "recorded";
-      const [[found], balance_minor] = await reads.snapshot((snapshot) =>
-        Promise.all([
-          selectAccounts(snapshot, { code: account, currency: wanted, limit: 1 }),
-          selectBalance(snapshot, { code: account, currency: wanted }, at, basis),
-        ]),
-      );
-      if (balance_minor === undefined || found === undefined)
-        throw new AppError("not_found", `There is no ledger account ${account} in ${wanted}.`, {
-          param: "account",
-        });
-      return balanceView(found, balance_minor, at, basis);
-    },
-  );
-
-  app.get(
-    "/ledger/accounts/:account/statement",
-    {
-      config: { scope: "read" },
-      schema: {
-        operationId: "getLedgerStatement",
-        summary: "An account's entries in order, each with the balance after it",
-        params: Type.Object({ account: Type.String({ minLength: 1, maxLength: 400 }) }),
-        querystring: Type.Object({ ...pageQuery, currency: Type.String({ pattern: "^[A-Z]{3}$" }) }, closed),
-        response: { 200: listOf(LedgerEntry), ...problemResponses },
-      },
-    },
-    async (request) => {
-      const { limit = 25, cursor, currency: wanted } = request.query;
-      const key = keyOf(`ledger/statement/${request.params.account}/${wanted}`);
-      const [after = "0"] = positionOf(cursor, key);
-      const rows = await selectStatement(
-        reads,
-        { code: request.params.account, currency: wanted },
-        BigInt(after),
-        limit + 1,
-      );
-      if (rows.length === 0 && after === "0")
-        throw new AppError("not_found", `${request.params.account} has no entries in ${wanted}.`, {
-          param: "account",
-        });
-      return pageOf(rows, limit, key, entryView, (row) => [String(row.account_version)]);
-    },
-  );
+  registerAccountRoutes(app, context);
 
   app.get(
     "/ledger/:entry_id",

@@ -66,9 +66,13 @@ export const AccountBalance = Type.Object(
     currency,
     balance: Type.String(),
     at: nullable(timestamp),
-    basis: Type.String({
-      description: "recorded: by the time of writing; effective: by the time of the event.",
-    }),
+    basis: Type.String({ description: "booked: by when it was written; effective: by when it happened." }),
+    booked_at: nullable(
+      Type.String({
+        format: "date-time",
+        description: "The time of the snapshot that answers; then it is final.",
+      }),
+    ),
   },
   { $id: "AccountBalance" },
 );
