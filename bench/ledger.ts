@@ -2,6 +2,7 @@ import { openDatabase } from "../src/cli/compose.ts";
 import { migrateDatabase } from "../src/cli/migrate.ts";
 import type { Database } from "../src/db/db.ts";
 import { chart, openLedger, postAll, verifyLedger } from "../src/ledger/ledger.ts";
+import { measureFloor } from "./floor.ts";
 import { closedLoop } from "./load.ts";
 import { printJson, printTable, progress, type Row } from "./report.ts";
 import { freshDatabase, urlOf, type Server } from "./server.ts";
@@ -23,6 +24,8 @@ export async function benchLedger(server: Server): Promise<void> {
   const database = openDatabase(urlOf(server, name), per_call_connections, "bench");
   try {
     const first = await measureAll(database, "empty");
+    progress("floor: a bare insert of the same rows …");
+    const floor = await measureFloor(server, draws["one hot account"], measured_seconds);
     await fill(database);
     const again = await measureAll(database, "1 M entries");
     const bytes = await bytesPerTransaction(database);
@@ -38,6 +41,12 @@ export async function benchLedger(server: Server): Promise<void> {
         ratio: row.ratio,
       })),
     );
+    const hot = first[0]?.grouped ?? Number.NaN;
+    printTable("Floor: a bare insert of the same rows into the same tables and indexes", [
+      { figure: "inserted/s", value: Math.round(floor) },
+      { figure: "posted/s, one hot account, empty", value: hot },
+      { figure: "ratio", value: hot / floor },
+    ]);
     printTable("Size", [
       { figure: "bytes per two-entry transaction, indexes included", value: bytes.total },
       { figure: "of it in tables", value: bytes.tables },
@@ -49,6 +58,8 @@ export async function benchLedger(server: Server): Promise<void> {
     printJson({
       benchmark: "ledger",
       results: rows,
+      floor_per_second: Math.round(floor),
+      ratio_to_floor: hot / floor,
       bytes_per_transaction: bytes.total,
       faults: faults.length,
     });
@@ -120,9 +131,13 @@ async function fill(database: Database): Promise<void> {
 
 export async function bytesPerTransaction(database: Database): Promise<{ total: number; tables: number }> {
   const [row] = await database.query<{ total: number; tables: number }>(
-    `select (pg_total_relation_size('ledger_transactions') + pg_total_relation_size('ledger_entries'))::float8 / count(*) as total,
-            (pg_relation_size('ledger_transactions') + pg_relation_size('ledger_entries'))::float8 / count(*) as tables
-       from ledger_transactions`,
+    // Earlier commits have no partitions.
+    `select sum(pg_total_relation_size(relid))::float8 / max(n.count) as total,
+            sum(pg_relation_size(relid))::float8 / max(n.count) as tables
+       from (select count(*) from ledger_transactions) n,
+            (select 'ledger_transactions'::regclass as relid
+             union all select relid from pg_partition_tree('ledger_entries')
+             union all select oid from pg_class where oid = 'ledger_entries'::regclass and relkind = 'r') t`,
   );
   return row ?? { total: Number.NaN, tables: Number.NaN };
 }

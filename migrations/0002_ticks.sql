@@ -33,6 +33,13 @@ create table ticks (
   first_open_xid bigint not null,
   next_xid bigint not null,
   open_xids bigint[] not null,
+  -- The last numbers drawn for events and for ledger transactions; and up to which numbers every row is in
+  -- this tick or was rolled back. So what a tick lacks is found by its number, without an index on xid: one
+  -- took 7 % of a posting's time.
+  last_event_number bigint not null,
+  settled_event_number bigint not null,
+  last_transaction_id bigint not null,
+  settled_transaction_id bigint not null,
   -- The first tick in its second is kept for ever: "as of" a time is answered by these.
   is_lasting boolean not null
 );

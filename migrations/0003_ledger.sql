@@ -109,17 +109,13 @@ create table ledger_transactions (
 
 create unique index ledger_transactions_reverses_key
   on ledger_transactions (reverses_transaction_id) where reverses_transaction_id is not null;
--- Rows come in the order of xid but for those open at once, so a summary of each 16 pages finds them: as a
--- tree this index took 7 % of a posting's time and 8 to 32 bytes.
-create index ledger_transactions_xid_index on ledger_transactions
-  using brin (xid) with (pages_per_range = 16, autosummarize = on);
 
 -- An entry is named by its account and that account's version after it. Its transaction and its
 -- account are checked by the statement trigger below, in one pass for the whole batch: row-level
 -- foreign keys on this table halve the posting rate (18,500 to 9,800 transfers/s in batches of 1,000).
--- Partitioned, so that old entries can leave: a partition holds the entries of a range of transactions. That an
--- account has each version once is an index of each partition; over all of them it follows from the account's
--- row, which gives the next version under its lock.
+-- Partitioned, so that old entries can leave: a partition holds the entries of a range of transactions. That
+-- an account has each version once is an index of each partition; over all of them it follows from the
+-- account's row, which gives the next version under its lock.
 create table ledger_entries (
   account_id bigint not null,
   account_version bigint not null check (account_version > 0),

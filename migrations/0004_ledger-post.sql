@@ -262,8 +262,8 @@ begin
 end
 $$;
 
--- Makes the next partition of entries when the last one begins to fill, so that one is always ahead. One caller
--- does it; the others have a whole partition left.
+-- Makes the next partition of entries when the last one begins to fill, so that one is always ahead. One
+-- caller does it; the others have a whole partition left.
 create function ledger_extend(p_transaction_id bigint) returns void
 language plpgsql as $$
 declare
@@ -297,6 +297,8 @@ declare
   v_outcomes text[];
   v_is_written boolean := false;
 begin
+  -- A transaction has its xid before it draws a number (0002_ticks).
+  perform current_xid();
   select array_agg(nextval('ledger_transactions_transaction_id_seq'))
     into v_transaction_ids
     from generate_series(1, cardinality(p_kinds));

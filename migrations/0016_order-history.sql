@@ -43,6 +43,10 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
 
 create table payment_order_transitions (
   transition_number bigint primary key default nextval('event_numbers'),
+  -- The database transaction that wrote it (0002_ticks): an order's change of state is an event.
+  xid bigint not null,
+  -- What was captured of the order after it.
+  captured_minor bigint not null,
   payment_order_id text not null,
   from_status payment_order_status,
   to_status payment_order_status not null,
@@ -80,29 +84,19 @@ declare
   v_xid bigint := current_xid();
 begin
   with written as (
-    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
-    select payment_order_id, null::payment_order_status,
-           case status when 'EXECUTING' then 'NOT_STARTED' else status end,
+    insert into payment_order_transitions
+      (xid, payment_order_id, from_status, to_status, captured_minor, cause, actor, attempt_id)
+    select v_xid, payment_order_id, null::payment_order_status,
+           case status when 'EXECUTING' then 'NOT_STARTED' else status end, captured_minor,
            case status when 'EXECUTING' then 'accepted' else status_cause end,
            created_by, case status when 'EXECUTING' then null else attempt_id end
       from new_orders
     union all
-    select payment_order_id, 'NOT_STARTED', status, status_cause, status_actor, attempt_id
+    select v_xid, payment_order_id, 'NOT_STARTED', status, captured_minor, status_cause, status_actor,
+           attempt_id
       from new_orders
      where status = 'EXECUTING'
     returning payment_order_id, from_status, to_status
-  ), told as (
-    insert into events (xid, type, subject_type, subject_id, seller_account, checkout_id, data)
-    select v_xid, e.type, 'payment_order', n.payment_order_id, n.seller_account, n.checkout_id,
-           jsonb_build_object(
-             'status', n.status, 'cause', n.status_cause, 'amount_minor', n.amount_minor::text,
-             'currency', n.currency, 'captured_minor', '0')
-      from new_orders n
-      cross join lateral (
-        select 'payment_order.created' as type
-        union all
-        select 'payment_order.' || lower(n.status::text) where n.status in ('PENDING', 'CANCELED')
-      ) e
   )
   select w.* into v_refused
     from written w
@@ -128,33 +122,15 @@ declare
   v_refused record;
   v_xid bigint := current_xid();
 begin
-  with changed as materialized (
-    select n.payment_order_id, n.checkout_id, n.seller_account, n.amount_minor, n.currency, n.captured_minor,
-           o.status as from_status, n.status as to_status, n.status_cause, n.status_actor, n.attempt_id,
-           n.error_code
+  with written as (
+    insert into payment_order_transitions
+      (xid, payment_order_id, from_status, to_status, captured_minor, cause, actor, attempt_id)
+    select v_xid, n.payment_order_id, o.status, n.status, n.captured_minor, n.status_cause, n.status_actor,
+           n.attempt_id
       from old_orders o
       join new_orders n on n.payment_order_id = o.payment_order_id
      where n.status <> o.status
-  ), written as (
-    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor, attempt_id)
-    select payment_order_id, from_status, to_status, status_cause, status_actor, attempt_id from changed
     returning payment_order_id, from_status, to_status
-  ), told as (
-    insert into events (xid, type, subject_type, subject_id, seller_account, checkout_id, data)
-    select v_xid,
-           'payment_order.' || case c.to_status when 'SUCCESS' then 'succeeded'
-                                                else lower(c.to_status::text) end,
-           'payment_order', c.payment_order_id, c.seller_account, c.checkout_id,
-           jsonb_build_object(
-             'previous_status', c.from_status, 'status', c.to_status, 'cause', c.status_cause,
-             'amount_minor', c.amount_minor::text, 'currency', c.currency,
-             'captured_minor', c.captured_minor::text, 'error_code', c.error_code,
-             'attempt_id', c.attempt_id, 'psp', a.psp, 'psp_reference', a.psp_reference)
-      from changed c
-      -- One look by key for each, whatever the planner is told about joins.
-      left join lateral (
-        select p.psp, p.psp_reference from payment_attempts p where p.attempt_id = c.attempt_id offset 0
-      ) a on true
   )
   select w.* into v_refused
     from written w

@@ -7,10 +7,12 @@ const timeIn = (before: string): RegExp => new RegExp(String.raw`\b${before}${ti
 
 export const realTimes: readonly RegExp[] = [
   // When a row was written, as its history says. The checkouts' own created_at is given by the function that stores them.
-  timeIn("(created|updated|received|found|occurred|sent|due)_at timestamptz not null default "),
+  timeIn("(created|updated|received|found|occurred|sent|due|started)_at timestamptz not null default "),
   timeIn("(updated|processed|last_retry|(status_link_)?revoked)_at = (case [^;]*?)?"),
   // A person's decision about a dead letter.
   timeIn("decided_by = \\$[345], decision_note = \\$[456], decided_at = "),
+  // When a snapshot was taken.
+  timeIn("v_taken_at := greatest\\("),
   // The ledger's time of recording, taken under the locks.
   timeIn("v_now := "),
   // Leases, queues and back-off wait for processes and PSPs, which nobody can move ahead.

@@ -1,0 +1,101 @@
+-- Up Migration
+
+-- All events as one stream. What an order's event says beside its transition never changes: the order's
+-- amount, seller and checkout, and the attempt's account and charge there.
+create view event_log as
+select e.event_number, e.xid, e.occurred_at, e.type, e.version, e.subject_type, e.subject_id::text,
+       e.seller_account::text, e.checkout_id::text, e.data
+  from events e
+union all
+select t.transition_number, t.xid, t.occurred_at,
+       'payment_order.' || case t.to_status
+         when 'NOT_STARTED' then 'created'
+         when 'SUCCESS' then 'succeeded'
+         else lower(t.to_status::text)
+       end,
+       1, 'payment_order', t.payment_order_id, o.seller_account::text, o.checkout_id,
+       jsonb_build_object(
+         'previous_status', t.from_status, 'status', t.to_status, 'cause', t.cause,
+         'amount_minor', o.amount_minor::text, 'captured_minor', t.captured_minor::text,
+         'currency', o.currency, 'attempt_id', t.attempt_id, 'psp', a.psp, 'psp_reference', a.psp_reference)
+  from payment_order_transitions t
+  join payment_orders o on o.payment_order_id = t.payment_order_id
+  left join payment_attempts a on a.attempt_id = t.attempt_id;
+
+grant select on event_log to pacioli_service;
+
+-- Takes a tick if anything was written since the last one, or if `p_is_forced`. Ticks are taken one at a
+-- time, each after the commit of the one before, so what a tick has the next one has too, and who sees a tick
+-- sees all before it.
+create function take_tick(p_is_forced boolean) returns bigint
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  v_last ticks;
+  v_snapshot pg_snapshot;
+  v_offset bigint;
+  v_taken_at timestamptz;
+  v_first_open_xid bigint;
+  v_last_event_number bigint;
+  v_last_transaction_id bigint;
+  v_tick bigint;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'a tick needs a snapshot of after its lock: take it in a read committed transaction';
+  end if;
+  perform pg_advisory_xact_lock(7220301516);
+  select * into v_last from ticks order by tick desc limit 1;
+  if not p_is_forced and v_last.tick is not null and not ticks_has_news(v_last) then
+    return v_last.tick;
+  end if;
+  select xid_offset into v_offset from xid_epochs order by epoch desc limit 1;
+  -- Read before the snapshot: whoever draws a number after this has its xid from then on or is open in it.
+  select last_value into v_last_event_number from event_numbers;
+  select last_value into v_last_transaction_id from ledger_transactions_transaction_id_seq;
+  v_snapshot := pg_current_snapshot();
+  v_first_open_xid := pg_snapshot_xmin(v_snapshot)::text::bigint + v_offset;
+  v_taken_at := greatest(clock_timestamp(), v_last.taken_at + interval '1 microsecond');
+  insert into ticks (
+    taken_at, first_open_xid, next_xid, open_xids, last_event_number, settled_event_number,
+    last_transaction_id, settled_transaction_id, is_lasting
+  )
+  select v_taken_at, v_first_open_xid, pg_snapshot_xmax(v_snapshot)::text::bigint + v_offset,
+         array(select x::text::bigint + v_offset from pg_snapshot_xip(v_snapshot) as x),
+         v_last_event_number, coalesce(s.last_event_number, 0),
+         v_last_transaction_id, coalesce(s.last_transaction_id, 0),
+         not exists (select from ticks where is_lasting and taken_at >= date_trunc('second', v_taken_at))
+    -- What began after that tick drew its numbers after it, and all that began before has ended.
+    from (select 1) one
+    left join lateral (
+      select t.last_event_number, t.last_transaction_id
+        from ticks t
+       where t.next_xid <= v_first_open_xid
+       order by t.tick desc
+       limit 1
+    ) s on true
+  returning tick into v_tick;
+  return v_tick;
+end
+$$;
+
+-- Whether a followed row has committed since a tick.
+create function ticks_has_news(p_tick ticks) returns boolean
+language sql stable as $$
+  select exists (
+           select from ledger_transactions t
+            where t.transaction_id > p_tick.settled_transaction_id
+              and not is_in_tick(t.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids))
+      or exists (
+           select from events e
+            where e.event_number > p_tick.settled_event_number
+              and not is_in_tick(e.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids))
+      or exists (
+           select from payment_order_transitions t
+            where t.transition_number > p_tick.settled_event_number
+              and not is_in_tick(t.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids))
+$$;
+
+-- The first tick: nothing has happened yet.
+select take_tick(true);
+
+revoke execute on all functions in schema public from public;
+grant execute on function take_tick(boolean) to pacioli_service;
