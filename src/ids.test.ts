@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { replaceClock } from "./clock.ts";
-import { idPrefixes, newId } from "./ids.ts";
+import { idPrefixes, newId, shard, shardOf } from "./ids.ts";
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const atTime = (milliseconds: number): void => onTestFinished(replaceClock(() => milliseconds));
@@ -34,20 +34,53 @@ test("the suffix is a UUIDv7 of the current time", () => {
   expect((bits >> 62n) & 0b11n).toBe(0b10n);
 });
 
-test("ids sort as text in the order of their milliseconds", () => {
-  const times = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+const times = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+const shards = fc.integer({ min: 0, max: 2 ** 12 - 1 });
+
+test("the 12 bits behind the version are the shard, which is 0 today", () => {
+  expect((bitsOf(newId("att")) >> 64n) & 0xfffn).toBe(0n);
+  expect((bitsOf(newId("att", 0xabc)) >> 64n) & 0xffffn).toBe(0x7abcn);
+});
+
+test("an id of any kind and time tells the shard that made it", () => {
+  expect(shardOf(newId("att"))).toBe(shard);
   fc.assert(
-    fc.property(times, times, (one, other) => {
+    fc.property(fc.constantFrom(...idPrefixes), times, shards, (prefix, milliseconds, ofShard) => {
+      const restore = replaceClock(() => milliseconds);
+      try {
+        expect(shardOf(newId(prefix, ofShard))).toBe(ofShard);
+      } finally {
+        restore();
+      }
+    }),
+  );
+});
+
+test.each([
+  ["no prefix", newId("att").slice("att_".length)],
+  ["a prefix of somebody else's", newId("att").replace("att_", "pi_")],
+  ["a character too few", newId("att").slice(0, -1)],
+  ["a character too many", `${newId("att")}0`],
+  ["a character outside the alphabet", newId("att").replace(/.$/, "u")],
+  ["more than 128 bits", newId("att").replace("att_0", "att_8")],
+  ["a line break at its end", `${newId("att")}\n`],
+])("a text with %s tells no shard", (_, text) => {
+  expect(shardOf(text)).toBeUndefined();
+});
+
+test("ids sort as text in the order of their milliseconds, whatever their shards", () => {
+  fc.assert(
+    fc.property(times, times, shards, shards, (one, other, oneShard, otherShard) => {
       fc.pre(one !== other);
-      const idAt = (milliseconds: number): string => {
+      const idAt = (milliseconds: number, ofShard: number): string => {
         const restore = replaceClock(() => milliseconds);
         try {
-          return newId("req");
+          return newId("req", ofShard);
         } finally {
           restore();
         }
       };
-      expect(idAt(one) < idAt(other)).toBe(one < other);
+      expect(idAt(one, oneShard) < idAt(other, otherShard)).toBe(one < other);
     }),
   );
 });

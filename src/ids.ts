@@ -20,6 +20,12 @@ export type WebhookMessageId = Branded<"inwh">;
 export const idPrefixes = ["att", "op", "req", "key", "appr", "dead", "inwh"] as const;
 type Prefix = (typeof idPrefixes)[number];
 
+/**
+ * The database cluster that this process works for, 0 to 4095. There is one today; the ids that we make carry
+ * its number all the same, so that another can be added (docs/adr/0018-several-clusters.md).
+ */
+export const shard = 0;
+
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /**
@@ -35,11 +41,14 @@ function drawRandom(): Buffer {
   return bytes;
 }
 
-/** A UUIDv7 (RFC 9562, section 5.7) as 16 bytes: 48 bits of milliseconds, then 74 random ones. */
-function uuidV7(): Buffer {
+/**
+ * A UUIDv7 as 16 bytes: 48 bits of milliseconds, 12 of the shard and 62 random ones. The shard takes the
+ * place of `rand_a` (RFC 9562, section 5.7); section 6.4 allows a node's number among the random bits.
+ */
+function uuidV7(ofShard: number): Buffer {
   const bytes = drawRandom();
   bytes.writeUIntBE(now().getTime(), 0, 6);
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+  bytes.writeUInt16BE(0x7000 | ofShard, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return bytes;
 }
@@ -60,10 +69,22 @@ function toBase32(bytes: Buffer): string {
   return text;
 }
 
-/** A new id, in the order of time. */
-export function newId<Name extends Prefix>(prefix: Name): Branded<Name> {
+/** A new id, in the order of time whatever the shard. */
+export function newId<Name extends Prefix>(prefix: Name, ofShard: number = shard): Branded<Name> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- here a text becomes an id of this kind
-  return `${prefix}_${toBase32(uuidV7())}` as Branded<Name>;
+  return `${prefix}_${toBase32(uuidV7(ofShard))}` as Branded<Name>;
+}
+
+const form = new RegExp(`^(?:${idPrefixes.join("|")})_[0-7][${alphabet}]{25}$`);
+
+/** The shard whose process made an id, or undefined when the text is not an id of ours. */
+export function shardOf(text: string): number | undefined {
+  if (!form.test(text)) return undefined;
+  // Of the 26 characters, numbers 10 to 13 hold bits 48 to 67: the version, the shard, and four more.
+  const first = text.indexOf("_") + 1 + 10;
+  let bits = 0;
+  for (const character of text.slice(first, first + 4)) bits = (bits << 5) | alphabet.indexOf(character);
+  return (bits >> 4) & 0xfff;
 }
 
 /** Whether a text from outside can be an id of ours, judged by its prefix, without a look-up. */
