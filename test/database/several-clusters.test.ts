@@ -97,20 +97,24 @@ afterAll(() => db.drop());
 const namesOf = async (text: string): Promise<string[]> =>
   (await db.asOwner(text)).map((row) => String(row["name"]));
 
-/** Fails with what to do about each name that only one of the two sides has. */
-function expectListed(what: string, found: readonly string[], listed: readonly string[], list: string): void {
+/** What to do about each name that only one of the two sides has. */
+function differences(
+  what: string,
+  found: readonly string[],
+  listed: readonly string[],
+  advice: string,
+): string[] {
   const unlisted = found.filter((name) => !listed.includes(name));
   const gone = listed.filter((name) => !found.includes(name));
-  const problems = [
-    ...unlisted.map(
-      (name) =>
-        `The ${what} ${name} has no home. Say in ${list} by what its rows are placed on a cluster; if they can ` +
-        "belong to different checkouts, attempts or buyers and no directory is to own it, it must not be.",
-    ),
-    ...gone.map((name) => `There is no ${what} ${name} any more. Take it out of ${list}.`),
+  return [
+    ...unlisted.map((name) => `The ${what} ${name} is not listed. ${advice}`),
+    ...gone.map((name) => `There is no ${what} ${name} any more. Remove it from its list in this test.`),
   ];
-  expect(problems).toEqual([]);
 }
+
+const adviceOn = (list: string): string =>
+  `Say in ${list} by what its rows are placed on a cluster. If they can belong to several checkouts, attempts ` +
+  "or buyers and no directory is to own it, do without it: it could not hold across clusters.";
 
 test("every unique index has a home, within which it needs to hold", async () => {
   // An exclusion constraint promises something across rows too. Partitions repeat their table's.
@@ -120,14 +124,16 @@ test("every unique index has a home, within which it needs to hold", async () =>
       join pg_class t on t.oid = i.indrelid
      where t.relnamespace = 'public'::regnamespace and not t.relispartition
        and (i.indisunique or i.indisexclusion)`);
-  expectListed("unique index", found, Object.keys(homesOfIndexes), "homesOfIndexes");
+  const listed = Object.keys(homesOfIndexes);
+  expect(differences("unique index", found, listed, adviceOn("homesOfIndexes"))).toEqual([]);
 });
 
 test("every foreign key has a home, in which both of its rows are", async () => {
   const found = await namesOf(`
     select conname as name from pg_constraint
      where contype = 'f' and connamespace = 'public'::regnamespace and conparentid = 0`);
-  expectListed("foreign key", found, Object.keys(homesOfForeignKeys), "homesOfForeignKeys");
+  const listed = Object.keys(homesOfForeignKeys);
+  expect(differences("foreign key", found, listed, adviceOn("homesOfForeignKeys"))).toEqual([]);
 });
 
 test("the only tables outside the schema public are the job queue's, which wake workers of their own cluster", async () => {
@@ -143,7 +149,10 @@ test("the only tables outside the schema public are the job queue's, which wake 
 test("every sequence starts in the range of its shard, runs on without a cycle and counts by one", async () => {
   const found = await namesOf("select sequencename as name from pg_sequences where schemaname = 'public'");
   const listed = [...numbersOfShard, ...numbersOfDatabase];
-  expectListed("sequence", found, listed, "numbersOfShard or numbersOfDatabase");
+  const advice =
+    "Add it to numbersOfShard, so that another shard starts it in a range of its own, or say in " +
+    "numbersOfDatabase why two clusters may use the same numbers.";
+  expect(differences("sequence", found, listed, advice)).toEqual([]);
   const rows = await db.asOwner(
     `select sequencename as name, start_value::text, increment_by::int, cycle, data_type::text
        from pg_sequences where schemaname = 'public' and sequencename = any($1)`,
