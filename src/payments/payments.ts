@@ -47,6 +47,7 @@ export { selectUnresolved } from "./store/monitor-queries.ts";
 export { possibleActions } from "./watch/possible-actions.ts";
 export { verifyPayments } from "./watch/verify.ts";
 export { selectOperations } from "./store/operation-queries.ts";
+export { selectReferences } from "./store/reference-queries.ts";
 export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./views/next-action.ts";
 export type { NextActionView } from "./views/next-action.ts";
 export {

@@ -11,6 +11,7 @@ import {
   selectNextActionOfOrder,
   selectOrder,
   selectOrders,
+  selectReferences,
   selectTransitions,
   type OrderRow,
 } from "../../payments/payments.ts";
@@ -103,7 +104,8 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       config: { scope: "read" },
       schema: {
         operationId: "getPayment",
-        summary: "One payment order with its attempts and its history",
+        summary:
+          "One payment order with its attempts, its operations, the PSP's ids of both, and its history",
         params,
         response: { 200: PaymentOrderDetail, ...problemResponses },
       },
@@ -111,13 +113,15 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     async (request) => {
       const { payment_order_id } = request.params;
       // One snapshot: with separate reads an order was EXECUTING with a history that ended in SUCCESS.
-      const [order, [attempts, next_action], operations, transitions] = await reads.snapshot((snapshot) =>
-        Promise.all([
-          selectOrder(snapshot, payment_order_id),
-          attemptsWithStep(snapshot, payment_order_id),
-          selectOperations(snapshot, payment_order_id),
-          selectTransitions(snapshot, payment_order_id),
-        ]),
+      const [order, [attempts, next_action], operations, references, transitions] = await reads.snapshot(
+        (snapshot) =>
+          Promise.all([
+            selectOrder(snapshot, payment_order_id),
+            attemptsWithStep(snapshot, payment_order_id),
+            selectOperations(snapshot, payment_order_id),
+            selectReferences(snapshot, payment_order_id),
+            selectTransitions(snapshot, payment_order_id),
+          ]),
       );
       if (order === undefined)
         throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, {
@@ -128,6 +132,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
         next_action,
         attempts: attempts.map(attemptView),
         operations: operations.map(operationView),
+        references,
         transitions,
       };
     },

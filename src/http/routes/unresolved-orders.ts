@@ -20,6 +20,7 @@ export function registerUnresolvedOrderRoutes(
       schema: {
         operationId: "listUnresolvedOrders",
         summary: "Orders without a final outcome, or with an open capture or void, oldest order first",
+        description: "Operations that concern no order are not listed; there is no such kind yet.",
         querystring: Type.Object(
           {
             ...pageQuery,

@@ -72,12 +72,26 @@ export const Transitions = Type.Array(
   }),
 );
 
+export const References = Type.Array(
+  Type.Object({
+    type: Type.String({
+      description:
+        "What the id is of, in the PSP's word: payment_intent, charge, balance_transaction, checkout_session, " +
+        "payment, capture, void; more may come.",
+    }),
+    reference: Type.String({ description: "The id, unique within the PSP account of its attempt." }),
+    subject_id: Type.String({ description: "The attempt (att_…) or operation (op_…) that it stands for." }),
+  }),
+  { description: "Every id that a PSP gave for the attempts and operations, in the order they came." },
+);
+
 export const PaymentOrderDetail = Type.Object(
   {
     ...PaymentOrder.properties,
     next_action: NextAction,
     attempts: Type.Array(PaymentAttempt),
     operations: Type.Array(PaymentOperation),
+    references: References,
     transitions: Transitions,
   },
   { $id: "PaymentOrderDetail" },
