@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { pageOf, type Page } from "../support/answers.ts";
+import { orderOf, pageOf, type Page } from "../support/answers.ts";
 import { startTestStack, type TestStack } from "../support/stack.ts";
 import { paidAndDeclined } from "./paid-and-declined.ts";
 import { type SentCheckout, development_actor, expectProblem, orderIn } from "./requests.ts";
@@ -51,6 +51,7 @@ describe("POST /payments and what can be read of it", () => {
     const {
       data: [charge],
     } = await stack.effects(`payment_order_id=${paid.order_ids[0]}`);
+    const attemptId = (await orderOf(stack, paid.order_ids[0])).attempts[0]?.attempt_id;
     expect(json).toEqual({
       object: "payment_order",
       payment_order_id: paid.order_ids[0],
@@ -97,6 +98,10 @@ describe("POST /payments and what can be read of it", () => {
         },
       ],
       operations: [],
+      references: [
+        { type: "charge", reference: expect.stringMatching(/^ch_/) as string, subject_id: attemptId },
+        { type: "payment_intent", reference: charge?.payment_intent, subject_id: attemptId },
+      ],
       transitions: [
         {
           from_status: null,
