@@ -21,6 +21,9 @@ create table payment_orders (
   capturing_minor bigint not null default 0 check (capturing_minor >= 0),
   -- How often its payment failed after it was booked; numbers the sources of later ledger transactions.
   failed_capture_count smallint not null default 0 check (failed_capture_count >= 0),
+  -- The platform's share of every capture, fixed with the acceptance: the rule's name and its rate.
+  commission_rule text not null default 'default' check (length(commission_rule) between 1 and 64),
+  commission_basis_points smallint not null default 0 check (commission_basis_points between 0 and 10000),
   status payment_order_status not null,
   -- Why it is in this state, who moved it there and with which attempt: a trigger copies it
   -- into the history.

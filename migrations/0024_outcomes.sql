@@ -8,7 +8,7 @@ create function payments_lock_for_outcomes(p_order_ids text[], p_attempt_ids tex
 returns table (
   payment_order_id text, checkout_id text, seller_account text, amount_minor bigint, currency text,
   status payment_order_status, status_cause text, captured_minor bigint, capturing_minor bigint,
-  failed_capture_count smallint,
+  failed_capture_count smallint, commission_rule text, commission_basis_points bigint,
   attempt_id text, attempt_amount_minor bigint, page_token text, psp text, psp_reference text,
   attempt_status payment_attempt_status, attempt_number integer, epoch integer, inquiry_count integer,
   failure_class text, failure_code text, failure_message text, capture_method capture_method,
@@ -29,7 +29,7 @@ begin
   return query
   select o.payment_order_id::text, o.checkout_id::text, o.seller_account::text, o.amount_minor,
          o.currency::text, o.status, o.status_cause, o.captured_minor, o.capturing_minor,
-         o.failed_capture_count,
+         o.failed_capture_count, o.commission_rule, o.commission_basis_points::bigint,
          a.attempt_id, a.amount_minor, a.page_token, a.psp, a.psp_reference, a.status, a.attempt_number,
          a.epoch, a.inquiry_count, a.failure_class, a.failure_code, a.failure_message, a.capture_method,
          a.authorization_ended_as, a.resolved_as, a.resolution_reference, a.next_action is not null,

@@ -16,6 +16,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   },
   audit_log: { insert: "actor action subject_type subject_id before after reason request_id" },
   events: { insert: "*" },
+  commissions: { insert: "*" },
   dead_letters: { insert: "*", update: "state decided_by decision_note decided_at" },
   idempotency_keys: { insert: "*", delete: true },
   overdue_orders: { insert: "*" },

@@ -46,6 +46,7 @@ export {
 export { selectUnresolved } from "./store/monitor-queries.ts";
 export { possibleActions } from "./watch/possible-actions.ts";
 export { verifyPayments } from "./watch/verify.ts";
+export { selectCommissions } from "./store/commission-queries.ts";
 export { selectOperations } from "./store/operation-queries.ts";
 export { selectReferences } from "./store/reference-queries.ts";
 export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./views/next-action.ts";
@@ -55,6 +56,7 @@ export {
   acceptedView,
   attemptView,
   checkoutView,
+  commissionView,
   operationView,
   orderView,
 } from "./views/views.ts";
@@ -125,7 +127,6 @@ export function createPayments(
       attempts_max: settings.retry_attempts_max,
       backoff_base: settings.retry_backoff_base,
     }),
-    commission_basis_points: settings.commission_basis_points,
     authorization_seconds: settings.authorization_seconds,
     buyer_action_seconds: settings.buyer_action_seconds,
     random: Math.random,
@@ -176,6 +177,7 @@ export function createPayments(
         registrations_at_once_max: Math.max(1, settings.psp_concurrency / 4),
       }),
       limits: settings.limits,
+      commission_basis_points: settings.commission_basis_points,
       idempotency_hours: settings.idempotency_hours,
       page_seconds,
     }),

@@ -262,6 +262,44 @@ export const cases: readonly Case[] = [
     ],
   },
   {
+    what: "a capture whose commission was not stored",
+    statements: ["delete from commissions where payment_order_id = 'o-1'"],
+    found: [
+      /commission of each capture.*capture order:o-1:captured: has commissions of 0 USD, the ledger credits 75/,
+    ],
+  },
+  {
+    what: "a commission of another amount than the ledger credits",
+    statements: ["update commissions set amount_minor = 11 where payment_order_id = 'o-5'"],
+    found: [
+      /commission of each capture.*capture order:o-5:captured:op_\w+: has commissions of 11 EUR, the ledger credits 10/,
+    ],
+  },
+  {
+    what: "a commission of a capture that the ledger does not know",
+    statements: ["update commissions set failed_capture_count = 1 where payment_order_id = 'o-2'"],
+    found: [
+      /commission of each capture.*capture order:o-2:captured:2: has commissions of 39 USD, the ledger credits 0/,
+      /commission of each capture.*capture order:o-2:captured: has commissions of 0 USD, the ledger credits 39/,
+    ],
+  },
+  {
+    what: "a commission that was given back of a capture that stands",
+    statements: [
+      "insert into commissions select payment_order_id, operation_id, failed_capture_count, component, rule, basis_points, -amount_minor, currency, true from commissions where payment_order_id = 'o-3'",
+    ],
+    found: [
+      /commission of each capture.*capture order:o-3:captured: has commissions of 0 JPY, the ledger credits 13/,
+    ],
+  },
+  {
+    what: "a commission at another rate than the order was accepted with",
+    statements: ["update payment_orders set commission_basis_points = 300 where payment_order_id = 'o-1'"],
+    found: [
+      /commission of each capture.*order o-1: has a commission by the rule default at 250 basis points, and was accepted with default at 300/,
+    ],
+  },
+  {
     what: "money that was booked between two right accounts and never happened",
     statements: [
       "insert into ledger_transactions (created_at, source) values (now(), 'order:never:captured')",

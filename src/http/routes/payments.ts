@@ -3,10 +3,12 @@ import type { Queryable } from "../../db/db.ts";
 import { AppError } from "../../errors.ts";
 import {
   attemptView,
+  commissionView,
   createNextActionSealing,
   operationView,
   orderView,
   selectAttempts,
+  selectCommissions,
   selectOperations,
   selectNextActionOfOrder,
   selectOrder,
@@ -105,7 +107,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       schema: {
         operationId: "getPayment",
         summary:
-          "One payment order with its attempts, its operations, the PSP's ids of both, and its history",
+          "One payment order with its attempts and operations, the PSP's ids, its commissions and its history",
         params,
         response: { 200: PaymentOrderDetail, ...problemResponses },
       },
@@ -113,13 +115,15 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
     async (request) => {
       const { payment_order_id } = request.params;
       // One snapshot: with separate reads an order was EXECUTING with a history that ended in SUCCESS.
-      const [order, [attempts, next_action], operations, references, transitions] = await reads.snapshot(
+      const [order, [attempts, next_action], operations, references, commissions, transitions] =
+        await reads.snapshot(
         (snapshot) =>
           Promise.all([
             selectOrder(snapshot, payment_order_id),
             attemptsWithStep(snapshot, payment_order_id),
             selectOperations(snapshot, payment_order_id),
             selectReferences(snapshot, payment_order_id),
+            selectCommissions(snapshot, payment_order_id),
             selectTransitions(snapshot, payment_order_id),
           ]),
       );
@@ -133,6 +137,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
         attempts: attempts.map(attemptView),
         operations: operations.map(operationView),
         references,
+        commissions: commissions.map(commissionView),
         transitions,
       };
     },

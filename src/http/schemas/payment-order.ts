@@ -61,6 +61,22 @@ export const PaymentOrder = Type.Object(
   { $id: "PaymentOrder" },
 );
 
+const Commissions = Type.Array(
+  Type.Object({
+    component: Type.String({ description: "platform; more may come." }),
+    rule: Type.String({ description: "The rule that made it, fixed when the order was accepted." }),
+    basis_points: Type.Integer({ description: "The rule's rate: 250 is 2.5 %." }),
+    amount: Type.String({
+      description:
+        "Decimal string in the currency's own precision. Negative: given back, the capture failed.",
+      examples: ["0.75", "-0.75"],
+    }),
+    currency,
+    capture_id: nullable(Type.String({ description: "null: the order was captured at once." })),
+  }),
+  { description: "What the platform took of each capture; nothing is listed for a commission of 0." },
+);
+
 export const Transitions = Type.Array(
   Type.Object({
     from_status: nullable(Type.String()),
@@ -92,6 +108,7 @@ export const PaymentOrderDetail = Type.Object(
     attempts: Type.Array(PaymentAttempt),
     operations: Type.Array(PaymentOperation),
     references: References,
+    commissions: Commissions,
     transitions: Transitions,
   },
   { $id: "PaymentOrderDetail" },

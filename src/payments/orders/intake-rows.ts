@@ -26,8 +26,14 @@ export type Stored = {
 };
 const firstCause = { pass: "accepted", review: "risk_review", reject: "risk_rejected" } as const;
 
-/** The rows of a new checkout. */
-export function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewEvent; orders: NewOrder[] } {
+/** The name of the one rule today: a rate that is the same for every order. */
+const commission_rule = "default";
+
+/** The rows of a new checkout. Its orders keep the rate of the commission, whoever records their captures. */
+export function rowsOf(
+  { request, verdict, tasks, page }: Stored,
+  commission_basis_points: bigint,
+): { event: NewEvent; orders: NewOrder[] } {
   const { checkout, actor } = request;
   const rejected = verdict.decision === "reject";
   const attempts = new Map(tasks.map((task) => [task.payment_order_id, task.attempt.attempt_id]));
@@ -55,6 +61,8 @@ export function rowsOf({ request, verdict, tasks, page }: Stored): { event: NewE
         amount_minor: String(order.money.amount_minor),
         currency: order.money.currency,
         capture_method: checkout.capture_method,
+        commission_rule,
+        commission_basis_points: String(commission_basis_points),
         created_by: actor,
         ...(attempt_id === undefined
           ? {

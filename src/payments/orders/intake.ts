@@ -29,6 +29,8 @@ export type IntakeOptions = {
   readonly executor: Executor | null;
   readonly pages: Pages;
   readonly limits: RiskLimits;
+  /** What new orders take from their captures. */
+  readonly commission_basis_points: bigint;
   readonly idempotency_hours: number;
   readonly page_seconds: number;
 };
@@ -136,7 +138,7 @@ export class Intake {
     at: Date,
   ): Promise<ReadonlyMap<string, Stored>> {
     if (requests.length === 0) return new Map();
-    const { executor, jobs, router, limits } = this.#options;
+    const { executor, jobs, router, limits, commission_basis_points } = this.#options;
     const verdicts = await assess(tx, limits, requests.map(riskSubject), blocked, at);
     let places = executor?.placesAtOnce() ?? 0;
     const stored = requests.map((request, index): Stored => {
@@ -176,7 +178,7 @@ export class Intake {
         page: null,
       };
     });
-    const rows = stored.map(rowsOf);
+    const rows = stored.map((one) => rowsOf(one, commission_basis_points));
     const queued = stored.flatMap((one) => one.queued);
     const attempts = stored.flatMap((one) => [
       ...one.tasks.map((task) => task.attempt),

@@ -1,5 +1,6 @@
 import { chart, type EntryDraft, type TransactionDraft, type TransactionName } from "../../ledger/ledger.ts";
-import { shareInBasisPoints, toCurrencyCode, type CurrencyCode } from "../../money/money.ts";
+import { toCurrencyCode, type CurrencyCode } from "../../money/money.ts";
+import { commissionOfCapture } from "./commissions.ts";
 
 type BookedOrder = {
   readonly payment_order_id: string;
@@ -57,9 +58,9 @@ function releasePosting(
 }
 
 /**
- * What the PSP owes us for a capture goes to the seller, less the platform's commission. The commission of
- * several captures at one rate is that of their sum, to the minor unit; each takes the rate of the moment in
- * which it is recorded. A capture of an authorisation takes as much off it.
+ * What the PSP owes us for a capture goes to the seller, less the platform's commission. All captures of an
+ * order take the rate that was fixed when it was accepted, and together bear the commission of their sum. A
+ * capture of an authorisation takes as much off it.
  */
 export function capturePosting(
   order: BookedOrder,
@@ -67,9 +68,7 @@ export function capturePosting(
   commission_basis_points: bigint,
 ): TransactionDraft {
   const currency = toCurrencyCode(order.currency);
-  const commissionOf = (sum_minor: bigint): bigint =>
-    shareInBasisPoints({ amount_minor: sum_minor, currency }, commission_basis_points).amount_minor;
-  const commission = commissionOf(order.captured_minor + amount_minor) - commissionOf(order.captured_minor);
+  const commission = commissionOfCapture(order, amount_minor, commission_basis_points);
   return {
     ...captureName(order),
     entries: [

@@ -1,5 +1,6 @@
 import type { Transaction } from "../../db/db.ts";
 import { addDeadLetters, type DeadLetterDraft, type Jobs } from "../../jobs/jobs.ts";
+import { addCommissions, reverseCommissions } from "../store/commission-queries.ts";
 import {
   changeCapturing,
   insertEvents,
@@ -59,6 +60,14 @@ async function write(tx: Transaction, jobs: Jobs, changes: readonly PlannedChang
     writeOrderChanges(
       tx,
       changes.flatMap(({ order }) => order ?? []),
+    ),
+    addCommissions(
+      tx,
+      changes.flatMap(({ commissions }) => commissions),
+    ),
+    reverseCommissions(
+      tx,
+      changes.flatMap(({ reversed_commissions }) => reversed_commissions),
     ),
     markAuthorizationsEnded(
       tx,

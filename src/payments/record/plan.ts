@@ -2,6 +2,7 @@ import type { DeadLetterDraft, JobPayloads } from "../../jobs/jobs.ts";
 import type { OrderStatus } from "../model/model.ts";
 import type { PostingDraft, PostingOutcome, TransactionName } from "../../ledger/ledger.ts";
 import type { CapturingChange, NewEvent, OperationChange } from "../store/operation-outcome-queries.ts";
+import type { CommissionedCapture, NewCommission } from "../store/commission-queries.ts";
 import type { NewVoid } from "../store/operation-queries.ts";
 import type { OrderChange } from "../store/outcome-queries.ts";
 import type { NewReference } from "../store/reference-queries.ts";
@@ -32,6 +33,10 @@ export type PlannedChanges = {
   /** The PSP ended an authorisation while a capture of it was in flight. */
   readonly ended_authorization: EndedAuthorization | null;
   readonly capturing: readonly CapturingChange[];
+  /** Of the capture that the plan books. */
+  readonly commissions: readonly NewCommission[];
+  /** The captures whose commissions are taken back with their reversal. */
+  readonly reversed_commissions: readonly CommissionedCapture[];
   readonly events: readonly NewEvent[];
   readonly voids: readonly NewVoid[];
   readonly jobs: readonly PlannedJob[];
@@ -46,6 +51,8 @@ export const noChanges: PlannedChanges = {
   operation: null,
   ended_authorization: null,
   capturing: [],
+  commissions: [],
+  reversed_commissions: [],
   events: [],
   voids: [],
   jobs: [],

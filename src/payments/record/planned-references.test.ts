@@ -19,6 +19,8 @@ const attempt = {
   captured_minor: 0n,
   capturing_minor: 2_999n,
   failed_capture_count: 0,
+  commission_rule: "default",
+  commission_basis_points: 250n,
   attempt_id: attemptId("att_1"),
   attempt_amount_minor: 2_999n,
   page_token: null,

@@ -3,6 +3,7 @@ import type { Decision } from "../decide/decision.ts";
 import { emptyPlan, type Plan } from "./plan.ts";
 import { workOf } from "./planned-work.ts";
 import { operationRowOf, orderRowOf, type RowLimits } from "./planned-rows.ts";
+import { commissionsOf, undoneCommissions } from "../posting/commissions.ts";
 import { postingsOf, undoneCaptures } from "../posting/postings.ts";
 import type { OrderReport, Recorded } from "./psp-report.ts";
 import { epochsOf, factsOf, sourceFactsOf } from "./report-facts.ts";
@@ -11,7 +12,6 @@ import type { OpenRow } from "../store/outcome-queries.ts";
 import { decideReport } from "../decide/state-machine.ts";
 
 export type PlanTerms = RowLimits & {
-  readonly commission_basis_points: bigint;
   readonly policies: RetryPolicies;
   readonly router: PspRouter;
   readonly random: () => number;
@@ -48,7 +48,7 @@ function planOf(recorded: Recorded, terms: PlanTerms): Plan {
     operation: operationRowOf(recorded),
     if_refused: null,
     ended_authorization: endedAuthorizationOf(recorded),
-    ...bookingsOf(row, decision, terms),
+    ...bookingsOf(row, decision),
   };
 }
 
@@ -60,13 +60,15 @@ function endedAuthorizationOf({ row: { attempt_id }, decision }: Recorded): Plan
 function bookingsOf(
   row: Recorded["row"],
   decision: Decision,
-  { commission_basis_points }: PlanTerms,
-): Pick<Plan, "postings" | "reversed"> {
-  if (decision.is_unchanged) return { postings: [], reversed: [] };
+): Pick<Plan, "postings" | "reversed" | "commissions" | "reversed_commissions"> {
+  if (decision.is_unchanged)
+    return { postings: [], reversed: [], commissions: [], reversed_commissions: [] };
   const isOfOperation = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
-  const operation_id = isOfOperation ? row.operation_id : null;
+  const order = { ...row, operation_id: isOfOperation ? row.operation_id : null };
   return {
-    postings: postingsOf({ ...row, operation_id }, decision, commission_basis_points),
+    postings: postingsOf(order, decision, row.commission_basis_points),
     reversed: undoneCaptures(row, decision),
+    commissions: commissionsOf(order, decision.captures_minor),
+    reversed_commissions: undoneCommissions(row, decision),
   };
 }

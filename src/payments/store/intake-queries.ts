@@ -46,6 +46,9 @@ export type NewOrder = {
   readonly amount_minor: string;
   readonly currency: string;
   readonly capture_method: string;
+  readonly commission_rule: string;
+  /** Digits. */
+  readonly commission_basis_points: string;
   readonly status: string;
   readonly status_cause: string;
   readonly status_actor: string;

@@ -26,6 +26,8 @@ export type OpenRow = {
   readonly capturing_minor: bigint;
   /** How often its payment failed after it was booked. */
   readonly failed_capture_count: number;
+  readonly commission_rule: string;
+  readonly commission_basis_points: bigint;
   readonly attempt_id: AttemptId;
   readonly attempt_amount_minor: bigint;
   readonly page_token: string | null;

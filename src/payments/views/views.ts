@@ -1,6 +1,7 @@
 import type { Timestamp } from "../../db/db.ts";
 import { formatAmount, toCurrencyCode } from "../../money/money.ts";
 import type { NextActionView } from "./next-action.ts";
+import type { CommissionRow } from "../store/commission-queries.ts";
 import type { AttemptRow, CheckoutRow, OperationRow, OrderRow, OrderStatus } from "../model/model.ts";
 
 /** The exact decimal string of an amount column. */
@@ -139,6 +140,16 @@ export function attemptView(attempt: AttemptRow) {
     updated_at: attempt.updated_at,
   };
 }
+
+/** What the platform took of one capture, or gave back of it. */
+export const commissionView = (commission: CommissionRow) => ({
+  component: commission.component,
+  rule: commission.rule,
+  basis_points: commission.basis_points,
+  amount: amountOf(commission),
+  currency: commission.currency,
+  capture_id: commission.capture_id,
+});
 
 /** The answer to a capture: as it was when it was asked for, so that a repetition gets the same bytes. */
 export const acceptedOperationView = (operation: OperationRow): ReturnType<typeof operationView> =>

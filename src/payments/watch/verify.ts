@@ -1,5 +1,6 @@
 import type { Queryable } from "../../db/db.ts";
 import type { Check } from "../../ledger/ledger.ts";
+import { findWrongCommissions } from "../store/commission-queries.ts";
 import {
   countPayments,
   findOrdersWithoutCapture,
@@ -63,6 +64,11 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
       statement: "a checkout is done exactly when all its orders are",
       checked_count: counts.checkouts,
       faults: await findWrongDoneFlags(db),
+    },
+    {
+      statement: "the platform's commission of each capture is the ledger's, by its order's rule and rate",
+      checked_count: counts.captures,
+      faults: await findWrongCommissions(db),
     },
     {
       statement: "sellers' earnings equal the sum of their paid orders",

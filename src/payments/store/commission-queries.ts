@@ -1,0 +1,102 @@
+import type { Queryable } from "../../db/db.ts";
+import { selectFaults, type FaultRow } from "../../ledger/ledger.ts";
+
+/** A capture that bears commissions. */
+export type CommissionedCapture = {
+  readonly payment_order_id: string;
+  /** Null: the order was captured at once. */
+  readonly operation_id: string | null;
+  /** How often a capture at once failed before; 0 of an operation. */
+  readonly failed_capture_count: number;
+};
+
+/** Numbers as digits; a JSON number could not hold every bigint. */
+export type NewCommission = CommissionedCapture & {
+  readonly component: string;
+  readonly rule: string;
+  readonly basis_points: string;
+  readonly amount_minor: string;
+  readonly currency: string;
+};
+
+/** Stores the commissions of captures. */
+export async function addCommissions(tx: Queryable, rows: readonly NewCommission[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.query("select commissions_add($1)", [JSON.stringify(rows)]);
+}
+
+/** Takes back the commissions of captures that failed: the same rows with the opposite amounts. */
+export async function reverseCommissions(
+  tx: Queryable,
+  captures: readonly CommissionedCapture[],
+): Promise<void> {
+  if (captures.length === 0) return;
+  await tx.query("select commissions_reverse($1)", [JSON.stringify(captures)]);
+}
+
+export type CommissionRow = {
+  readonly component: string;
+  readonly rule: string;
+  readonly basis_points: number;
+  /** Negative: taken back, because the capture failed. */
+  readonly amount_minor: bigint;
+  readonly currency: string;
+  readonly capture_id: string | null;
+};
+
+/** An order's commissions, capture by capture, each before its reversal. */
+export function selectCommissions(db: Queryable, paymentOrderId: string): Promise<CommissionRow[]> {
+  return db.query<CommissionRow>(
+    `select c.component, c.rule, c.basis_points, c.amount_minor, c.currency::text, m.capture_id
+       from commissions c
+       left join operations m on m.operation_id = c.operation_id
+      where c.payment_order_id = $1
+      order by c.operation_id, c.failed_capture_count, c.component, c.is_reversal`,
+    [paymentOrderId],
+  );
+}
+
+/**
+ * Finds captures whose commissions are not what the ledger credits to the platform, in both directions, and
+ * commissions at another rate than their order's.
+ */
+export function findWrongCommissions(db: Queryable): Promise<FaultRow[]> {
+  return selectFaults(
+    db,
+    `with stored as (
+       select 'order:' || payment_order_id || ':captured'
+                || case when operation_id is not null then ':' || operation_id
+                        when failed_capture_count > 0 then ':' || failed_capture_count + 1
+                        else '' end as source,
+              currency::text, sum(amount_minor) as amount_minor
+         from commissions
+        group by source, currency
+     ), booked as (
+       select coalesce(c.source, t.source) as source, a.currency::text, -sum(e.amount_minor) as amount_minor
+         from ledger_accounts a
+         join ledger_entries e on e.account_id = a.account_id
+         join ledger_transactions t on t.transaction_id = e.transaction_id
+         -- A reversal counts with the capture that it reverses.
+         left join ledger_transactions c on c.transaction_id = t.reverses_transaction_id
+        where a.code = 'platform:commission'
+          and coalesce(c.source, t.source) ~ '^order:.+:captured(:[^:]+)?$'
+        group by coalesce(c.source, t.source), a.currency
+     )
+     select 'capture ' || source as subject,
+            'has commissions of ' || coalesce(s.amount_minor, 0) || ' ' || currency
+              || ', the ledger credits ' || coalesce(b.amount_minor, 0) as problem
+       from stored s
+       full join booked b using (source, currency)
+      where coalesce(s.amount_minor, 0) <> coalesce(b.amount_minor, 0)
+     union all
+     select 'order ' || c.payment_order_id,
+            'has a commission by the rule ' || c.rule || ' at ' || c.basis_points || ' basis points, and '
+              || case when o.payment_order_id is null then 'does not exist'
+                      else 'was accepted with ' || o.commission_rule || ' at ' || o.commission_basis_points
+                 end
+       from commissions c
+       left join payment_orders o on o.payment_order_id = c.payment_order_id
+      where o.commission_rule is distinct from c.rule
+         or o.commission_basis_points is distinct from c.basis_points`,
+  );
+}
