@@ -53,15 +53,16 @@ begin
 
   insert into payment_orders
     (payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-     capture_method, commission_rule, commission_basis_points, status, status_cause, status_actor, created_by,
-     attempt_id, psp_nonce, error_code, error_message, created_at)
+     capture_method, commission_rule, commission_basis_points, status, status_cause, status_actor,
+     created_by, attempt_id, psp_nonce, error_code, error_message, created_at)
   select payment_order_id, checkout_id, position, buyer_account, seller_account, amount_minor, currency,
-         capture_method, commission_rule, commission_basis_points, status, status_cause, status_actor, created_by,
-         attempt_id, attempt_id, error_code, error_message, p_at
+         capture_method, commission_rule, commission_basis_points, status, status_cause, status_actor,
+         created_by, attempt_id, attempt_id, error_code, error_message, p_at
     from json_to_recordset(p_orders)
          as o (payment_order_id text, checkout_id text, position smallint, buyer_account text,
                seller_account text, amount_minor bigint, currency text, capture_method capture_method,
-               commission_rule text, commission_basis_points smallint, status payment_order_status, status_cause text, status_actor text, created_by text,
+               commission_rule text, commission_basis_points smallint, status payment_order_status,
+               status_cause text, status_actor text, created_by text,
                attempt_id text, error_code text, error_message text);
 
   insert into payment_attempts

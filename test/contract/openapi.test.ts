@@ -134,7 +134,7 @@ test("every reference leads somewhere, and every schema is one: known types, req
   }
 });
 
-test("no schema is a JSON number that could hold money: integers are counts, fractions are durations", () => {
+test("no schema is a JSON number that could hold money: integers are counts or rates, fractions are durations", () => {
   const propertyOf = (where: string): string =>
     where.endsWith("/schema") ? "a parameter" : (/.*\/properties\/([^/]+)/.exec(where)?.[1] ?? where);
   const named = (type: string): string[] =>
@@ -147,6 +147,7 @@ test("no schema is a JSON number that could hold money: integers are counts, fra
       (name) =>
         name !== "a parameter" &&
         name !== "status" &&
+        name !== "basis_points" &&
         !name.endsWith("_count") &&
         !name.endsWith("_number") &&
         !name.endsWith("_seconds"),
