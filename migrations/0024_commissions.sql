@@ -25,6 +25,9 @@ create unique index commissions_capture_index
   on commissions (payment_order_id, operation_id, failed_capture_count, component, is_reversal)
   nulls not distinct;
 
+create trigger commissions_append_only before update or delete or truncate on commissions
+  for each statement execute function refuse_history_change();
+
 -- Stores the commissions of captures: a function for the reason in 0021_intake.
 create function commissions_add(p_commissions json) returns void
 language plpgsql
