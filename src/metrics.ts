@@ -73,18 +73,25 @@ export const deadLetters = new Counter({
   registers,
 });
 
-/** Gauges that are read from the database when `/metrics` is asked for. */
 export type InFlight = { readonly status: string; readonly count: number; readonly oldest_seconds: number };
 
-export function observeInFlight(read: () => Promise<readonly InFlight[]>): void {
+/**
+ * Adds the gauges that are read from the database when `/metrics` is asked for, and gives back a function
+ * that removes them: `read` is not called after it.
+ */
+export function observeInFlight(read: () => Promise<readonly InFlight[]>): () => void {
+  const names = {
+    oldest: "pacioli_payment_orders_oldest_seconds",
+    in_flight: "pacioli_payment_orders_in_flight",
+  };
   const oldest = new Gauge({
-    name: "pacioli_payment_orders_oldest_seconds",
+    name: names.oldest,
     help: "Age of the oldest order that is not final, by state.",
     labelNames: ["status"],
     registers,
   });
   new Gauge({
-    name: "pacioli_payment_orders_in_flight",
+    name: names.in_flight,
     help: "Orders that are not final, by state.",
     labelNames: ["status"],
     registers,
@@ -97,4 +104,7 @@ export function observeInFlight(read: () => Promise<readonly InFlight[]>): void 
       }
     },
   });
+  return () => {
+    for (const name of Object.values(names)) metricsRegistry.removeSingleMetric(name);
+  };
 }

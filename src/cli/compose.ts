@@ -70,7 +70,7 @@ export async function composeService(
     options,
   );
   const inbox = openInbox(database, jobs);
-  observeInFlight(() => selectInFlight(healthDatabase, clock.now()));
+  const endObserving = observeInFlight(() => selectInFlight(healthDatabase, clock.now()));
   let isDraining = false;
   const context: HttpContext = {
     database,
@@ -119,6 +119,7 @@ export async function composeService(
       await reads.close();
       // Closed last: until then it reports that the process is not ready.
       await operations.close();
+      endObserving();
       await healthDatabase.close();
       await database.close();
     },
