@@ -24,7 +24,7 @@ export default defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Most of a test's time is waiting, for a lease or a PSP: three files keep two cores half busy, four make timing unreliable.
+    // Part of a test's time is waiting, for a lease or a PSP: three files keep two cores busy, four make timing unreliable.
     maxWorkers: 3,
     // A worker keeps the modules of one file for the next: a process for each file and its imports again took half
     // a second of the processor, 229 times. So a test puts back what it changes, and these are put back for it.

@@ -146,8 +146,9 @@ export async function spawnForTest(
   databaseUrl: string,
   env: Record<string, string> = {},
 ): Promise<{ url: string; process: ChildProcess }> {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   const child = spawn(process.execPath, [fileURLToPath(new URL("main.ts", import.meta.url))], {
-    env: { PATH: process.env["PATH"], SIMULATOR_DATABASE_URL: databaseUrl, SIMULATOR_PORT: "0", ...env },
+    env: { PATH, NODE_COMPILE_CACHE, SIMULATOR_DATABASE_URL: databaseUrl, SIMULATOR_PORT: "0", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [line] = await Promise.race([

@@ -137,7 +137,8 @@ test("the lines for a person say what was checked and what is wrong", () => {
 
 const runVerify = (url: string): Promise<{ code: number; output: string }> =>
   new Promise((resolve) => {
-    const environment = { PATH: process.env["PATH"], DATABASE_URL: url };
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    const environment = { PATH, NODE_COMPILE_CACHE, DATABASE_URL: url };
     execFile(process.execPath, [main, "verify"], { env: environment }, (error, stdout) =>
       resolve({ code: typeof error?.code === "number" ? error.code : 0, output: stdout }),
     );

@@ -34,13 +34,16 @@ export async function query(url: string, text: string): Promise<pg.QueryResultRo
   return withClient(url, async (client) => (await client.query(text)).rows);
 }
 
+/** What a program needs of our environment; the compiled code spares it half of its start. */
+const { PATH, NODE_COMPILE_CACHE } = process.env;
+
 /** The service's program, until it ends. */
 export function runMain(
   args: readonly string[],
   environment: Record<string, string>,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/main.ts"), ...args], {
-    env: { PATH: process.env["PATH"], LOG_LEVEL: "fatal", ...environment },
+    env: { PATH, NODE_COMPILE_CACHE, LOG_LEVEL: "fatal", ...environment },
   });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk) => (output.stdout += String(chunk)));

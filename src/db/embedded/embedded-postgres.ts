@@ -23,6 +23,11 @@ export type EmbeddedPostgresOptions = {
   readonly data_dir: string;
   /** The port to listen on at 127.0.0.1; another one is taken when it is busy or not given. */
   readonly port?: number;
+  /**
+   * Whether it waits for the disk; true by default. If not, killing it loses nothing, but a power cut may
+   * break the cluster: for tests only.
+   */
+  readonly is_durable?: boolean;
   /** Called with a line of text for each step that takes time. */
   readonly on_progress?: (line: string) => void;
 };
@@ -109,6 +114,7 @@ async function startLocked(
     cluster_dir: place.cluster_dir,
     log_file: join(dataDir, "postgres.log"),
     password,
+    is_durable: options.is_durable ?? true,
     on_progress: onProgress,
   };
   const server = await startServer(plan, options.port);

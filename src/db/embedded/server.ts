@@ -21,6 +21,7 @@ export type ServerPlan = {
   readonly cluster_dir: string;
   readonly log_file: string;
   readonly password: string;
+  readonly is_durable: boolean;
   readonly on_progress: (line: string) => void;
 };
 
@@ -45,6 +46,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   timezone: "UTC",
   log_timezone: "UTC",
 };
+
+const NOT_DURABLE: Readonly<Record<string, string>> = { fsync: "off", full_page_writes: "off" };
 
 /** Starts the server on `port`, or on another one when that is busy, and waits until it answers. */
 export async function startServer(plan: ServerPlan, port: number | undefined): Promise<RunningServer> {
@@ -115,7 +118,7 @@ type ServerChild = { readonly process_id: number; hasEnded(): boolean };
  * Starts the program in a process group of its own, so that Ctrl-C reaches us and not, before we drained, it.
  */
 async function spawnServer(plan: ServerPlan, port: number): Promise<ServerChild> {
-  const settings = { ...SETTINGS, port: String(port) };
+  const settings = { ...SETTINGS, ...(plan.is_durable ? {} : NOT_DURABLE), port: String(port) };
   const args = ["-D", plan.cluster_dir];
   for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
   const log = await open(plan.log_file, "a", 0o600);
