@@ -116,8 +116,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
       const { payment_order_id } = request.params;
       // One snapshot: with separate reads an order was EXECUTING with a history that ended in SUCCESS.
       const [order, [attempts, next_action], operations, references, commissions, transitions] =
-        await reads.snapshot(
-        (snapshot) =>
+        await reads.snapshot((snapshot) =>
           Promise.all([
             selectOrder(snapshot, payment_order_id),
             attemptsWithStep(snapshot, payment_order_id),
@@ -126,7 +125,7 @@ export function registerPaymentRoutes(app: App, context: HttpContext): void {
             selectCommissions(snapshot, payment_order_id),
             selectTransitions(snapshot, payment_order_id),
           ]),
-      );
+        );
       if (order === undefined)
         throw new AppError("not_found", `There is no payment order ${payment_order_id}.`, {
           param: "payment_order_id",

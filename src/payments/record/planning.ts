@@ -61,8 +61,7 @@ function bookingsOf(
   row: Recorded["row"],
   decision: Decision,
 ): Pick<Plan, "postings" | "reversed" | "commissions" | "reversed_commissions"> {
-  if (decision.is_unchanged)
-    return { postings: [], reversed: [], commissions: [], reversed_commissions: [] };
+  if (decision.is_unchanged) return { postings: [], reversed: [], commissions: [], reversed_commissions: [] };
   const isOfOperation = row.attempt_status === "authorized" || decision.undoes_minor > 0n;
   const order = { ...row, operation_id: isOfOperation ? row.operation_id : null };
   return {

@@ -64,29 +64,30 @@ export function findWrongCommissions(db: Queryable): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `with stored as (
-       select 'order:' || payment_order_id || ':captured'
-                || case when operation_id is not null then ':' || operation_id
-                        when failed_capture_count > 0 then ':' || failed_capture_count + 1
-                        else '' end as source,
+       select payment_order_id,
+              case when operation_id is not null then operation_id
+                   when failed_capture_count > 0 then (failed_capture_count + 1)::text
+                   else '' end as part,
               currency::text, sum(amount_minor) as amount_minor
          from commissions
-        group by source, currency
+        group by payment_order_id, part, currency
      ), booked as (
-       select coalesce(c.source, t.source) as source, a.currency::text, -sum(e.amount_minor) as amount_minor
+       select t.subject_id as payment_order_id, coalesce(c.part, t.part) as part, a.currency::text,
+              -sum(e.amount_minor) as amount_minor
          from ledger_accounts a
          join ledger_entries e on e.account_id = a.account_id
          join ledger_transactions t on t.transaction_id = e.transaction_id
          -- A reversal counts with the capture that it reverses.
          left join ledger_transactions c on c.transaction_id = t.reverses_transaction_id
-        where a.code = 'platform:commission'
-          and coalesce(c.source, t.source) ~ '^order:.+:captured(:[^:]+)?$'
-        group by coalesce(c.source, t.source), a.currency
+        where a.role = 'platform_commission' and t.subject_type = 'order'
+          and coalesce(c.kind, t.kind) = 'captured'
+        group by t.subject_id, coalesce(c.part, t.part), a.currency
      )
-     select 'capture ' || source as subject,
+     select 'order ' || payment_order_id || case part when '' then '' else ', capture ' || part end as subject,
             'has commissions of ' || coalesce(s.amount_minor, 0) || ' ' || currency
               || ', the ledger credits ' || coalesce(b.amount_minor, 0) as problem
        from stored s
-       full join booked b using (source, currency)
+       full join booked b using (payment_order_id, part, currency)
       where coalesce(s.amount_minor, 0) <> coalesce(b.amount_minor, 0)
      union all
      select 'order ' || c.payment_order_id,
