@@ -49,7 +49,8 @@ export const Entries = Type.Object({
   data: Type.Array(
     Type.Object({
       transaction_id: text,
-      source: text,
+      transaction_kind: text,
+      subject_id: text,
       account: text,
       debit: nullable(text),
       credit: nullable(text),

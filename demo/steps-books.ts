@@ -41,6 +41,7 @@ export const showLedger: Step = {
     report.table(
       [
         { title: "transaction" },
+        { title: "order" },
         { title: "account" },
         { title: "debit", is_right: true },
         { title: "credit", is_right: true },
@@ -51,15 +52,12 @@ export const showLedger: Step = {
       "one transaction per order, with its amount on both sides",
       Object.fromEntries(
         transactions.map((transaction) => [
-          transaction[0]?.source,
+          transaction[0]?.subject_id,
           [debitsOf(transaction), creditsOf(transaction)],
         ]),
       ),
       Object.fromEntries(
-        twoSellers.orders.map((order) => [
-          `order:${order.payment_order_id}:captured`,
-          [order.amount, order.amount],
-        ]),
+        twoSellers.orders.map((order) => [order.payment_order_id, [order.amount, order.amount]]),
       ),
     );
     const database = openDatabase(stack.database_url, 2, "pacioli-demo");
@@ -109,5 +107,6 @@ export const proveBalance: Step = {
 };
 
 function rowOf(entry: Entry, index: number): string[] {
-  return [index === 0 ? entry.source : "", entry.account, entry.debit ?? "", entry.credit ?? ""];
+  const name = index === 0 ? [entry.transaction_kind, entry.subject_id] : ["", ""];
+  return [...name, entry.account, entry.debit ?? "", entry.credit ?? ""];
 }

@@ -12,7 +12,9 @@ create type ledger_account_role as enum (
   'disputes', 'losses', 'suspense', 'fx', 'other'
 );
 -- What a transaction is, and what it is about.
-create type ledger_transaction_kind as enum ('authorized', 'captured', 'released', 'reversed', 'adjusted');
+create type ledger_transaction_kind as enum (
+  'authorized', 'captured', 'released', 'reversed', 'refunded', 'adjusted'
+);
 create type ledger_subject_type as enum ('order', 'adjustment');
 
 -- The alphabet of ids that clients choose, the same as in src/http/client-id.ts: 1 to 255 bytes, no control,

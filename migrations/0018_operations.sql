@@ -91,7 +91,7 @@ create unique index operations_one_void on operations (attempt_id)
 create index operations_open_index on operations (updated_at)
   where status in ('queued', 'executing', 'pending', 'unknown');
 
--- The set-based steps of operations: functions for the reason in 0021_intake.
+-- The set-based steps of operations: functions for the reason in 0022_intake.
 
 -- Locks operations, and before them the orders that they are about, in key order, and gives what calls
 -- about them need. `is_blocked`: another one in the same lane is in flight or comes first.

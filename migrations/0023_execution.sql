@@ -1,6 +1,6 @@
 -- Up Migration
 
--- The set-based steps that open attempts: functions for the reason in 0021_intake.
+-- The set-based steps that open attempts: functions for the reason in 0022_intake.
 
 -- The undecided dead letter about money of this order that a PSP has reported and that is not in our books;
 -- null if there is none. Without an order id it looks at every order of the checkout.

@@ -1,6 +1,6 @@
 -- Up Migration
 
--- The set-based steps that write outcomes: functions for the reason in 0021_intake.
+-- The set-based steps that write outcomes: functions for the reason in 0022_intake.
 
 -- Locks the orders of reports in key order and gives what a decision about each needs: the order, its
 -- attempt, and the operation that the report names or, without a name, the one in flight.

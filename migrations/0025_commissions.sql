@@ -28,7 +28,7 @@ create unique index commissions_capture_index
 create trigger commissions_append_only before update or delete or truncate on commissions
   for each statement execute function refuse_history_change();
 
--- Stores the commissions of captures: a function for the reason in 0021_intake.
+-- Stores the commissions of captures: a function for the reason in 0022_intake.
 create function commissions_add(p_commissions json) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan

@@ -13,25 +13,28 @@ export type BookedRefund = {
 
 /** When it is asked for: the seller's money is set aside. The floor of `pending` decides whether there is enough. */
 export const reservationPosting = (refund: BookedRefund): TransactionDraft =>
-  move(refund, "refund_reserved", pending(refund), reserved(refund));
+  move(refund, "reserved", pending(refund), reserved(refund));
 
 /** When it was made: the PSP owes us that much less. */
 export const refundPosting = (refund: BookedRefund): TransactionDraft =>
-  move(refund, "refunded", reserved(refund), chart.pspClearing(refund.psp, toCurrencyCode(refund.currency)));
+  move(refund, "", reserved(refund), chart.pspClearing(refund.psp, toCurrencyCode(refund.currency)));
 
 /** When it certainly was not made: the seller has the money again. */
 export const returnPosting = (refund: BookedRefund): TransactionDraft =>
-  move(refund, "refund_returned", reserved(refund), pending(refund));
+  move(refund, "returned", reserved(refund), pending(refund));
 
-/** The source names order and operation, so that each step of a refund is booked once. */
+/** The part names operation and step, so that each step of a refund is booked once. */
 function move(
   { payment_order_id, operation_id, amount_minor }: BookedRefund,
-  step: string,
+  step: "reserved" | "" | "returned",
   debit: AccountRef,
   credit: AccountRef,
 ): TransactionDraft {
   return {
-    source: `order:${payment_order_id}:${step}:${operation_id}`,
+    kind: "refunded",
+    subject_type: "order",
+    subject_id: payment_order_id,
+    part: step === "" ? operation_id : `${operation_id}:${step}`,
     entries: [
       { account: debit, amount_minor },
       { account: credit, amount_minor: -amount_minor },

@@ -17,6 +17,7 @@ import { PspRouter, type OperationOutcome } from "../../src/psp/psp.ts";
 import { createStripe } from "../../src/psp/stripe/stripe.ts";
 import { attemptOf, insertOrder, postInOrder, type OrderFixture } from "../../test/support/booked-orders.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { adjustment } from "../../test/support/ledger.ts";
 import { simulatorKey } from "../../test/support/simulator.ts";
 import { refundKind, type RefundRequest } from "./refund-kind.ts";
 import { requestRefund } from "./request-refund.ts";
@@ -162,7 +163,7 @@ test("a refund that was made but breaks a floor of the books is shown to a perso
   const order = await paidOrder("unbooked");
   const reserved = chart.sellerReserved(order.seller_account, toCurrencyCode("USD"));
   const taken: TransactionDraft = {
-    source: "taken-from-the-reserve",
+    ...adjustment("taken-from-the-reserve"),
     entries: [
       { account: reserved, amount_minor: 1n },
       { account: chart.suspense(toCurrencyCode("USD")), amount_minor: -1n },

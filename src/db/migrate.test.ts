@@ -29,8 +29,8 @@ test("a service does not start on a schema that lacks a migration or has one mor
   await checkSchema(db.url);
   await db.asOwner("insert into schema_migrations (name, run_on) values ('9999_future', now())");
   await expect(checkSchema(db.url)).rejects.toThrow("newer than this version");
-  await db.asOwner("delete from schema_migrations where name in ('9999_future', '0014_orders')");
-  await expect(checkSchema(db.url)).rejects.toThrow("lacks 0014_orders");
+  await db.asOwner("delete from schema_migrations where name in ('9999_future', '0015_orders')");
+  await expect(checkSchema(db.url)).rejects.toThrow("lacks 0015_orders");
 });
 
 test("the committed hashes are those of the migration files", async () => {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { dropDatabase, onServer, serverUrl } from "../../test/support/database.ts";
-import { account, purse, transfer } from "../../test/support/ledger.ts";
+import { account, adjustment, purse, transfer } from "../../test/support/ledger.ts";
 import { outcomesOf, shareLedger } from "../../test/support/shared-ledger.ts";
 import { Database, ensureServiceLogin, migrate } from "../db/db.ts";
 import { openLedger, postAll, type Posting, type TransactionDraft } from "./ledger.ts";
@@ -21,7 +21,7 @@ test("an account that two posters make at the same moment is made once and holds
   }
 });
 
-test("two posters of one source at the same moment: one posts, the other finds it posted", async () => {
+test("two posters of one transaction at the same moment: one posts, the other finds it posted", async () => {
   for (let round = 0; round < 10; round++) {
     const draft = transfer(`race-${round}`, cash, purse("race"), 1n);
     expect(outcomesOf((await Promise.all([post(draft), post(draft)])).flat()).toSorted()).toEqual([
@@ -67,7 +67,7 @@ test("sixteen posters on one hot account never deadlock, whatever order they nam
           sellers[(poster_number * 5 + round * 7 + index * 5) % sellers.length] ?? purse("hot:none");
         const entries = transfer("", hot, seller, 1n).entries;
         return {
-          source: `hot-${poster_number}-${round}-${index}`,
+          ...adjustment(`hot-${poster_number}-${round}-${index}`),
           entries: index % 2 === 0 ? entries : entries.toReversed(),
         };
       });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { account, eur, purse, transfer } from "../../test/support/ledger.ts";
+import { account, adjustment, eur, purse, transfer } from "../../test/support/ledger.ts";
 import { shareLedger } from "../../test/support/shared-ledger.ts";
 import { divide } from "../../test/support/ordered-postings.ts";
 import { runRace } from "../../test/support/ordered-races.ts";
@@ -33,11 +33,11 @@ async function fund(named: AccountRef, amount_minor: bigint): Promise<void> {
 }
 
 const debit = (
-  source: string,
+  name: string,
   shared_minor: bigint,
   ...bearers: [Bearer, ...Bearer[]]
 ): OrderedTransactionDraft => ({
-  source,
+  ...adjustment(name),
   entries: [{ account: clearing, amount_minor: -shared_minor }],
   shared: [{ shared_minor, bearers }],
 });
@@ -98,7 +98,7 @@ describe("a shared debit", () => {
     const [again] = await post(draft);
     expect(again).toEqual({ ...first, outcome: "already_posted" });
     const [other] = await post(debit("d", 31n, bears(pending), bears(available)));
-    expect(other).toMatchObject({ outcome: "source_conflict", transaction_id: first?.transaction_id });
+    expect(other).toMatchObject({ outcome: "name_conflict", transaction_id: first?.transaction_id });
     expect(await balanceOf(available)).toBe(-80n);
   });
 });
@@ -107,7 +107,7 @@ test("a shared credit pays debt first, and the rest is available", async () => {
   const [available, debt] = [purse("e:available"), debtOf("e")];
   await post(debit("e-debt", 25n, bears(available), bears(debt)));
   const credit: OrderedTransactionDraft = {
-    source: "e-credit",
+    ...adjustment("e-credit"),
     entries: [{ account: clearing, amount_minor: 40n }],
     shared: [{ shared_minor: -40n, bearers: [bears(debt), bears(available)] }],
   };
@@ -127,7 +127,7 @@ test("a draft that does not balance, names an account twice or mixes currencies 
   const mixed = debit("f-3", 10n, bears(named), bears(purse("f:euros", eur)));
   await expect(post(mixed)).rejects.toThrow("several currencies");
   await expect(post(debit("f-4", 1n, bears(named)), debit("f-4", 1n, bears(named)))).rejects.toThrow(
-    "same source",
+    "same name",
   );
 });
 
@@ -138,9 +138,9 @@ test("a reversal stands beside shared amounts, and the money of one that is refu
   const together = (...drafts: PostingDraft[]): Promise<readonly Posting[]> =>
     books.db.database.transaction((tx) => postTogether(tx, drafts));
   await together(transfer("g-paid", pending, clearing, 30n));
-  const [reversal] = await reversalsOf(books.db.database, ["g-paid"], "test");
+  const [reversal] = await reversalsOf(books.db.database, [adjustment("g-paid")], "test");
   if (reversal === undefined) throw new Error("no reversal");
-  const again = { ...reversal, source: "g-reversed-again" };
+  const again = { ...reversal, part: "again" };
   const postings = await together(
     reversal,
     debit("g-1", 60n, bears(pending), bears(available)),
@@ -157,7 +157,7 @@ test("a reversal stands beside shared amounts, and the money of one that is refu
   ]);
   expect([await balanceOf(pending), await balanceOf(available)]).toEqual([0n, 0n]);
   const later = await together(
-    { ...again, source: "g-reversed-later" },
+    { ...again, part: "later" },
     debit("g-4", 1n, bears(pending), bears(available)),
   );
   expect(later.map(({ outcome }) => outcome)).toEqual(["already_reversed", "below_floor"]);
@@ -166,7 +166,7 @@ test("a reversal stands beside shared amounts, and the money of one that is refu
 test("a plain transaction beside shared amounts may name an account twice", async () => {
   const pending = purse("h:pending");
   const twice = {
-    source: "h-plain",
+    ...adjustment("h-plain"),
     entries: [...transfer("", clearing, pending, 7n).entries, ...transfer("", clearing, pending, 4n).entries],
   };
   const shared = debit("h-shared", 11n, bears(pending));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
+import { account, adjustment, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
 import { outcomesOf, shareLedger } from "../../test/support/shared-ledger.ts";
 import { selectAccounts, type TransactionDraft } from "./ledger.ts";
 
@@ -42,16 +42,18 @@ test("a draft that is empty, has a zero entry or does not balance in each curren
     amount_minor,
   });
   for (const entries of [[], [entry(0n)], [entry(5n), entry(-4n)], [entry(5n), entry(-5n, eur)]]) {
-    await expect(post(good, { source: "bug", entries })).rejects.toThrow(/^bug: /);
+    await expect(post(good, { ...adjustment("bug"), entries })).rejects.toThrow(
+      /^adjusted of adjustment bug: /,
+    );
   }
   expect(
-    await books.db.asService("select 1 from ledger_transactions where source in ('bug', 'beside-a-bug')"),
+    await books.db.asService("select 1 from ledger_transactions where subject_id in ('bug', 'beside-a-bug')"),
   ).toEqual([]);
 });
 
 test("accounts of one code in two currencies are two accounts", async () => {
   const both: TransactionDraft = {
-    source: "two-currencies",
+    ...adjustment("two-currencies"),
     entries: [
       ...transfer("", account("till"), purse("till:owner"), 7n).entries,
       ...transfer("", account("till", { currency: eur }), purse("till:owner", eur), 9n).entries,
@@ -61,13 +63,13 @@ test("accounts of one code in two currencies are two accounts", async () => {
   expect([await balanceOf("till"), await balanceOf("till", eur)]).toEqual([7n, 9n]);
 });
 
-test("codes and sources with quotes, backslashes, commas and braces are kept as they are", async () => {
+test("codes and names with quotes, backslashes, commas and braces are kept as they are", async () => {
   const code = 'seller:{"a\\b",NULL}:pending';
   expect(outcomesOf(await post(transfer(`order:${code}`, cash, purse(code), 3n)))).toEqual(["posted"]);
   expect(await balanceOf(code)).toBe(-3n);
 });
 
-test("a source that was posted is skipped and names the first transaction", async () => {
+test("a transaction that was posted is skipped and names the first transaction", async () => {
   const draft = transfer("again", cash, purse("again"), 10n);
   const [first] = await post(draft);
   const [fresh, repeated, other] = await post(
@@ -80,7 +82,7 @@ test("a source that was posted is skipped and names the first transaction", asyn
   expect(await balanceOf("again")).toBe(-13n);
 });
 
-test("the same source in another order of entries is still the same", async () => {
+test("the same transaction with another order of entries is still the same", async () => {
   const draft = transfer("reordered", cash, purse("reordered"), 10n);
   await post(draft);
   expect(outcomesOf(await post({ ...draft, entries: draft.entries.toReversed() }))).toEqual([
@@ -88,21 +90,21 @@ test("the same source in another order of entries is still the same", async () =
   ]);
 });
 
-test("a source that was posted with another amount, account, currency or further entries is a conflict", async () => {
+test("a transaction that was posted with another amount, account, currency or further entries is a conflict", async () => {
   await post(transfer("conflict", cash, purse("conflict"), 10n));
   const others: TransactionDraft[] = [
     transfer("conflict", cash, purse("conflict"), 11n),
     transfer("conflict", account("other"), purse("conflict"), 10n),
     transfer("conflict", account("cash", { currency: eur }), purse("conflict", eur), 10n),
     {
-      source: "conflict",
+      ...adjustment("conflict"),
       entries: [
         ...transfer("", cash, purse("conflict"), 10n).entries,
         ...transfer("", cash, purse("conflict"), 1n).entries,
       ],
     },
   ];
-  for (const other of others) expect(outcomesOf(await post(other))).toEqual(["source_conflict"]);
+  for (const other of others) expect(outcomesOf(await post(other))).toEqual(["name_conflict"]);
   expect(await balanceOf("conflict")).toBe(-10n);
 });
 
@@ -114,7 +116,7 @@ test("duplicates inside one batch: the first is posted, the same again is skippe
     draft,
     transfer("twin", cash, purse("twin"), 11n),
   );
-  expect(outcomesOf(postings)).toEqual(["posted", "posted", "already_posted", "source_conflict"]);
+  expect(outcomesOf(postings)).toEqual(["posted", "posted", "already_posted", "name_conflict"]);
   expect(
     new Set([postings[0], postings[2], postings[3]].map((posting) => posting?.transaction_id)),
   ).toHaveLength(1);
@@ -144,7 +146,7 @@ test("the order of a batch decides: what comes before its funding is refused, wh
   expect(await balanceOf("early")).toBe(0n);
 });
 
-test("a refused source can be posted later", async () => {
+test("a refused transaction can be posted later", async () => {
   const seller = purse("later");
   const payout = transfer("later-payout", seller, cash, 5n);
   expect(outcomesOf(await post(payout))).toEqual(["below_floor"]);
@@ -171,5 +173,7 @@ test("balances reach the ends of bigint; beyond them the transaction fails and n
     post(transfer("one-more", account("vast"), account("void", { kind: "equity" }), 1n)),
   ).rejects.toMatchObject({ code: "22003" });
   expect(await balanceOf("vast")).toBe(largest);
-  expect(await books.db.asService("select 1 from ledger_transactions where source = 'one-more'")).toEqual([]);
+  expect(await books.db.asService("select 1 from ledger_transactions where subject_id = 'one-more'")).toEqual(
+    [],
+  );
 });

@@ -66,8 +66,8 @@ export type AccountFilter = AccountName & {
 /** Newest first. */
 export function selectAccounts(db: Queryable, filter: AccountFilter): Promise<AccountRow[]> {
   return db.query<AccountRow>(
-    `select account_id, code, kind, role, currency::text, owner_id, balance_minor, version, floor_minor, created_at,
-            updated_at
+    `select account_id, code, kind, role, currency::text, owner_id, balance_minor, version, floor_minor,
+            created_at, updated_at
        from ledger_accounts
       where ($1::text is null or owner_id = $1)
         and ($2::text is null or code = $2)
@@ -120,7 +120,7 @@ export async function selectEntry(
   return row;
 }
 
-/** The account's entries in the order of its versions, after one of them and up to another (null: the last). */
+/** The account's entries by version, after one of them and up to another (null: up to the last). */
 export function selectStatement(
   db: Queryable,
   account: { code: string; currency: string },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { account, eur, purse, transfer, usd } from "../../test/support/ledger.ts";
-import type { EntryFilter, EntryRow } from "./ledger.ts";
+import type { EntryFilter, EntryRow, TransactionKind, TransactionName } from "./ledger.ts";
 import {
   entryIdOf,
   entryKeyOf,
@@ -20,6 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
+const about = (id: string) => ({ type: "adjustment", id }) as const;
+
 /** Microseconds since 1970 of an RFC 3339 time in UTC. */
 function microseconds(at: string): bigint {
   const [, whole = "", fraction = ""] = /^(.*?)(?:\.(\d+))?Z$/.exec(at) ?? [];
@@ -32,7 +34,7 @@ function timeOf(microsecond: bigint): string {
   return `${whole}.${String(microsecond % 1_000_000n).padStart(6, "0")}Z`;
 }
 
-test("balances as of either time are those of a model, with backdated and postdated transactions among the others", async () => {
+test("balances as of the time when things happened are those of a model, with backdated and postdated transactions among the others", async () => {
   const hour = 3_600_000_000n;
   const seller = purse("timed");
   const start = BigInt(Date.now()) * 1_000n;
@@ -65,7 +67,7 @@ test("balances as of either time are those of a model, with backdated and postda
       postAll(tx, [{ ...draft, ...(hours === null ? {} : { effective_at: timeOf(start + hours * hour) }) }]),
     );
   }
-  const rows = (await selectStatement(db.database, seller, 0n, 100)).map((row) => ({
+  const rows = (await selectStatement(db.database, seller, { after_version: 0n }, 100)).map((row) => ({
     amount: row.amount_minor,
     recorded: microseconds(row.created_at),
     effective: microseconds(row.effective_at),
@@ -76,22 +78,19 @@ test("balances as of either time are those of a model, with backdated and postda
     rows.flatMap((row) => [row.recorded, row.effective]).flatMap((time) => [time - 1n, time, time + 1n]),
   );
   for (const at of [0n, ...times, start + 100n * hour]) {
-    for (const basis of ["recorded", "effective"] as const) {
-      const expected = rows.filter((row) => row[basis] <= at).reduce((sum, row) => sum + row.amount, 0n);
-      expect([basis, timeOf(at), await selectBalance(db.database, seller, timeOf(at), basis)]).toEqual([
-        basis,
-        timeOf(at),
-        expected,
-      ]);
-    }
+    const expected = rows.filter((row) => row.effective <= at).reduce((sum, row) => sum + row.amount, 0n);
+    expect([timeOf(at), await selectBalance(db.database, seller, timeOf(at))]).toEqual([
+      timeOf(at),
+      expected,
+    ]);
   }
-  expect(await selectBalance(db.database, seller, null, "effective")).toBe(-210n);
+  expect(await selectBalance(db.database, seller)).toBe(-210n);
 });
 
 test("an account that does not exist has no balance, then or now", async () => {
   const nowhere = { code: "nowhere", currency: usd };
-  expect(await selectBalance(db.database, nowhere, null, "recorded")).toBeUndefined();
-  expect(await selectBalance(db.database, nowhere, "2026-01-01T00:00:00Z", "effective")).toBeUndefined();
+  expect(await selectBalance(db.database, nowhere)).toBeUndefined();
+  expect(await selectBalance(db.database, nowhere, "2026-01-01T00:00:00Z")).toBeUndefined();
 });
 
 test("time never runs backwards along an account, also when posters overtake each other", async () => {
@@ -105,7 +104,7 @@ test("time never runs backwards along an account, also when posters overtake eac
       }
     }),
   );
-  const times = (await selectStatement(db.database, seller, 0n, 100)).map((row) =>
+  const times = (await selectStatement(db.database, seller, { after_version: 0n }, 100)).map((row) =>
     microseconds(row.created_at),
   );
   expect(times).toHaveLength(80);
@@ -120,23 +119,30 @@ test("a statement shows an account's entries in order with the balance after eac
       [5n, 7n, 11n].map((amount) => transfer(`stated-${amount}`, account("stated:cash"), seller, amount)),
     ),
   );
-  const first = await selectStatement(db.database, seller, 0n, 2);
-  expect(first.map((row) => [row.source, row.amount_minor, row.balance_after_minor])).toEqual([
+  const first = await selectStatement(db.database, seller, { after_version: 0n }, 2);
+  expect(first.map((row) => [row.subject_id, row.amount_minor, row.balance_after_minor])).toEqual([
     ["stated-5", -5n, -5n],
     ["stated-7", -7n, -12n],
   ]);
-  const second = await selectStatement(db.database, seller, first.at(-1)?.account_version ?? 0n, 2);
-  expect(second.map((row) => [row.source, row.amount_minor, row.balance_after_minor])).toEqual([
+  const second = await selectStatement(
+    db.database,
+    seller,
+    { after_version: first.at(-1)?.account_version ?? 0n },
+    2,
+  );
+  expect(second.map((row) => [row.subject_id, row.amount_minor, row.balance_after_minor])).toEqual([
     ["stated-11", -11n, -23n],
   ]);
-  expect(await selectStatement(db.database, { code: "stated", currency: "EUR" }, 0n, 2)).toEqual([]);
+  expect(
+    await selectStatement(db.database, { code: "stated", currency: "EUR" }, { after_version: 0n }, 2),
+  ).toEqual([]);
 });
 
 test("an entry is found again by its public id", async () => {
   await db.database.transaction((tx) =>
     postAll(tx, [transfer("identified", account("identified:cash"), purse("identified"), 5n)]),
   );
-  const entries = await selectEntries(db.database, { source: "identified", limit: 10 });
+  const entries = await selectEntries(db.database, { subject: about("identified"), limit: 10 });
   expect(entries).toHaveLength(2);
   for (const entry of entries) {
     const key = entryKeyOf(entryIdOf(entry));
@@ -147,29 +153,41 @@ test("an entry is found again by its public id", async () => {
   expect(await selectEntry(db.database, 1n, 2n ** 62n - 1n)).toBeUndefined();
 });
 
+const ofOrder = (subject_id: string, kind: TransactionKind): TransactionName => ({
+  kind,
+  subject_type: "order",
+  subject_id,
+  part: "",
+});
 const found = async (filter: Partial<EntryFilter>): Promise<string[]> =>
-  (await selectEntries(db.database, { limit: 100, ...filter })).map((row) => `${row.source} ${row.code}`);
+  (await selectEntries(db.database, { limit: 100, ...filter })).map((row) => `${row.subject_id} ${row.code}`);
 
-test("entries are found by owner, account, transaction, source and currency", async () => {
+test("entries are found by owner, account, transaction, subject, kind and currency", async () => {
   const owned = (currency = usd) => ({ ...purse("seller:owned:pending", currency), owner_id: "owned" });
   await db.database.transaction((tx) =>
     postAll(tx, [
-      transfer("order:o-1:captured", account("filter:cash"), owned(), 5n),
-      transfer("order:o-1:refunded", owned(), account("filter:cash"), 1n),
-      transfer("order:o-10:captured", account("filter:cash", { currency: eur }), owned(eur), 5n),
+      { ...transfer("o-1", account("filter:cash"), owned(), 5n), ...ofOrder("o-1", "captured") },
+      { ...transfer("o-1", owned(), account("filter:cash"), 1n), ...ofOrder("o-1", "refunded") },
+      {
+        ...transfer("o-10", account("filter:cash", { currency: eur }), owned(eur), 5n),
+        ...ofOrder("o-10", "captured"),
+      },
+      transfer("o-1", account("filter:elsewhere"), purse("filter:other"), 3n),
     ]),
   );
-  const captured = ["order:o-1:captured filter:cash", "order:o-1:captured seller:owned:pending"];
-  expect((await found({ source: "order:o-1:captured" })).toSorted()).toEqual(captured);
-  expect(await found({ owner_id: "owned", currency: "EUR" })).toEqual([
-    "order:o-10:captured seller:owned:pending",
-  ]);
+  const ofOne = { type: "order", id: "o-1" } as const;
+  const ofTen = { type: "order", id: "o-10" } as const;
+  const captured = ["o-1 filter:cash", "o-1 seller:owned:pending"];
+  expect((await found({ subject: ofOne, kind: "captured" })).toSorted()).toEqual(captured);
+  expect(await found({ subject: ofOne })).toHaveLength(4);
+  expect(await found({ subject: ofOne, kind: "released" })).toEqual([]);
+  expect(await found({ owner_id: "owned", currency: "EUR" })).toEqual(["o-10 seller:owned:pending"]);
   expect(await found({ owner_id: "owned" })).toHaveLength(3);
-  expect(await found({ code: "filter:cash", source: "order:o-10:captured" })).toHaveLength(1);
-  const [row] = await selectEntries(db.database, { source: "order:o-10:captured", limit: 1 });
+  expect(await found({ code: "filter:cash", subject: ofTen })).toHaveLength(1);
+  const [row] = await selectEntries(db.database, { subject: ofTen, limit: 1 });
   const ofTransaction = await found(row === undefined ? {} : { transaction_id: row.transaction_id });
   expect(ofTransaction).toHaveLength(2);
-  expect(ofTransaction.every((line) => line.startsWith("order:o-10:"))).toBe(true);
+  expect(ofTransaction.every((line) => line.startsWith("o-10 "))).toBe(true);
 });
 
 test("an owner named like an account code is not mixed up with that account", async () => {
@@ -192,19 +210,16 @@ test("an owner named like an account code is not mixed up with that account", as
   ]);
 });
 
-test("a source is taken literally, whatever characters it has", async () => {
+test("a subject is taken literally, whatever characters it has", async () => {
   const ids = ["p%q", "pxq", "p_q", "p\\q", "pq", "p'q"];
   await db.database.transaction((tx) =>
     postAll(
       tx,
-      ids.map((id) => transfer(`order:${id}:captured`, account("literal:cash"), purse("literal"), 1n)),
+      ids.map((id) => transfer(id, account("literal:cash"), purse("literal"), 1n)),
     ),
   );
   for (const id of ids)
-    expect([id, await found({ source: `order:${id}:captured`, code: "literal" })]).toEqual([
-      id,
-      [`order:${id}:captured literal`],
-    ]);
+    expect([id, await found({ subject: about(id), code: "literal" })]).toEqual([id, [`${id} literal`]]);
 });
 
 test("pages of entries, newest first, meet every entry once", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { account, eur, purse, transfer } from "../../test/support/ledger.ts";
+import { account, adjustment, eur, purse, transfer } from "../../test/support/ledger.ts";
 import { shareLedger } from "../../test/support/shared-ledger.ts";
 import { reverse, type Posting } from "./ledger.ts";
 
@@ -7,12 +7,12 @@ const books = shareLedger();
 const { post, balanceOf } = books;
 
 const cash = account("cash");
-const undo = (source: string): Promise<Posting> =>
-  books.db.database.transaction((tx) => reverse(tx, source, "posted by mistake"));
+const undo = (subject_id: string): Promise<Posting> =>
+  books.db.database.transaction((tx) => reverse(tx, adjustment(subject_id), "posted by mistake"));
 
 test("a reversal posts the opposite entries in every currency and points at what it reverses", async () => {
   const [original] = await post({
-    source: "mistake",
+    ...adjustment("mistake"),
     entries: [
       ...transfer("", cash, purse("seller"), 10n).entries,
       ...transfer("", account("cash", { currency: eur }), purse("seller", eur), 3n).entries,
@@ -27,12 +27,15 @@ test("a reversal posts the opposite entries in every currency and points at what
   ]);
   expect(
     await books.db.asService(
-      "select source, description, reverses_transaction_id from ledger_transactions where transaction_id = $1",
+      "select kind, subject_type, subject_id, part, description, reverses_transaction_id from ledger_transactions where transaction_id = $1",
       [reversal.transaction_id],
     ),
   ).toEqual([
     {
-      source: "reversal:mistake",
+      kind: "reversed",
+      subject_type: "adjustment",
+      subject_id: "mistake",
+      part: String(original?.transaction_id),
       description: "posted by mistake",
       reverses_transaction_id: String(original?.transaction_id),
     },
@@ -52,7 +55,7 @@ test("two reversals at the same moment: one is posted", async () => {
   expect(outcomes.toSorted()).toEqual(["already_posted", "posted"]);
 });
 
-test("a transaction is reversed once, whatever source the other reversal has", async () => {
+test("a transaction is reversed once, whatever name the other reversal has", async () => {
   const [original] = await post(transfer("twice", cash, purse("twice"), 10n));
   await undo("twice");
   const other = {
@@ -63,8 +66,8 @@ test("a transaction is reversed once, whatever source the other reversal has", a
   expect(postings.map((posting) => posting.outcome)).toEqual(["posted", "already_reversed"]);
 });
 
-test("an unknown source cannot be reversed", async () => {
-  await expect(undo("never posted")).rejects.toMatchObject({ code: "not_found", param: "source" });
+test("an unknown transaction cannot be reversed", async () => {
+  await expect(undo("never posted")).rejects.toMatchObject({ code: "not_found", param: "subject_id" });
 });
 
 test("a reversal that would take what is gone is refused by the floor", async () => {

@@ -15,7 +15,7 @@ afterAll(() => db.drop());
 const tables = ["ledger_entries", "ledger_transactions"];
 const changes = [
   "update ledger_entries set amount_minor = amount_minor + 1",
-  "update ledger_transactions set source = 'other'",
+  "update ledger_transactions set subject_id = 'other'",
   ...tables.flatMap((table) => [`delete from ${table}`, `truncate ${table} cascade`]),
 ];
 const balances = "update ledger_accounts set balance_minor = balance_minor + 1";
@@ -25,8 +25,8 @@ test.each([
   balances,
   "delete from ledger_accounts",
   "insert into ledger_entries values (1, 3, 1, 5, 5)",
-  "insert into ledger_transactions (created_at, source) values (now(), 'mine')",
-  "insert into ledger_accounts (kind, currency, code) values ('asset', 'USD', 'mine')",
+  "insert into ledger_transactions (created_at, xid, kind, subject_type, subject_id, part) values (now(), 1, 'adjusted', 'adjustment', 'mine', '')",
+  "insert into ledger_accounts (kind, role, currency, code) values ('asset', 'other', 'USD', 'mine')",
 ])("the service's role has no right to: %s", async (statement) => {
   await expect(db.asService(statement)).rejects.toMatchObject({ code: "42501" });
 });
@@ -41,7 +41,7 @@ test.each([...changes, "delete from ledger_accounts", "truncate ledger_accounts 
 const entries = (...amounts: readonly bigint[]): string => {
   const rows = amounts.map(
     (amount, index) =>
-      `((select account_id from ledger_accounts where code = 'cash'), ${index + 2}, (select transaction_id from ledger_transactions where source = 'kept'), ${amount}, 0)`,
+      `((select account_id from ledger_accounts where code = 'cash'), ${index + 2}, (select transaction_id from ledger_transactions where subject_id = 'kept'), ${amount}, 0)`,
   );
   return `insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor) values ${rows.join()}`;
 };

@@ -1,8 +1,15 @@
-/** What a transaction does. */
-export const transactionKinds = ["authorized", "captured", "released", "reversed", "adjusted"] as const;
+/** What a transaction does; the same values as PostgreSQL's `ledger_transaction_kind`. */
+export const transactionKinds = [
+  "authorized",
+  "captured",
+  "released",
+  "reversed",
+  "refunded",
+  "adjusted",
+] as const;
 export type TransactionKind = (typeof transactionKinds)[number];
 
-/** What a transaction is about. */
+/** What a transaction is about; the same values as PostgreSQL's `ledger_subject_type`. */
 export const subjectTypes = ["order", "adjustment"] as const;
 export type SubjectType = (typeof subjectTypes)[number];
 

@@ -77,9 +77,10 @@ const attemptOf = async ({ attempt_id }: Charged): Promise<unknown> =>
     ])
   )[0];
 const booksOf = (id: string): Promise<unknown[]> =>
-  stack.db.asOwner("select source from ledger_transactions where source like $1 order by source", [
-    `order:${id}:%`,
-  ]);
+  stack.db.asOwner(
+    "select kind, part from ledger_transactions where subject_type = 'order' and subject_id = $1",
+    [id],
+  );
 const authorisation = { capture_method: "manual", amount_received: 0 };
 
 describe("a paid attempt", () => {

@@ -108,8 +108,8 @@ describe("what begins while business time is ahead", () => {
     await orderIn(stack, order_ids[0], "SUCCESS");
     const [times] = await stack.db.asOwner(
       `select extract(epoch from effective_at - created_at)::float8 as ahead, extract(epoch from now() - created_at)::float8 as age
-         from ledger_transactions where source = $1`,
-      [`order:${order_ids[0]}:captured`],
+         from ledger_transactions where kind = 'captured' and subject_id = $1`,
+      [order_ids[0]],
     );
     expect(Number(times?.["ahead"]) / ahead_seconds).toBeCloseTo(1, 4);
     expect(Number(times?.["age"])).toBeLessThan(60);

@@ -48,7 +48,7 @@ test("the demo shows every step: checkout, execution, wallets, ledger, balance, 
   for (const line of [
     /order-bob +NOT_STARTED → EXECUTING → SUCCESS +pi_/,
     /seller_charlie +15\.50 +0\.00 +15\.50 +USD/,
-    /order:order-bob:captured +psp:stripe:clearing +29\.99\n +seller:seller_bob:pending +29\.99\n/,
+    /captured +order-bob +psp:stripe:clearing +29\.99\n +seller:seller_bob:pending +29\.99\n/,
     /trial balance +45\.49 +45\.49 +USD/,
     /✓ sent again: the same answer, all \d+ bytes of it/,
     /✓ a new checkout sent 50 times at once: \d+ times 202/,

@@ -61,7 +61,10 @@ describe("wallets and ledger (R266, R267)", () => {
     const common = {
       object: "ledger_entry",
       transaction_id: anyText,
-      source: `order:${paid.order_ids[1]}:captured`,
+      transaction_kind: "captured",
+      subject_type: "order",
+      subject_id: paid.order_ids[1],
+      part: null,
       currency: "USD",
       balance_after: anyText,
       description: null,
@@ -149,14 +152,13 @@ describe("wallets and ledger (R266, R267)", () => {
       { payment_order_id: number, amount: "1.00", seller_account: "seller_number" },
     ]);
     await orderIn(stack, id, "SUCCESS");
-    const sources = async (filter: string): Promise<unknown[]> =>
-      (await list(`/ledger?${filter}`)).data.map((one) => one["source"]);
-    expect(new Set(await sources(`transaction_id=${number}`))).toEqual(
-      new Set([`order:${paid.order_ids[0]}:captured`]),
-    );
-    expect(new Set(await sources(`source=order:${number}:captured`))).toEqual(
-      new Set([`order:${number}:captured`]),
-    );
+    const subjects = async (filter: string): Promise<unknown[]> =>
+      (await list(`/ledger?${filter}`)).data.map((one) => one["subject_id"]);
+    expect(new Set(await subjects(`transaction_id=${number}`))).toEqual(new Set([paid.order_ids[0]]));
+    expect(await subjects(`subject_id=${number}`)).toEqual([number, number]);
+    expect(await subjects(`subject_id=${number}&transaction_kind=captured`)).toEqual([number, number]);
+    expect(await subjects(`subject_id=${number}&transaction_kind=released`)).toEqual([]);
+    expect(await subjects(`subject_id=${number}&subject_type=adjustment`)).toEqual([]);
   });
 
   test("the filter transaction_id gives this order's entries and no other's", async () => {
@@ -169,9 +171,12 @@ describe("wallets and ledger (R266, R267)", () => {
     for (const id of ids) {
       const { data } = await list(`/ledger?transaction_id=${encodeURIComponent(id)}`);
       expect(
-        data.map((entry) => entry["source"]),
+        data.map((entry) => [entry["transaction_kind"], entry["subject_id"]]),
         id,
-      ).toEqual([`order:${id}:captured`, `order:${id}:captured`]);
+      ).toEqual([
+        ["captured", id],
+        ["captured", id],
+      ]);
     }
   });
 
@@ -184,6 +189,7 @@ describe("wallets and ledger (R266, R267)", () => {
       account: "seller:seller_bob:pending",
       account_id: "seller_bob",
       kind: "liability",
+      role: "seller_pending",
       currency: "USD",
       balance: "29.99",
       entry_count: "1",

@@ -167,7 +167,7 @@ test("every amount from 0.01 to 3.00 is charged and booked to the cent (R196)", 
   const rows = await stack.db.asOwner(
     `select o.payment_order_id, e.amount_minor::text as debit_minor
        from payment_orders o
-       join ledger_transactions t on t.source = 'order:' || o.payment_order_id || ':captured'
+       join ledger_transactions t on t.kind = 'captured' and t.subject_id = o.payment_order_id
        join ledger_entries e on e.transaction_id = t.transaction_id and e.amount_minor > 0
       where o.payment_order_id like 'cents-%'`,
   );

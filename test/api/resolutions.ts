@@ -86,7 +86,9 @@ export async function openResolutionDesk(): Promise<ResolutionDesk> {
         { authorization: `Bearer ${key}` },
       ),
     capturesOf: (id) =>
-      stack.db.asOwner("select source from ledger_transactions where source = $1", [`order:${id}:captured`]),
+      stack.db.asOwner("select part from ledger_transactions where subject_id = $1 and kind = 'captured'", [
+        id,
+      ]),
     lettersAbout: (id) => deadLettersAbout(stack, id),
     auditsOf: (subject) =>
       stack.db.asOwner("select action, reason from audit_log where subject_id = $1 order by audit_id", [

@@ -88,8 +88,8 @@ async function expectPaidOnce({ order_ids, checkout_id }: SentCheckout): Promise
   });
   const entries = await stack.db.asOwner(
     `select a.code, e.amount_minor::text from ledger_entries e join ledger_accounts a using (account_id) join ledger_transactions t using (transaction_id)
-      where t.source = any ($1) order by a.code, e.amount_minor`,
-    [order_ids.map((id) => `order:${id}:captured`)],
+      where t.kind = 'captured' and t.subject_id = any ($1) order by a.code, e.amount_minor`,
+    [order_ids],
   );
   expect(entries).toEqual([
     { code: "psp:stripe:clearing", amount_minor: "555" },

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { reversalsOf, type TransactionDraft } from "../../src/ledger/ledger.ts";
-import { postingsOf, undoneSources } from "../../src/payments/posting/postings.ts";
+import { reversalsOf, type TransactionDraft, type TransactionName } from "../../src/ledger/ledger.ts";
+import { postingsOf, undoneCaptures } from "../../src/payments/posting/postings.ts";
 import { postInOrder } from "../support/booked-orders.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
@@ -19,7 +19,8 @@ afterAll(() => db.drop());
 type Row = {
   readonly event: string;
   readonly template: string;
-  readonly source: string;
+  /** Kind, and part if it has one. */
+  readonly name: string;
   readonly debit: readonly string[];
   readonly credit: readonly string[];
 };
@@ -27,13 +28,13 @@ type Row = {
 async function documentedRows(): Promise<Row[]> {
   const lines = (await read("docs/ledger.md"))
     .split("\n")
-    .filter((line) => /^\| [a-z].*`order:|^\| [a-z].*`reversal:/.test(line));
+    .filter((line) => /^\| [a-z][^|]*\| `(?:\w+Posting|reversalsOf)` \|/.test(line));
   return lines.map((line) => {
-    const [, event = "", template = "", source = "", debit = "", credit = ""] = line.split("|");
+    const [, event = "", template = "", name = "", debit = "", credit = ""] = line.split("|");
     return {
       event: event.trim(),
       template: codesIn(template).join(),
-      source: codesIn(source).join(),
+      name: codesIn(name).join(),
       debit: codesIn(debit).toSorted(),
       credit: codesIn(credit).toSorted(),
     };
@@ -71,8 +72,8 @@ const events: readonly { readonly event: string; readonly draft: () => Promise<T
     event: "capture reversed",
     draft: () => {
       const undone = { undoes_minor: 6_000n, operation: {} };
-      const sources = undoneSources({ ...order, operation_id: "<operation>" }, undone);
-      return reversalsOf(db.database, sources, "the capture failed at the PSP");
+      const names = undoneCaptures({ ...order, operation_id: "<operation>" }, undone);
+      return reversalsOf(db.database, names, "the capture failed at the PSP");
     },
   },
   {
@@ -81,26 +82,34 @@ const events: readonly { readonly event: string; readonly draft: () => Promise<T
   },
 ];
 
-async function codesOf(source: string, side: "debit" | "credit"): Promise<string[]> {
+function documentedName({ kind, part }: TransactionName): string {
+  if (part === "") return kind;
+  return `${kind},${kind === "reversed" ? "<transaction>" : part}`;
+}
+
+async function codesOf({ kind, part }: TransactionName, side: "debit" | "credit"): Promise<string[]> {
   const lines = await db.asService(
-    "select code from ledger_entry_lines where source = $1 and (amount_minor > 0) = $2 order by code",
-    [source, side === "debit"],
+    `select code from ledger_entry_lines
+      where subject_type = 'order' and subject_id = '<order>' and kind = $1 and part = $2
+        and (amount_minor > 0) = $3`,
+    [kind, part, side === "debit"],
   );
   return lines.map(({ code }) => String(code)).toSorted();
 }
 
-test("docs/ledger.md names, for each event, the source and the accounts that the service debits and credits", async () => {
+test("docs/ledger.md names, for each event, the name and the accounts that the service debits and credits", async () => {
   const rows = await documentedRows();
   expect(rows.map(({ event }) => event)).toEqual(events.map(({ event }) => event));
   for (const [index, { event, draft }] of events.entries()) {
     const drafts = await draft();
     await postInOrder(db, drafts);
-    const [source = "nothing"] = drafts.map((one) => one.source);
+    const [booked] = drafts;
+    if (booked === undefined) throw new Error(`${event} books nothing`);
     const found = {
       event,
-      source,
-      debit: await codesOf(source, "debit"),
-      credit: await codesOf(source, "credit"),
+      name: documentedName(booked),
+      debit: await codesOf(booked, "debit"),
+      credit: await codesOf(booked, "credit"),
     };
     const { template: _, ...documented } = rows[index] ?? { template: "" };
     expect(documented).toEqual(found);

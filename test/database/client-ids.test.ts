@@ -67,7 +67,9 @@ test.for([
   ["payment_orders", "buyer_account"],
   ["payment_orders", "seller_account"],
   ["operations", "capture_id"],
-  ["checkout_events", "checkout_id"],
+  ["events", "subject_id"],
+  ["events", "checkout_id"],
+  ["events", "seller_account"],
   ["ledger_accounts", "owner_id"],
 ] as const)("%s.%s takes ids of this alphabet only", async ([table, column]) => {
   const [row] = await db.asOwner(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reversalsOf, type TransactionDraft } from "../../src/ledger/ledger.ts";
-import { captureSource, postingsOf } from "../../src/payments/posting/postings.ts";
+import { captureName, postingsOf } from "../../src/payments/posting/postings.ts";
 import { attemptOf, insertOrder, postInOrder, type OrderFixture } from "../support/booked-orders.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { runScript } from "../support/psql-script.ts";
@@ -72,7 +72,7 @@ beforeAll(async () => {
     ...booked(captured, "2026-03-02T15:00:00Z", { releases_minor: 4_000n }),
     ...booked(bounced, "2026-03-02T16:00:00Z", { captures_minor: 1_550n }),
   ]);
-  const reversed = captureSource({ ...bounced, operation_id: null, failed_capture_count: 0 });
+  const reversed = captureName({ ...bounced, operation_id: null, failed_capture_count: 0 });
   const reversals = await reversalsOf(db.database, [reversed], "the capture failed at the PSP");
   const effective_at = "2026-03-05T08:00:00Z";
   await postInOrder(

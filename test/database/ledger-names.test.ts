@@ -8,17 +8,17 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-let source = 0;
+let run = 0;
 beforeEach(() => {
-  source += 1;
+  run += 1;
 });
 
 type RawEntry = readonly [code: string, currency: string, amount: number];
 
-const post = (entries: readonly RawEntry[], floor?: number | null, name = `s${source}`): Promise<unknown[]> =>
+const post = (entries: readonly RawEntry[], floor?: number | null, name = `s${run}`): Promise<unknown[]> =>
   postRaw(db, name, entries, floor);
 
-describe("what an entry, an account and a source can be", () => {
+describe("what an entry, an account and a name can be", () => {
   test("an entry is never 0 and its account's version counts from 1 and never repeats", async () => {
     await expect(
       post([
@@ -57,7 +57,7 @@ describe("what an entry, an account and a source can be", () => {
       ).rejects.toMatchObject({ code: "23514" });
   });
 
-  test("one source is written once; with other entries it is refused", async () => {
+  test("one name is written once; with other entries it is refused", async () => {
     expect(
       await post([
         ["w:a", "USD", 5],
@@ -75,9 +75,12 @@ describe("what an entry, an account and a source can be", () => {
         ["w:a", "USD", 6],
         ["w:b", "USD", -6],
       ]),
-    ).toEqual([{ outcome: "source_conflict" }]);
+    ).toEqual([{ outcome: "name_conflict" }]);
     await expect(
-      db.asOwner("insert into ledger_transactions (created_at, source) values (now(), $1)", [`s${source}`]),
+      db.asOwner(
+        "insert into ledger_transactions (created_at, xid, kind, subject_type, subject_id, part) values (now(), 1, 'adjusted', 'adjustment', $1, '')",
+        [`s${run}`],
+      ),
     ).rejects.toMatchObject({ code: "23505" });
     expect(
       await db.asOwner("select balance_minor::text as b from ledger_accounts where code = 'w:a'"),
@@ -94,7 +97,7 @@ describe("what an entry, an account and a source can be", () => {
         -5,
       ),
     ).toEqual([{ outcome: "posted" }]);
-    source += 1;
+    run += 1;
     expect(
       await post([
         ["floor:a", "USD", 1],
@@ -112,7 +115,7 @@ describe("what an entry, an account and a source can be", () => {
       ["big:a", "USD", max as unknown as number],
       ["big:b", "USD", `-${max}` as unknown as number],
     ]);
-    source += 1;
+    run += 1;
     await expect(
       post([
         ["big:a", "USD", 1],

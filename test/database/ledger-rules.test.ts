@@ -9,25 +9,25 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 const refused = { code: "42501" };
-let source = 0;
+let run = 0;
 beforeEach(() => {
-  source += 1;
+  run += 1;
 });
 
 type RawEntry = readonly [code: string, currency: string, amount: number];
 
-const post = (entries: readonly RawEntry[], floor?: number | null, name = `s${source}`): Promise<unknown[]> =>
+const post = (entries: readonly RawEntry[], floor?: number | null, name = `s${run}`): Promise<unknown[]> =>
   postRaw(db, name, entries, floor);
 
 /** Two accounts (USD, EUR), an account more (USD), and a transaction without entries, written by the owner. */
 async function rawRows(): Promise<{ usd: string; eur: string; other: string; transaction: string }> {
-  const name = `raw${source}`;
+  const name = `raw${run}`;
   const accounts = await db.asOwner(
-    `insert into ledger_accounts (kind, currency, code) values ('asset', 'USD', $1), ('asset', 'EUR', $1), ('liability', 'USD', $1 || ':other') returning account_id`,
+    `insert into ledger_accounts (kind, role, currency, code) values ('asset', 'other', 'USD', $1), ('asset', 'other', 'EUR', $1), ('liability', 'other', 'USD', $1 || ':other') returning account_id`,
     [name],
   );
   const [transaction] = await db.asOwner(
-    "insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id",
+    "insert into ledger_transactions (created_at, xid, kind, subject_type, subject_id, part) values (now(), 1, 'adjusted', 'adjustment', $1, '') returning transaction_id",
     [name],
   );
   const [usd = "", eur = "", other = ""] = accounts.map((row) => String(row["account_id"]));
@@ -51,14 +51,14 @@ describe("history cannot be changed (R223)", () => {
     "update ledger_entries set amount_minor = amount_minor where false",
     "delete from ledger_entries",
     "truncate ledger_entries",
-    "update ledger_transactions set source = 'x'",
+    "update ledger_transactions set subject_id = 'x'",
     "delete from ledger_transactions",
     "truncate ledger_transactions cascade",
     "delete from ledger_accounts",
     "truncate ledger_accounts cascade",
-    "insert into checkout_events (type, checkout_id) values ('checkout.created', 'c'); update checkout_events set type = 'checkout.completed'",
-    "delete from checkout_events",
-    "truncate checkout_events",
+    "insert into events (xid, type, subject_type, subject_id, data) values (1, 'checkout.created', 'checkout', 'c', '{}'); update events set type = 'checkout.completed'",
+    "delete from events",
+    "truncate events",
     "update payment_order_transitions set actor = 'x'",
     "delete from payment_order_transitions",
     "truncate payment_order_transitions",
@@ -148,7 +148,7 @@ describe("a transaction that does not balance cannot be written (R220)", () => {
     ],
   ] as const)("%s, through the service's own door", async ([, entries]) => {
     await expect(post(entries)).rejects.toMatchObject({ code: "PL003" });
-    expect(await db.asOwner("select 1 from ledger_transactions where source = $1", [`s${source}`])).toEqual(
+    expect(await db.asOwner("select 1 from ledger_transactions where subject_id = $1", [`s${run}`])).toEqual(
       [],
     );
     expect(await db.asOwner("select 1 from ledger_accounts where code like 'x:%'")).toEqual([]);
@@ -190,8 +190,8 @@ describe("a transaction that does not balance cannot be written (R220)", () => {
     );
     // One balanced transaction does not carry an unbalanced one in the same statement.
     const [second] = await db.asOwner(
-      "insert into ledger_transactions (created_at, source) values (now(), $1) returning transaction_id",
-      [`second${source}`],
+      "insert into ledger_transactions (created_at, xid, kind, subject_type, subject_id, part) values (now(), 1, 'adjusted', 'adjustment', $1, '') returning transaction_id",
+      [`second${run}`],
     );
     await expect(
       insert(
@@ -207,8 +207,8 @@ describe("a transaction that does not balance cannot be written (R220)", () => {
     const { usd, other, transaction } = await rawRows();
     for (const statement of [
       `insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor) values (${usd}, 1, ${transaction}, 5, 5), (${other}, 1, ${transaction}, -5, -5)`,
-      "insert into ledger_transactions (created_at, source) values (now(), 'mine')",
-      "insert into ledger_accounts (kind, currency, code) values ('asset', 'USD', 'mine')",
+      "insert into ledger_transactions (created_at, xid, kind, subject_type, subject_id, part) values (now(), 1, 'adjusted', 'adjustment', 'mine', '')",
+      "insert into ledger_accounts (kind, role, currency, code) values ('asset', 'other', 'USD', 'mine')",
     ])
       await expect(db.asService(statement)).rejects.toMatchObject(refused);
   });

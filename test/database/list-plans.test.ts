@@ -30,18 +30,18 @@ beforeAll(async () => {
     insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, status)
       select 'att-' || payment_order_id, checkout_id, payment_order_id, 1, 'stripe', 100, 'USD', (case status when 'UNKNOWN' then 'unknown' else 'succeeded' end)::payment_attempt_status
         from payment_orders;
-    insert into ledger_accounts (code, kind, currency, owner_id, version)
-      select 'psp:stripe:clearing', 'asset'::ledger_account_kind, 'USD', null, ${rows}
+    insert into ledger_accounts (code, kind, role, currency, owner_id, version)
+      select 'psp:stripe:clearing', 'asset'::ledger_account_kind, 'psp_clearing'::ledger_account_role, 'USD', null, ${rows}
       union all
-      select 'seller:seller-' || n || ':' || part, 'liability', 'USD', 'seller-' || n, 0
+      select 'seller:seller-' || n || ':' || part, 'liability', ('seller_' || part)::ledger_account_role, 'USD', 'seller-' || n, 0
         from generate_series(0, 29999) as n, unnest(array['pending', 'available']) as part
       union all
-      select 'seller:rare:pending', 'liability', 'JPY', 'rare', 3;
+      select 'seller:rare:pending', 'liability', 'seller_pending', 'JPY', 'rare', 3;
     insert into ledger_owners (owner_id, currency)
       select a.owner_id, c.currency from ledger_accounts a cross join lateral (values (''), (a.currency::text)) as c (currency)
        where a.owner_id is not null group by a.owner_id, c.currency order by min(a.account_id);
-    insert into ledger_transactions (transaction_id, created_at, source) overriding system value
-      select n, '2026-01-01'::timestamptz + n * interval '1 second', 'order:order-' || n || ':captured' from generate_series(1, ${rows}) as n;
+    insert into ledger_transactions (transaction_id, created_at, xid, kind, subject_type, subject_id, part) overriding system value
+      select n, '2026-01-01'::timestamptz + n * interval '1 second', 1, 'captured', 'order', 'order-' || n, '' from generate_series(1, ${rows}) as n;
     insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor)
       select (select account_id from ledger_accounts where code = 'psp:stripe:clearing'), n, n, 100, n * 100 from generate_series(1, ${rows}) as n;
     insert into ledger_entries (account_id, account_version, transaction_id, amount_minor, balance_after_minor)

@@ -14,13 +14,13 @@ import { addReferences } from "../../src/payments/store/reference-queries.ts";
 import type { RunnableOperation } from "../../src/payments/store/operation-turn-queries.ts";
 import { attemptOf, insertOrder, type OrderFixture } from "../support/booked-orders.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { account, transfer, usd } from "../support/ledger.ts";
+import { account, adjustment, transfer, usd } from "../support/ledger.ts";
 
 const bank = account("bank:main");
 
 /** Takes an amount from what a seller has pending, then from what is available. */
 const levyPosting = ({ operation_id, lane, amount_minor }: RunnableOperation): OrderedTransactionDraft => ({
-  source: `levy:${operation_id}`,
+  ...adjustment(`levy:${operation_id}`),
   entries: [{ account: chart.platformCommission(usd), amount_minor: -(amount_minor ?? 0n) }],
   shared: [
     {
@@ -258,9 +258,9 @@ test("a plan that may be refused must book one transaction, because the others w
   await fund(chart.sellerPending("fay", usd), 50n);
   const id = await levy("fay", 51n, "split_levy");
   await expect(recordDone(id)).rejects.toThrow("books 2 transactions, and may book one");
-  expect(await db.asService("select 1 from ledger_transactions where source = $1", [`split:${id}`])).toEqual(
-    [],
-  );
+  expect(
+    await db.asService("select 1 from ledger_transactions where subject_id = $1", [`split:${id}`]),
+  ).toEqual([]);
 });
 
 test("the charges and operations of a batch are posted in one call", async () => {

@@ -3,6 +3,7 @@ import { Database } from "../../src/db/db.ts";
 import { chart, postAll } from "../../src/ledger/ledger.ts";
 import { toCurrencyCode } from "../../src/money/money.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { adjustment } from "../support/ledger.ts";
 
 const usd = toCurrencyCode("USD");
 const accounts = 301;
@@ -23,7 +24,7 @@ test("postings to tables without statistics look up each account by its key", as
       postAll(
         tx,
         Array.from({ length: accounts - 1 }, (_, n) => ({
-          source: `order:${round}-${n}:captured`,
+          ...adjustment(`${round}-${n}`),
           entries: [
             { account: chart.pspClearing("stripe", usd), amount_minor: 100n },
             { account: chart.sellerPending(`seller-${n}`, usd), amount_minor: -100n },

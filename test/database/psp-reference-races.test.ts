@@ -93,7 +93,7 @@ async function tellAll(told: readonly (readonly Told[])[]): Promise<void> {
 
 /** Every report is booked once, each id stands for one attempt, and each other claim of it is told to a person. */
 async function expectNothingLost(told: readonly Told[]): Promise<void> {
-  const booked = await db.asService("select source from ledger_transactions where source = any ($1)", [
+  const booked = await db.asService("select 1 from ledger_transactions where subject_id = any ($1)", [
     told.map(({ id }) => `race:${id}`),
   ]);
   expect(booked).toHaveLength(told.length);

@@ -8,9 +8,9 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-let source = 0;
+let run = 0;
 beforeEach(() => {
-  source += 1;
+  run += 1;
 });
 
 /** A session of the service's login, as somebody who stole its password would open it. */
@@ -23,8 +23,10 @@ async function openSession(): Promise<pg.Client> {
 
 const post = (client: pg.Client): Promise<pg.QueryResult> =>
   client.query(
-    `select outcome from ledger_post(array['a:${source}', 'b:${source}'], array['USD', 'USD'], array['asset', 'asset']::ledger_account_kind[],
-     array[null, null]::text[], array[null, null]::bigint[], array['s${source}'], array[null]::timestamptz[], array[null]::text[],
+    `select outcome from ledger_post(array['a:${run}', 'b:${run}'], array['USD', 'USD'], array['asset', 'asset']::ledger_account_kind[],
+     array['other', 'other']::ledger_account_role[], array[null, null]::text[], array[null, null]::bigint[],
+     array['adjusted']::ledger_transaction_kind[], array['adjustment']::ledger_subject_type[], array['s${run}'], array[''],
+     array[null]::timestamptz[], array[null]::text[],
      array[null]::bigint[], array[1, 1], array[1, 2], array[5, -5])`,
   );
 
@@ -61,7 +63,7 @@ describe("with the right to make temporary tables given by mistake", () => {
       expect((await post(thief)).rows).toEqual([{ outcome: "posted" }]);
       expect((await thief.query(`select count(*)::int as n from pg_temp.${table}`)).rows).toEqual([{ n: 0 }]);
       expect(
-        await db.asOwner("select 1 from public.ledger_transactions where source = $1", [`s${source}`]),
+        await db.asOwner("select 1 from public.ledger_transactions where subject_id = $1", [`s${run}`]),
       ).toHaveLength(1);
       expect(
         await db.asOwner(

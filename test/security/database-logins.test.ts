@@ -283,7 +283,7 @@ describe("the owner's login", () => {
   /** History: rows that are written once. The owner is held by triggers, for rights do not bind it. */
   const history = [
     "audit_log",
-    "checkout_events",
+    "events",
     "ledger_entries",
     "ledger_transactions",
     "payment_order_transitions",

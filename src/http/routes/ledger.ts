@@ -5,9 +5,9 @@ import {
   selectAccounts,
   selectEntries,
   selectEntry,
+  selectTrialBalance,
   subjectTypes,
   transactionKinds,
-  selectTrialBalance,
   type SubjectType,
   type TransactionKind,
 } from "../../ledger/ledger.ts";
@@ -39,8 +39,8 @@ const transactionQuery = {
     "A transaction's id if it is a number, otherwise the id of an order whose captures are wanted.",
   ),
   subject_id: name("What a transaction is about: an order's id, or another subject's with `subject_type`."),
-  subject_type: Type.Optional(Type.Enum([...subjectTypes])),
-  transaction_kind: Type.Optional(Type.Enum([...transactionKinds])),
+  subject_type: Type.Optional(Type.Unsafe<SubjectType>(Type.String({ enum: [...subjectTypes] }))),
+  transaction_kind: Type.Optional(Type.Unsafe<TransactionKind>(Type.String({ enum: [...transactionKinds] }))),
 };
 
 function accountFilter({ account_id, account }: { account_id?: string; account?: string }) {
@@ -67,6 +67,7 @@ function transactionFilter(text: string) {
   if (/^[0-9]{1,18}$/.test(text)) return { transaction_id: BigInt(text) };
   return { subject: { type: "order", id: text }, kind: "captured" } as const;
 }
+
 /** A subject is of a type, an order unless another one is named; the kind narrows what is about it. */
 function subjectFilter({
   subject_id,

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { transactionKey } from "../../ledger/ledger.ts";
 import { amount_minor_max } from "../../money/money.ts";
-import { capturePosting as posting, captureSource, postingsOf, undoneSources } from "./postings.ts";
+import { capturePosting as posting, captureName, postingsOf, undoneCaptures } from "./postings.ts";
 
 const orders = fc.record({
   payment_order_id: fc.string({ minLength: 1, maxLength: 255 }),
@@ -19,7 +20,7 @@ const capturePosting = (order: Order, psp: string, rate: bigint) =>
     rate,
   );
 
-const sourceOf = ({ payment_order_id }: Order) => ({
+const namedOf = ({ payment_order_id }: Order) => ({
   payment_order_id,
   operation_id: null,
   failed_capture_count: 0,
@@ -63,31 +64,29 @@ test("without a commission the platform has no entry, with all of it the seller 
   expect(codes(10_000n)).toEqual(["psp:stripe:clearing", "platform:commission"]);
 });
 
-test("the source names the order, so that one order is captured once", () => {
+test("the name is of the order, so that one order is captured once", () => {
   fc.assert(
     fc.property(orders, orders, (one, other) => {
-      expect(captureSource(sourceOf(one)) === captureSource(sourceOf(other))).toBe(
+      const [name, nameOfOther] = [captureName(namedOf(one)), captureName(namedOf(other))];
+      expect(transactionKey(name) === transactionKey(nameOfOther)).toBe(
         one.payment_order_id === other.payment_order_id,
       );
-      expect(capturePosting(one, "stripe", 5n).source).toBe(captureSource(sourceOf(one)));
+      expect(capturePosting(one, "stripe", 5n)).toMatchObject(name);
     }),
   );
 });
 
-test("what an order does after its capture failed has sources of its own", () => {
+test("what an order does after its capture failed has names of its own", () => {
   const order = { payment_order_id: "o", operation_id: null, failed_capture_count: 0 };
-  expect([0, 1, 2].map((failed_capture_count) => captureSource({ ...order, failed_capture_count }))).toEqual([
-    "order:o:captured",
-    "order:o:captured:2",
-    "order:o:captured:3",
-  ]);
-  expect(undoneSources({ ...order, failed_capture_count: 1 }, { undoes_minor: 5n, operation: null })).toEqual(
-    ["order:o:captured:2"],
+  const captured = (part: string) => ({ kind: "captured", subject_type: "order", subject_id: "o", part });
+  expect([0, 1, 2].map((failed_capture_count) => captureName({ ...order, failed_capture_count }))).toEqual(
+    ["", "2", "3"].map(captured),
   );
-  expect(undoneSources({ ...order, operation_id: "op_1" }, { undoes_minor: 5n, operation: {} })).toEqual([
-    "order:o:captured:op_1",
-  ]);
-  expect(undoneSources(order, { undoes_minor: 0n, operation: null })).toEqual([]);
+  const again = { ...order, failed_capture_count: 1 };
+  expect(undoneCaptures(again, { undoes_minor: 5n, operation: null })).toEqual([captured("2")]);
+  const authorized = { ...order, operation_id: "op_1" };
+  expect(undoneCaptures(authorized, { undoes_minor: 5n, operation: {} })).toEqual([captured("op_1")]);
+  expect(undoneCaptures(order, { undoes_minor: 0n, operation: null })).toEqual([]);
 });
 
 test("the seller's money belongs to the seller and cannot fall below nothing", () => {
@@ -193,8 +192,8 @@ describe("an authorisation", () => {
   test("and each of its captures is booked once, by a name of its own", () => {
     fc.assert(
       fc.property(cuts, (cut) => {
-        const sources = bookedOf(cut).map(({ source }) => source);
-        expect(new Set(sources).size).toBe(sources.length);
+        const names = bookedOf(cut).map(transactionKey);
+        expect(new Set(names).size).toBe(names.length);
       }),
     );
   });

@@ -83,7 +83,8 @@ export function findWrongCommissions(db: Queryable): Promise<FaultRow[]> {
           and coalesce(c.kind, t.kind) = 'captured'
         group by t.subject_id, coalesce(c.part, t.part), a.currency
      )
-     select 'order ' || payment_order_id || case part when '' then '' else ', capture ' || part end as subject,
+     select 'order ' || payment_order_id || case part when '' then '' else ', capture ' || part end
+              as subject,
             'has commissions of ' || coalesce(s.amount_minor, 0) || ' ' || currency
               || ', the ledger credits ' || coalesce(b.amount_minor, 0) as problem
        from stored s

@@ -82,7 +82,8 @@ export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): 
   if (events.length === 0) return;
   await tx.query(
     `insert into events (xid, type, subject_type, subject_id, seller_account, checkout_id, data)
-     select (select current_xid()), e.type, e.subject_type, e.subject_id, e.seller_account, e.checkout_id, e.data
+     select (select current_xid()), e.type, e.subject_type, e.subject_id, e.seller_account, e.checkout_id,
+            e.data
        from json_to_recordset($1::json)
             as e (type text, subject_type text, subject_id text, seller_account text, checkout_id text,
                   data jsonb)`,
