@@ -19,35 +19,27 @@ select code, currency, kind, balance_minor, version as entries, floor_minor
  order by code, currency;
 
 \echo 2. All transactions of an order with their entries, reversals included.
-with posted as (
-  select transaction_id from ledger_transactions where starts_with(source, 'order:' || :'order' || ':')
-), of_order as (
-  select transaction_id from posted
-  union all
-  select r.transaction_id
-    from ledger_transactions r
-    join posted p on r.reverses_transaction_id = p.transaction_id
-)
-select transaction_id, l.source, l.code,
+select l.transaction_id, l.kind, l.part, l.code,
        case when l.amount_minor > 0 then l.amount_minor end as debit,
        case when l.amount_minor < 0 then -l.amount_minor end as credit,
        l.currency, to_char(l.effective_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as effective_at
-  from of_order
-  join ledger_entry_lines l using (transaction_id)
- order by transaction_id, l.amount_minor desc, l.code;
+  from ledger_entry_lines l
+ where l.subject_type = 'order' and l.subject_id = :'order'
+ order by l.transaction_id, l.amount_minor desc, l.code;
 
 \echo 3. The balance of an account as of a time.
-\echo As effective: by when it happened. As recorded: by when it was written into the books.
+\echo As effective: by when it happened. As booked: what the last snapshot before that time has, which is final.
 select code, currency,
        ledger_balance_as_effective(account_id, :'at'::timestamptz) as effective_minor,
-       ledger_balance_as_recorded(account_id, :'at'::timestamptz) as recorded_minor,
+       ledger_balance_after(
+         account_id, ledger_version_at_tick(account_id, ledger_tick_before(:'at'::timestamptz))) as booked_minor,
        balance_minor as now_minor
   from ledger_accounts
  where code = :'account'
  order by currency;
 
 \echo 4. The statement of an account.
-select l.account_version as entry, l.source,
+select l.account_version as entry, l.kind, l.subject_id,
        case when l.amount_minor > 0 then l.amount_minor end as debit,
        case when l.amount_minor < 0 then -l.amount_minor end as credit,
        l.balance_after_minor, to_char(l.effective_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as effective_at
@@ -67,25 +59,14 @@ select currency,
 
 \echo 6. Orders whose books differ: what an order says was captured, against what the ledger debits for it.
 \echo No rows: they agree. pacioli verify checks this and much more.
-with sources as (
-  select payment_order_id,
-         'order:' || payment_order_id || ':captured'
-           || case when failed_capture_count > 0 then ':' || failed_capture_count + 1 else '' end as source
-    from payment_orders
-  union all
-  select payment_order_id, 'order:' || payment_order_id || ':captured:' || operation_id
-    from operations
-   where kind = 'capture' and status = 'succeeded'
-), booked as (
-  select s.payment_order_id, sum(l.amount_minor) as booked_minor
-    from sources s
-    join ledger_transactions t on t.source = s.source
-    join ledger_entry_lines l on l.transaction_id = t.transaction_id and l.code like 'psp:%:clearing'
-   where not exists (select from ledger_transactions r where r.reverses_transaction_id = t.transaction_id)
-   group by s.payment_order_id
+with booked as (
+  select l.subject_id, sum(l.amount_minor) as booked_minor
+    from ledger_entry_lines l
+   where l.subject_type = 'order' and l.kind in ('captured', 'reversed') and l.account_role = 'psp_clearing'
+   group by l.subject_id
 )
 select o.payment_order_id, o.status, o.currency, o.captured_minor, coalesce(b.booked_minor, 0) as booked_minor
   from payment_orders o
-  left join booked b on b.payment_order_id = o.payment_order_id
+  left join booked b on b.subject_id = o.payment_order_id
  where o.captured_minor <> coalesce(b.booked_minor, 0)
  order by o.payment_order_id;

@@ -262,24 +262,6 @@ begin
 end
 $$;
 
--- Makes the next partition of entries when the last one begins to fill, so that one is always ahead. One
--- caller does it; the others have a whole partition left.
-create function ledger_extend(p_transaction_id bigint) returns void
-language plpgsql as $$
-declare
-  v_last ledger_entry_partitions;
-begin
-  select * into v_last from ledger_entry_partitions order by from_transaction_id desc limit 1;
-  if p_transaction_id < v_last.from_transaction_id or not pg_try_advisory_xact_lock(7220301517) then
-    return;
-  end if;
-  -- Somebody may have made it between the look and the lock.
-  if v_last.until_transaction_id = (select max(until_transaction_id) from ledger_entry_partitions) then
-    perform ledger_add_partition(v_last.until_transaction_id - v_last.from_transaction_id);
-  end if;
-end
-$$;
-
 -- The door. It runs as the owner, so `pg_temp` comes last in its search path: if unnamed, it would come
 -- first, and a caller's temporary table could replace the ledger's, with a trigger that runs as the owner
 -- too. Entries stand in the order of their transactions; every named account has an entry. Gives a row for
@@ -302,7 +284,6 @@ begin
   select array_agg(nextval('ledger_transactions_transaction_id_seq'))
     into v_transaction_ids
     from generate_series(1, cardinality(p_kinds));
-  perform ledger_extend(v_transaction_ids[cardinality(v_transaction_ids)]);
 
   for v_try in 1 .. 2 loop
     begin

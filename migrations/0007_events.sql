@@ -10,7 +10,7 @@ create sequence event_numbers;
 -- (0016_order-history has the view of both).
 create table events (
   event_number bigint not null default nextval('event_numbers'),
-  xid bigint not null,
+  xid bigint not null default current_xid(),
   occurred_at timestamptz not null default clock_timestamp(),
   type text collate "C" not null check (type ~ '^[a-z_]+[.][a-z_]+$'),
   -- Of the data's form.

@@ -44,7 +44,7 @@ insert into payment_order_allowed_transitions (from_status, to_status) values
 create table payment_order_transitions (
   transition_number bigint primary key default nextval('event_numbers'),
   -- The database transaction that wrote it (0002_ticks): an order's change of state is an event.
-  xid bigint not null,
+  xid bigint not null default current_xid(),
   -- What was captured of the order after it.
   captured_minor bigint not null,
   payment_order_id text not null,

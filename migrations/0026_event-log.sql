@@ -24,6 +24,21 @@ select t.transition_number, t.xid, t.occurred_at,
 
 grant select on event_log to pacioli_service;
 
+-- Makes the next partition of entries when the last one begins to fill, so that one is always ahead.
+create function ledger_extend() returns void
+language plpgsql as $$
+declare
+  v_last ledger_entry_partitions;
+  v_transaction_id bigint;
+begin
+  select last_value into v_transaction_id from ledger_transactions_transaction_id_seq;
+  select * into v_last from ledger_entry_partitions order by from_transaction_id desc limit 1;
+  if v_transaction_id >= v_last.from_transaction_id then
+    perform ledger_add_partition(v_last.until_transaction_id - v_last.from_transaction_id);
+  end if;
+end
+$$;
+
 -- Takes a tick if anything was written since the last one, or if `p_is_forced`. Ticks are taken one at a
 -- time, each after the commit of the one before, so what a tick has the next one has too, and who sees a tick
 -- sees all before it.
@@ -73,6 +88,8 @@ begin
        limit 1
     ) s on true
   returning tick into v_tick;
+  -- Not in a posting, where the table is in use: PostgreSQL refuses to attach a partition then.
+  perform ledger_extend();
   return v_tick;
 end
 $$;

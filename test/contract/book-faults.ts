@@ -1,8 +1,11 @@
 const idOf = (code: string, currency = "USD"): string =>
   `(select account_id from ledger_accounts where code = '${code}' and currency = '${currency}')`;
 
-const transactionOf = (source: string): string =>
-  `(select transaction_id from ledger_transactions where source = '${source}')`;
+const transactionOf = (kind: string, subject_id: string): string =>
+  `(select transaction_id from ledger_transactions where kind = '${kind}' and subject_id = '${subject_id}')`;
+const insertTransaction = (kind: string, subject_id: string, reverses = "null"): string =>
+  "insert into ledger_transactions (created_at, xid, kind, subject_type, subject_id, part, reverses_transaction_id) " +
+  `values (now(), current_xid(), '${kind}', '${kind === "adjusted" ? "adjustment" : "order"}', '${subject_id}', '', ${reverses})`;
 const ann = "seller:ann:pending";
 export const wrongAmount = `update ledger_entries set amount_minor = amount_minor - 1 where account_id = ${idOf(ann)} and account_version = 1`;
 
@@ -17,7 +20,7 @@ export const cases: readonly Case[] = [
     what: "a changed amount",
     statements: [wrongAmount],
     found: [
-      /sums to zero.*transaction \d+ \(order:o-1:captured\): 3 entries in USD sum to -1/,
+      /sums to zero.*transaction \d+ \(captured of o-1\): 3 entries in USD sum to -1/,
       /running balance.*account seller:ann:pending USD, entry 1: says balance -2924, its entries sum to -2925/,
       /stored balance.*account seller:ann:pending USD/,
     ],
@@ -26,7 +29,7 @@ export const cases: readonly Case[] = [
     what: "a deleted entry",
     statements: [`delete from ledger_entries where account_id = ${idOf(ann)} and account_version = 1`],
     found: [
-      /sums to zero.*\(order:o-1:captured\)/,
+      /sums to zero.*\(captured of o-1\)/,
       /stored balance.*account seller:ann:pending USD: stored balance -2924 at version 1, its 0 entries sum to 0/,
       /sellers. earnings.*seller ann USD/,
     ],
@@ -52,20 +55,23 @@ export const cases: readonly Case[] = [
   {
     what: "a transaction that does not balance, with balances that agree with it",
     statements: [
-      "insert into ledger_transactions (created_at, source) values (now(), 'one-sided')",
-      `insert into ledger_entries select account_id, version + 1, ${transactionOf("one-sided")}, -50, balance_minor - 50 from ledger_accounts where account_id = ${idOf(ann)}`,
+      insertTransaction("adjusted", "one-sided"),
+      `insert into ledger_entries select account_id, version + 1, ${transactionOf("adjusted", "one-sided")}, -50, balance_minor - 50 from ledger_accounts where account_id = ${idOf(ann)}`,
       `update ledger_accounts set version = version + 1, balance_minor = balance_minor - 50 where account_id = ${idOf(ann)}`,
     ],
-    found: [/sums to zero.*\(one-sided\): 1 entries in USD sum to -50/, /debits equal credits.*currency USD/],
+    found: [
+      /sums to zero.*\(adjusted of one-sided\): 1 entries in USD sum to -50/,
+      /debits equal credits.*currency USD/,
+    ],
   },
   {
     what: "a transaction without entries",
-    statements: ["insert into ledger_transactions (created_at, source) values (now(), 'empty')"],
-    found: [/sums to zero.*\(empty\): has no entries/],
+    statements: [insertTransaction("adjusted", "empty")],
+    found: [/sums to zero.*\(adjusted of empty\): has no entries/],
   },
   {
     what: "an entry whose transaction is gone",
-    statements: [`delete from ledger_transactions where source = 'dip'`],
+    statements: [`delete from ledger_transactions where subject_id = 'dip'`],
     found: [/has its account and its transaction.*entry \d+\/1: its transaction \d+ does not exist/],
   },
   {
@@ -91,7 +97,7 @@ export const cases: readonly Case[] = [
   {
     what: "a paid order without its ledger transaction",
     statements: [
-      "update ledger_transactions set source = 'order:o-1:elsewhere' where source = 'order:o-1:captured'",
+      "update ledger_transactions set subject_id = 'elsewhere' where subject_id = 'o-1' and kind = 'captured'",
     ],
     found: [
       /paid order has a ledger.*order o-1: is paid but not in the ledger/,
@@ -113,7 +119,7 @@ export const cases: readonly Case[] = [
   {
     what: "a capture whose order does not exist",
     statements: ["delete from payment_orders where payment_order_id = 'o-2'"],
-    found: [/capture in the ledger.*transaction \d+ \(order:o-2:captured\): has no order/],
+    found: [/capture in the ledger.*transaction \d+ \(captured of o-2\): has no order/],
   },
   {
     what: "a capture whose order failed",
@@ -121,7 +127,7 @@ export const cases: readonly Case[] = [
       "update payment_orders set status = 'FAILED', captured_minor = 0, wallet_updated = false, ledger_updated = false where payment_order_id = 'o-2'",
     ],
     found: [
-      /capture in the ledger.*\(order:o-2:captured\): its order is FAILED/,
+      /capture in the ledger.*\(captured of o-2\): its order is FAILED/,
       /history.*order o-2: is FAILED, its history ends in SUCCESS/,
       /succeeded attempt.*order o-2: is FAILED with 1 succeeded and 0 authorised attempts/,
     ],
@@ -177,7 +183,7 @@ export const cases: readonly Case[] = [
   {
     what: "a history of an order that does not exist",
     statements: [
-      "insert into payment_order_transitions (payment_order_id, to_status, cause, actor) values ('ghost', 'NOT_STARTED', 'accepted', 'nobody')",
+      "insert into payment_order_transitions (payment_order_id, to_status, captured_minor, cause, actor) values ('ghost', 'NOT_STARTED', 0, 'accepted', 'nobody')",
     ],
     found: [/history.*order ghost: /],
   },
@@ -189,7 +195,7 @@ export const cases: readonly Case[] = [
   {
     what: "an authorisation that the ledger does not hold",
     statements: [
-      "update ledger_transactions set source = 'order:o-5:elsewhere' where source = 'order:o-5:authorized'",
+      "update ledger_transactions set subject_id = 'elsewhere' where subject_id = 'o-5' and kind = 'authorized'",
     ],
     found: [
       /left of each authorisation.*order o-5: is AUTHORIZED, 400 of 1000 captured; the ledger holds -400/,
@@ -244,7 +250,10 @@ export const cases: readonly Case[] = [
   {
     what: "a capture that was reversed while its order is still paid",
     statements: [
-      `insert into ledger_transactions (created_at, source, reverses_transaction_id) values (now(), 'reversal:order:o-1:captured', ${transactionOf("order:o-1:captured")})`,
+      insertTransaction("reversed", "o-1", transactionOf("captured", "o-1")),
+      // Its entries, as the ledger would write them.
+      `insert into ledger_entries select e.account_id, a.version + 1, ${transactionOf("reversed", "o-1")}, -e.amount_minor, a.balance_minor - e.amount_minor from ledger_entries e join ledger_accounts a using (account_id) where e.transaction_id = ${transactionOf("captured", "o-1")}`,
+      `update ledger_accounts a set version = version + 1, balance_minor = balance_minor - e.amount_minor from ledger_entries e where e.account_id = a.account_id and e.transaction_id = ${transactionOf("captured", "o-1")}`,
     ],
     found: [
       /paid order has a ledger.*order o-1: is paid but not in the ledger/,
@@ -253,34 +262,27 @@ export const cases: readonly Case[] = [
   },
   {
     what: "a second capture of an order whose first one stands",
-    statements: [
-      "update ledger_transactions set source = 'order:o-1:captured:2' where source = 'order:o-1:captured'",
-    ],
-    found: [
-      /paid order has a ledger.*order o-1: is paid but not in the ledger/,
-      /capture in the ledger.*\(order:o-1:captured:2\): its order is SUCCESS/,
-    ],
+    statements: ["update ledger_transactions set part = '2' where subject_id = 'o-1' and kind = 'captured'"],
+    found: [/capture in the ledger.*\(captured of o-1\): its order is SUCCESS/],
   },
   {
     what: "a capture whose commission was not stored",
     statements: ["delete from commissions where payment_order_id = 'o-1'"],
-    found: [
-      /commission of each capture.*capture order:o-1:captured: has commissions of 0 USD, the ledger credits 75/,
-    ],
+    found: [/commission of each capture.*order o-1: has commissions of 0 USD, the ledger credits 75/],
   },
   {
     what: "a commission of another amount than the ledger credits",
     statements: ["update commissions set amount_minor = 11 where payment_order_id = 'o-5'"],
     found: [
-      /commission of each capture.*capture order:o-5:captured:op_\w+: has commissions of 11 EUR, the ledger credits 10/,
+      /commission of each capture.*order o-5, capture op_\w+: has commissions of 11 EUR, the ledger credits 10/,
     ],
   },
   {
     what: "a commission of a capture that the ledger does not know",
     statements: ["update commissions set failed_capture_count = 1 where payment_order_id = 'o-2'"],
     found: [
-      /commission of each capture.*capture order:o-2:captured:2: has commissions of 39 USD, the ledger credits 0/,
-      /commission of each capture.*capture order:o-2:captured: has commissions of 0 USD, the ledger credits 39/,
+      /commission of each capture.*order o-2, capture 2: has commissions of 39 USD, the ledger credits 0/,
+      /commission of each capture.*order o-2: has commissions of 0 USD, the ledger credits 39/,
     ],
   },
   {
@@ -288,9 +290,7 @@ export const cases: readonly Case[] = [
     statements: [
       "insert into commissions select payment_order_id, operation_id, failed_capture_count, component, rule, basis_points, -amount_minor, currency, true from commissions where payment_order_id = 'o-3'",
     ],
-    found: [
-      /commission of each capture.*capture order:o-3:captured: has commissions of 0 JPY, the ledger credits 13/,
-    ],
+    found: [/commission of each capture.*order o-3: has commissions of 0 JPY, the ledger credits 13/],
   },
   {
     what: "a commission at another rate than the order was accepted with",
@@ -302,11 +302,11 @@ export const cases: readonly Case[] = [
   {
     what: "money that was booked between two right accounts and never happened",
     statements: [
-      "insert into ledger_transactions (created_at, source) values (now(), 'order:never:captured')",
-      `insert into ledger_entries select account_id, version + 1, ${transactionOf("order:never:captured")}, 70, balance_minor + 70 from ledger_accounts where account_id = ${idOf("psp:stripe:clearing")}`,
-      `insert into ledger_entries select account_id, version + 1, ${transactionOf("order:never:captured")}, -70, balance_minor - 70 from ledger_accounts where account_id = ${idOf(ann)}`,
+      insertTransaction("captured", "never"),
+      `insert into ledger_entries select account_id, version + 1, ${transactionOf("captured", "never")}, 70, balance_minor + 70 from ledger_accounts where account_id = ${idOf("psp:stripe:clearing")}`,
+      `insert into ledger_entries select account_id, version + 1, ${transactionOf("captured", "never")}, -70, balance_minor - 70 from ledger_accounts where account_id = ${idOf(ann)}`,
       `update ledger_accounts set version = version + 1, balance_minor = balance_minor + case when account_id = ${idOf(ann)} then -70 else 70 end where account_id in (${idOf(ann)}, ${idOf("psp:stripe:clearing")})`,
     ],
-    found: [/capture in the ledger.*\(order:never:captured\): has no order/],
+    found: [/capture in the ledger.*\(captured of never\): has no order/],
   },
 ];

@@ -54,7 +54,7 @@ export function findOrdersWithoutCapture(db: Queryable): Promise<FaultRow[]> {
         group by t.subject_id, a.currency
      )
      select 'order ' || o.payment_order_id as subject,
-            case when b.debit_minor is null then 'is paid but not in the ledger'
+            case when coalesce(b.debit_minor, 0) = 0 then 'is paid but not in the ledger'
                  else 'has ' || o.captured_minor || ' ' || o.currency || ' captured, the ledger debits '
                    || b.debit_minor end as problem
        from payment_orders o
@@ -116,7 +116,7 @@ export function findWrongCaptureSums(db: Queryable): Promise<FaultRow[]> {
            from operations where kind = 'capture' group by payment_order_id
        ) m on m.payment_order_id = o.payment_order_id
       where o.capturing_minor <> coalesce(m.capturing_minor, 0)
-         or (m.captured_minor is not null and o.captured_minor <> m.captured_minor)`,
+         or (o.capture_method = 'manual' and o.captured_minor <> coalesce(m.captured_minor, 0))`,
   );
 }
 
