@@ -219,7 +219,11 @@ declare
   v_from bigint;
   v_name name;
 begin
-  select coalesce(max(until_transaction_id), 1) into v_from from ledger_entry_partitions;
+  -- Numbers that were skipped, as for those of another cluster, need no partition.
+  select greatest(max(p.until_transaction_id), s.last_value) into v_from
+    from ledger_transactions_transaction_id_seq s
+    left join ledger_entry_partitions p on true
+   group by s.last_value;
   v_name := 'ledger_entries_' || v_from;
   execute format('create table public.%I (like ledger_entries including constraints)', v_name);
   execute format(

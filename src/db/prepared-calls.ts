@@ -1,6 +1,6 @@
 import pg from "pg";
 
-const functionCall = /^select (?:\*|[\w, ]+) from (\w+)\([$\d, ]*\)$|^select (\w+)\([$\d, ]*\)$/;
+const functionCall = /^select\s(?:\*|[\w,\s]+)\sfrom\s+(\w+)\([$\d,\s]*\)$|^select (\w+)\([$\d,\s]*\)$/;
 
 /**
  * A call of one function is parsed and planned once per connection: what it does is planned inside of it, so

@@ -86,19 +86,8 @@ async function selectNewestEntries(db: Queryable, filter: EntryFilter): Promise<
         );
   return db.query<EntryRow>(
     `select ${entryColumns}
-       from ledger_entry_lines
-      where ($1::text is null or currency = $1)
-        and ($2::timestamptz is null or created_at >= $2)
-        and ($3::timestamptz is null or created_at < $3)
-        and ($8::bigint is null or transaction_id >= $8)
-        and ($9::bigint is null or transaction_id < $9)
-        and ($4::bigint is null
-             or (transaction_id, account_id, account_version) < ($4, $5::bigint, $6::bigint))
-        -- Said once more without the rest of the row, so that the index of transactions begins there.
-        and ($4::bigint is null or transaction_id <= $4)
-      order by transaction_id desc, account_id desc, account_version desc
-      limit $7`,
-    [...narrowing(filter), filter.limit, ids?.first ?? null, ids?.last ?? null],
+       from ledger_newest_lines($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [...narrowing(filter), ids?.first ?? null, ids?.last ?? null, filter.limit],
   );
 }
 
@@ -142,12 +131,7 @@ function selectEntriesOfAccounts(db: Queryable, filter: EntryFilter): Promise<En
      )
      select ${entryColumns}
        from accounts
-       cross join lateral (
-         select e.* from ledger_entry_lines e
-          where e.account_id = of_account and e.account_version between first_version and last_version
-          order by e.account_version desc
-          limit $9
-       ) l
+       cross join lateral ledger_lines_of(of_account, first_version, last_version, true, $9) as l
       order by l.created_at desc, l.account_id desc, l.account_version desc
       limit $9`,
     [

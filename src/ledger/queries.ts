@@ -13,13 +13,11 @@ export type PostingOutcome =
 
 export type Posting = { readonly outcome: PostingOutcome; readonly transaction_id: bigint | null };
 
-const placeholders = (count: number): string =>
-  Array.from({ length: count }, (_, index) => `$${index + 1}`).join(", ");
-
 /** The parameters of `ledger_post` in its order, as array literals. */
 export function postBatch(tx: Queryable, parameters: readonly string[]): Promise<Posting[]> {
   return tx.query<Posting>(
-    `select transaction_id, outcome from ledger_post(${placeholders(16)})`,
+    `select transaction_id, outcome
+       from ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     parameters,
   );
 }
@@ -31,7 +29,8 @@ export async function postOrderedBatch(
 ): Promise<OrderedPosting[]> {
   const rows = await tx.query<Posting & { readonly shared_amounts: readonly string[] }>(
     `select transaction_id, outcome, shared_amounts::text[]
-       from ledger_post_ordered(${placeholders(18)})`,
+       from ledger_post_ordered(
+              $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
     parameters,
   );
   return rows.map((row) => ({ ...row, shared_amounts: row.shared_amounts.map(BigInt) }));
@@ -129,12 +128,10 @@ export function selectStatement(
 ): Promise<EntryRow[]> {
   return db.query<EntryRow>(
     `select ${entryColumns}
-       from ledger_entry_lines
-      where account_id = (select a.account_id from ledger_accounts a where a.code = $1 and a.currency = $2)
-        and account_version > $3
-        and ($4::bigint is null or account_version <= $4)
-      order by account_version
-      limit $5`,
+       from (select a.account_id as of_account, coalesce($4, a.version) as last_version
+               from ledger_accounts a where a.code = $1 and a.currency = $2) named
+       cross join lateral ledger_lines_of(of_account, $3::bigint + 1, last_version, false, $5) as l
+      order by account_version`,
     [account.code, account.currency, after_version, last_version, limit],
   );
 }

@@ -102,6 +102,7 @@ describe("POST /payments and what can be read of it", () => {
         { type: "charge", reference: expect.stringMatching(/^ch_/) as string, subject_id: attemptId },
         { type: "payment_intent", reference: charge?.payment_intent, subject_id: attemptId },
       ],
+      commissions: [],
       transitions: [
         {
           from_status: null,

@@ -25,8 +25,8 @@ beforeAll(async () => {
              'x', 'x', 'x', n % 1000 <> 0, n % 1000 <> 0, '2026-01-01'::timestamptz + n * interval '1 second'
         from generate_series(1, ${rows}) as n;
     update payment_orders set status = 'UNKNOWN', captured_minor = 0, wallet_updated = false, ledger_updated = false where payment_order_id like 'order-1234__';
-    insert into payment_order_transitions (payment_order_id, from_status, to_status, cause, actor)
-      select payment_order_id, null, 'NOT_STARTED', 'x', 'x' from payment_orders;
+    insert into payment_order_transitions (payment_order_id, from_status, to_status, captured_minor, cause, actor)
+      select payment_order_id, null, 'NOT_STARTED', 0, 'x', 'x' from payment_orders;
     insert into payment_attempts (attempt_id, checkout_id, payment_order_id, attempt_number, psp, amount_minor, currency, status)
       select 'att-' || payment_order_id, checkout_id, payment_order_id, 1, 'stripe', 100, 'USD', (case status when 'UNKNOWN' then 'unknown' else 'succeeded' end)::payment_attempt_status
         from payment_orders;

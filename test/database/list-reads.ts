@@ -147,7 +147,8 @@ export const lists: readonly List[] = [
   },
   {
     route: "/api/v1/ledger/accounts/{account}/statement",
-    params: { currency: "" },
+    // The times are looked up as versions first.
+    params: { currency: "", from: "", until: "" },
     read: (on, { code, after }) =>
       selectStatement(
         on,

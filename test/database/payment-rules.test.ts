@@ -80,7 +80,7 @@ describe("the state machine", () => {
         { from_status: from, to_status: to, cause: "test", actor: "mover" },
       ]);
       const type = `payment_order.${to === "SUCCESS" ? "succeeded" : to.toLowerCase()}`;
-      expect(await db.asOwner("select type from events where subject_id = $1", [id])).toEqual([{ type }]);
+      expect(await db.asOwner("select type from event_log where subject_id = $1", [id])).toEqual([{ type }]);
     },
   );
 

@@ -24,7 +24,7 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   approvals_one_open: "checkout",
   approvals_pkey: "local",
   audit_log_pkey: "local",
-  checkout_events_pkey: "local",
+  commissions_capture_index: "checkout",
   dead_letters_one_waiting: "checkout",
   dead_letters_pkey: "local",
   // A request with a key lives where what its path or body names does. Sent for something on another cluster,
@@ -32,13 +32,14 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   idempotency_keys_pkey: "checkout",
   ledger_accounts_code_currency_key: "account",
   ledger_accounts_pkey: "account",
-  ledger_entries_pkey: "account",
+  ledger_entry_partitions_pkey: "local",
+  ledger_entry_partitions_until_transaction_id_key: "local",
   ledger_owners_pkey: "account",
   ledger_owners_place_index: "account",
+  // A name has its order, also of one that reverses another.
+  ledger_transactions_name_key: "checkout",
   ledger_transactions_pkey: "local",
   ledger_transactions_reverses_key: "local",
-  // A source names its order, also one that reverses another.
-  ledger_transactions_source_key: "checkout",
   operation_kinds_pkey: "local",
   operations_capture_index: "checkout",
   // A lane is an attempt's. A kind with another lane needs a home for it.
@@ -60,12 +61,18 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   risk_block_list_pkey: "directory",
   risk_buyer_days_pkey: "buyer",
   schema_migrations_pkey: "local",
+  // Ticks are snapshots of one cluster.
+  ticks_lasting_index: "local",
+  ticks_pkey: "local",
+  ticks_taken_at_index: "local",
   // An event lives where the attempt that it names does.
   webhook_inbox_event_key: "attempt",
   webhook_inbox_pkey: "local",
+  xid_epochs_pkey: "local",
 };
 
 const homesOfForeignKeys: Readonly<Record<string, Home>> = {
+  ledger_entry_partitions_detached_tick_fkey: "local",
   // A reversal is posted where its transaction was.
   ledger_transactions_reverses_transaction_id_fkey: "local",
   operations_attempt_id_fkey: "attempt",
@@ -85,8 +92,8 @@ const numbersOfShard = [
   "ledger_owners_place_seq",
   "ledger_transactions_transaction_id_seq",
 ];
-/** Its numbers name migrations of one database and are read nowhere else. */
-const numbersOfDatabase = ["schema_migrations_id_seq"];
+/** Their numbers name migrations and snapshots of one database and are read nowhere else. */
+const numbersOfDatabase = ["schema_migrations_id_seq", "ticks_tick_seq", "xid_epochs_epoch_seq"];
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -173,6 +180,8 @@ test("a database of the last shard is made by restarting its sequences; it posts
   try {
     for (const name of numbersOfShard)
       await other.asOwner(`alter sequence ${name} start ${last << 48n} restart`);
+    // It makes the partition for these numbers.
+    await other.asOwner("select take_tick(true)");
     const draft = transfer("s", account("x:a"), account("x:b"), 5n);
     const [posting] = await other.database.transaction((tx) => postAll(tx, [draft]));
     expect(posting).toMatchObject({ outcome: "posted" });
