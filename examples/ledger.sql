@@ -28,11 +28,13 @@ select l.transaction_id, l.kind, l.part, l.code,
  order by l.transaction_id, l.amount_minor desc, l.code;
 
 \echo 3. The balance of an account as of a time.
-\echo As effective: by when it happened. As booked: what the last snapshot before that time has, which is final.
+\echo As effective: by when it happened.
+\echo As booked: what the last snapshot before that time has, which is final.
 select code, currency,
        ledger_balance_as_effective(account_id, :'at'::timestamptz) as effective_minor,
        ledger_balance_after(
-         account_id, ledger_version_at_tick(account_id, ledger_tick_before(:'at'::timestamptz))) as booked_minor,
+         account_id, ledger_version_at_tick(account_id, ledger_tick_before(:'at'::timestamptz))
+       ) as booked_minor,
        balance_minor as now_minor
   from ledger_accounts
  where code = :'account'

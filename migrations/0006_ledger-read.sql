@@ -11,8 +11,8 @@ select e.account_id, e.account_version, e.transaction_id, e.amount_minor, e.bala
   join ledger_accounts a on a.account_id = e.account_id and a.account_id > 0
   join ledger_transactions t on t.transaction_id = e.transaction_id;
 
--- An account's entries between two versions, in their order or backwards. A function so that each partition is
--- read by its index: a plan that thought the account small read all its entries and sorted them.
+-- An account's entries between two versions, in their order or backwards. A function so that each partition
+-- is read by its index: a plan that thought the account small read all its entries and sorted them.
 create function ledger_lines_of(
   p_account_id bigint, p_first_version bigint, p_last_version bigint, p_is_backwards boolean, p_limit bigint
 ) returns setof ledger_entry_lines
@@ -36,24 +36,26 @@ begin
 end
 $$;
 
--- The newest entries: the index of transactions is walked backwards, and each one's entries are looked up.
+-- The newest entries: the index of transactions is walked backwards beside that of their entries. Both have
+-- the bounds, because a bound of one does not tell the planner about the other.
 create function ledger_newest_lines(
   p_currency text, p_from timestamptz, p_until timestamptz, p_before_transaction_id bigint,
   p_before_account_id bigint, p_before_version bigint, p_first_id bigint, p_last_id bigint, p_limit bigint
 ) returns setof ledger_entry_lines
 language plpgsql stable rows 25
-set plan_cache_mode = force_generic_plan
-set enable_sort = off set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off
+-- Planned for the range: a short one is read as a whole, of a long one the end.
+set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
+declare
+  v_first_id bigint := coalesce(p_first_id, 0);
+  v_last_id bigint := least(p_last_id - 1, p_before_transaction_id, 9223372036854775807);
 begin
   return query
   select l.*
     from ledger_transactions t
     join ledger_entry_lines l on l.transaction_id = t.transaction_id
-   where t.transaction_id >= coalesce(p_first_id, 0)
-     and t.transaction_id < coalesce(p_last_id, 9223372036854775807)
-     and t.transaction_id <= coalesce(p_before_transaction_id, 9223372036854775807)
+   where t.transaction_id between v_first_id and v_last_id
+     and l.transaction_id between v_first_id and v_last_id
      and (p_before_transaction_id is null
           or (l.transaction_id, l.account_id, l.account_version)
              < (p_before_transaction_id, p_before_account_id, p_before_version))
