@@ -37,8 +37,9 @@ program
   .action(async () => (await import("./cli/migrate-command.ts")).migrateCommand());
 program
   .command("verify")
-  .description("recompute the books from the entries; exit 1 on any difference")
-  .action(async () => (await import("./cli/verify.ts")).verify());
+  .description("recompute the books since the last faultless run; exit 1 on any difference")
+  .option("--full", "recompute everything")
+  .action(async (options: { full?: true }) => (await import("./cli/verify.ts")).verify(options));
 program
   .command("shell")
   .description("open a console with the services loaded")

@@ -11,6 +11,7 @@ import {
   type HttpContext,
 } from "../http/http.ts";
 import { Jobs } from "../jobs/jobs.ts";
+import { createCloser } from "../ledger/ledger.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { observeInFlight } from "../metrics.ts";
 import {
@@ -69,6 +70,16 @@ export async function composeService(
     config.payments,
     options,
   );
+  const closer = createCloser({ database, log });
+  const allWorkers: Payments["workers"] = {
+    start() {
+      workers.start();
+      closer.start();
+    },
+    async stop() {
+      await Promise.all([workers.stop(), closer.stop()]);
+    },
+  };
   const inbox = openInbox(database, jobs);
   const endObserving = observeInFlight(() => selectInFlight(healthDatabase, clock.now()));
   let isDraining = false;
@@ -105,7 +116,7 @@ export async function composeService(
     jobs,
     app,
     operations,
-    workers,
+    workers: allWorkers,
     drain: () => {
       isDraining = true;
     },
@@ -114,7 +125,7 @@ export async function composeService(
       await app.close();
       await intake.close();
       await inbox.close();
-      await workers.stop();
+      await allWorkers.stop();
       await jobs.stop();
       await reads.close();
       // Closed last: until then it reports that the process is not ready.

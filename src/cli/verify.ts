@@ -1,20 +1,80 @@
+import { monotonicMilliseconds } from "../clock.ts";
 import { loadConfig } from "../config/config.ts";
 import type { Database } from "../db/db.ts";
-import { verifyLedger, type Check } from "../ledger/ledger.ts";
-import { verifyPayments } from "../payments/payments.ts";
+import {
+  closeWhatIsDue,
+  lastClosingOf,
+  selectDebits,
+  selectTail,
+  verifyLedger,
+  verifyLedgerIn,
+  verifyScope,
+  type Check,
+} from "../ledger/ledger.ts";
+import { verifyPayments, verifyPaymentsIn } from "../payments/payments.ts";
 import { openDatabase } from "./compose.ts";
 import { withServiceDatabase } from "./configured-database.ts";
-import { readOneSnapshot } from "./verify-queries.ts";
+import {
+  insertVerifyRun,
+  readOneSnapshot,
+  selectVerifiedClosing,
+  type NewVerifyRun,
+} from "./verify-queries.ts";
 
-/**
- * Runs all checks of the books in one snapshot of the database, so that payments in progress do not disturb
- * them.
- */
+/** Runs all checks of the whole books in one snapshot of the database: for small books, and keeps no record. */
 export function verifyBooks(database: Database): Promise<readonly Check[]> {
   return database.transaction(async (tx) => {
     await readOneSnapshot(tx);
     return [...(await verifyLedger(tx)), ...(await verifyPayments(tx))];
   });
+}
+
+const resumed_statement = "the closing that the last run verified is unchanged";
+
+/**
+ * Verifies the books and keeps the result: all of them, or what came after the closing up to which the last
+ * faultless run verified them (the first time that is everything too). No snapshot stays open for longer than a
+ * slice of half a million transactions takes, or 20,000 orders.
+ */
+export async function verifyAndRecord(
+  database: Database,
+  { is_full, onProgress }: { readonly is_full: boolean; readonly onProgress?: (done: string) => void },
+): Promise<NewVerifyRun> {
+  const start = monotonicMilliseconds();
+  await closeWhatIsDue(database);
+  const verified = await selectVerifiedClosing(database);
+  const isWhole = is_full || verified.is_changed;
+  const from_closing_id = isWhole ? 0n : verified.closing_id;
+  const scope = {
+    ...(await verifyScope(database, from_closing_id)),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
+  const resumed: Check = {
+    statement: resumed_statement,
+    checked_count: verified.closing_id === 0n ? 0n : 1n,
+    faults: verified.is_changed
+      ? [{ subject: `closing ${verified.closing_id}`, problem: "has another digest than the run noted" }]
+      : [],
+  };
+  const checks = [
+    resumed,
+    ...(await verifyLedgerIn(database, scope)),
+    ...(await verifyPaymentsIn(database, scope)),
+  ];
+  const to_closing_id = lastClosingOf(scope);
+  const run: NewVerifyRun = {
+    mode: from_closing_id === 0n ? "full" : "incremental",
+    from_closing_id,
+    to_closing_id,
+    checks,
+    debits: await database.snapshot(async (db) => {
+      const rows = await selectDebits(db, await selectTail(db, to_closing_id));
+      return Object.fromEntries(rows.map(({ currency, debit_minor }) => [currency, debit_minor]));
+    }),
+    took_ms: monotonicMilliseconds() - start,
+  };
+  await insertVerifyRun(database, run);
+  return run;
 }
 
 /** The checks as lines for a person. */
@@ -25,18 +85,32 @@ export function describeChecks(checks: readonly Check[]): string[] {
   ]);
 }
 
-/** `pacioli verify`: recomputes everything; exit code 1 on any difference. */
-export async function verify(): Promise<void> {
+function describeScope({ from_closing_id, to_closing_id, took_ms }: NewVerifyRun): string {
+  const from = from_closing_id === 0n ? "from the beginning" : `from closing ${from_closing_id}`;
+  const last = to_closing_id === 0n ? "there is no closing yet" : `the last closing is ${to_closing_id}`;
+  return `Verified ${from} up to now in ${(took_ms / 1_000).toFixed(1)} s; ${last}.`;
+}
+
+/** No statement about a slice or a portion of orders may take longer. */
+const statement_timeout_ms = 60_000;
+
+/**
+ * `pacioli verify`: recomputes what came since the last faultless run, or with `--full` everything; exit code 1 on
+ * any difference.
+ */
+export async function verify({ full }: { readonly full?: true }): Promise<void> {
   const config = loadConfig("development");
   await withServiceDatabase(config, async (url) => {
-    const database = openDatabase(url, 2, "pacioli-verify");
+    const database = openDatabase(url, 2, "pacioli-verify", { statement_timeout_ms });
     try {
-      const checks = await verifyBooks(database);
-      process.stdout.write(`${describeChecks(checks).join("\n")}\n`);
-      const faults = checks.flatMap((check) => check.faults);
-      process.stdout.write(
-        faults.length === 0 ? "The books are correct.\n" : `The books are wrong: ${faults.length} faults.\n`,
-      );
+      const run = await verifyAndRecord(database, {
+        is_full: full === true,
+        onProgress: (done) => process.stderr.write(`${done}\n`),
+      });
+      const faults = run.checks.flatMap((check) => check.faults);
+      const verdict =
+        faults.length === 0 ? "The books are correct." : `The books are wrong: ${faults.length} faults.`;
+      process.stdout.write(`${[...describeChecks(run.checks), describeScope(run), verdict].join("\n")}\n`);
       if (faults.length > 0) process.exitCode = 1;
     } finally {
       await database.close();

@@ -49,6 +49,9 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   psp_references: { insert: "*" },
   risk_block_list: { insert: "*", delete: true },
   risk_buyer_days: { insert: "*", update: "*" },
+  verify_runs: {
+    insert: "mode from_closing_id to_closing_id digest checks fault_count debits took_ms",
+  },
   webhook_inbox: { insert: "*", update: "state note processed_at" },
   "pgboss.job": jobs,
   "pgboss.job_common": jobs,
@@ -65,7 +68,12 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
 };
 
 /** Functions that run with their owner's rights. Others give no right that their caller lacks. */
-export const definer_functions: readonly string[] = ["ledger_post", "ledger_post_ordered", "take_tick"];
+export const definer_functions: readonly string[] = [
+  "ledger_add_closing",
+  "ledger_post",
+  "ledger_post_ordered",
+  "take_tick",
+];
 
 /** Numbers that are drawn from a sequence by name; identity columns need no right. */
 export const sequences: readonly RegExp[] = [/^event_numbers$/, /^pgboss\./];

@@ -36,8 +36,12 @@ export { describeTransaction, subjectTypes, transactionKey, transactionKinds } f
 export type { SubjectType, TransactionKind, TransactionName } from "./transaction-name.ts";
 export { selectFaults } from "./fault-queries.ts";
 export type { FaultRow } from "./fault-queries.ts";
-export { verifyLedger } from "./verify.ts";
-export type { Check } from "./verify.ts";
+export { isInSlice, selectTail, sliceParameters, slicedTransactions } from "./closing-queries.ts";
+export type { Slice } from "./closing-queries.ts";
+export { closeWhatIsDue, createCloser } from "./closing.ts";
+export { lastClosingOf, mergeChecks, verifyLedger, verifyLedgerIn, verifyScope } from "./verify.ts";
+export type { Check, Snapshots, VerifyScope } from "./verify.ts";
+export { selectDebits } from "./verify-queries.ts";
 
 /**
  * Posts single transactions for many callers at once, each answered for itself, sharing database

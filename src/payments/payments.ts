@@ -45,8 +45,8 @@ export {
 } from "./store/queries.ts";
 export { selectUnresolved } from "./store/monitor-queries.ts";
 export { possibleActions } from "./watch/possible-actions.ts";
-export { verifyPayments } from "./watch/verify.ts";
 export { selectCommissions } from "./store/commission-queries.ts";
+export { verifyPayments, verifyPaymentsIn } from "./watch/verify.ts";
 export { selectOperations } from "./store/operation-queries.ts";
 export { selectReferences } from "./store/reference-queries.ts";
 export { createNextActionSealing, selectNextAction, selectNextActionOfOrder } from "./views/next-action.ts";
