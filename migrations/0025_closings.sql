@@ -64,8 +64,8 @@ language sql stable as $$
             from ledger_closing_balances b where b.closing_id = p_closing_id)), 'UTF8'))
 $$;
 
--- The tick of the next closing: the newest lasting one with at most half a million transactions since the last
--- closing, so that a closing takes seconds; if that has nothing new, the first after it.
+-- The tick of the next closing: the newest lasting one with at most half a million transactions since the
+-- last closing, so that a closing takes seconds; if that has nothing new, the first after it.
 create function ledger_next_closing_tick(p_former ticks) returns ticks
 language plpgsql stable as $$
 declare
@@ -162,8 +162,8 @@ begin
 end
 $$;
 
--- What was verified, and what was found. A run covers everything after one closing (0: from the beginning) up to
--- its own moment; the next one may start from the last closing that it read.
+-- What was verified, and what was found. A run covers everything after one closing (0: from the
+-- beginning) up to its own moment; the next one may start from the last closing that it read.
 create table verify_runs (
   run_id bigint generated always as identity primary key,
   mode text not null check (mode in ('full', 'incremental')),

@@ -8,8 +8,8 @@ export async function readOneSnapshot(tx: Transaction): Promise<void> {
 }
 
 /**
- * The last closing up to which the books were verified without a fault; 0: there is none. `is_changed`: it is no
- * longer the closing that the run read.
+ * The last closing up to which the books were verified without a fault; 0: there is none. `is_changed`:
+ * it is no longer the closing that the run read.
  */
 export async function selectVerifiedClosing(
   db: Queryable,

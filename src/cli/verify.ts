@@ -21,7 +21,10 @@ import {
   type NewVerifyRun,
 } from "./verify-queries.ts";
 
-/** Runs all checks of the whole books in one snapshot of the database: for small books, and keeps no record. */
+/**
+ * Runs all checks of the whole books in one snapshot of the database: for small books, and keeps no
+ * record.
+ */
 export function verifyBooks(database: Database): Promise<readonly Check[]> {
   return database.transaction(async (tx) => {
     await readOneSnapshot(tx);
@@ -33,8 +36,8 @@ const resumed_statement = "the closing that the last run verified is unchanged";
 
 /**
  * Verifies the books and keeps the result: all of them, or what came after the closing up to which the last
- * faultless run verified them (the first time that is everything too). No snapshot stays open for longer than a
- * slice of half a million transactions takes, or 20,000 orders.
+ * faultless run verified them (the first time that is everything too). No snapshot stays open for longer
+ * than a slice of half a million transactions takes, or 20,000 orders.
  */
 export async function verifyAndRecord(
   database: Database,
@@ -95,8 +98,8 @@ function describeScope({ from_closing_id, to_closing_id, took_ms }: NewVerifyRun
 const statement_timeout_ms = 60_000;
 
 /**
- * `pacioli verify`: recomputes what came since the last faultless run, or with `--full` everything; exit code 1 on
- * any difference.
+ * `pacioli verify`: recomputes what came since the last faultless run, or with `--full` everything; exit
+ * code 1 on any difference.
  */
 export async function verify({ full }: { readonly full?: true }): Promise<void> {
   const config = loadConfig("development");

@@ -49,9 +49,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   psp_references: { insert: "*" },
   risk_block_list: { insert: "*", delete: true },
   risk_buyer_days: { insert: "*", update: "*" },
-  verify_runs: {
-    insert: "mode from_closing_id to_closing_id digest checks fault_count debits took_ms",
-  },
+  verify_runs: { insert: "mode from_closing_id to_closing_id digest checks fault_count debits took_ms" },
   webhook_inbox: { insert: "*", update: "state note processed_at" },
   "pgboss.job": jobs,
   "pgboss.job_common": jobs,

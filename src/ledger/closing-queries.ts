@@ -117,7 +117,8 @@ export const sliceParameters = (slice: Slice): readonly unknown[] => [
  * Which rows with an `xid` belong to a slice. The driver sends the parameters' values with the statement, so
  * that it is planned for as many rows as there are.
  */
-export const isInSlice = `xid >= $2::bigint and xid < $6::bigint and is_in_tick(xid, $5::bigint, $6::bigint, $7::bigint[])
+export const isInSlice = `xid >= $2::bigint and xid < $6::bigint
+  and is_in_tick(xid, $5::bigint, $6::bigint, $7::bigint[])
      and not is_in_tick(xid, $2::bigint, $3::bigint, $4::bigint[])`;
 
 /** The start of a statement about a slice: its transactions, and their entries. */

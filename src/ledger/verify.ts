@@ -59,8 +59,8 @@ export async function verifyLedger(db: Queryable): Promise<readonly Check[]> {
 }
 
 /**
- * Recomputes the ledger from its entries, slice by slice: what lies between two closings cannot change, so each
- * slice has a snapshot of its own. Memory is taken by faults only.
+ * Recomputes the ledger from its entries, slice by slice: what lies between two closings cannot change,
+ * so each slice has a snapshot of its own. Memory is taken by faults only.
  */
 export async function verifyLedgerIn(snapshots: Snapshots, scope: VerifyScope): Promise<readonly Check[]> {
   const last_closing_id = lastClosingOf(scope);

@@ -18,7 +18,8 @@ const theirAttempts = `(
        select p.*
          from payment_attempts p
         where p.payment_order_id is null
-          and p.checkout_id in (select checkout_id from payment_orders where payment_order_id = any($1::text[]))
+          and p.checkout_id in (select checkout_id from payment_orders
+            where payment_order_id = any($1::text[]))
      )`;
 
 type Counts = {
@@ -69,7 +70,8 @@ export function findOrdersWithoutCapture(db: Queryable, orders: OrderIds): Promi
                    || b.debit_minor end as problem
        from payment_orders o
        left join booked b on b.subject_id = o.payment_order_id and b.currency = o.currency
-      where o.payment_order_id = any($1::text[]) and o.captured_minor > 0 and b.debit_minor is distinct from o.captured_minor`,
+      where o.payment_order_id = any($1::text[]) and o.captured_minor > 0
+        and b.debit_minor is distinct from o.captured_minor`,
     [orders],
   );
 }
@@ -109,11 +111,12 @@ export function findWrongCaptureSums(db: Queryable, orders: OrderIds): Promise<F
        left join (
          select payment_order_id, sum(amount_minor) filter (where status = 'succeeded') as captured_minor,
                 sum(amount_minor) filter (where status in ${openOperation}) as capturing_minor
-           from operations where kind = 'capture' and payment_order_id = any($1::text[]) group by payment_order_id
+           from operations where kind = 'capture' and payment_order_id = any($1::text[])
+             group by payment_order_id
        ) m on m.payment_order_id = o.payment_order_id
       where o.payment_order_id = any($1::text[])
         and (o.capturing_minor <> coalesce(m.capturing_minor, 0)
-             or (m.captured_minor is not null and o.captured_minor <> m.captured_minor))`,
+             or (m.payment_order_id is not null and o.captured_minor <> coalesce(m.captured_minor, 0)))`,
     [orders],
   );
 }
@@ -152,7 +155,8 @@ export function findForgedOutcomes(db: Queryable, orders: OrderIds): Promise<Fau
               || ', and its attempt is of ' || a.psp as problem
        from payment_order_transitions t
        join payment_attempts a on a.attempt_id = t.attempt_id
-      where t.payment_order_id = any($1::text[]) and t.actor like 'webhook:%' and t.actor <> 'webhook:' || a.psp
+      where t.payment_order_id = any($1::text[]) and t.actor like 'webhook:%'
+        and t.actor <> 'webhook:' || a.psp
      union all
      select 'attempt ' || a.attempt_id, 'succeeded at ' || a.psp || ' without a reference of the charge there'
        from ${theirAttempts} a where a.status = 'succeeded' and a.psp_reference is null
@@ -256,8 +260,10 @@ export function findWrongEarnings(db: Queryable, orders: OrderIds): Promise<Faul
           and (a.owner_id = o.seller_account and a.role = 'seller_pending' or a.role = 'platform_commission')
         group by o.payment_order_id
      )
-     select 'order ' || o.payment_order_id || ' of seller ' || o.seller_account || ' ' || o.currency as subject,
-            'earned ' || o.captured_minor || ', the ledger credits ' || coalesce(b.credited_minor, 0) as problem
+     select 'order ' || o.payment_order_id || ' of seller ' || o.seller_account
+       || ' ' || o.currency as subject,
+            'earned ' || o.captured_minor
+              || ', the ledger credits ' || coalesce(b.credited_minor, 0) as problem
        from payment_orders o
        left join booked b on b.payment_order_id = o.payment_order_id
       where o.payment_order_id = any($1::text[]) and o.captured_minor <> coalesce(b.credited_minor, 0)`,
@@ -284,8 +290,8 @@ export function findReversedSuccesses(db: Queryable, orders: OrderIds): Promise<
 }
 
 /**
- * Paid orders for which no PSP gave an id of a charge. An external account's reference is not kept among these:
- * it stands on the attempt.
+ * Paid orders for which no PSP gave an id of a charge. An external account's reference is not kept among
+ * these: it stands on the attempt.
  */
 export function findUnbackedSuccesses(db: Queryable, orders: OrderIds): Promise<FaultRow[]> {
   return selectFaults(

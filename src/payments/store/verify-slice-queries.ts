@@ -19,7 +19,10 @@ export async function countCaptures(db: Queryable, slice: Slice): Promise<bigint
   return row?.count ?? 0n;
 }
 
-/** Captures that no order stands for, unless they were reversed because they failed after they were booked. */
+/**
+ * Captures that no order stands for, unless they were reversed because they failed after they were
+ * booked.
+ */
 export function findCapturesWithoutOrder(db: Queryable, slice: Slice): Promise<FaultRow[]> {
   return selectFaults(
     db,

@@ -47,9 +47,9 @@ export async function verifyPayments(db: Queryable): Promise<readonly Check[]> {
 }
 
 /**
- * Compares payments with the ledger, in both directions, and their states with their history. Whatever is checked
- * of an order concerns it alone, so the orders are taken in portions, each in a snapshot of its own: all of them,
- * or those that changed since the closing from which the scope starts.
+ * Compares payments with the ledger, in both directions, and their states with their history. Whatever is
+ * checked of an order concerns it alone, so the orders are taken in portions, each in a snapshot of its
+ * own: all of them, or those that changed since the closing from which the scope starts.
  */
 export async function verifyPaymentsIn(snapshots: Snapshots, scope: VerifyScope): Promise<readonly Check[]> {
   const isWhole = scope.from_closing_id === 0n;
