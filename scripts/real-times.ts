@@ -19,6 +19,8 @@ export const realTimes: readonly RegExp[] = [
   timeIn("(leased_until|(resolution_)?due_at|next_retry_at) [=<>]+ (greatest\\()?"),
   // What was sent to a PSP when: it forgets keys, and ends requests, in its own time.
   timeIn("(p_)?(key_)?sent_at [=<>]+ (case [^;]*?then )?"),
+  // How long ago the books were verified.
+  /clock_timestamp\(\) - created_at/g,
   // Work that nobody touched for so long.
   timeIn("updated_at < "),
   // How long an order really is in its state, by its history.

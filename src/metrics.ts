@@ -73,6 +73,18 @@ export const deadLetters = new Counter({
   registers,
 });
 
+export const ledgerVerifiedRatio = new Gauge({
+  name: "pacioli_ledger_verified_ratio",
+  help: "Share of all debits of the ledger that the last faultless verification covered.",
+  labelNames: ["currency"],
+  registers,
+});
+export const ledgerVerifiedAge = new Gauge({
+  name: "pacioli_ledger_verified_age_seconds",
+  help: "Time since the last faultless verification.",
+  registers,
+});
+
 export type InFlight = { readonly status: string; readonly count: number; readonly oldest_seconds: number };
 
 /**

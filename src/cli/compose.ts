@@ -23,6 +23,7 @@ import {
 import { createPsp } from "../psp/adapters.ts";
 import { PspRouter } from "../psp/psp.ts";
 import { openInbox } from "../webhooks/webhooks.ts";
+import { createVerifier } from "./verifier.ts";
 
 export type Service = {
   readonly log: Logger;
@@ -71,13 +72,15 @@ export async function composeService(
     options,
   );
   const closer = createCloser({ database, log });
+  const verifier = createVerifier(database, log);
   const allWorkers: Payments["workers"] = {
     start() {
       workers.start();
       closer.start();
+      verifier.start();
     },
     async stop() {
-      await Promise.all([workers.stop(), closer.stop()]);
+      await Promise.all([workers.stop(), closer.stop(), verifier.stop()]);
     },
   };
   const inbox = openInbox(database, jobs);

@@ -53,3 +53,25 @@ export async function insertVerifyRun(db: Queryable, run: NewVerifyRun): Promise
     ],
   );
 }
+
+/** What the last faultless run covered, by currency, and how long ago it was; undefined: there is none. */
+export async function selectVerified(
+  db: Queryable,
+): Promise<{ debits: Readonly<Record<string, string>>; age_seconds: number } | undefined> {
+  const [row] = await db.query<{ debits: Readonly<Record<string, string>>; age_seconds: number }>(
+    `select debits, extract(epoch from clock_timestamp() - created_at)::float8 as age_seconds
+       from verify_runs
+      where fault_count = 0
+      order by run_id desc
+      limit 1`,
+  );
+  return row;
+}
+
+/** 0: there is none. */
+export async function selectLastClosing(db: Queryable): Promise<bigint> {
+  const [row] = await db.query<{ closing_id: bigint }>(
+    "select coalesce(max(closing_id), 0) as closing_id from ledger_closings",
+  );
+  return row?.closing_id ?? 0n;
+}
