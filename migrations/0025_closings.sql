@@ -79,7 +79,8 @@ begin
    limit 1;
   if v_tick.tick is null or not exists (
     select from ledger_transactions t
-     where t.xid >= p_former.first_open_xid and t.xid < v_tick.next_xid
+     where t.transaction_id > p_former.settled_transaction_id
+       and t.transaction_id <= v_tick.last_transaction_id
        and is_in_tick(t.xid, v_tick.first_open_xid, v_tick.next_xid, v_tick.open_xids)
        and not is_in_tick(t.xid, p_former.first_open_xid, p_former.next_xid, p_former.open_xids)
   ) then
@@ -117,14 +118,15 @@ begin
     join ticks k on k.tick = c.tick
    where c.closing_id = v_closing_id - 1;
   if v_former.tick is null then
-    v_former := row(0, '-infinity', 0, 0, '{}', 0, true);
+    v_former := row(0, '-infinity', 0, 0, '{}', 0, 0, 0, 0, true);
   end if;
   v_tick := ledger_next_closing_tick(v_former);
 
   select count(*), min(t.transaction_id), max(t.transaction_id)
     into v_count, v_first, v_last
     from ledger_transactions t
-   where t.xid >= v_former.first_open_xid and t.xid < v_tick.next_xid
+   where t.transaction_id > v_former.settled_transaction_id
+     and t.transaction_id <= v_tick.last_transaction_id
      and is_in_tick(t.xid, v_tick.first_open_xid, v_tick.next_xid, v_tick.open_xids)
      and not is_in_tick(t.xid, v_former.first_open_xid, v_former.next_xid, v_former.open_xids);
   if v_count = 0 then
@@ -135,7 +137,8 @@ begin
     select e.account_id, e.account_version, e.amount_minor, e.balance_after_minor
       from ledger_transactions t
       join ledger_entries e on e.transaction_id = t.transaction_id
-     where t.xid >= v_former.first_open_xid and t.xid < v_tick.next_xid
+     where t.transaction_id > v_former.settled_transaction_id
+     and t.transaction_id <= v_tick.last_transaction_id
        and is_in_tick(t.xid, v_tick.first_open_xid, v_tick.next_xid, v_tick.open_xids)
        and not is_in_tick(t.xid, v_former.first_open_xid, v_former.next_xid, v_former.open_xids)
        and e.transaction_id between v_first and v_last

@@ -63,10 +63,10 @@ begin
     return v_last.tick;
   end if;
   select xid_offset into v_offset from xid_epochs order by epoch desc limit 1;
-  -- Read before the snapshot: whoever draws a number after this has its xid from then on or is open in it.
+  v_snapshot := pg_current_snapshot();
+  -- After the snapshot, so that no row of this tick has a higher number.
   select last_value into v_last_event_number from event_numbers;
   select last_value into v_last_transaction_id from ledger_transactions_transaction_id_seq;
-  v_snapshot := pg_current_snapshot();
   v_first_open_xid := pg_snapshot_xmin(v_snapshot)::text::bigint + v_offset;
   v_taken_at := greatest(clock_timestamp(), v_last.taken_at + interval '1 microsecond');
   insert into ticks (
@@ -78,13 +78,14 @@ begin
          v_last_event_number, coalesce(s.last_event_number, 0),
          v_last_transaction_id, coalesce(s.last_transaction_id, 0),
          not exists (select from ticks where is_lasting and taken_at >= date_trunc('second', v_taken_at))
-    -- What began after that tick drew its numbers after it, and all that began before has ended.
+    -- The tick at whose time all that was open has ended by now, and the one before it: the numbers drawn until
+    -- then are those of transactions that had begun by that time.
     from (select 1) one
     left join lateral (
-      select t.last_event_number, t.last_transaction_id
-        from ticks t
-       where t.next_xid <= v_first_open_xid
-       order by t.tick desc
+      select b.last_event_number, b.last_transaction_id
+        from ticks b
+       where b.tick < (select max(t.tick) from ticks t where t.next_xid <= v_first_open_xid)
+       order by b.tick desc
        limit 1
     ) s on true
   returning tick into v_tick;

@@ -46,6 +46,9 @@ export type Slice = {
   /** All of its transactions have ids between these. */
   readonly first_transaction_id: bigint;
   readonly last_transaction_id: bigint;
+  /** All of the events between the same ticks have numbers above the one and up to the other. */
+  readonly settled_event_number: bigint;
+  readonly last_event_number: bigint;
   /** Some of its entries are in a partition that is no longer part of the database. */
   readonly is_archived: boolean;
 };
@@ -58,6 +61,7 @@ export function selectClosedSlices(db: Queryable, after_closing_id: bigint): Pro
             coalesce(f.next_xid, 0) as former_next_xid, coalesce(f.open_xids, '{}')::text as former_open_xids,
             k.first_open_xid, k.next_xid, k.open_xids::text as open_xids,
             c.first_transaction_id, c.last_transaction_id,
+            coalesce(f.settled_event_number, 0) as settled_event_number, k.last_event_number,
             exists (
               select from ledger_entry_partitions p
                where p.detached_at is not null and p.from_transaction_id <= c.last_transaction_id
@@ -78,7 +82,9 @@ export async function selectTail(db: Queryable, closing_id: bigint): Promise<Sli
   const [row] = await db.query<Slice>(
     `with former as (
        select coalesce(max(k.first_open_xid), 0) as first_open_xid, coalesce(max(k.next_xid), 0) as next_xid,
-              coalesce(max(k.open_xids), '{}') as open_xids
+              coalesce(max(k.open_xids), '{}') as open_xids,
+              coalesce(max(k.settled_transaction_id), 0) as settled_transaction_id,
+              coalesce(max(k.settled_event_number), 0) as settled_event_number
          from ledger_closings c
          join ticks k on k.tick = c.tick
         where c.closing_id = $1
@@ -89,11 +95,12 @@ export async function selectTail(db: Queryable, closing_id: bigint): Promise<Sli
             9223372036854775807 as first_open_xid, 9223372036854775807 as next_xid, '{}' as open_xids,
             coalesce(min(t.transaction_id), 1) as first_transaction_id,
             coalesce(max(t.transaction_id), 0) as last_transaction_id,
-            false as is_archived
+            f.settled_event_number, 9223372036854775807 as last_event_number, false as is_archived
        from former f
        left join ledger_transactions t
-         on t.xid >= f.first_open_xid and not is_in_tick(t.xid, f.first_open_xid, f.next_xid, f.open_xids)
-      group by f.first_open_xid, f.next_xid, f.open_xids`,
+         on t.transaction_id > f.settled_transaction_id
+        and not is_in_tick(t.xid, f.first_open_xid, f.next_xid, f.open_xids)
+      group by f.first_open_xid, f.next_xid, f.open_xids, f.settled_event_number`,
     [closing_id],
   );
   if (row === undefined) throw new Error("the end of the ledger gave no row");
@@ -117,15 +124,14 @@ export const sliceParameters = (slice: Slice): readonly unknown[] => [
  * Which rows with an `xid` belong to a slice. The driver sends the parameters' values with the statement, so
  * that it is planned for as many rows as there are.
  */
-export const isInSlice = `xid >= $2::bigint and xid < $6::bigint
-  and is_in_tick(xid, $5::bigint, $6::bigint, $7::bigint[])
+export const isInSlice = `is_in_tick(xid, $5::bigint, $6::bigint, $7::bigint[])
      and not is_in_tick(xid, $2::bigint, $3::bigint, $4::bigint[])`;
 
 /** The start of a statement about a slice: its transactions, and their entries. */
 export const slicedTransactions = `transactions as materialized (
        select transaction_id, kind, subject_type, subject_id, part, effective_at, reverses_transaction_id
          from ledger_transactions
-        where ${isInSlice}
+        where ${isInSlice} and transaction_id between $8::bigint and $9::bigint
      ), entries as materialized (
        select e.account_id, e.account_version, e.transaction_id, e.amount_minor, e.balance_after_minor,
               e.effective_at is distinct from t.effective_at as is_moved

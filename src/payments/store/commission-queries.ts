@@ -60,7 +60,7 @@ export function selectCommissions(db: Queryable, paymentOrderId: string): Promis
  * Finds captures whose commissions are not what the ledger credits to the platform, in both directions, and
  * commissions at another rate than their order's.
  */
-export function findWrongCommissions(db: Queryable): Promise<FaultRow[]> {
+export function findWrongCommissions(db: Queryable, orders: readonly string[]): Promise<FaultRow[]> {
   return selectFaults(
     db,
     `with stored as (
@@ -70,16 +70,17 @@ export function findWrongCommissions(db: Queryable): Promise<FaultRow[]> {
                    else '' end as part,
               currency::text, sum(amount_minor) as amount_minor
          from commissions
+        where payment_order_id = any($1::text[])
         group by payment_order_id, part, currency
      ), booked as (
        select t.subject_id as payment_order_id, coalesce(c.part, t.part) as part, a.currency::text,
               -sum(e.amount_minor) as amount_minor
-         from ledger_accounts a
-         join ledger_entries e on e.account_id = a.account_id
-         join ledger_transactions t on t.transaction_id = e.transaction_id
+         from ledger_transactions t
+         join ledger_entries e on e.transaction_id = t.transaction_id
+         join ledger_accounts a on a.account_id = e.account_id
          -- A reversal counts with the capture that it reverses.
          left join ledger_transactions c on c.transaction_id = t.reverses_transaction_id
-        where a.role = 'platform_commission' and t.subject_type = 'order'
+        where a.role = 'platform_commission' and t.subject_type = 'order' and t.subject_id = any($1::text[])
           and coalesce(c.kind, t.kind) = 'captured'
         group by t.subject_id, coalesce(c.part, t.part), a.currency
      )
@@ -92,13 +93,25 @@ export function findWrongCommissions(db: Queryable): Promise<FaultRow[]> {
       where coalesce(s.amount_minor, 0) <> coalesce(b.amount_minor, 0)
      union all
      select 'order ' || c.payment_order_id,
-            'has a commission by the rule ' || c.rule || ' at ' || c.basis_points || ' basis points, and '
-              || case when o.payment_order_id is null then 'does not exist'
-                      else 'was accepted with ' || o.commission_rule || ' at ' || o.commission_basis_points
-                 end
+            'has a commission by the rule ' || c.rule || ' at ' || c.basis_points
+              || ' basis points, and was accepted with ' || o.commission_rule || ' at '
+              || o.commission_basis_points
        from commissions c
-       left join payment_orders o on o.payment_order_id = c.payment_order_id
-      where o.commission_rule is distinct from c.rule
-         or o.commission_basis_points is distinct from c.basis_points`,
+       join payment_orders o on o.payment_order_id = c.payment_order_id
+      where c.payment_order_id = any($1::text[])
+        and (o.commission_rule is distinct from c.rule
+             or o.commission_basis_points is distinct from c.basis_points)`,
+    [orders],
+  );
+}
+
+/** Commissions of orders that do not exist, over the whole table. */
+export function findGhostCommissions(db: Queryable): Promise<FaultRow[]> {
+  return selectFaults(
+    db,
+    `select distinct 'order ' || c.payment_order_id as subject,
+            'has commissions and does not exist' as problem
+       from commissions c
+      where not exists (select from payment_orders o where o.payment_order_id = c.payment_order_id)`,
   );
 }

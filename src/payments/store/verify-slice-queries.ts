@@ -72,10 +72,15 @@ export async function selectChangedOrders(db: Queryable, slice: Slice): Promise<
        from (
          select subject_id as order_id from transactions where subject_type = 'order'
          union all
-         select subject_id from events where ${isInSlice} and subject_type = 'payment_order'
+         select subject_id from events
+          where ${isInSlice} and subject_type = 'payment_order'
+            and event_number > $10::bigint and event_number <= $11::bigint
+         union all
+         select payment_order_id from payment_order_transitions
+          where ${isInSlice} and transition_number > $10::bigint and transition_number <= $11::bigint
        ) c
       order by c.order_id`,
-    sliceParameters(slice),
+    [...sliceParameters(slice), slice.settled_event_number, slice.last_event_number],
   );
   return rows.map((row) => row.order_id);
 }

@@ -9,6 +9,7 @@ import {
   type Snapshots,
   type VerifyScope,
 } from "../../ledger/ledger.ts";
+import { findGhostCommissions, findWrongCommissions } from "../store/commission-queries.ts";
 import {
   countPayments,
   findForgedOutcomes,
@@ -34,6 +35,8 @@ import {
   selectOrderIds,
 } from "../store/verify-slice-queries.ts";
 
+const commission_statement =
+  "the platform's commission of each capture is the ledger's, by its order's rule and rate";
 const history_statement = "every order's history is unbroken and ends in its state";
 const outcome_statement =
   "every outcome comes from the account of its attempt, and every charge has its PSP's reference";
@@ -100,6 +103,7 @@ async function checkStrays(db: Queryable): Promise<Check[]> {
   return [
     { statement: history_statement, checked_count: 0n, faults: await findGhostHistories(db) },
     { statement: outcome_statement, checked_count: 0n, faults: await findForgedMessages(db) },
+    { statement: commission_statement, checked_count: 0n, faults: await findGhostCommissions(db) },
   ];
 }
 
@@ -136,6 +140,11 @@ async function checkOrders(db: Queryable, orders: OrderIds): Promise<Check[]> {
       statement: "each paid order's seller and the platform earned what was captured",
       checked_count: counts.paid_orders,
       faults: await findWrongEarnings(db, orders),
+    },
+    {
+      statement: commission_statement,
+      checked_count: counts.paid_orders,
+      faults: await findWrongCommissions(db, orders),
     },
     {
       statement: "every paid order has exactly one succeeded attempt, every authorised one its own",
