@@ -148,6 +148,21 @@ create table ledger_entry_partitions (
   constraint ledger_entry_partitions_detached_check check ((detached_at is null) = (detached_tick is null))
 );
 
+-- What may credit a seller: `verify` reports every other credit, because it would be paid out. A new kind of
+-- transaction that does so adds its rows here.
+create table ledger_seller_credits (
+  kind ledger_transaction_kind not null,
+  role ledger_account_role not null check (role in ('seller_pending', 'seller_available', 'seller_reserved')),
+  primary key (kind, role)
+);
+
+-- The ledger compares a reversal with what it reverses.
+insert into ledger_seller_credits (kind, role) values
+  ('captured', 'seller_pending'),
+  ('reversed', 'seller_pending'),
+  ('reversed', 'seller_available'),
+  ('reversed', 'seller_reserved');
+
 create function ledger_refuse_change() returns trigger
 language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
@@ -242,7 +257,8 @@ select ledger_add_partition(16777216);
 select ledger_add_partition(16777216);
 
 grant select on
-  ledger_accounts, ledger_owners, ledger_transactions, ledger_entries, ledger_entry_partitions
+  ledger_accounts, ledger_owners, ledger_transactions, ledger_entries, ledger_entry_partitions,
+  ledger_seller_credits
 to pacioli_service;
 revoke execute on all functions in schema public from public;
 grant execute on function

@@ -78,8 +78,8 @@ begin
          v_last_event_number, coalesce(s.last_event_number, 0),
          v_last_transaction_id, coalesce(s.last_transaction_id, 0),
          not exists (select from ticks where is_lasting and taken_at >= date_trunc('second', v_taken_at))
-    -- The tick at whose time all that was open has ended by now, and the one before it: the numbers drawn until
-    -- then are those of transactions that had begun by that time.
+    -- What was open at an earlier tick has ended by now; the numbers drawn until the tick before that one are
+    -- of transactions that had begun by then.
     from (select 1) one
     left join lateral (
       select b.last_event_number, b.last_transaction_id

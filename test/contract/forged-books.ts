@@ -42,7 +42,7 @@ export const forgeries: readonly Case[] = [
       ...enter(ann, transactionOf("adjusted", "gift"), -70),
     ],
     found: [
-      /credited by captures and reversals only.*\(adjusted of gift\): credits seller:ann:pending USD with 70/,
+      /credited only by kinds of transactions that may.*\(adjusted of gift\): credits seller:ann:pending USD with 70/,
     ],
   },
   {

@@ -32,6 +32,11 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   idempotency_keys_pkey: "checkout",
   ledger_accounts_code_currency_key: "account",
   ledger_accounts_pkey: "account",
+  // Closings are of the ticks of one cluster, and so are the runs that verify them.
+  ledger_closing_balances_pkey: "local",
+  ledger_closing_debits_pkey: "local",
+  ledger_closings_pkey: "local",
+  ledger_closings_tick_key: "local",
   ledger_entry_partitions_pkey: "local",
   ledger_entry_partitions_until_transaction_id_key: "local",
   ledger_owners_pkey: "account",
@@ -39,6 +44,8 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   // A name has its order, also of one that reverses another.
   ledger_transactions_name_key: "checkout",
   ledger_transactions_pkey: "local",
+  // The same rows on each cluster.
+  ledger_seller_credits_pkey: "local",
   ledger_transactions_reverses_key: "local",
   operation_kinds_pkey: "local",
   operations_capture_index: "checkout",
@@ -67,11 +74,13 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   ticks_taken_at_index: "local",
   // An event lives where the attempt that it names does.
   webhook_inbox_event_key: "attempt",
+  verify_runs_pkey: "local",
   webhook_inbox_pkey: "local",
   xid_epochs_pkey: "local",
 };
 
 const homesOfForeignKeys: Readonly<Record<string, Home>> = {
+  ledger_closings_tick_fkey: "local",
   ledger_entry_partitions_detached_tick_fkey: "local",
   // A reversal is posted where its transaction was.
   ledger_transactions_reverses_transaction_id_fkey: "local",
@@ -93,7 +102,12 @@ const numbersOfShard = [
   "ledger_transactions_transaction_id_seq",
 ];
 /** Their numbers name migrations and snapshots of one database and are read nowhere else. */
-const numbersOfDatabase = ["schema_migrations_id_seq", "ticks_tick_seq", "xid_epochs_epoch_seq"];
+const numbersOfDatabase = [
+  "schema_migrations_id_seq",
+  "ticks_tick_seq",
+  "verify_runs_run_id_seq",
+  "xid_epochs_epoch_seq",
+];
 
 let db: TestDatabase;
 beforeAll(async () => {

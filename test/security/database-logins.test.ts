@@ -285,12 +285,16 @@ describe("the owner's login", () => {
     "audit_log",
     "commissions",
     "events",
+    "ledger_closing_balances",
+    "ledger_closing_debits",
+    "ledger_closings",
     "ledger_entries",
     // Its partitions.
     "ledger_entries_1",
     "ledger_entries_16777217",
     "ledger_transactions",
     "payment_order_transitions",
+    "verify_runs",
   ];
 
   test.for(history)("can neither change, delete nor empty %s", async (table) => {

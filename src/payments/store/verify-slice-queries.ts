@@ -43,10 +43,7 @@ export function findCapturesWithoutOrder(db: Queryable, slice: Slice): Promise<F
   );
 }
 
-/**
- * Money of sellers that came from anything but what may pay them: a capture, into what is pending; or a
- * reversal, which the ledger compares with what it reverses.
- */
+/** Money of sellers that came from anything but what may credit them. */
 export function findUnknownCredits(db: Queryable, slice: Slice): Promise<FaultRow[]> {
   return selectFaults(
     db,
@@ -58,8 +55,8 @@ export function findUnknownCredits(db: Queryable, slice: Slice): Promise<FaultRo
        join ledger_accounts a on a.account_id = e.account_id
       where e.amount_minor < 0
         and a.role in ('seller_pending', 'seller_available', 'seller_reserved')
-        and not (t.kind = 'captured' and t.subject_type = 'order' and a.role = 'seller_pending')
-        and t.kind <> 'reversed'`,
+        and not exists (
+          select from ledger_seller_credits c where c.kind = t.kind and c.role = a.role)`,
     sliceParameters(slice),
   );
 }

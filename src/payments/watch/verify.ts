@@ -116,7 +116,7 @@ async function checkBookings(db: Queryable, slice: Slice): Promise<Check[]> {
       faults: await findCapturesWithoutOrder(db, slice),
     },
     {
-      statement: "sellers are credited by captures and reversals only",
+      statement: "sellers are credited only by kinds of transactions that may",
       checked_count,
       faults: slice.is_archived ? [] : await findUnknownCredits(db, slice),
     },
