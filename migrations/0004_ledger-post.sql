@@ -129,12 +129,12 @@ language sql as $$
 $$;
 
 -- What became of one transaction whose name is in the ledger already: the same one again, or another under
--- the same name.
+-- the same name. One whose entries were detached is taken for the same.
 create function ledger_compare_posted(
   p_transaction_id bigint, p_codes text[], p_currencies text[], p_amounts bigint[]
 ) returns text
 language sql stable as $$
-  select case when posted.lines = offered.lines then 'already_posted' else 'name_conflict' end
+  select case when coalesce(posted.lines = offered.lines, true) then 'already_posted' else 'name_conflict' end
     from (
       select array_agg((a.code, a.currency::text, e.amount_minor)::text
                        order by a.code, a.currency, e.amount_minor) as lines

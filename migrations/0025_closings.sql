@@ -187,6 +187,40 @@ create index verify_runs_faultless_index on verify_runs (run_id) where fault_cou
 create trigger verify_runs_append_only before update or delete or truncate on verify_runs
   for each statement execute function refuse_history_change();
 
+-- Detaches the partitions whose last entry was written before a time, oldest first, and gives their names. A
+-- faultless run must have covered a closing that has all their transactions: from then on closings tell what
+-- they came to. The tables stay, to be stored elsewhere and dropped.
+create function ledger_detach_partitions(p_before timestamptz) returns setof text
+language plpgsql as $$
+declare
+  v_partition ledger_entry_partitions;
+  v_tick bigint;
+begin
+  for v_partition in
+    select * from ledger_entry_partitions where detached_at is null order by from_transaction_id for update
+  loop
+    select k.tick into v_tick
+      from ledger_closings c
+      join ticks k on k.tick = c.tick
+     where k.settled_transaction_id >= v_partition.until_transaction_id - 1
+       and c.closing_id <= (
+         select r.to_closing_id from verify_runs r where r.fault_count = 0 order by r.run_id desc limit 1)
+     order by c.closing_id
+     limit 1;
+    exit when v_tick is null or exists (
+      select from ledger_transactions t
+       where t.transaction_id >= v_partition.from_transaction_id
+         and t.transaction_id < v_partition.until_transaction_id and t.created_at >= p_before);
+    execute format(
+      'alter table ledger_entries detach partition ledger_entries_%s', v_partition.from_transaction_id);
+    update ledger_entry_partitions
+       set detached_at = clock_timestamp(), detached_tick = v_tick
+     where from_transaction_id = v_partition.from_transaction_id;
+    return next 'ledger_entries_' || v_partition.from_transaction_id;
+  end loop;
+end
+$$;
+
 grant select on
   ledger_closings, ledger_closing_balances, ledger_closing_debits, verify_runs
 to pacioli_service;

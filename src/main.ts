@@ -41,6 +41,13 @@ program
   .option("--full", "recompute everything")
   .action(async (options: { full?: true }) => (await import("./cli/verify.ts")).verify(options));
 program
+  .command("detach-entries")
+  .requiredOption("--before <time>", "only entries that were all written before it")
+  .description("take old, verified entries out of the ledger's table")
+  .action(async (options: { before: string }) =>
+    (await import("./cli/detach-entries.ts")).detachEntries(options),
+  );
+program
   .command("shell")
   .description("open a console with the services loaded")
   .action(async () => (await import("./cli/shell.ts")).shell());

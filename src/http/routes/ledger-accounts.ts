@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../../errors.ts";
 import {
   ensureTickAfter,
+  isBeforeDetached,
   selectAccounts,
   selectBalance,
   selectBookedBalance,
@@ -60,7 +61,7 @@ export function registerAccountRoutes(app: App, { database, reads, settings }: H
           : {
               balance_minor: await selectBalance(snapshot, account, at),
               booked_at: null,
-              is_detached: false,
+              is_detached: at !== null && (await isBeforeDetached(snapshot, at)),
             };
         if (found === undefined || balance?.balance_minor === undefined) throw noAccount(account);
         if (balance.is_detached) throw detached("at");
