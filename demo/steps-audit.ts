@@ -61,7 +61,7 @@ export const countEverything: Step = {
 
 export const verifyTheBooks: Step = {
   title: "The books are verified",
-  proves: "`pacioli verify` recomputes everything from the entries, in one snapshot, at any time.",
+  proves: "`pacioli verify` recomputes everything from the entries, at any time.",
   async run({ stack, checks }) {
     const database = openDatabase(stack.database_url, 2, "pacioli-demo");
     try {

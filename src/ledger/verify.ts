@@ -103,7 +103,9 @@ async function checkTail(db: Queryable, last_closing_id: bigint): Promise<Check[
 
 async function checksOf(db: Queryable, slice: Slice): Promise<Check[]> {
   const checks = await checkSlice(db, slice);
-  return checks.map(({ check_name, checked_count, faults }) => ({
+  // What is not closed yet has no closing to compare.
+  const applying = checks.filter(({ check_name }) => check_name !== "closing" || slice.closing_id !== null);
+  return applying.map(({ check_name, checked_count, faults }) => ({
     statement: statements[check_name],
     checked_count,
     faults,

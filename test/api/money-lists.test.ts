@@ -203,9 +203,10 @@ describe("wallets and ledger (R266, R267)", () => {
       currency: "USD",
       balance: "29.99",
       at: null,
-      basis: "recorded",
+      basis: "booked",
+      booked_at: null,
     });
-    for (const basis of ["recorded", "effective"]) {
+    for (const basis of ["booked", "effective"]) {
       const at = "2020-01-01T00:00:00Z";
       expect(
         (await stack.call("GET", `${path}/balance?currency=USD&at=${at}&basis=${basis}`)).json,

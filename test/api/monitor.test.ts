@@ -19,7 +19,7 @@ afterAll(() => stack.stopAll());
 
 const told = (paymentOrderId: string): Promise<Record<string, unknown>[]> =>
   stack.db.asOwner(
-    "select data ->> 'status' as status from events where type = 'payment_order.overdue' and data ->> 'payment_order_id' = $1",
+    "select data ->> 'status' as status from events where type = 'payment_order.overdue' and subject_id = $1",
     [paymentOrderId],
   );
 const overdueCount = async (status: string): Promise<string | undefined> =>

@@ -106,6 +106,7 @@ describe("an attempt that a person has seen succeed at the PSP", () => {
     const faults = (await verifyPayments(desk.stack.db.database)).flatMap((check) => check.faults);
     expect(faults).toMatchObject([
       { subject: `attempt ${one.attempt_id}` },
+      { subject: `order ${other.id}`, problem: expect.stringContaining("no id of stripe") as string },
       { subject: `attempt ${other.attempt_id}` },
     ]);
   });

@@ -84,6 +84,7 @@ test("a charge that is being booked for one attempt while a person resolves anot
   const faults = (await verifyPayments(stack.db.database)).flatMap((check) => check.faults);
   expect(faults).toMatchObject([
     { subject: `attempt ${one.attempt_id}` },
+    { subject: `order ${one.id}`, problem: expect.stringContaining("no id of stripe") as string },
     { subject: `attempt ${one.attempt_id}`, problem: expect.stringContaining(other.attempt_id) as string },
   ]);
 });
