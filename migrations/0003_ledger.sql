@@ -136,6 +136,15 @@ create index ledger_entries_effective_at_index on ledger_entries (account_id, ef
 create index ledger_entries_effective_version_index on ledger_entries (account_id, account_version)
   where effective_at is not null;
 
+-- Periods that are closed: after the commit of its row no transaction takes effect before `until`.
+create table ledger_closed_periods (
+  until timestamptz primary key,
+  -- Postings of database transactions that began before it may still be under way.
+  xid bigint not null default current_xid(),
+  closed_by text not null check (length(closed_by) between 1 and 255),
+  created_at timestamptz not null default clock_timestamp()
+);
+
 -- Which transactions' entries are in which partition. One that is detached keeps its row.
 create table ledger_entry_partitions (
   from_transaction_id bigint primary key,
@@ -172,6 +181,9 @@ end
 $$;
 
 create trigger ledger_transactions_append_only before update or delete or truncate on ledger_transactions
+  for each statement execute function ledger_refuse_change();
+create trigger ledger_closed_periods_append_only
+  before update or delete or truncate on ledger_closed_periods
   for each statement execute function ledger_refuse_change();
 create trigger ledger_accounts_kept before delete or truncate on ledger_accounts
   for each statement execute function ledger_refuse_change();
@@ -258,7 +270,7 @@ select ledger_add_partition(16777216);
 
 grant select on
   ledger_accounts, ledger_owners, ledger_transactions, ledger_entries, ledger_entry_partitions,
-  ledger_seller_credits
+  ledger_seller_credits, ledger_closed_periods
 to pacioli_service;
 revoke execute on all functions in schema public from public;
 grant execute on function

@@ -8,6 +8,16 @@
 -- Accounts are locked in the order of (code, currency), everywhere. Plans are generic and by key:
 -- the arrays are small beside the tables, and a plan must not turn with the statistics.
 
+-- When transactions take effect: what happened in a closed period takes effect at its end, because money that
+-- a PSP reports must be booked, whenever it was.
+create function ledger_open_times(p_effective_ats timestamptz[]) returns timestamptz[]
+language sql stable as $$
+  select array_agg(case when e.effective_at is not null then greatest(e.effective_at, p.until) end
+                   order by e.position)
+    from unnest(p_effective_ats) with ordinality as e (effective_at, position)
+    cross join (select max(until) as until from ledger_closed_periods) p
+$$;
+
 -- Writes a batch or nothing of it. Raises PL004 when an account is missing, unique_violation when
 -- a transaction is already posted, PL001 when a running balance breaks its account's floor.
 create function ledger_write_batch(
@@ -24,6 +34,7 @@ as $$
 declare
   v_now timestamptz;
   v_xid bigint;
+  v_effective_ats timestamptz[] := p_effective_ats;
   v_changes bigint[];
   v_counts bigint[];
   v_account_ids bigint[];
@@ -68,6 +79,10 @@ begin
     raise exception 'ledger accounts are missing' using errcode = 'PL004';
   end if;
 
+  if cardinality(array_remove(p_effective_ats, null)) > 0 then
+    v_effective_ats := ledger_open_times(p_effective_ats);
+  end if;
+
   -- Read after the accounts are locked, so that along one account time never runs backwards.
   v_now := clock_timestamp();
   v_xid := current_xid();
@@ -77,7 +92,7 @@ begin
   overriding system value
   select t.transaction_id, v_now, v_xid, t.effective_at, t.reverses_transaction_id, t.kind, t.subject_type,
          t.subject_id, t.part, t.description
-    from unnest(p_transaction_ids, p_effective_ats, p_reverses, p_kinds, p_subject_types, p_subject_ids,
+    from unnest(p_transaction_ids, v_effective_ats, p_reverses, p_kinds, p_subject_types, p_subject_ids,
                 p_parts, p_descriptions)
          as t (transaction_id, effective_at, reverses_transaction_id, kind, subject_type, subject_id, part,
                description);
@@ -85,7 +100,7 @@ begin
   with entries as materialized (
     select e.position, e.account_position,
            p_transaction_ids[e.transaction_position] as transaction_id, e.amount_minor,
-           p_effective_ats[e.transaction_position] as effective_at,
+           v_effective_ats[e.transaction_position] as effective_at,
            v_versions[e.account_position] + row_number() over running as account_version,
            v_balances[e.account_position] + sum(e.amount_minor) over running as balance_after_minor
       from unnest(p_entry_transactions, p_entry_accounts, p_entry_amounts) with ordinality

@@ -187,6 +187,16 @@ create index verify_runs_faultless_index on verify_runs (run_id) where fault_cou
 create trigger verify_runs_append_only before update or delete or truncate on verify_runs
   for each statement execute function refuse_history_change();
 
+-- Whether what took effect by a time can no longer change: it lies in a closed period, and a tick shows that
+-- every posting that was under way when the period was closed has ended.
+create function ledger_is_effective_final(p_at timestamptz) returns boolean
+language sql stable as $$
+  select exists (
+    select from ledger_closed_periods p
+     where p.until > p_at
+       and p.xid < (select k.first_open_xid from ticks k order by k.tick desc limit 1))
+$$;
+
 -- Detaches the partitions whose last entry was written before a time, oldest first, and gives their names. A
 -- faultless run must have covered a closing that has all their transactions: from then on closings tell what
 -- they came to. The tables stay, to be stored elsewhere and dropped.
@@ -228,6 +238,7 @@ grant insert (mode, from_closing_id, to_closing_id, digest, checks, fault_count,
   on verify_runs to pacioli_service;
 revoke execute on all functions in schema public from public;
 grant execute on function
+  ledger_is_effective_final(timestamptz),
   ledger_closing_digest(bigint, bigint, bigint, bigint, bigint),
   ledger_add_closing()
 to pacioli_service;

@@ -41,6 +41,14 @@ program
   .option("--full", "recompute everything")
   .action(async (options: { full?: true }) => (await import("./cli/verify.ts")).verify(options));
 program
+  .command("close-period")
+  .requiredOption("--until <time>", "what is booked later takes effect then at the earliest")
+  .option(...as_option)
+  .description("make balances as of times before it final")
+  .action(async (options: { until: string; as?: string }) =>
+    (await import("./cli/close-period.ts")).closePeriodCommand(options),
+  );
+program
   .command("detach-entries")
   .requiredOption("--before <time>", "only entries that were all written before it")
   .description("take old, verified entries out of the ledger's table")

@@ -49,7 +49,12 @@ export function accountView(row: AccountRow) {
 export function balanceView(
   account: AccountRow,
   balance_minor: bigint,
-  asOf: { readonly at: string | null; readonly basis: string; readonly booked_at: string | null },
+  asOf: {
+    readonly at: string | null;
+    readonly basis: string;
+    readonly booked_at: string | null;
+    readonly is_final: boolean;
+  },
 ) {
   return {
     object: "ledger_balance" as const,

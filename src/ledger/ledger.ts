@@ -34,6 +34,7 @@ export type { BalanceAsOf, BookedVersions } from "./as-of-queries.ts";
 export { reversalsOf, reverse } from "./reverse.ts";
 export { describeTransaction, subjectTypes, transactionKey, transactionKinds } from "./transaction-name.ts";
 export type { SubjectType, TransactionKind, TransactionName } from "./transaction-name.ts";
+export { closePeriod, isEffectiveFinal } from "./period-queries.ts";
 export { detachPartitions, isBeforeDetached } from "./partition-queries.ts";
 export { selectFaults } from "./fault-queries.ts";
 export type { FaultRow } from "./fault-queries.ts";

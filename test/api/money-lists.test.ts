@@ -205,6 +205,7 @@ describe("wallets and ledger (R266, R267)", () => {
       at: null,
       basis: "booked",
       booked_at: null,
+      is_final: false,
     });
     for (const basis of ["booked", "effective"]) {
       const at = "2020-01-01T00:00:00Z";

@@ -37,6 +37,7 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   ledger_closing_debits_pkey: "local",
   ledger_closings_pkey: "local",
   ledger_closings_tick_key: "local",
+  ledger_closed_periods_pkey: "local",
   ledger_entry_partitions_pkey: "local",
   ledger_entry_partitions_until_transaction_id_key: "local",
   ledger_owners_pkey: "account",

@@ -285,6 +285,7 @@ describe("the owner's login", () => {
     "audit_log",
     "commissions",
     "events",
+    "ledger_closed_periods",
     "ledger_closing_balances",
     "ledger_closing_debits",
     "ledger_closings",

@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import {
   ensureTickAfter,
   isBeforeDetached,
+  isEffectiveFinal,
   selectAccounts,
   selectBalance,
   selectBookedBalance,
@@ -35,8 +36,8 @@ export function registerAccountRoutes(app: App, { database, reads, settings }: H
         summary: "An account's balance, now or as of a time",
         description:
           "A booked balance as of a time is final: it is what had been booked at the last snapshot before that " +
-          "time (`booked_at`). An effective one counts each transaction when it happened, and still changes " +
-          "when one is booked later.",
+          "time (`booked_at`). An effective one counts each transaction when it happened, and changes when one is " +
+          "booked later, until its period is closed (`pacioli close-period`).",
         params: accountParams,
         querystring: Type.Object(
           {
@@ -65,7 +66,13 @@ export function registerAccountRoutes(app: App, { database, reads, settings }: H
             };
         if (found === undefined || balance?.balance_minor === undefined) throw noAccount(account);
         if (balance.is_detached) throw detached("at");
-        return balanceView(found, balance.balance_minor, { at, basis, booked_at: balance.booked_at });
+        const is_final = at !== null && (isBookedAsOf || (await isEffectiveFinal(snapshot, at)));
+        return balanceView(found, balance.balance_minor, {
+          at,
+          basis,
+          booked_at: balance.booked_at,
+          is_final,
+        });
       });
     },
   );

@@ -67,6 +67,7 @@ export const AccountBalance = Type.Object(
     balance: Type.String(),
     at: nullable(timestamp),
     basis: Type.String({ description: "booked: by when it was written; effective: by when it happened." }),
+    is_final: Type.Boolean({ description: "It will never be another one." }),
     booked_at: nullable(
       Type.String({
         format: "date-time",
