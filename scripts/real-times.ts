@@ -11,6 +11,8 @@ export const realTimes: readonly RegExp[] = [
   timeIn("(updated|processed|last_retry|(status_link_)?revoked)_at = (case [^;]*?)?"),
   // A person's decision about a dead letter.
   timeIn("decided_by = \\$[345], decision_note = \\$[456], decided_at = "),
+  // What is booked without a time of its own takes effect in real time, so no later period may be closed.
+  timeIn("\\$1::timestamptz <= "),
   // When entries left.
   timeIn("set detached_at = "),
   // When a snapshot was taken.

@@ -1,8 +1,8 @@
 import type { Queryable, Timestamp } from "../db/db.ts";
 
 /**
- * Closes the time before `until`, which the database's clock has reached: what is booked later takes effect then
- * at the earliest. With the owner's login. Gives false if it, or a later time, was closed already.
+ * Closes the time before `until`, which the database's clock has reached: what is booked later takes effect
+ * then at the earliest. With the owner's login. Gives false if it, or a later time, was closed already.
  */
 export async function closePeriod(owner: Queryable, until: Timestamp, closed_by: string): Promise<boolean> {
   const rows = await owner.query(
