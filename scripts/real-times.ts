@@ -12,7 +12,7 @@ export const realTimes: readonly RegExp[] = [
   // A person's decision about a dead letter.
   timeIn("decided_by = \\$[345], decision_note = \\$[456], decided_at = "),
   // What is booked without a time of its own takes effect in real time, so no later period may be closed.
-  timeIn("\\$1::timestamptz <= "),
+  timeIn("timestamptz <= "),
   // When entries left.
   timeIn("set detached_at = "),
   // When a snapshot was taken.
