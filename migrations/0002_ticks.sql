@@ -12,11 +12,13 @@ create table xid_epochs (
   xid_offset bigint not null,
   -- Of the PostgreSQL cluster: another one counts by itself.
   system_identifier bigint not null,
+  -- Of this table: one that was restored from a dump is another one, also in the same cluster.
+  table_oid oid not null,
   started_at timestamptz not null default clock_timestamp()
 );
 
-insert into xid_epochs (xid_offset, system_identifier)
-select 0, system_identifier from pg_control_system();
+insert into xid_epochs (xid_offset, system_identifier, table_oid)
+select 0, system_identifier, 'xid_epochs'::regclass from pg_control_system();
 
 -- The number of this database transaction, as rows keep it.
 create function current_xid() returns bigint
@@ -46,6 +48,7 @@ create table ticks (
 
 create unique index ticks_taken_at_index on ticks (taken_at);
 create unique index ticks_lasting_index on ticks (taken_at) where is_lasting;
+create index ticks_event_number_index on ticks (last_event_number, tick);
 
 -- Whether a row was there at a tick.
 create function is_in_tick(p_xid bigint, p_first_open_xid bigint, p_next_xid bigint, p_open_xids bigint[])

@@ -7,7 +7,9 @@ const timeIn = (before: string): RegExp => new RegExp(String.raw`\b${before}${ti
 
 export const realTimes: readonly RegExp[] = [
   // When a row was written, as its history says. The checkouts' own created_at is given by the function that stores them.
-  timeIn("(created|updated|received|found|occurred|sent|due|started)_at timestamptz not null default "),
+  timeIn(
+    "(created|updated|received|found|occurred|sent|due|started|removed)_at timestamptz not null default ",
+  ),
   timeIn("(updated|processed|last_retry|(status_link_)?revoked)_at = (case [^;]*?)?"),
   // A person's decision about a dead letter.
   timeIn("decided_by = \\$[345], decision_note = \\$[456], decided_at = "),

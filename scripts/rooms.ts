@@ -9,7 +9,7 @@ export const layers: readonly (readonly string[])[] = [
   ["config"],
   ["http"],
   ["payments"],
-  ["wallets", "webhooks", "risk", "idempotency", "approvals"],
+  ["wallets", "webhooks", "risk", "idempotency", "approvals", "events"],
   ["ledger", "psp"],
   ["jobs"],
   ["audit"],

@@ -46,6 +46,7 @@ export const errorRegistry = {
     is_retryable: false,
   },
   link_expired: { status: 410, title: "The link has expired or was revoked", is_retryable: false },
+  events_expired: { status: 410, title: "The events that come next were removed", is_retryable: false },
   payload_too_large: { status: 413, title: "The body is too large", is_retryable: false },
   unsupported_media_type: { status: 415, title: "Send application/json", is_retryable: false },
   expectation_failed: { status: 417, title: "The Expect header cannot be met", is_retryable: false },

@@ -2,6 +2,7 @@
 import { createClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { Database, ReadDatabase, type DatabaseOptions } from "../db/db.ts";
+import { createEventWorkers } from "../events/events.ts";
 import {
   buildApp,
   buildOperationsApp,
@@ -73,14 +74,16 @@ export async function composeService(
   );
   const closer = createCloser({ database, log });
   const verifier = createVerifier(database, log);
+  const eventWorkers = createEventWorkers({ database, log, retention_days: config.events_retention_days });
   const allWorkers: Payments["workers"] = {
     start() {
       workers.start();
       closer.start();
       verifier.start();
+      eventWorkers.start();
     },
     async stop() {
-      await Promise.all([workers.stop(), closer.stop(), verifier.stop()]);
+      await Promise.all([workers, closer, verifier, eventWorkers].map((worker) => worker.stop()));
     },
   };
   const inbox = openInbox(database, jobs);

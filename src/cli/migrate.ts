@@ -1,4 +1,5 @@
-import { explainLockTimeout, migrate } from "../db/db.ts";
+import { beginEpochIfRestored, Database, explainLockTimeout, migrate } from "../db/db.ts";
+import { prepareEvents } from "../events/events.ts";
 import { installJobs } from "../jobs/jobs.ts";
 
 /**
@@ -10,5 +11,14 @@ export async function migrateDatabase(ownerUrl: string): Promise<readonly string
   await installJobs(ownerUrl).catch((error: unknown) => {
     throw explainLockTimeout(error);
   });
+  await beginEpochIfRestored(ownerUrl);
+  const database = new Database({ url: ownerUrl, application_name: "pacioli-migrate", connections_max: 1 });
+  try {
+    await prepareEvents(database);
+  } catch (error) {
+    throw explainLockTimeout(error);
+  } finally {
+    await database.close();
+  }
   return applied;
 }

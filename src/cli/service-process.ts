@@ -1,6 +1,6 @@
 import closeWithGrace from "close-with-grace";
 import { assertBuiltInKeyStaysLocal, loadConfig, type Config } from "../config/config.ts";
-import { checkLogin, checkSchema } from "../db/db.ts";
+import { beginEpochIfRestored, checkLogin, checkSchema } from "../db/db.ts";
 import { checkNoDevelopmentKeys } from "../http/http.ts";
 import { armCrashPoint } from "../payments/payments.ts";
 import { namingVariable } from "./configured-database.ts";
@@ -19,6 +19,7 @@ export async function runService(roles: Roles, mode: "development" | "production
   const url = databaseUrlOf(config);
   await namingVariable("DATABASE_URL", () => checkLogin(url));
   await checkSchema(url);
+  await beginEpochIfRestored(url);
   const service = await composeService(config, url, { is_worker: roles.works, has_api: roles.serves });
   try {
     await start(config, service, roles);

@@ -43,6 +43,8 @@ export type Config = {
   readonly calls_at_once_max: number;
   /** How long a whole request may take to arrive. */
   readonly request_timeout_seconds: number;
+  /** For how long events can be read. */
+  readonly events_retention_days: number;
   readonly payments: PaymentSettings;
   readonly psp: PspAccounts & {
     /** Whether production takes keys with which test cards pay. */
@@ -94,6 +96,7 @@ export function loadConfig(mode: Mode, environment: Environment = process.env): 
     rate_limit_per_second: read.number("RATE_LIMIT_PER_SECOND", 2_000, { min: 1, max: 1_000_000 }),
     calls_at_once_max: read.number("CALLS_AT_ONCE_MAX", 500, { min: 1, max: 1_000_000 }),
     request_timeout_seconds: read.number("REQUEST_TIMEOUT_SECONDS", 30, { min: 1, max: 600 }),
+    events_retention_days: read.number("EVENTS_RETENTION_DAYS", 90, { min: 7, max: 3_650 }),
     payments,
     psp: {
       accounts,

@@ -6,6 +6,7 @@ export type { ReadLimits } from "./read-database.ts";
 export { GroupCommit } from "./group-commit.ts";
 export { numberArray, textArray, wordArray } from "./array-literal.ts";
 export { migrate, checkSchema, explainLockTimeout } from "./migrate.ts";
+export { beginEpochIfRestored } from "./epoch.ts";
 export { checkLogin } from "./check-login.ts";
 export { ensureServiceLogin } from "./service-login.ts";
 export { findRoles } from "./roles.ts";

@@ -17,6 +17,7 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
   audit_log: { insert: "actor action subject_type subject_id before after reason request_id" },
   events: { insert: "*" },
   commissions: { insert: "*" },
+  event_followers: { insert: "*", update: "after_tick until_tick event_number updated_at" },
   dead_letters: { insert: "*", update: "state decided_by decision_note decided_at" },
   idempotency_keys: { insert: "*", delete: true },
   overdue_orders: { insert: "*" },
@@ -67,9 +68,13 @@ export const written_tables: Readonly<Record<string, TableRights>> = {
 
 /** Functions that run with their owner's rights. Others give no right that their caller lacks. */
 export const definer_functions: readonly string[] = [
+  "begin_xid_epoch_if_restored",
+  "events_add_partitions",
+  "events_drop_partitions",
   "ledger_add_closing",
   "ledger_post",
   "ledger_post_ordered",
+  "prune_ticks",
   "take_tick",
 ];
 

@@ -14,6 +14,7 @@ import { registerAuditLogRoutes } from "./routes/audit-log.ts";
 import { registerCaptureRoutes } from "./routes/captures.ts";
 import { registerCheckoutRoutes } from "./routes/checkouts.ts";
 import { registerDeadLetterRoutes } from "./routes/dead-letters.ts";
+import { registerEventRoutes } from "./routes/events.ts";
 import { registerLedgerRoutes } from "./routes/ledger.ts";
 import { registerLivenessRoute, registerOperationsRoutes } from "./routes/operations.ts";
 import { registerPaymentRoutes } from "./routes/payments.ts";
@@ -102,6 +103,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
   registerRiskRoutes(app, context);
   registerUnresolvedOrderRoutes(app, context);
   registerAuditLogRoutes(app, context);
+  registerEventRoutes(app, context);
   app.get(
     "/",
     {
@@ -120,6 +122,7 @@ async function registerApi(app: App, context: HttpContext): Promise<void> {
         "unresolved_orders",
         "risk_blocks",
         "audit_log",
+        "events",
         "webhooks",
       ].map((name) => `/api/v1/${name}`),
     }),

@@ -6,9 +6,9 @@ export type WorkLoopOptions = {
   readonly log: Logger;
   /**
    * How long to wait for a wake-up when there was nothing to do; the safety net for work enqueued by other
-   * processes.
+   * processes. A function is asked before each wait.
    */
-  readonly idle_poll_ms: number;
+  readonly idle_poll_ms: number | (() => number);
   /** Does the work that is due and gives how much it was; 0 lets the loop wait. */
   readonly run: () => Promise<number>;
 };
@@ -51,7 +51,9 @@ export class WorkLoop {
 
   async #runOnce(): Promise<number> {
     try {
-      return (await this.#options.run()) > 0 ? 0 : this.#options.idle_poll_ms;
+      if ((await this.#options.run()) > 0) return 0;
+      const { idle_poll_ms } = this.#options;
+      return typeof idle_poll_ms === "number" ? idle_poll_ms : idle_poll_ms();
     } catch (error) {
       this.#options.log.error(
         { err: error, work: this.#options.name },

@@ -27,6 +27,9 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   commissions_capture_index: "checkout",
   dead_letters_one_waiting: "checkout",
   dead_letters_pkey: "local",
+  // Followers, and what they read, are of one cluster.
+  event_followers_pkey: "local",
+  event_removals_pkey: "local",
   // A request with a key lives where what its path or body names does. Sent for something on another cluster,
   // the same key would have its own effect there instead of being refused.
   idempotency_keys_pkey: "checkout",
@@ -73,9 +76,9 @@ const homesOfIndexes: Readonly<Record<string, Home>> = {
   ticks_lasting_index: "local",
   ticks_pkey: "local",
   ticks_taken_at_index: "local",
+  verify_runs_pkey: "local",
   // An event lives where the attempt that it names does.
   webhook_inbox_event_key: "attempt",
-  verify_runs_pkey: "local",
   webhook_inbox_pkey: "local",
   xid_epochs_pkey: "local",
 };
@@ -102,7 +105,7 @@ const numbersOfShard = [
   "ledger_owners_place_seq",
   "ledger_transactions_transaction_id_seq",
 ];
-/** Their numbers name migrations and snapshots of one database and are read nowhere else. */
+/** Their numbers name migrations, snapshots and verifications of one database and are read nowhere else. */
 const numbersOfDatabase = [
   "schema_migrations_id_seq",
   "ticks_tick_seq",
