@@ -95,25 +95,73 @@ begin
 end
 $$;
 
+-- Below all numbers that a tick has not and a later snapshot, at which `p_open_xids` are open, has: of
+-- transactions that were open at the tick and have ended since, or that began after it. Who draws a number has
+-- begun before that, so theirs are above all that had been drawn before the last tick at which none of these
+-- had begun. The last number that this tick stored is too late, because it was read after the tick's
+-- snapshot; the one of the tick before it is not. A transaction that stays open is none of these, so nobody
+-- has to read everything since it began. Without a tick 0 there: it had nothing.
+create function tick_numbers_before(
+  p_tick bigint, p_open_xids bigint[], out event_number bigint, out transaction_id bigint
+)
+language sql stable as $$
+  select coalesce(b.last_event_number, 0), coalesce(b.last_transaction_id, 0)
+    from (select 1) one
+    left join ticks p on p.tick = p_tick
+    left join lateral (
+      select s.tick
+        from ticks s
+       where s.tick <= p.tick
+         and s.next_xid <=
+             least(p.next_xid, (select min(x) from unnest(p.open_xids) as x where x <> all (p_open_xids)))
+       order by s.tick desc
+       limit 1
+    ) s on true
+    left join lateral (
+      select t.last_event_number, t.last_transaction_id
+        from ticks t
+       where t.tick < s.tick
+       order by t.tick desc
+       limit 1
+    ) b on true
+$$;
+
 -- Whether a followed row has committed since a tick.
 create function ticks_has_news(p_tick ticks) returns boolean
-language sql stable as $$
-  select exists (
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_offset bigint := (select xid_offset from xid_epochs order by epoch desc limit 1);
+  v_open_xids bigint[] :=
+    array(select x::text::bigint + v_offset from pg_snapshot_xip(pg_current_snapshot()) as x);
+  v_event_number bigint;
+  v_transaction_id bigint;
+begin
+  select n.event_number, n.transaction_id
+    into v_event_number, v_transaction_id
+    from tick_numbers_before(p_tick.tick, v_open_xids) n;
+  return exists (
            select from ledger_transactions t
-            where t.transaction_id > p_tick.settled_transaction_id
+            where t.transaction_id > v_transaction_id
               and not is_in_tick(t.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids))
       or exists (
            select from events e
-            where e.event_number > p_tick.settled_event_number
+            where e.event_number > v_event_number
               and not is_in_tick(e.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids))
       or exists (
            select from payment_order_transitions t
-            where t.transition_number > p_tick.settled_event_number
-              and not is_in_tick(t.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids))
+            where t.transition_number > v_event_number
+              and not is_in_tick(t.xid, p_tick.first_open_xid, p_tick.next_xid, p_tick.open_xids));
+end
 $$;
 
 -- The first tick: nothing has happened yet.
 select take_tick(true);
 
 revoke execute on all functions in schema public from public;
-grant execute on function take_tick(boolean) to pacioli_service;
+grant execute on function
+  take_tick(boolean),
+  tick_numbers_before(bigint, bigint[])
+to pacioli_service;

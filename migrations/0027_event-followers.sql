@@ -62,28 +62,12 @@ begin
 end
 $$;
 
--- Below all numbers of events that a later tick has and an earlier one has not. These were open at the
--- earlier one, or began after it. Who draws a number has begun before that, so theirs are above all that had
--- been drawn before the last tick at which none of them had begun. The last number that this tick stored is
--- too late, because it was read after the tick's snapshot; the one of the tick before it is not.
--- A transaction that stays open is none of these, so nobody has to read everything since it began.
+-- Below all numbers of events that a later tick has and an earlier one has not.
 create function event_number_before(p_after_tick bigint, p_until_tick bigint) returns bigint
 language sql stable as $$
-  select coalesce((
-    select b.last_event_number
-      from ticks b
-     where b.tick < (
-       select s.tick
-         from ticks s
-        where s.tick <= p_after_tick
-          and s.next_xid <= least(a.next_xid, (
-            select min(x) from unnest(a.open_xids) as x where x <> all (u.open_xids)))
-        order by s.tick desc
-        limit 1)
-     order by b.tick desc
-     limit 1), 0)
+  select n.event_number
     from ticks u
-    left join ticks a on a.tick = p_after_tick
+   cross join tick_numbers_before(p_after_tick, u.open_xids) n
    where u.tick = p_until_tick
 $$;
 
