@@ -30,8 +30,8 @@ $$;
 create table ticks (
   tick bigint generated always as identity primary key,
   taken_at timestamptz not null,
-  -- Below it everything had committed or was rolled back; from `next_xid` on nothing had begun; in between
-  -- all but `open_xids`.
+  -- Below it everything had committed or was rolled back; from `next_xid` on nothing had; in between all but
+  -- `open_xids`.
   first_open_xid bigint not null,
   next_xid bigint not null,
   open_xids bigint[] not null,

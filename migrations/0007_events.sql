@@ -89,15 +89,15 @@ begin
 end
 $$;
 
--- The first tick that has every event of before a time: all that was open at the first tick after it has
--- ended. Null: there is none yet.
+-- The first tick that has every event of before a time: all that had begun by then is below the second tick
+-- after it, because the first one was written later, and has ended. Null: there is none yet.
 create function events_tick_after(p_time timestamptz) returns bigint
 language sql stable as $$
   select t.tick
     from ticks t
    where t.taken_at >= p_time
      and t.first_open_xid >=
-         (select n.next_xid from ticks n where n.taken_at >= p_time order by n.taken_at limit 1)
+         (select n.next_xid from ticks n where n.taken_at >= p_time order by n.taken_at offset 1 limit 1)
    order by t.taken_at
    limit 1
 $$;
@@ -137,8 +137,8 @@ begin
   end loop;
   if exists (select from events_default)
      and not exists (select from events_default where occurred_at >= v_until) then
-    drop table events_default;
-    create table events_default partition of events default;
+    drop table public.events_default;
+    create table public.events_default partition of events default;
     perform events_guard('events_default');
     v_count := v_count + 1;
   end if;

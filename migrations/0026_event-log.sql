@@ -59,14 +59,21 @@ begin
   end if;
   perform pg_advisory_xact_lock(7220301516);
   select * into v_last from ticks order by tick desc limit 1;
+  -- Who begins after this transaction has its xid must draw numbers above those that this tick stores.
+  if v_last.tick is not null and pg_current_xact_id_if_assigned() is not null then
+    raise exception 'a tick reads the last numbers before it has an xid: take it before anything is written';
+  end if;
   if not p_is_forced and v_last.tick is not null and not ticks_has_news(v_last) then
     return v_last.tick;
   end if;
   select xid_offset into v_offset from xid_epochs order by epoch desc limit 1;
   v_snapshot := pg_current_snapshot();
-  -- After the snapshot, so that no row of this tick has a higher number.
-  select last_value into v_last_event_number from event_numbers;
-  select last_value into v_last_transaction_id from ledger_transactions_transaction_id_seq;
+  -- After the snapshot, so that no row of this tick has a higher number. A sequence of which no number was
+  -- drawn has the first one as its last value.
+  select last_value - (not is_called)::int into v_last_event_number from event_numbers;
+  select last_value - (not is_called)::int
+    into v_last_transaction_id
+    from ledger_transactions_transaction_id_seq;
   v_first_open_xid := pg_snapshot_xmin(v_snapshot)::text::bigint + v_offset;
   v_taken_at := greatest(clock_timestamp(), v_last.taken_at + interval '1 microsecond');
   insert into ticks (
@@ -78,8 +85,8 @@ begin
          v_last_event_number, coalesce(s.last_event_number, 0),
          v_last_transaction_id, coalesce(s.last_transaction_id, 0),
          not exists (select from ticks where is_lasting and taken_at >= date_trunc('second', v_taken_at))
-    -- What was open at an earlier tick has ended by now; the numbers drawn until the tick before that one are
-    -- of transactions that had begun by then.
+    -- The tick below whose `next_xid` all has ended by now, and the one before it, for the reason in
+    -- tick_numbers_before.
     from (select 1) one
     left join lateral (
       select b.last_event_number, b.last_transaction_id
@@ -97,10 +104,10 @@ $$;
 
 -- Below all numbers that a tick has not and a later snapshot, at which `p_open_xids` are open, has: of
 -- transactions that were open at the tick and have ended since, or that began after it. Who draws a number has
--- begun before that, so theirs are above all that had been drawn before the last tick at which none of these
--- had begun. The last number that this tick stored is too late, because it was read after the tick's
--- snapshot; the one of the tick before it is not. A transaction that stays open is none of these, so nobody
--- has to read everything since it began. Without a tick 0 there: it had nothing.
+-- begun before that. A tick's `next_xid` is not above all that had begun, but above the tick before it, which
+-- had read its last numbers before it had an xid: so the numbers of a transaction from `next_xid` on are
+-- above those that the tick before stored. A transaction that stays open is none of these, so nobody has to
+-- read everything since it began. Without a tick 0 there: it had nothing.
 create function tick_numbers_before(
   p_tick bigint, p_open_xids bigint[], out event_number bigint, out transaction_id bigint
 )
