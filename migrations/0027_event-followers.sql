@@ -166,7 +166,8 @@ begin
 end
 $$;
 
--- Deletes ticks older than `p_days`, except for the first in each second and those where a follower stands.
+-- Deletes ticks older than `p_days`, except for the first in each second and those where a follower stands or
+-- a new one begins.
 create function prune_ticks(p_days int) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -179,6 +180,7 @@ begin
   delete from ticks t
    where not t.is_lasting and t.taken_at < v_now - make_interval(days => p_days)
      and t.tick < (select max(l.tick) from ticks l)
+     and not exists (select from event_removals r where r.last_tick = t.tick)
      and not exists (select from event_followers f where t.tick in (f.after_tick, f.until_tick));
 end
 $$;

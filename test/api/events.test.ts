@@ -24,7 +24,24 @@ test("a payment's events come in order, registered, with decimal amounts, and th
   ]);
   const after = await stack.call("GET", `/events?cursor=${String(json["next_cursor"])}`);
   expect(after.json).toMatchObject({ data: [], has_more: false });
+  const [event] = json["data"] as { event_id: string }[];
+  const alone = await stack.call("GET", `/events/${event?.event_id}`);
+  expect(alone).toMatchObject({ status: 200, json: { ...event } });
+  for (const id of ["evt_999999999999", "evt_0", "evt_x", "999"])
+    expect((await stack.call("GET", `/events/${id}`)).json, id).toMatchObject({ code: "not_found" });
   const rows = await stack.db.asOwner("select type, version, subject_type, data from event_log");
   const faults = rows.map((row) => registryFaultOf(row as Parameters<typeof registryFaultOf>[0]));
   expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
+});
+
+test("a cursor whose events were removed is refused with what to do; a subject needs both its fields", async () => {
+  const { json } = await stack.call("GET", "/events?limit=1");
+  await stack.db.asOwner(
+    "insert into event_removals (until_at, last_tick) select min(taken_at), max(tick) from ticks",
+  );
+  const expired = await stack.call("GET", `/events?cursor=${String(json["next_cursor"])}`);
+  expect(expired).toMatchObject({ status: 410, json: { code: "events_expired", param: "cursor" } });
+  expect(await stack.call("GET", "/events")).toMatchObject({ status: 200 });
+  const half = await stack.call("GET", "/events?subject_id=told-order-1");
+  expect(half).toMatchObject({ status: 400, json: { code: "invalid_request", param: "subject_type" } });
 });
