@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Database } from "../../src/db/db.ts";
-import { beginEpochIfRestored } from "../../src/db/db.ts";
+import { beginEpochIfRestored, type Database } from "../../src/db/db.ts";
 import { followEvents, readEvents, type EventCursor } from "../../src/events/events.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { openEmbeddedServers, type EmbeddedServers } from "../support/embedded-servers.ts";
