@@ -102,12 +102,12 @@ begin
 end
 $$;
 
--- Below all numbers that a tick has not and a later snapshot, at which `p_open_xids` are open, has: of
+-- Below all numbers that a tick has not and a later snapshot, at which `p_open_xids` are open, has: numbers of
 -- transactions that were open at the tick and have ended since, or that began after it. Who draws a number
 -- has begun before that. A tick's `next_xid` is not above all that had begun, but above the tick before it,
 -- which had read its last numbers before it had an xid: so the numbers of a transaction from `next_xid` on
 -- are above those that the tick before stored. A transaction that stays open is none of these, so nobody has
--- to read everything since it began. Without a tick 0 there: it had nothing.
+-- to read everything since it began. Without a tick 0: it had nothing.
 create function tick_numbers_before(
   p_tick bigint, p_open_xids bigint[], out event_number bigint, out transaction_id bigint
 )

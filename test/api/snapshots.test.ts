@@ -174,6 +174,7 @@ test("every GET route tells of one moment, while payments end and are captured",
   const first = await acceptCheckout(stack, {}, [{ seller_account: "snapshot_seller" }]);
   await orderIn(stack, first.order_ids[0], "SUCCESS");
   const [entry] = rowsOf((await stack.call("GET", "/ledger")).json["data"]);
+  const [event] = rowsOf((await stack.call("GET", "/events")).json["data"]);
   const orders: string[] = [...first.order_ids];
   const letters = [await giveUp(first.order_ids[0])];
   const checkouts: string[] = [first.checkout_id];
@@ -185,6 +186,7 @@ test("every GET route tells of one moment, while payments end and are captured",
     approval_id: () => "approval_test",
     account: () => "psp:stripe:clearing",
     entry_id: () => String(entry?.["entry_id"]),
+    event_id: () => String(event?.["event_id"]),
   };
   await stack.db.asOwner(
     `insert into approvals (approval_id, kind, subject_id, content, content_hash, proposed_by, expires_at)
