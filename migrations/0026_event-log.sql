@@ -102,7 +102,7 @@ begin
 end
 $$;
 
--- Below all numbers that a tick has not and a later snapshot, at which `p_open_xids` are open, has: numbers of
+-- Below all numbers that a tick has not and a later snapshot, at which `p_open_xids` are open, has: those of
 -- transactions that were open at the tick and have ended since, or that began after it. Who draws a number
 -- has begun before that. A tick's `next_xid` is not above all that had begun, but above the tick before it,
 -- which had read its last numbers before it had an xid: so the numbers of a transaction from `next_xid` on

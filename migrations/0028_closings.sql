@@ -187,14 +187,20 @@ create index verify_runs_faultless_index on verify_runs (run_id) where fault_cou
 create trigger verify_runs_append_only before update or delete or truncate on verify_runs
   for each statement execute function refuse_history_change();
 
--- Whether what took effect by a time can no longer change: it lies in a closed period, and a tick shows that
--- every posting that was under way when the period was closed has ended.
+-- Whether what took effect by a time can no longer change: it lies in a closed period that a tick has, and
+-- what had begun by that tick has ended. What began later knew of the period.
 create function ledger_is_effective_final(p_at timestamptz) returns boolean
 language sql stable as $$
   select exists (
     select from ledger_closed_periods p
+     cross join lateral (
+       select k.next_xid from ticks k
+        where k.taken_at >= p.created_at
+          and is_in_tick(p.xid, k.first_open_xid, k.next_xid, k.open_xids)
+        order by k.taken_at limit 1
+     ) k
      where p.until > p_at
-       and p.xid < (select k.first_open_xid from ticks k order by k.tick desc limit 1))
+       and k.next_xid <= (select n.first_open_xid from ticks n order by n.tick desc limit 1))
 $$;
 
 -- Detaches the partitions whose last entry was written before a time, oldest first, and gives their names. A

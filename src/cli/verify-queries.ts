@@ -15,9 +15,14 @@ export async function selectVerifiedClosing(
   db: Queryable,
 ): Promise<{ closing_id: bigint; is_changed: boolean }> {
   const [row] = await db.query<{ closing_id: bigint; is_changed: boolean }>(
-    `select r.to_closing_id as closing_id, r.digest is distinct from c.digest as is_changed
+    // What a later run found stays to be found: it is read again from where that run began.
+    `select least(r.to_closing_id, f.from_closing_id) as closing_id,
+            r.digest is distinct from c.digest as is_changed
        from verify_runs r
        left join ledger_closings c on c.closing_id = r.to_closing_id
+       left join lateral (
+         select min(l.from_closing_id) as from_closing_id from verify_runs l where l.run_id > r.run_id
+       ) f on true
       where r.fault_count = 0
       order by r.run_id desc
       limit 1`,

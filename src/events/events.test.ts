@@ -60,6 +60,19 @@ test("a long piece is read in pages, each going on within it where the last one 
   expect(new Set(numbers).size).toBe(8);
 });
 
+test("a page that is full where a piece ends goes on at the beginning of the next piece", async () => {
+  await db.database.transaction(async (late) => {
+    await late.query(write("late"));
+    await db.database.query(write("first"));
+    await tick();
+  });
+  await db.database.query(write("second"));
+  await tick();
+  const page = await readEvents(db.database, start, 1);
+  const next = await readEvents(db.database, page.cursor, 10);
+  expect([...subjectsOf(page), ...subjectsOf(next)]).toEqual(["first", "late", "second"]);
+});
+
 test("a tick of which a reader stands in the middle may be pruned: then some events come again, none is lost", async () => {
   await db.asService(write("pruned", undefined, 3));
   await tick();

@@ -35,6 +35,8 @@ export async function readEvents(
     if (until_tick === null || pieces === pieces_per_read_max)
       return { events, cursor: { after_tick, until_tick, event_number }, has_more: until_tick !== null };
     const wanted = limit - events.length;
+    // Full at the end of a piece: the next one begins at its own lowest number, not behind the last event.
+    if (wanted === 0) return { events, cursor: { after_tick, until_tick, event_number }, has_more: true };
     const found = await selectPiece(db, after_tick, until_tick, event_number, wanted + 1, filter);
     events.push(...found.slice(0, wanted));
     const last = events.at(-1);

@@ -56,8 +56,9 @@ export async function selectBookedVersions(
             case when $4::timestamptz is null then a.version
                  when u.tick is null or h.tick > u.tick then 0
                  else ledger_version_at_tick(a.account_id, u) end as last_version,
-            coalesce($3::timestamptz is not null and h.tick > f.tick
-                     or $4::timestamptz is not null and h.tick > u.tick, false) as is_detached
+            h.tick is not null and (coalesce(h.tick > f.tick, true)
+                                    or $4::timestamptz is not null and coalesce(h.tick > u.tick, true))
+              as is_detached
        from ledger_accounts a
        cross join ledger_tick_before($3) f
        cross join ledger_tick_before($4) u

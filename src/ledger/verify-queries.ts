@@ -70,9 +70,20 @@ export function checkSlice(db: Queryable, slice: Slice): Promise<SliceCheck[]> {
          || ' of ' || t.subject_id || ')',
               case when (t.kind = 'reversed') <> (t.reverses_transaction_id is not null)
                    then 'does not name what it reverses'
+                   when exists (
+                     select from ledger_transactions r
+                      where r.transaction_id = t.reverses_transaction_id
+                        and (r.kind = 'reversed' or r.subject_type <> t.subject_type
+                             or r.subject_id <> t.subject_id))
+                   then 'reverses a reversal, or what is about something else'
                    else 'is not the opposite of transaction ' || t.reverses_transaction_id end
          from transactions t
         where (t.kind = 'reversed') <> (t.reverses_transaction_id is not null)
+           or exists (
+                select from ledger_transactions r
+                 where r.transaction_id = t.reverses_transaction_id
+                   and (r.kind = 'reversed' or r.subject_type <> t.subject_type
+                        or r.subject_id <> t.subject_id))
            or t.reverses_transaction_id is not null
               and not exists (
                 select from ledger_entry_partitions p

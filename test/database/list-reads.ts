@@ -1,6 +1,7 @@
 import { selectApprovals } from "../../src/approvals/approvals.ts";
 import { selectAudits } from "../../src/audit/audit.ts";
 import type { Queryable } from "../../src/db/db.ts";
+import { readEvents, type EventFilter } from "../../src/events/events.ts";
 import { selectDeadLetters } from "../../src/jobs/jobs.ts";
 import { selectAccounts, selectEntries, selectStatement } from "../../src/ledger/ledger.ts";
 import { selectOrders, selectUnresolved } from "../../src/payments/payments.ts";
@@ -23,7 +24,24 @@ const time = { "created_at[gte]": "created_from", "created_at[lt]": "created_unt
 const page = { limit: 26 };
 const before = { created_at: middle, id: "x" };
 
+function eventFilter({ type, subject_type, subject_id }: Filters): EventFilter {
+  return {
+    ...(type === undefined ? {} : { type: String(type) }),
+    ...(subject_id === undefined ? {} : { subject: { type: String(subject_type), id: String(subject_id) } }),
+  };
+}
+
 export const lists: readonly List[] = [
+  {
+    route: "/api/v1/events",
+    read: async (on, filter) => (await readEvents(on, null, page.limit, eventFilter(filter))).events,
+    params: { type: "type", subject_type: "subject_type", subject_id: "subject_id" },
+    filters: [
+      {},
+      { type: "payment_order.created" },
+      { subject_type: "payment_order", subject_id: "order-7" },
+    ],
+  },
   {
     route: "/api/v1/payments",
     read: (on, filter) => selectOrders(on, { ...filter, ...page }),

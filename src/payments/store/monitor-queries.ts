@@ -30,11 +30,11 @@ export function recordOverdue(
               extract(epoch from now() - t.occurred_at)::float8 as seconds
          from payment_orders o
          cross join lateral (
-           select transition_number, occurred_at from payment_order_transitions t
+           select transition_number, occurred_at, to_status from payment_order_transitions t
             where t.payment_order_id = o.payment_order_id order by transition_number desc limit 1
          ) t
         where o.status <> 'SUCCESS' and o.status in ${movingStates}
-          and o.status_cause <> 'risk_review'
+          and o.status_cause <> 'risk_review' and o.status = t.to_status
           and t.occurred_at < now() - $1 * interval '1 second'
           -- What waits for a time, its own, its page's or its collector's, is not overdue before that has
           -- passed as long ago.
@@ -54,6 +54,8 @@ export function recordOverdue(
           )
         order by t.occurred_at
         limit $2
+        -- An event's number is drawn under the lock of what it is about.
+          for no key update of o skip locked
      ), told as (
        insert into overdue_orders (payment_order_id, transition_number)
        select payment_order_id, transition_number from stuck

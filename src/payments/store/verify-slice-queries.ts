@@ -55,8 +55,12 @@ export function findUnknownCredits(db: Queryable, slice: Slice): Promise<FaultRo
        join ledger_accounts a on a.account_id = e.account_id
       where e.amount_minor < 0
         and a.role in ('seller_pending', 'seller_available', 'seller_reserved')
-        and not exists (
-          select from ledger_seller_credits c where c.kind = t.kind and c.role = a.role)`,
+        and (not exists (
+               select from ledger_seller_credits c where c.kind = t.kind and c.role = a.role)
+             -- A transaction about an order pays nobody but its seller.
+             or t.subject_type = 'order' and not exists (
+               select from payment_orders o
+                where o.payment_order_id = t.subject_id and o.seller_account = a.owner_id))`,
     sliceParameters(slice),
   );
 }
@@ -93,6 +97,22 @@ export async function selectOrderIds(db: Queryable, after: string, limit: number
     [after, limit],
   );
   return rows.map((row) => row.payment_order_id);
+}
+
+/** Those of the orders whose entries are all here: of others only closings tell what was booked. */
+export async function selectBookedHere(db: Queryable, orders: readonly string[]): Promise<string[]> {
+  const rows = await db.query<{ order_id: string }>(
+    `select o.order_id
+       from unnest($1::text[]) as o (order_id)
+      where not exists (
+        select from ledger_transactions t
+          join ledger_entry_partitions p
+            on p.detached_at is not null and p.from_transaction_id <= t.transaction_id
+           and p.until_transaction_id > t.transaction_id
+         where t.subject_type = 'order' and t.subject_id = o.order_id)`,
+    [orders],
+  );
+  return rows.map((row) => row.order_id);
 }
 
 /** Histories of orders that do not exist. */

@@ -31,6 +31,7 @@ import {
   findForgedMessages,
   findGhostHistories,
   findUnknownCredits,
+  selectBookedHere,
   selectChangedOrders,
   selectOrderIds,
 } from "../store/verify-slice-queries.ts";
@@ -125,26 +126,27 @@ async function checkBookings(db: Queryable, slice: Slice): Promise<Check[]> {
 
 async function checkOrders(db: Queryable, orders: OrderIds): Promise<Check[]> {
   const counts = await countPayments(db, orders);
+  const booked = await selectBookedHere(db, orders);
   return [
     {
       statement: "every paid order has a ledger transaction with its amount and currency",
       checked_count: counts.paid_orders,
-      faults: await findOrdersWithoutCapture(db, orders),
+      faults: await findOrdersWithoutCapture(db, booked),
     },
     {
       statement: "no capture of a paid order was reversed",
       checked_count: counts.paid_orders,
-      faults: await findReversedSuccesses(db, orders),
+      faults: await findReversedSuccesses(db, booked),
     },
     {
       statement: "each paid order's seller and the platform earned what was captured",
       checked_count: counts.paid_orders,
-      faults: await findWrongEarnings(db, orders),
+      faults: await findWrongEarnings(db, booked),
     },
     {
       statement: commission_statement,
       checked_count: counts.paid_orders,
-      faults: await findWrongCommissions(db, orders),
+      faults: await findWrongCommissions(db, booked),
     },
     {
       statement: "every paid order has exactly one succeeded attempt, every authorised one its own",
@@ -169,7 +171,7 @@ async function checkOrders(db: Queryable, orders: OrderIds): Promise<Check[]> {
     {
       statement: "the ledger holds exactly what is left of each authorisation",
       checked_count: counts.authorizations,
-      faults: await findWrongAuthorizations(db, orders),
+      faults: await findWrongAuthorizations(db, booked),
     },
     {
       statement: "each order's captured and in-flight amounts equal the sum of its captures",
