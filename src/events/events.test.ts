@@ -60,19 +60,6 @@ test("a long piece is read in pages, each going on within it where the last one 
   expect(new Set(numbers).size).toBe(8);
 });
 
-test("a page that is full where a piece ends goes on at the beginning of the next piece", async () => {
-  await db.database.transaction(async (late) => {
-    await late.query(write("late"));
-    await db.database.query(write("first"));
-    await tick();
-  });
-  await db.database.query(write("second"));
-  await tick();
-  const page = await readEvents(db.database, start, 1);
-  const next = await readEvents(db.database, page.cursor, 10);
-  expect([...subjectsOf(page), ...subjectsOf(next)]).toEqual(["first", "late", "second"]);
-});
-
 test("a tick of which a reader stands in the middle may be pruned: then some events come again, none is lost", async () => {
   await db.asService(write("pruned", undefined, 3));
   await tick();
@@ -141,8 +128,13 @@ test("old weeks are dropped once a tick has all their events; who had not read t
     await tick();
     expect(await dropPartitions(db.database, 90)).toBe(0);
   });
-  await tick();
-  expect(await dropPartitions(db.database, 90)).toBe(2);
+  // Other tests' transactions are open in this cluster: until they end, a tick cannot have all events.
+  let dropped = 0;
+  for (let tries = 0; tries < 100 && dropped === 0; tries++) {
+    await tick();
+    dropped = await dropPartitions(db.database, 90);
+  }
+  expect(dropped).toBe(2);
   await expect(readEvents(db.database, start, 10)).rejects.toMatchObject({ code: "events_expired" });
   await db.asService(write("new"));
   await tick();
