@@ -85,7 +85,7 @@ begin
       from ledger_entries e
       join ledger_transactions t on t.transaction_id = e.transaction_id
      where e.account_id = p_account_id and e.account_version = v_middle;
-    if coalesce(v_is_before, true) then
+    if not found or v_is_before then
       v_low := v_middle;
     else
       v_high := v_middle - 1;
@@ -178,7 +178,7 @@ begin
       join ledger_transactions t on t.transaction_id = e.transaction_id
      where e.account_id = p_account_id and e.account_version = v_middle;
     -- Not here: it left with its partition, which every time that is answered comes after.
-    if coalesce(v_is_there, true) then
+    if not found or v_is_there then
       v_low := v_middle;
     else
       v_high := v_middle - 1;
