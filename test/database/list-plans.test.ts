@@ -113,14 +113,17 @@ function faultsOf(plans: readonly Node[]): string[] {
   });
 }
 
-describe.for(lists)(`of ${rows} rows, $route reads no more than a page needs`, ({ read, filters }) => {
-  test.for(filters.map((filter) => [nameOf(filter), filter] as const))("with %s", async ([, filter]) => {
-    const { database, plans } = observed();
-    await read(database, filter);
-    expect(plans.length).toBeGreaterThan(0);
-    expect(faultsOf(plans)).toEqual([]);
-  });
-});
+describe.for(lists.filter(({ filters }) => filters.length > 0))(
+  `of ${rows} rows, $route reads no more than a page needs`,
+  ({ read, filters }) => {
+    test.for(filters.map((filter) => [nameOf(filter), filter] as const))("with %s", async ([, filter]) => {
+      const { database, plans } = observed();
+      await read(database, filter);
+      expect(plans.length).toBeGreaterThan(0);
+      expect(faultsOf(plans)).toEqual([]);
+    });
+  },
+);
 
 test("every list and every filter of openapi.json is among them", async () => {
   const { paths } = JSON.parse(await readFile("openapi.json", "utf8")) as {
