@@ -1,6 +1,6 @@
 -- Up Migration
 
--- What happens, for whoever follows it: append-only, written in the transaction that causes it. Along one
+-- Domain events, for all who follow them: append-only, written in the transaction that causes it. Along one
 -- subject the numbers are in the order of commits, because a number is drawn once its subject is locked; over
 -- all subjects they are not, so a follower reads by ticks. A writer has its xid before it draws a number, so
 -- the numbers of a transaction are above those of the ticks that knew nothing of it.
